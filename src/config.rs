@@ -1,0 +1,205 @@
+//! The function's settings, all from the environment, each checked at start.
+
+use std::ffi::OsString;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// Everything that can be set. `AWS_ENDPOINT_URL_DYNAMODB`, region and credentials are the SDK's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// The tables' names.
+    pub tables: Tables,
+    /// `MAX_RECORDS`: the most records of one request.
+    pub max_records: usize,
+    /// `MAX_BODY_BYTES`: the largest body of a request.
+    pub max_body_bytes: usize,
+    /// `TOKEN_CACHE_SECONDS`: how long a good token is remembered; zero: not at all.
+    pub token_cache: Duration,
+    /// `DEADLINE_MARGIN_MS`: how long before the invocation's end no new database call starts.
+    pub deadline_margin: Duration,
+    /// `IDENTITY_LOOKUP`: how identifiers are read from their indexes.
+    pub identity_lookup: IdentityLookup,
+    /// `LOOKUP_CONCURRENCY`: the most look-up calls at a time.
+    pub lookup_concurrency: usize,
+    /// `WRITE_CONCURRENCY`: the most write calls at a time.
+    pub write_concurrency: usize,
+}
+
+/// The names of the tables (contract, section 10).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tables {
+    /// `TENANTS_TABLE`.
+    pub tenants: String,
+    /// `CUSTOMERS_TABLE`.
+    pub customers: String,
+    /// `MEMBERSHIPS_TABLE`.
+    pub memberships: String,
+}
+
+/// How the values of an identifier are read from its index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IdentityLookup {
+    /// Several values in one PartiQL statement; a refused statement is read again by queries.
+    Statement,
+    /// One `Query` a value.
+    Query,
+}
+
+/// A variable that stops the start.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// A required variable is not set, or empty.
+    #[error("{0} is required and not set")]
+    Missing(&'static str),
+    /// A value that is not what the variable takes.
+    #[error("{name} must be {expected}")]
+    Invalid {
+        /// The variable.
+        name: &'static str,
+        /// What it takes.
+        expected: &'static str,
+    },
+}
+
+/// The largest payload of a synchronous invocation (AWS Lambda quotas): no body can be larger.
+pub const MAX_PAYLOAD_BYTES: usize = 6 * 1024 * 1024;
+
+impl Config {
+    /// Reads the environment of the process.
+    ///
+    /// # Errors
+    /// A required variable is missing, or one holds what it does not take.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Self::read(&|name| std::env::var_os(name))
+    }
+
+    fn read(environment: &dyn Fn(&str) -> Option<OsString>) -> Result<Self, ConfigError> {
+        let value = |name: &'static str, expected| match environment(name) {
+            Some(value) if !value.is_empty() => {
+                value.into_string().map(Some).map_err(|_| ConfigError::Invalid { name, expected })
+            }
+            _ => Ok(None),
+        };
+        let table = |name| value(name, "a table's name")?.ok_or(ConfigError::Missing(name));
+        let number =
+            |name, default, range: std::ops::RangeInclusive<usize>, expected| match value(name, expected)? {
+                None => Ok(default),
+                Some(value) => usize::from_str(&value)
+                    .ok()
+                    .filter(|number| range.contains(number))
+                    .ok_or(ConfigError::Invalid { name, expected }),
+            };
+
+        const CONCURRENCY: &str = "a whole number from 1 to 1000";
+        let concurrency = |name| number(name, DEFAULT_CONCURRENCY, 1..=1000, CONCURRENCY);
+        const LOOKUP: &str = "statement or query";
+        Ok(Self {
+            tables: Tables {
+                tenants: table("TENANTS_TABLE")?,
+                customers: table("CUSTOMERS_TABLE")?,
+                memberships: table("MEMBERSHIPS_TABLE")?,
+            },
+            max_records: number("MAX_RECORDS", 5_000, 1..=1_000_000, "a whole number from 1 to 1000000")?,
+            max_body_bytes: number(
+                "MAX_BODY_BYTES",
+                2 * 1024 * 1024,
+                1..=MAX_PAYLOAD_BYTES,
+                "a whole number from 1 to 6291456, the most that Lambda takes",
+            )?,
+            token_cache: Duration::from_secs(number(
+                "TOKEN_CACHE_SECONDS",
+                60,
+                0..=86_400,
+                "a whole number from 0 to 86400",
+            )? as u64),
+            deadline_margin: Duration::from_millis(number(
+                "DEADLINE_MARGIN_MS",
+                1_500,
+                0..=900_000,
+                "a whole number from 0 to 900000",
+            )? as u64),
+            identity_lookup: match value("IDENTITY_LOOKUP", LOOKUP)?.as_deref() {
+                None | Some("statement") => IdentityLookup::Statement,
+                Some("query") => IdentityLookup::Query,
+                Some(_) => return Err(ConfigError::Invalid { name: "IDENTITY_LOOKUP", expected: LOOKUP }),
+            },
+            lookup_concurrency: concurrency("LOOKUP_CONCURRENCY")?,
+            write_concurrency: concurrency("WRITE_CONCURRENCY")?,
+        })
+    }
+}
+
+const DEFAULT_CONCURRENCY: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REQUIRED: [(&str, &str); 3] =
+        [("TENANTS_TABLE", "t"), ("CUSTOMERS_TABLE", "c"), ("MEMBERSHIPS_TABLE", "m")];
+
+    fn read(set: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        Config::read(&|name| {
+            let found = set.iter().chain(&REQUIRED).find(|(key, _)| *key == name);
+            found.map(|(_, value)| value.into())
+        })
+    }
+
+    #[test]
+    fn only_the_tables_are_required() {
+        let config = read(&[]).expect("the tables are named");
+        let expected = Config {
+            tables: Tables { tenants: "t".into(), customers: "c".into(), memberships: "m".into() },
+            max_records: 5_000,
+            max_body_bytes: 2_097_152,
+            token_cache: Duration::from_secs(60),
+            deadline_margin: Duration::from_millis(1_500),
+            identity_lookup: IdentityLookup::Statement,
+            lookup_concurrency: 32,
+            write_concurrency: 32,
+        };
+        assert_eq!(config, expected);
+        for (name, _) in REQUIRED {
+            assert_eq!(read(&[(name, "")]), Err(ConfigError::Missing(name)));
+        }
+    }
+
+    #[test]
+    fn every_value_can_be_set() {
+        let set = [
+            ("MAX_RECORDS", "7"),
+            ("MAX_BODY_BYTES", "6291456"),
+            ("TOKEN_CACHE_SECONDS", "0"),
+            ("DEADLINE_MARGIN_MS", "0"),
+            ("IDENTITY_LOOKUP", "query"),
+            ("LOOKUP_CONCURRENCY", "1"),
+            ("WRITE_CONCURRENCY", "2"),
+        ];
+        let config = read(&set).expect("all are of their form");
+        assert_eq!((config.max_records, config.max_body_bytes), (7, MAX_PAYLOAD_BYTES));
+        assert_eq!((config.token_cache, config.deadline_margin), (Duration::ZERO, Duration::ZERO));
+        assert_eq!(config.identity_lookup, IdentityLookup::Query);
+        assert_eq!((config.lookup_concurrency, config.write_concurrency), (1, 2));
+    }
+
+    #[test]
+    fn a_value_that_is_not_of_its_form_stops_the_start_by_name() {
+        for (name, value) in [
+            ("MAX_RECORDS", "0"),
+            ("MAX_RECORDS", "5k"),
+            ("MAX_BODY_BYTES", "-1"),
+            ("MAX_BODY_BYTES", "6291457"),
+            ("TOKEN_CACHE_SECONDS", "1.5"),
+            ("TOKEN_CACHE_SECONDS", "86401"),
+            ("DEADLINE_MARGIN_MS", " 5"),
+            ("IDENTITY_LOOKUP", "Query"),
+            ("LOOKUP_CONCURRENCY", "0"),
+            ("WRITE_CONCURRENCY", "99999999999999999999"),
+        ] {
+            let Err(ConfigError::Invalid { name: named, .. }) = read(&[(name, value)]) else {
+                panic!("{name}={value} was taken");
+            };
+            assert_eq!(named, name);
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! DynamoDB: everything that is read and written goes through here. Nothing here knows of HTTP.
+
+mod call;
+mod customers;
+mod memberships;
+mod tenants;
+
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
+use aws_sdk_dynamodb::Client;
+
+use self::call::Gate;
+use crate::config::{Config, IdentityLookup, Tables};
+use crate::deadline::Deadline;
+
+pub use memberships::{Import, Written};
+pub use tenants::TenantError;
+
+/// The longest that one attempt of a call may take. Far above what DynamoDB takes (milliseconds):
+/// it is there for connections that hang.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The longest that a call may take with all its attempts, well under the function's 29 s.
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(12);
+
+/// Attempts of a call, the first included.
+const MAX_ATTEMPTS: u32 = 4;
+
+/// The first pause between attempts; the SDK's own default of a second is made for slower services.
+const INITIAL_BACKOFF: Duration = Duration::from_millis(50);
+
+/// The SDK's settings: what the environment says (region, credentials, endpoint), and bounds on
+/// time and attempts, which the SDK leaves open.
+pub fn sdk_config() -> ConfigLoader {
+    aws_config::defaults(BehaviorVersion::v2026_01_12())
+        .retry_config(
+            RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS).with_initial_backoff(INITIAL_BACKOFF),
+        )
+        .timeout_config(
+            TimeoutConfig::builder()
+                .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+                .operation_timeout(OPERATION_TIMEOUT)
+                .build(),
+        )
+        // The attempt timeout covers a stalled body: answers are read whole within an attempt.
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+}
+
+/// The tables, and how they are used.
+pub struct Database {
+    client: Client,
+    tables: Tables,
+    identity_lookup: IdentityLookup,
+    lookup_concurrency: usize,
+    write_concurrency: usize,
+    /// Whether it was said that a statement was refused.
+    refusal_told: AtomicBool,
+}
+
+/// The database during one invocation.
+#[derive(Clone, Copy)]
+pub struct Session<'d> {
+    database: &'d Database,
+    deadline: Deadline,
+}
+
+impl Database {
+    /// The tables named by `config`, by the SDK settings given.
+    pub fn new(sdk: &SdkConfig, config: &Config) -> Self {
+        let client =
+            Client::from_conf(aws_sdk_dynamodb::config::Builder::from(sdk).interceptor(Gate).build());
+        Self {
+            client,
+            tables: config.tables.clone(),
+            identity_lookup: config.identity_lookup,
+            lookup_concurrency: config.lookup_concurrency,
+            write_concurrency: config.write_concurrency,
+            refusal_told: AtomicBool::new(false),
+        }
+    }
+
+    /// The database for an invocation with this deadline.
+    pub fn session(&self, deadline: Deadline) -> Session<'_> {
+        Session { database: self, deadline }
+    }
+}

@@ -1,0 +1,262 @@
+//! Finding customers by their identifiers.
+
+use std::collections::HashMap;
+use std::sync::atomic::Ordering;
+
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use futures_util::stream::{self, StreamExt};
+use tracing::warn;
+
+use super::Session;
+use super::call::{Backoff, CallError};
+use crate::config::IdentityLookup;
+use crate::failure::Outage;
+use crate::identifier::Identifier;
+use crate::resolution::{Answer, Lookup};
+use crate::tenant::TenantId;
+
+/// Values of one statement. DynamoDB takes up to 50 and answers in pages of up to 10 items; nine
+/// values that match one customer each leave the page unfilled, so that no second one is fetched
+/// to learn that it is empty.
+const STATEMENT_VALUES: usize = 9;
+
+/// Keys of one `BatchGetItem` (DynamoDB API reference).
+const BATCH_GET_KEYS: usize = 100;
+
+type Item = HashMap<String, AttributeValue>;
+
+const CUSTOMER_ID: &str = "audienceUserId";
+const TENANT_ID: &str = "tenantId";
+
+impl Session<'_> {
+    /// Looks up all values of a wave, many calls at a time, and gives one answer a value.
+    ///
+    /// A failure costs only the values of its call.
+    pub async fn look_up(&self, tenant: &TenantId, lookups: &[Lookup<'_>]) -> Vec<Vec<Answer>> {
+        let calls = lookups.iter().enumerate().flat_map(|(which, lookup)| {
+            let size = self.values_a_call(lookup.identifier);
+            let chunks = lookup.values.chunks(size).enumerate();
+            chunks.map(move |(chunk, values)| (which, chunk * size, lookup.identifier, values))
+        });
+        let mut answered = stream::iter(calls)
+            .map(|(which, first, identifier, values)| async move {
+                (which, first, self.look_up_chunk(tenant, identifier, values).await)
+            })
+            .buffer_unordered(self.database.lookup_concurrency);
+
+        let unanswered = |lookup: &Lookup<'_>| vec![Err(Outage::Timeout); lookup.values.len()];
+        let mut answers: Vec<Vec<Answer>> = lookups.iter().map(unanswered).collect();
+        while let Some((which, first, chunk)) = answered.next().await {
+            for (answer, place) in chunk.into_iter().zip(first..) {
+                answers[which][place] = answer;
+            }
+        }
+        answers
+    }
+
+    fn values_a_call(&self, identifier: Identifier) -> usize {
+        match (identifier, self.database.identity_lookup) {
+            (Identifier::AudienceUserId, _) => BATCH_GET_KEYS,
+            (_, IdentityLookup::Statement) => STATEMENT_VALUES,
+            (_, IdentityLookup::Query) => 1,
+        }
+    }
+
+    async fn look_up_chunk(&self, tenant: &TenantId, identifier: Identifier, values: &[&str]) -> Vec<Answer> {
+        if identifier == Identifier::AudienceUserId {
+            return self.get(tenant, values).await;
+        }
+        if self.database.identity_lookup == IdentityLookup::Statement {
+            match self.execute(tenant, identifier, values).await {
+                Ok(found) => return found.into_iter().map(Ok).collect(),
+                Err(CallError::Outage(outage)) => return vec![Err(outage); values.len()],
+                Err(CallError::Refused) => self.tell_refusal(),
+            }
+        }
+        let mut answers = Vec::with_capacity(values.len());
+        for value in values {
+            answers.push(self.query(tenant, identifier, value).await.map_err(Outage::from));
+        }
+        answers
+    }
+
+    fn tell_refusal(&self) {
+        if !self.database.refusal_told.swap(true, Ordering::Relaxed) {
+            warn!("a PartiQL statement was refused: reading by Query instead; see IDENTITY_LOOKUP");
+        }
+    }
+
+    /// Several values by one PartiQL statement, read to its last page. The answers line up with
+    /// the values.
+    async fn execute(
+        &self,
+        tenant: &TenantId,
+        identifier: Identifier,
+        values: &[&str],
+    ) -> Result<Vec<Vec<String>>, CallError> {
+        let statement = statement(&self.database.tables.customers, identifier, values.len());
+        let parameters: Vec<_> = values
+            .iter()
+            .copied()
+            .chain([tenant.as_str()])
+            .map(|value| AttributeValue::S(value.to_owned()))
+            .collect();
+        let mut found = vec![Vec::new(); values.len()];
+        let mut next_token = None;
+        loop {
+            // Every page needs the same statement and the same parameters.
+            let request = self
+                .database
+                .client
+                .execute_statement()
+                .statement(&statement)
+                .set_parameters(Some(parameters.clone()))
+                .set_next_token(next_token)
+                .send();
+            let page = self.call("ExecuteStatement", request).await?;
+            for item in page.items.unwrap_or_default() {
+                let (value, customer) = (string(&item, identifier.field())?, string(&item, CUSTOMER_ID)?);
+                if let Some(place) = values.iter().position(|wanted| *wanted == value) {
+                    found[place].push(customer.to_owned());
+                }
+            }
+            next_token = page.next_token;
+            if next_token.is_none() {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// One value by `Query` on its index, read to the last page.
+    async fn query(
+        &self,
+        tenant: &TenantId,
+        identifier: Identifier,
+        value: &str,
+    ) -> Result<Vec<String>, CallError> {
+        let mut found = Vec::new();
+        let mut start = None;
+        loop {
+            let request = self
+                .database
+                .client
+                .query()
+                .table_name(&self.database.tables.customers)
+                .index_name(index(identifier))
+                .key_condition_expression("#identifier = :value AND tenantId = :tenant")
+                .expression_attribute_names("#identifier", identifier.field())
+                .expression_attribute_values(":value", AttributeValue::S(value.to_owned()))
+                .expression_attribute_values(":tenant", AttributeValue::S(tenant.as_str().to_owned()))
+                .set_exclusive_start_key(start)
+                .send();
+            let page = self.call("Query", request).await?;
+            for item in page.items.unwrap_or_default() {
+                found.push(string(&item, CUSTOMER_ID)?.to_owned());
+            }
+            start = page.last_evaluated_key;
+            if start.is_none() {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// Which of up to a hundred customer IDs are customers of the tenant.
+    async fn get(&self, tenant: &TenantId, ids: &[&str]) -> Vec<Answer> {
+        let mut answers: Vec<Answer> = vec![Ok(Vec::new()); ids.len()];
+        let mut pending: Vec<usize> = (0..ids.len()).collect();
+        let mut backoff = Backoff::default();
+        loop {
+            let keys = pending.iter().map(|&place| key(tenant, ids[place])).collect();
+            match self.get_once(keys).await {
+                Ok(page) => {
+                    for id in page.found {
+                        if let Some(place) = ids.iter().position(|wanted| *wanted == id) {
+                            answers[place] = Ok(vec![id]);
+                        }
+                    }
+                    let before = pending.len();
+                    pending.retain(|&place| page.unprocessed.iter().any(|id| id == ids[place]));
+                    if pending.is_empty() {
+                        return answers;
+                    }
+                    if let Err(outage) = backoff.pause(pending.len() < before, self.deadline).await {
+                        break fail(answers, &pending, outage);
+                    }
+                }
+                Err(error) => break fail(answers, &pending, error.into()),
+            }
+        }
+    }
+
+    async fn get_once(&self, keys: Vec<Item>) -> Result<Gotten, CallError> {
+        let table = &self.database.tables.customers;
+        let wanted = KeysAndAttributes::builder()
+            .set_keys(Some(keys))
+            .projection_expression(CUSTOMER_ID)
+            .build()
+            .expect("BUG: the keys are set");
+        let request = self.database.client.batch_get_item().request_items(table, wanted).send();
+        let answer = self.call("BatchGetItem", request).await?;
+        let found = answer.responses.into_iter().flatten().flat_map(|(_, items)| items);
+        let unprocessed = answer.unprocessed_keys.into_iter().flatten().flat_map(|(_, left)| left.keys);
+        Ok(Gotten { found: ids(found)?, unprocessed: ids(unprocessed)? })
+    }
+}
+
+fn ids(items: impl Iterator<Item = Item>) -> Result<Vec<String>, CallError> {
+    items.map(|item| string(&item, CUSTOMER_ID).map(str::to_owned)).collect()
+}
+
+struct Gotten {
+    found: Vec<String>,
+    unprocessed: Vec<String>,
+}
+
+fn fail(mut answers: Vec<Answer>, pending: &[usize], outage: Outage) -> Vec<Answer> {
+    for &place in pending {
+        answers[place] = Err(outage);
+    }
+    answers
+}
+
+fn key(tenant: &TenantId, id: &str) -> Item {
+    HashMap::from([
+        (CUSTOMER_ID.to_owned(), AttributeValue::S(id.to_owned())),
+        (TENANT_ID.to_owned(), AttributeValue::S(tenant.as_str().to_owned())),
+    ])
+}
+
+fn index(identifier: Identifier) -> String {
+    format!("{}-index", identifier.field())
+}
+
+/// `=` and `IN` on the keys of an index are keyed reads (DynamoDB developer guide, PartiQL select).
+fn statement(table: &str, identifier: Identifier, values: usize) -> String {
+    let (field, index) = (identifier.field(), index(identifier));
+    let places = vec!["?"; values].join(", ");
+    format!(
+        r#"SELECT "{CUSTOMER_ID}", "{field}" FROM "{table}"."{index}" WHERE "{field}" IN [{places}] AND "{TENANT_ID}" = ?"#
+    )
+}
+
+/// A string attribute of an answer. Keys are strings: an answer without them is none.
+fn string<'i>(item: &'i Item, name: &str) -> Result<&'i str, CallError> {
+    match item.get(name) {
+        Some(AttributeValue::S(value)) => Ok(value),
+        _ => Err(CallError::Outage(Outage::StoreError)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_statement_reads_one_index_by_its_keys() {
+        assert_eq!(
+            statement("customers", Identifier::Openid, 3),
+            "SELECT \"audienceUserId\", \"openid\" FROM \"customers\".\"openid-index\" \
+             WHERE \"openid\" IN [?, ?, ?] AND \"tenantId\" = ?"
+        );
+    }
+}

@@ -1,0 +1,190 @@
+//! Writing memberships.
+
+use std::collections::HashMap;
+use std::time::SystemTime;
+
+use aws_sdk_dynamodb::primitives::{DateTime, DateTimeFormat};
+use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, PutRequest, WriteRequest};
+use futures_util::stream::{self, StreamExt};
+
+use super::Session;
+use super::call::{Backoff, CallError};
+use crate::failure::Outage;
+use crate::membership::Membership;
+use crate::params::OptType;
+use crate::tenant::TenantId;
+
+/// Items of one `BatchWriteItem` (DynamoDB API reference).
+const BATCH_WRITE_ITEMS: usize = 25;
+
+type Item = HashMap<String, AttributeValue>;
+
+/// How the writing of one membership ended.
+pub type Written = Result<(), Outage>;
+
+/// What the memberships of one import have in common.
+#[derive(Clone, Copy)]
+pub struct Import<'i> {
+    /// Whose customers they are of.
+    pub tenant: &'i TenantId,
+    /// Whether they are put or deleted.
+    pub opt_type: OptType,
+    /// The request that writes them.
+    pub id: &'i str,
+}
+
+impl Session<'_> {
+    /// Writes memberships, no two alike, many calls at a time, and tells how each one ended.
+    pub async fn write(&self, import: Import<'_>, memberships: &[Membership<'_>]) -> Vec<Written> {
+        let now = timestamp(SystemTime::now());
+        let writer = Writer { session: self, import, now: &now };
+        let chunks = memberships.chunks(BATCH_WRITE_ITEMS).enumerate();
+        let mut ended = stream::iter(chunks)
+            .map(|(chunk, memberships)| async move {
+                (chunk * BATCH_WRITE_ITEMS, writer.write(memberships).await)
+            })
+            .buffer_unordered(self.database.write_concurrency);
+
+        let mut written = vec![Err(Outage::Timeout); memberships.len()];
+        while let Some((first, chunk)) = ended.next().await {
+            written[first..first + chunk.len()].copy_from_slice(&chunk);
+        }
+        written
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Writer<'w> {
+    session: &'w Session<'w>,
+    import: Import<'w>,
+    now: &'w str,
+}
+
+impl Writer<'_> {
+    /// Writes up to 25 memberships. If the database refuses them together, each is written alone,
+    /// so that none fails for another.
+    async fn write(self, chunk: &[Membership<'_>]) -> Vec<Written> {
+        match self.write_batch(chunk).await {
+            Ok(written) => written,
+            Err(_) if chunk.len() > 1 => {
+                let mut written = Vec::with_capacity(chunk.len());
+                for membership in chunk.chunks(1) {
+                    written.extend(
+                        self.write_batch(membership)
+                            .await
+                            .unwrap_or_else(|Refused| vec![Err(Outage::StoreError)]),
+                    );
+                }
+                written
+            }
+            Err(Refused) => vec![Err(Outage::StoreError)],
+        }
+    }
+
+    async fn write_batch(self, chunk: &[Membership<'_>]) -> Result<Vec<Written>, Refused> {
+        let mut written = vec![Ok(()); chunk.len()];
+        let mut pending: Vec<usize> = (0..chunk.len()).collect();
+        let mut backoff = Backoff::default();
+        while !pending.is_empty() {
+            let requests = pending.iter().map(|&place| self.request(chunk[place])).collect();
+            let outage = match self.write_once(requests).await {
+                Ok(unprocessed) => {
+                    let before = pending.len();
+                    pending.retain(|&place| unprocessed.iter().any(|key| self.is_key_of(key, chunk[place])));
+                    if pending.is_empty() {
+                        break;
+                    }
+                    backoff.pause(pending.len() < before, self.session.deadline).await.err()
+                }
+                Err(CallError::Refused) => return Err(Refused),
+                Err(CallError::Outage(outage)) => Some(outage),
+            };
+            if let Some(outage) = outage {
+                for place in pending.drain(..) {
+                    written[place] = Err(outage);
+                }
+            }
+        }
+        Ok(written)
+    }
+
+    /// One call; the keys of what it left unprocessed.
+    async fn write_once(self, requests: Vec<WriteRequest>) -> Result<Vec<Item>, CallError> {
+        let database = self.session.database;
+        let request =
+            database.client.batch_write_item().request_items(&database.tables.memberships, requests).send();
+        let answer = self.session.call("BatchWriteItem", request).await?;
+        let left = answer.unprocessed_items.into_iter().flatten().flat_map(|(_, requests)| requests);
+        Ok(left
+            .filter_map(|request| {
+                let put = request.put_request.map(|put| put.item);
+                put.or(request.delete_request.map(|delete| delete.key))
+            })
+            .collect())
+    }
+
+    fn request(self, membership: Membership<'_>) -> WriteRequest {
+        let mut item = self.key(membership);
+        match self.import.opt_type {
+            OptType::Add => {
+                item.extend([
+                    attribute("tenantId", self.import.tenant.as_str()),
+                    attribute("audienceUserId", membership.customer),
+                    attribute("updatedAt", self.now),
+                    attribute("importId", self.import.id),
+                ]);
+                let put = PutRequest::builder().set_item(Some(item)).build().expect("BUG: the item is set");
+                WriteRequest::builder().put_request(put).build()
+            }
+            OptType::Delete => {
+                let delete =
+                    DeleteRequest::builder().set_key(Some(item)).build().expect("BUG: the key is set");
+                WriteRequest::builder().delete_request(delete).build()
+            }
+        }
+    }
+
+    fn key(self, membership: Membership<'_>) -> Item {
+        HashMap::from([
+            attribute("customerKey", &self.customer_key(membership)),
+            attribute("groupName", membership.group),
+        ])
+    }
+
+    fn customer_key(self, membership: Membership<'_>) -> String {
+        format!("{}#{}", self.import.tenant.as_str(), membership.customer)
+    }
+
+    fn is_key_of(self, item: &Item, membership: Membership<'_>) -> bool {
+        let is = |name: &str, value: &str| matches!(item.get(name), Some(AttributeValue::S(found)) if found == value);
+        is("groupName", membership.group) && is("customerKey", &self.customer_key(membership))
+    }
+}
+
+/// The database refused a batch as a whole.
+struct Refused;
+
+fn attribute(name: &str, value: &str) -> (String, AttributeValue) {
+    (name.to_owned(), AttributeValue::S(value.to_owned()))
+}
+
+/// RFC 3339 in UTC, to the millisecond.
+fn timestamp(time: SystemTime) -> String {
+    let millis = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
+    DateTime::from_millis(millis as i64)
+        .fmt(DateTimeFormat::DateTime)
+        .expect("BUG: RFC 3339 has room for the present")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn a_timestamp_is_rfc_3339_in_utc() {
+        let time = SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_000_000_250);
+        assert_eq!(timestamp(time), "2026-11-18T11:06:40.25Z");
+        assert_eq!(timestamp(SystemTime::UNIX_EPOCH), "1970-01-01T00:00:00Z");
+    }
+}

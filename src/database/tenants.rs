@@ -1,0 +1,115 @@
+//! Reading the tenant of a token.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use super::Session;
+use crate::failure::Outage;
+use crate::tenant::{Tenant, TenantId, TokenHash};
+
+/// Why a tenant could not be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TenantError {
+    /// The database did not answer.
+    #[error("the database did not answer")]
+    Outage(Outage),
+    /// The token's item does not hold what it must.
+    #[error("the tenant's item has a wrong {0}")]
+    Malformed(&'static str),
+}
+
+impl Session<'_> {
+    /// The tenant on record for a token; `None` if there is none. One strongly consistent
+    /// `GetItem`: a token withdrawn is withdrawn.
+    ///
+    /// # Errors
+    /// The database did not answer, or the item is not of the contract's form.
+    pub async fn tenant(&self, token: &TokenHash) -> Result<Option<Tenant>, TenantError> {
+        let request = self
+            .database
+            .client
+            .get_item()
+            .table_name(&self.database.tables.tenants)
+            .key("tokenHash", AttributeValue::S(token.as_str().to_owned()))
+            .consistent_read(true)
+            .send();
+        let answer =
+            self.call("GetItem", request).await.map_err(|error| TenantError::Outage(error.into()))?;
+        answer.item.map(|item| tenant(&item)).transpose()
+    }
+}
+
+fn tenant(item: &HashMap<String, AttributeValue>) -> Result<Tenant, TenantError> {
+    let attribute = |name| item.get(name);
+    Ok(Tenant {
+        id: match attribute("tenantId") {
+            Some(AttributeValue::S(id)) => TenantId::new(id),
+            _ => None,
+        }
+        .ok_or(TenantError::Malformed("tenantId"))?,
+        enabled: match attribute("enabled") {
+            None => true,
+            Some(AttributeValue::Bool(enabled)) => *enabled,
+            Some(_) => return Err(TenantError::Malformed("enabled")),
+        },
+        permissions: match attribute("permissions") {
+            None => None,
+            Some(AttributeValue::Ss(permissions)) => Some(permissions.clone()),
+            Some(_) => return Err(TenantError::Malformed("permissions")),
+        },
+        expires_at: match attribute("expiresAt") {
+            None => None,
+            Some(AttributeValue::N(seconds)) => {
+                Some(seconds.parse().map_err(|_| TenantError::Malformed("expiresAt"))?)
+            }
+            Some(_) => return Err(TenantError::Malformed("expiresAt")),
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(attributes: &[(&str, AttributeValue)]) -> Result<Tenant, TenantError> {
+        let id = ("tenantId".to_owned(), AttributeValue::S("t-1".to_owned()));
+        let attributes = attributes.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
+        tenant(&[id].into_iter().chain(attributes).collect())
+    }
+
+    #[test]
+    fn what_is_absent_restricts_nothing() {
+        let tenant = read(&[]).expect("of the form");
+        assert_eq!(tenant.id.as_str(), "t-1");
+        assert_eq!((tenant.enabled, tenant.permissions, tenant.expires_at), (true, None, None));
+    }
+
+    #[test]
+    fn every_attribute_is_read() {
+        let tenant = read(&[
+            ("enabled", AttributeValue::Bool(false)),
+            ("permissions", AttributeValue::Ss(vec!["audience:group".to_owned()])),
+            ("expiresAt", AttributeValue::N("1790000000".to_owned())),
+        ])
+        .expect("of the form");
+        assert!(!tenant.enabled);
+        assert_eq!(tenant.permissions, Some(vec!["audience:group".to_owned()]));
+        assert_eq!(tenant.expires_at, Some(1_790_000_000.0));
+    }
+
+    #[test]
+    fn an_item_of_another_form_lets_nobody_in() {
+        let text = |text: &str| AttributeValue::S(text.to_owned());
+        for (name, value) in [
+            ("tenantId", text("a#b")),
+            ("tenantId", AttributeValue::N("1".to_owned())),
+            ("enabled", text("false")),
+            ("permissions", AttributeValue::L(vec![text("audience:group")])),
+            ("expiresAt", text("2026-01-01")),
+        ] {
+            assert_eq!(read(&[(name, value)]), Err(TenantError::Malformed(name)));
+        }
+        assert_eq!(tenant(&HashMap::new()), Err(TenantError::Malformed("tenantId")));
+    }
+}

@@ -1,0 +1,228 @@
+//! The event that API Gateway sends, and the form in which it takes the answer.
+//!
+//! lambda_http's own conversion refuses an event with a header beyond ASCII, and panics on a body
+//! that is not the base64 it claims to be or a path that makes no URI: a caller could provoke a
+//! 5xx. So the event is read here, and of it only what the function looks at.
+
+use std::collections::HashMap;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
+
+use crate::envelope::Answer;
+use crate::fields::{self, Fields};
+
+/// An HTTP request as API Gateway hands it on, from an HTTP API (payload format 2.0) or a REST API
+/// (1.0). What is missing from the event is empty here.
+#[derive(Default)]
+pub struct Event {
+    /// The path, perhaps with the stage in front.
+    pub path: String,
+    /// The HTTP method.
+    pub method: String,
+    /// The body, decoded; `None` if it is not the base64 that the event says it is.
+    pub body: Option<Vec<u8>>,
+    /// Every value of every header, by lower-case name.
+    headers: HashMap<String, Vec<String>>,
+    format: Format,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Format {
+    Rest,
+    #[default]
+    Http,
+}
+
+/// What a request says in a header.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Header<'a> {
+    /// It is not there.
+    Absent,
+    /// One value.
+    Value(&'a str),
+    /// Several values that differ.
+    Several,
+}
+
+const NAMES: [&str; 8] = [
+    "rawPath",
+    "path",
+    "requestContext",
+    "httpMethod",
+    "headers",
+    "multiValueHeaders",
+    "body",
+    "isBase64Encoded",
+];
+
+impl Event {
+    /// Reads an event. What is no event of API Gateway is an empty one, which reaches no address.
+    pub fn parse(json: &str) -> Self {
+        let Ok(event) = Fields::parse(&NAMES, json) else { return Self::default() };
+        let [raw_path, path, context, method, headers, multi_value_headers, body, base64] =
+            std::array::from_fn(|position| event.get(position));
+        let text = |raw: Option<&RawValue>| raw.and_then(fields::text).unwrap_or_default().into_owned();
+        let (format, path, method) = match method {
+            Some(_) => (Format::Rest, path, method),
+            None => (Format::Http, raw_path, context.and_then(http_method)),
+        };
+        Self {
+            path: text(path),
+            method: text(method),
+            body: decode(text(body), base64.is_some_and(|raw| raw.get() == "true")),
+            headers: collect([headers, multi_value_headers]),
+            format,
+        }
+    }
+
+    /// The header of this name, which must be given in lower case.
+    pub fn header(&self, name: &str) -> Header<'_> {
+        match self.headers.get(name).map(Vec::as_slice) {
+            None | Some([]) => Header::Absent,
+            Some([value, others @ ..]) if others.iter().all(|other| other == value) => Header::Value(value),
+            Some(_) => Header::Several,
+        }
+    }
+
+    /// The answer in the form that the sender of this event takes.
+    pub fn reply(&self, answer: Answer) -> Reply {
+        let headers: HashMap<_, _> =
+            [("Content-Type", "application/json")].into_iter().chain(answer.header).collect();
+        Reply {
+            status_code: answer.status.as_u16(),
+            multi_value_headers: (self.format == Format::Rest)
+                .then(|| headers.iter().map(|(&name, &value)| (name, [value])).collect()),
+            headers,
+            body: answer.body,
+            is_base64_encoded: false,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Event {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // By way of the text, so that nothing in an event can fail its reading.
+        let json = Box::<RawValue>::deserialize(deserializer)?;
+        Ok(Self::parse(json.get()))
+    }
+}
+
+/// `requestContext.http.method` of payload format 2.0.
+fn http_method(context: &RawValue) -> Option<&RawValue> {
+    let http = Fields::parse(&["http"], context.get()).ok()?.get(0)?;
+    Fields::parse(&["method"], http.get()).ok()?.get(0)
+}
+
+fn decode(body: String, is_base64: bool) -> Option<Vec<u8>> {
+    if is_base64 { BASE64_STANDARD.decode(body).ok() } else { Some(body.into_bytes()) }
+}
+
+/// All values of all headers; REST APIs send each header in both of two lists.
+fn collect(lists: [Option<&RawValue>; 2]) -> HashMap<String, Vec<String>> {
+    let mut headers: HashMap<String, Vec<String>> = HashMap::new();
+    let lists = lists.into_iter().flatten();
+    let entries =
+        lists.filter_map(|list| serde_json::from_str::<HashMap<String, &RawValue>>(list.get()).ok());
+    for (name, raw) in entries.flatten() {
+        let values = headers.entry(name.to_ascii_lowercase()).or_default();
+        match serde_json::from_str::<Vec<&RawValue>>(raw.get()) {
+            Ok(several) => values.extend(several.into_iter().filter_map(fields::text).map(String::from)),
+            Err(_) => values.extend(fields::text(raw).map(String::from)),
+        }
+    }
+    headers
+}
+
+/// An answer as API Gateway takes it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Reply {
+    status_code: u16,
+    headers: HashMap<&'static str, &'static str>,
+    /// Only REST APIs know it; they join it with `headers`, each pair once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    multi_value_headers: Option<HashMap<&'static str, [&'static str; 1]>>,
+    body: String,
+    is_base64_encoded: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lambda_http::http::StatusCode;
+    use serde_json::json;
+
+    #[test]
+    fn both_payload_formats_are_read() {
+        let http = json!({
+            "version": "2.0", "rawPath": "/p", "rawQueryString": "", "isBase64Encoded": false, "body": "{}",
+            "headers": {"x-token": "t"}, "requestContext": {"http": {"method": "POST", "path": "/other"}},
+        });
+        let rest = json!({
+            "path": "/p", "httpMethod": "POST", "body": "e30=", "isBase64Encoded": true,
+            "headers": {"X-Token": "t"}, "multiValueHeaders": {"X-Token": ["t"]},
+            "requestContext": {"path": "/prod/p", "httpMethod": "POST"},
+        });
+        for json in [http, rest] {
+            let event = Event::parse(&json.to_string());
+            assert_eq!((&*event.path, &*event.method), ("/p", "POST"), "{json}");
+            assert_eq!(event.body.as_deref(), Some(&b"{}"[..]), "{json}");
+            assert_eq!(event.header("x-token"), Header::Value("t"), "{json}");
+            assert_eq!(event.header("content-type"), Header::Absent, "{json}");
+        }
+    }
+
+    #[test]
+    fn nothing_in_an_event_can_fail_its_reading() {
+        for json in ["1", "[]", "null", "\"\\ud800\""] {
+            let event: Event = serde_json::from_str(json).expect("every JSON text is an event");
+            assert_eq!((&*event.path, &*event.method, event.body), ("", "", None), "{json}");
+        }
+        for json in ["{}", r#"{"rawPath":7,"headers":[],"body":{},"requestContext":"x"}"#] {
+            let event: Event = serde_json::from_str(json).expect("every JSON text is an event");
+            assert_eq!((&*event.path, &*event.method), ("", ""), "{json}");
+            assert_eq!(event.body.as_deref(), Some(&b""[..]), "{json}");
+        }
+        let event = Event::parse(r#"{"rawPath":"/张 \ud800","body":"\ud800"}"#);
+        assert_eq!((&*event.path, event.body.as_deref()), ("", Some(&b""[..])));
+        assert_eq!(Event::parse(r#"{"body":"!","isBase64Encoded":true}"#).body, None);
+    }
+
+    #[test]
+    fn headers_beyond_ascii_and_of_any_case_are_read() {
+        let json = r#"{"headers":{"X-TOKEN":"a","x-user":"\u5f20三","n":1},"multiValueHeaders":{"Two":["b","c"],"Same":["d","d"]}}"#;
+        let event = Event::parse(json);
+        assert_eq!(event.header("x-token"), Header::Value("a"));
+        assert_eq!(event.header("x-user"), Header::Value("张三"));
+        assert_eq!(event.header("n"), Header::Absent);
+        assert_eq!(event.header("two"), Header::Several);
+        assert_eq!(event.header("same"), Header::Value("d"));
+    }
+
+    #[test]
+    fn an_answer_takes_the_form_of_its_event() {
+        let answer = || Answer {
+            status: StatusCode::METHOD_NOT_ALLOWED,
+            header: Some(("Allow", "POST")),
+            body: "\"".to_owned(),
+        };
+        let headers = json!({"Content-Type": "application/json", "Allow": "POST"});
+        let http = serde_json::to_value(Event::parse("{}").reply(answer())).expect("serialises");
+        assert_eq!(
+            http,
+            json!({"statusCode": 405, "headers": headers, "body": "\"", "isBase64Encoded": false})
+        );
+        let rest = serde_json::to_value(Event::parse(r#"{"httpMethod":"PUT"}"#).reply(answer()))
+            .expect("serialises");
+        assert_eq!(
+            rest,
+            json!({
+                "statusCode": 405, "headers": headers, "body": "\"", "isBase64Encoded": false,
+                "multiValueHeaders": {"Content-Type": ["application/json"], "Allow": ["POST"]},
+            })
+        );
+    }
+}

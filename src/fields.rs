@@ -1,0 +1,134 @@
+//! Reading chosen members of a JSON object without decoding them.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+/// Some members of a JSON object, each as the JSON text that was sent.
+///
+/// Other members are skipped, whatever they hold. Of a member that is there twice the last one
+/// counts, as in `JSON.parse`.
+pub struct Fields<'a, const N: usize>([Option<&'a RawValue>; N]);
+
+impl<'a, const N: usize> Fields<'a, N> {
+    /// Reads the members called `names` from the text of a JSON object.
+    ///
+    /// # Errors
+    /// The text is not JSON, or (`is_data()`) it is not an object.
+    pub fn parse(names: &'static [&'static str; N], json: &'a str) -> serde_json::Result<Self> {
+        let mut deserializer = serde_json::Deserializer::from_str(json);
+        let fields = deserializer.deserialize_map(Members(names))?;
+        deserializer.end()?;
+        Ok(fields)
+    }
+
+    /// The member at `position` in the list of names; a JSON `null` is there as `null`.
+    pub fn get(&self, position: usize) -> Option<&'a RawValue> {
+        self.0[position]
+    }
+}
+
+struct Members<const N: usize>(&'static [&'static str; N]);
+
+impl<'de, const N: usize> Visitor<'de> for Members<N> {
+    type Value = Fields<'de, N>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Self::Value, A::Error> {
+        let mut fields = [None; N];
+        // A key is taken raw because its escapes may form no Unicode text.
+        while let Some(key) = object.next_key::<&RawValue>()? {
+            match position(self.0, key) {
+                Some(position) => fields[position] = Some(object.next_value()?),
+                None => {
+                    object.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(Fields(fields))
+    }
+}
+
+fn position(names: &[&str], key: &RawValue) -> Option<usize> {
+    let key = text(key)?;
+    names.iter().position(|name| *name == key)
+}
+
+/// The text of a JSON string; `None` if `raw` is none or its escapes form no Unicode text.
+pub fn text(raw: &RawValue) -> Option<Cow<'_, str>> {
+    #[derive(Deserialize)]
+    struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+    let quoted = raw.get();
+    // Most strings have no escapes: what stands between the quotes is the text.
+    if let Some(inner) = quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'))
+        && !inner.contains('\\')
+    {
+        return Some(Cow::Borrowed(inner));
+    }
+    serde_json::from_str(quoted).ok().map(|Text(text)| text)
+}
+
+/// Shows nothing of what the fields hold: they are the caller's data.
+impl<const N: usize> fmt::Debug for Fields<'_, N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fields").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NAMES: [&str; 2] = ["phone", "openid"];
+
+    fn parse(json: &str) -> Vec<Option<&str>> {
+        let fields = Fields::parse(&NAMES, json).expect("an object");
+        (0..2).map(|position| fields.get(position).map(RawValue::get)).collect()
+    }
+
+    #[test]
+    fn values_are_kept_as_they_were_written() {
+        assert_eq!(parse(r#"{ "phone" : 1e999 , "x":{"openid":[]} }"#), [Some("1e999"), None]);
+        assert_eq!(parse(r#"{"openid":"\ud800","phone":null}"#), [Some("null"), Some(r#""\ud800""#)]);
+        let long = "123456789012345678901234567890.10";
+        assert_eq!(parse(&format!(r#"{{"openid":{long}}}"#)), [None, Some(long)]);
+    }
+
+    #[test]
+    fn the_last_of_a_repeated_member_counts_however_its_name_is_written() {
+        assert_eq!(parse(r#"{"phone":1,"\u0070hone":2}"#), [Some("2"), None]);
+        assert_eq!(parse(r#"{"\ud800":1,"Phone":2,"":3}"#), [None, None]);
+    }
+
+    #[test]
+    fn deep_nesting_in_a_value_is_no_matter() {
+        let deep = "[".repeat(200_000) + &"]".repeat(200_000);
+        assert_eq!(parse(&format!(r#"{{"phone":{deep},"x":{deep}}}"#)), [Some(&*deep), None]);
+    }
+
+    #[test]
+    fn what_is_no_object_is_told_from_what_is_no_json() {
+        for (json, is_data) in [("[]", true), ("1", true), ("{", false), ("{} x", false), ("", false)] {
+            let error = Fields::parse(&NAMES, json).expect_err(json);
+            assert_eq!(error.is_data(), is_data, "{json}");
+        }
+    }
+
+    #[test]
+    fn only_a_string_has_text() {
+        let text_of = |json: &'static str| text(serde_json::from_str(json).expect("JSON"));
+        assert_eq!(text_of(r#""a b""#).as_deref(), Some("a b"));
+        assert_eq!(text_of(r#""\u5f20\n\"""#).as_deref(), Some("张\n\""));
+        assert_eq!(text_of(r#""\u0000""#).as_deref(), Some("\0"));
+        for json in [r#""\udc00""#, "1", "null", "[\"a\"]", "{\"a\":\"b\"}", "true"] {
+            assert_eq!(text_of(json), None, "{json}");
+        }
+    }
+}

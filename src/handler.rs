@@ -1,0 +1,217 @@
+//! The way of a request: the checks in the contract's order (section 2), then the import.
+
+use std::panic::AssertUnwindSafe;
+use std::time::SystemTime;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use lambda_http::Context;
+use tracing::{error, info};
+
+use crate::config::{Config, MAX_PAYLOAD_BYTES};
+use crate::database::{Database, Session, TenantError};
+use crate::deadline::Deadline;
+use crate::envelope::{self, Answer};
+use crate::event::{Event, Header, Reply};
+use crate::import;
+use crate::refusal::{ADDRESS, Refusal};
+use crate::request::{ImportRequest, RequestError};
+use crate::tenant::{Denial, TenantCache, TenantId, TokenHash};
+
+/// The address that the platform gave up (the platform's page).
+const RETIRED_ADDRESS: &str = "/api/integrate/audience/group/batchAdd";
+
+/// The function: everything that outlives a request.
+pub struct Handler {
+    config: Config,
+    database: Database,
+    tenants: TenantCache,
+}
+
+impl Handler {
+    /// A handler with these settings on this database.
+    pub fn new(config: Config, database: Database) -> Self {
+        let tenants = TenantCache::new(config.token_cache);
+        Self { config, database, tenants }
+    }
+
+    /// Answers one event, whatever it holds and whatever happens.
+    pub async fn handle(&self, event: Event, context: &Context) -> Reply {
+        let answer = guard(self.answer(&event, context).boxed()).await.unwrap_or_else(|refusal| {
+            info!(request_id = context.request_id, code = refusal.code(), "refused");
+            Answer::refusal(&refusal)
+        });
+        event.reply(answer)
+    }
+
+    async fn answer(&self, event: &Event, context: &Context) -> Result<Answer, Refusal> {
+        route(&event.path, &event.method)?;
+        let session = self.database.session(Deadline::new(context.deadline, self.config.deadline_margin));
+        let tenant = self.authenticate(session, event.header("x-token")).await?;
+        require_json(event.header("content-type"))?;
+        let body = event.body.as_deref().ok_or(Refusal::NotJson)?;
+        let request = self.read(body)?;
+
+        let result = import::run(session, &tenant, &context.request_id, &request).await;
+        let (succeeded, failed) = result.counts();
+        info!(request_id = context.request_id, tenant = tenant.as_str(), succeeded, failed, "imported");
+        Ok(Answer::result(&result))
+    }
+
+    async fn authenticate(&self, session: Session<'_>, token: Header<'_>) -> Result<TenantId, Refusal> {
+        let Header::Value(token) = token else { return Err(Refusal::Token) };
+        if token.trim().is_empty() {
+            return Err(Refusal::Token);
+        }
+        let token = TokenHash::of(token);
+        if let Some(tenant) = self.tenants.get(&token, SystemTime::now()) {
+            return Ok(tenant);
+        }
+        let asked = SystemTime::now();
+        let tenant = session.tenant(&token).await.map_err(|error| match error {
+            TenantError::Outage(_) => Refusal::Unavailable,
+            TenantError::Malformed(_) => {
+                error!(%error, "tenant cannot be let in");
+                Refusal::Internal
+            }
+        })?;
+        let tenant = tenant.ok_or(Refusal::Token)?;
+        let id = tenant
+            .admit(SystemTime::now())
+            .map_err(|denial| match denial {
+                Denial::Expired => Refusal::Token,
+                Denial::Forbidden => Refusal::Forbidden,
+            })?
+            .clone();
+        self.tenants.remember(token, tenant, asked);
+        Ok(id)
+    }
+
+    fn read<'b>(&self, body: &'b [u8]) -> Result<ImportRequest<'b>, Refusal> {
+        let Config { max_body_bytes, max_records, .. } = self.config;
+        if body.len() > max_body_bytes {
+            return Err(Refusal::BodyTooLarge(max_body_bytes));
+        }
+        let request = ImportRequest::parse(body, max_records).map_err(|error| match error {
+            RequestError::NotJson => Refusal::NotJson,
+            RequestError::TooManyRecords => Refusal::TooManyRecords(max_records),
+            RequestError::Parameter(error) => Refusal::Parameter(error),
+        })?;
+        if !envelope::answer_fits(body.len(), &request.records) {
+            return Err(Refusal::AnswerTooLarge(MAX_PAYLOAD_BYTES));
+        }
+        Ok(request)
+    }
+}
+
+/// Turns a panic into the refusal for a defect. Boxed: the future of a whole request is large, and
+/// its type too deep for the compiler.
+async fn guard(answer: BoxFuture<'_, Result<Answer, Refusal>>) -> Result<Answer, Refusal> {
+    AssertUnwindSafe(answer).catch_unwind().await.unwrap_or(Err(Refusal::Internal))
+}
+
+/// Lets `POST` to the address through, with or without a stage in front and a slash at the end.
+fn route(path: &str, method: &str) -> Result<(), Refusal> {
+    let path = path.strip_suffix('/').unwrap_or(path);
+    if is_address(path, RETIRED_ADDRESS) {
+        Err(Refusal::Retired)
+    } else if !is_address(path, ADDRESS) {
+        Err(Refusal::NotFound)
+    } else if method != "POST" {
+        Err(Refusal::MethodNotAllowed)
+    } else {
+        Ok(())
+    }
+}
+
+/// Whether `path` is `address`, perhaps behind a stage: one segment.
+fn is_address(path: &str, address: &str) -> bool {
+    match path.strip_suffix(address) {
+        Some("") => true,
+        Some(prefix) => {
+            prefix.strip_prefix('/').is_some_and(|stage| !stage.is_empty() && !stage.contains('/'))
+        }
+        None => false,
+    }
+}
+
+/// Lets JSON through, and a request that does not say what its body is.
+fn require_json(content_type: Header<'_>) -> Result<(), Refusal> {
+    let media_type = match content_type {
+        Header::Absent => return Ok(()),
+        Header::Value(value) => value.split(';').next().unwrap_or_default().trim(),
+        Header::Several => return Err(Refusal::UnsupportedMediaType),
+    };
+    let is_json = media_type.eq_ignore_ascii_case("application/json");
+    if is_json { Ok(()) } else { Err(Refusal::UnsupportedMediaType) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_may_stand_behind_a_stage_and_before_a_slash() {
+        for path in
+            [ADDRESS.to_owned(), format!("{ADDRESS}/"), format!("/prod{ADDRESS}"), format!("/v1{ADDRESS}/")]
+        {
+            assert_eq!(route(&path, "POST"), Ok(()), "{path}");
+            assert_eq!(route(&path, "GET"), Err(Refusal::MethodNotAllowed), "{path}");
+            assert_eq!(route(&path, "post"), Err(Refusal::MethodNotAllowed), "{path}");
+        }
+    }
+
+    #[test]
+    fn every_other_path_is_not_found() {
+        let paths = [
+            String::new(),
+            "/".to_owned(),
+            ADDRESS.to_uppercase(),
+            format!("{ADDRESS}//"),
+            format!("{ADDRESS}/x"),
+            format!("/{ADDRESS}"),
+            format!("/a/b{ADDRESS}"),
+            format!("x{ADDRESS}"),
+            ADDRESS[1..].to_owned(),
+        ];
+        for path in paths {
+            assert_eq!(route(&path, "POST"), Err(Refusal::NotFound), "{path}");
+        }
+    }
+
+    #[test]
+    fn the_retired_address_is_not_found_by_any_method() {
+        for path in [RETIRED_ADDRESS.to_owned(), format!("/prod{RETIRED_ADDRESS}/")] {
+            for method in ["POST", "GET"] {
+                assert_eq!(route(&path, method), Err(Refusal::Retired), "{method} {path}");
+            }
+        }
+        assert!(Refusal::Retired.message().contains(ADDRESS));
+    }
+
+    #[test]
+    fn json_and_what_does_not_say_otherwise_passes() {
+        let passes = |header| require_json(header).is_ok();
+        assert!(passes(Header::Absent));
+        for value in [
+            "application/json",
+            "Application/JSON",
+            "application/json; charset=UTF-8",
+            " application/json ;x",
+        ] {
+            assert!(passes(Header::Value(value)), "{value}");
+        }
+        for value in
+            ["", "text/plain", "application/jsonp", "text/json", "application/x-www-form-urlencoded", ";"]
+        {
+            assert!(!passes(Header::Value(value)), "{value}");
+        }
+        assert!(!passes(Header::Several));
+    }
+
+    #[tokio::test]
+    async fn a_panic_ends_as_the_answer_for_a_defect() {
+        let answer = guard(async { panic!("a defect, as a test makes it") }.boxed()).await;
+        assert_eq!(answer, Err(Refusal::Internal));
+    }
+}

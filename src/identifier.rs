@@ -1,0 +1,152 @@
+//! What a customer can be recognised by, and the form in which it is compared.
+
+use std::borrow::Cow;
+
+/// The longest identifier, in bytes of UTF-8 (contract, section 4).
+pub const MAX_IDENTIFIER_BYTES: usize = 1024;
+
+/// A type of identifier: one field of a record, one attribute of a customer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Identifier {
+    /// WeChat unionid.
+    Unionid,
+    /// WeChat openid.
+    Openid,
+    /// Phone number.
+    Phone,
+    /// The platform's own customer ID.
+    AudienceUserId,
+}
+
+impl Identifier {
+    /// Every identifier type.
+    pub const ALL: [Identifier; 4] = [Self::Unionid, Self::Openid, Self::Phone, Self::AudienceUserId];
+
+    /// The name of the record's field and of the customer's attribute.
+    pub fn field(self) -> &'static str {
+        match self {
+            Self::Unionid => "unionid",
+            Self::Openid => "openid",
+            Self::Phone => "phone",
+            Self::AudienceUserId => "audienceUserId",
+        }
+    }
+
+    /// The value as it is compared, or `None` where nothing is given (contract, section 4).
+    pub fn normalise(self, value: Cow<'_, str>) -> Option<Cow<'_, str>> {
+        let value = map_str(value, str::trim);
+        let value = match self {
+            Self::Phone => canonical_phone(value),
+            Self::Unionid | Self::Openid | Self::AudienceUserId => value,
+        };
+        (!value.is_empty()).then_some(value)
+    }
+}
+
+/// The identifiers of one record, normalised.
+#[derive(Default)]
+pub struct Identifiers<'a>([Option<Cow<'a, str>>; 4]);
+
+impl<'a> Identifiers<'a> {
+    /// The value given for `identifier`.
+    pub fn get(&self, identifier: Identifier) -> Option<&str> {
+        self.0[identifier as usize].as_deref()
+    }
+
+    /// Sets or clears the value of `identifier`; it must be normalised.
+    pub fn set(&mut self, identifier: Identifier, value: Option<Cow<'a, str>>) {
+        self.0[identifier as usize] = value;
+    }
+
+    /// Whether no identifier is given at all.
+    pub fn is_empty(&self) -> bool {
+        self.0.iter().all(Option::is_none)
+    }
+}
+
+/// The canonical form of a phone: spaces, `-`, `(` and `)` removed, then one leading `+86` or
+/// `0086`, or `86` before an 11-digit number starting with 1 (contract, section 4).
+fn canonical_phone(phone: Cow<'_, str>) -> Cow<'_, str> {
+    const SEPARATORS: [char; 4] = [' ', '-', '(', ')'];
+    let phone = if phone.contains(SEPARATORS) { Cow::Owned(phone.replace(SEPARATORS, "")) } else { phone };
+    map_str(phone, without_country_code)
+}
+
+fn without_country_code(phone: &str) -> &str {
+    if let Some(rest) = phone.strip_prefix("+86").or_else(|| phone.strip_prefix("0086")) {
+        return rest;
+    }
+    match phone.strip_prefix("86") {
+        Some(rest) if is_mobile_number(rest) => rest,
+        _ => phone,
+    }
+}
+
+fn is_mobile_number(digits: &str) -> bool {
+    digits.len() == 11 && digits.starts_with('1') && digits.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// Narrows a string to a part of itself, without copying a borrowed one.
+fn map_str(value: Cow<'_, str>, narrow: fn(&str) -> &str) -> Cow<'_, str> {
+    match value {
+        Cow::Borrowed(text) => Cow::Borrowed(narrow(text)),
+        Cow::Owned(text) => {
+            let narrowed = narrow(&text);
+            if narrowed.len() == text.len() { Cow::Owned(text) } else { Cow::Owned(narrowed.to_owned()) }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn phone(sent: &str) -> Option<String> {
+        Identifier::Phone.normalise(sent.into()).map(Cow::into_owned)
+    }
+
+    #[test]
+    fn a_phone_is_compared_in_canonical_form() {
+        let cases = [
+            ("13800000001", "13800000001"),
+            (" 138-0000 0001 ", "13800000001"),
+            ("+8613800000001", "13800000001"),
+            ("(+86) 138-0000-0001", "13800000001"),
+            ("008613800000001", "13800000001"),
+            ("8613800000001", "13800000001"),
+            ("86 138 0000 0001", "13800000001"),
+            // `86` stays where no 11-digit number starting with 1 follows.
+            ("8623800000001", "8623800000001"),
+            ("861380000000", "861380000000"),
+            ("86138000000011", "86138000000011"),
+            ("8613800x00001", "8613800x00001"),
+            ("8610", "8610"),
+            // One prefix only.
+            ("+86+8613800000001", "+8613800000001"),
+            ("+868613800000001", "8613800000001"),
+            ("00860086138", "0086138"),
+            ("+862112345678", "2112345678"),
+            ("+1 415 555 0100", "+14155550100"),
+            ("１３８", "１３８"),
+        ];
+        for (sent, canonical) in cases {
+            assert_eq!(phone(sent).as_deref(), Some(canonical), "{sent:?}");
+        }
+    }
+
+    #[test]
+    fn a_phone_with_nothing_left_is_not_given() {
+        for sent in ["", "  ", "()- ", "+86", "0086", " + 8 6 ", "\u{3000}"] {
+            assert_eq!(phone(sent), None, "{sent:?}");
+        }
+    }
+
+    #[test]
+    fn surrounding_white_space_is_no_part_of_a_value() {
+        let openid = |sent: &'static str| Identifier::Openid.normalise(sent.into());
+        assert_eq!(openid("\u{3000} o-1 (x)\t\n").as_deref(), Some("o-1 (x)"));
+        assert_eq!(openid(" \u{a0}\r\n"), None);
+        let owned = Identifier::Unionid.normalise(Cow::Owned(" u 1 ".to_owned()));
+        assert_eq!(owned.as_deref(), Some("u 1"));
+    }
+}

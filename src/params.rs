@@ -1,0 +1,189 @@
+//! The import's settings, `publicParams` (contract, section 3).
+
+use serde_json::value::RawValue;
+
+use crate::fields::{self, Fields};
+use crate::identifier::Identifier;
+
+/// What an import does with each membership.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OptType {
+    /// Puts the customer into the group.
+    Add,
+    /// Takes the customer out of the group.
+    Delete,
+}
+
+/// How a record finds its customer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Matching {
+    /// It names the customer itself, by `audienceUserId`.
+    Off,
+    /// Every identifier given must belong to the customer.
+    Exact,
+    /// The first given identifier, in this order, that matches anybody decides.
+    Fuzzy(IdentifyWay),
+}
+
+/// The order in which fuzzy matching tries identifiers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IdentifyWay {
+    /// 1: unionid, openid, phone, audienceUserId.
+    UnionidFirst,
+    /// 2: phone, unionid, openid, audienceUserId.
+    PhoneFirst,
+}
+
+impl IdentifyWay {
+    /// The identifiers, the first to try first.
+    pub fn order(self) -> [Identifier; 4] {
+        use Identifier::{AudienceUserId, Openid, Phone, Unionid};
+        match self {
+            Self::UnionidFirst => [Unionid, Openid, Phone, AudienceUserId],
+            Self::PhoneFirst => [Phone, Unionid, Openid, AudienceUserId],
+        }
+    }
+}
+
+/// A parameter that is missing or not of its form.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: expected {expected}")]
+pub struct ParameterError {
+    /// Where it stands in the body, such as `publicParams.optType` or `data[3]`.
+    pub field: String,
+    /// What was expected there, in Chinese, for the caller.
+    pub expected: &'static str,
+}
+
+impl ParameterError {
+    /// An error about `field`.
+    pub fn new(field: impl Into<String>, expected: &'static str) -> Self {
+        Self { field: field.into(), expected }
+    }
+}
+
+/// The settings of one import.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Params {
+    /// How records find their customers.
+    pub matching: Matching,
+    /// What is done with their memberships.
+    pub opt_type: OptType,
+}
+
+const NAMES: [&str; 4] = ["isMatching", "matchingType", "identifyWay", "optType"];
+
+impl Params {
+    /// Reads `publicParams` as it stands in the body.
+    ///
+    /// # Errors
+    /// A field that the mode needs is missing or not of its form. A field that the mode does not
+    /// need is not looked at.
+    pub fn parse(sent: Option<&RawValue>) -> Result<Self, ParameterError> {
+        let fields = sent
+            .and_then(|raw| Fields::parse(&NAMES, raw.get()).ok())
+            .ok_or_else(|| ParameterError::new("publicParams", "对象"))?;
+        let [is_matching, matching_type, identify_way, opt_type] =
+            std::array::from_fn(|position| fields.get(position));
+        let error = |name: &str, expected| Err(ParameterError::new(format!("publicParams.{name}"), expected));
+
+        let matching = match (literal(is_matching), literal(matching_type), literal(identify_way)) {
+            ("false", ..) => Matching::Off,
+            ("true", "1", _) => Matching::Exact,
+            ("true", "2", "1") => Matching::Fuzzy(IdentifyWay::UnionidFirst),
+            ("true", "2", "2") => Matching::Fuzzy(IdentifyWay::PhoneFirst),
+            ("true", "2", _) => {
+                return error(
+                    "identifyWay",
+                    "整数1(unionid>openid>手机号>客户ID)或2(手机号>unionid>openid>客户ID)",
+                );
+            }
+            ("true", ..) => return error("matchingType", "整数1(精准匹配)或2(模糊匹配)"),
+            _ => return error("isMatching", "布尔值true或false"),
+        };
+        let opt_type = match opt_type.and_then(fields::text).as_deref() {
+            Some("add") => OptType::Add,
+            Some("delete") => OptType::Delete,
+            _ => return error("optType", "字符串add(新增)或delete(删除)"),
+        };
+        Ok(Self { matching, opt_type })
+    }
+}
+
+/// The JSON text of a field; what is not there is `null`.
+fn literal(field: Option<&RawValue>) -> &str {
+    field.map_or("null", RawValue::get)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(json: &str) -> Result<Params, String> {
+        let raw: &RawValue = serde_json::from_str(json).expect("the case is JSON");
+        Params::parse(Some(raw)).map_err(|error| error.field)
+    }
+
+    #[test]
+    fn every_mode_is_read() {
+        let cases = [
+            (r#"{"isMatching":false,"optType":"add"}"#, Matching::Off, OptType::Add),
+            (r#"{"isMatching":true,"matchingType":1,"optType":"delete"}"#, Matching::Exact, OptType::Delete),
+            (
+                r#"{"isMatching":true,"matchingType":2,"identifyWay":1,"optType":"add"}"#,
+                Matching::Fuzzy(IdentifyWay::UnionidFirst),
+                OptType::Add,
+            ),
+            (
+                "{ \"optType\" : \"\\u0061dd\",\n\"identifyWay\":2 ,\"matchingType\" : 2, \"is\\u004datching\":true }",
+                Matching::Fuzzy(IdentifyWay::PhoneFirst),
+                OptType::Add,
+            ),
+        ];
+        for (json, matching, opt_type) in cases {
+            assert_eq!(parse(json), Ok(Params { matching, opt_type }), "{json}");
+        }
+    }
+
+    #[test]
+    fn what_the_mode_does_not_need_is_ignored() {
+        for json in [
+            r#"{"isMatching":false,"matchingType":"x","identifyWay":[1e999],"optType":"add"}"#,
+            r#"{"isMatching":true,"matchingType":1,"identifyWay":{"a":"\ud800"},"optType":"add"}"#,
+            r#"{"isMatching":false,"optType":"add","else":9,"\ud800":1,"":null}"#,
+            r#"{"isMatching":7,"isMatching":false,"optType":"add"}"#,
+        ] {
+            assert!(parse(json).is_ok(), "{json}");
+        }
+    }
+
+    #[test]
+    fn the_field_at_fault_is_named() {
+        let cases = [
+            ("[]", ""),
+            ("null", ""),
+            (r#""{}""#, ""),
+            (r#"{"optType":"add"}"#, ".isMatching"),
+            (r#"{"isMatching":null,"optType":"add"}"#, ".isMatching"),
+            (r#"{"isMatching":"true","optType":"add"}"#, ".isMatching"),
+            (r#"{"isMatching":1,"optType":"add"}"#, ".isMatching"),
+            (r#"{"isMatching":true,"optType":"add"}"#, ".matchingType"),
+            (r#"{"isMatching":true,"matchingType":"1","optType":"add"}"#, ".matchingType"),
+            (r#"{"isMatching":true,"matchingType":3,"optType":"add"}"#, ".matchingType"),
+            (r#"{"isMatching":true,"matchingType":true,"optType":"add"}"#, ".matchingType"),
+            (r#"{"isMatching":true,"matchingType":1.5,"optType":"add"}"#, ".matchingType"),
+            (r#"{"isMatching":true,"matchingType":2,"optType":"add"}"#, ".identifyWay"),
+            (r#"{"isMatching":true,"matchingType":2,"identifyWay":"1","optType":"add"}"#, ".identifyWay"),
+            (r#"{"isMatching":true,"matchingType":2,"identifyWay":0,"optType":"add"}"#, ".identifyWay"),
+            (r#"{"isMatching":false}"#, ".optType"),
+            (r#"{"isMatching":false,"optType":1}"#, ".optType"),
+            (r#"{"isMatching":false,"optType":"ADD"}"#, ".optType"),
+            (r#"{"isMatching":false,"optType":" add"}"#, ".optType"),
+            (r#"{"isMatching":false,"optType":"\ud800"}"#, ".optType"),
+        ];
+        for (json, field) in cases {
+            assert_eq!(parse(json), Err(format!("publicParams{field}")), "{json}");
+        }
+        assert!(Params::parse(None).is_err());
+    }
+}

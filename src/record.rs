@@ -1,0 +1,118 @@
+//! One record of an import: what was sent, and what it says (contract, section 4).
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::value::RawValue;
+
+use crate::failure::{Failure, FieldFault};
+use crate::fields::{self, Fields};
+use crate::group::GroupNames;
+use crate::identifier::{Identifier, Identifiers, MAX_IDENTIFIER_BYTES};
+use crate::params::Matching;
+
+/// The fields of a record, in the order in which a failed record shows them.
+const FIELDS: [&str; 5] = ["audienceUserId", "openid", "unionid", "phone", "groups"];
+const IDENTIFIERS: [Identifier; 4] =
+    [Identifier::AudienceUserId, Identifier::Openid, Identifier::Unionid, Identifier::Phone];
+const GROUPS: usize = 4;
+
+/// A record as it was sent.
+#[derive(Debug)]
+pub struct SentRecord<'a>(Fields<'a, 5>);
+
+/// What a sound record says: a customer, somehow identified, and groups.
+pub struct Record<'a> {
+    /// The identifiers given, normalised.
+    pub identifiers: Identifiers<'a>,
+    /// At least one group name.
+    pub groups: GroupNames<'a>,
+}
+
+impl<'a> SentRecord<'a> {
+    /// Reads one element of `data`; `None` if it is not an object.
+    pub fn parse(element: &'a RawValue) -> Option<Self> {
+        Fields::parse(&FIELDS, element.get()).ok().map(Self)
+    }
+
+    /// Checks the record for an import of this mode.
+    ///
+    /// # Errors
+    /// The first, in the contract's order, of `INVALID_FIELD`, `MISSING_IDENTIFIER` and
+    /// `MISSING_GROUPS` that applies. Every field must be of its form, also where the mode does
+    /// not use it.
+    pub fn check(&self, matching: Matching) -> Result<Record<'a>, Failure> {
+        let mut identifiers = Identifiers::default();
+        for (position, identifier) in IDENTIFIERS.into_iter().enumerate() {
+            let value = self.text(position)?.and_then(|value| identifier.normalise(value));
+            if value.as_ref().is_some_and(|value| value.len() > MAX_IDENTIFIER_BYTES) {
+                return Err(invalid(position, FieldFault::IdentifierTooLong));
+            }
+            identifiers.set(identifier, value);
+        }
+        let groups = GroupNames::parse(self.text(GROUPS)?.unwrap_or_default())
+            .map_err(|fault| invalid(GROUPS, fault))?;
+
+        let unidentified = match matching {
+            Matching::Off => identifiers.get(Identifier::AudienceUserId).is_none(),
+            Matching::Exact | Matching::Fuzzy(_) => identifiers.is_empty(),
+        };
+        if unidentified {
+            return Err(Failure::MissingIdentifier);
+        }
+        if groups.is_empty() {
+            return Err(Failure::MissingGroups);
+        }
+        Ok(Record { identifiers, groups })
+    }
+
+    /// The fields that are there, each with its name and its JSON text as sent.
+    pub fn fields(&self) -> impl Iterator<Item = (&'static str, &'a RawValue)> {
+        FIELDS.into_iter().enumerate().filter_map(|(position, name)| Some((name, self.0.get(position)?)))
+    }
+
+    fn text(&self, position: usize) -> Result<Option<Cow<'a, str>>, Failure> {
+        match self.0.get(position) {
+            None => Ok(None),
+            Some(raw) if raw.get() == "null" => Ok(None),
+            Some(raw) => match fields::text(raw) {
+                Some(text) => Ok(Some(text)),
+                None => Err(invalid(position, FieldFault::NotText)),
+            },
+        }
+    }
+}
+
+fn invalid(position: usize, fault: FieldFault) -> Failure {
+    Failure::InvalidField { field: FIELDS[position], fault }
+}
+
+/// A record on its way back to the caller: what was sent, and why it failed (contract, section 7).
+#[derive(Debug)]
+pub struct FailedRecord<'r, 'a> {
+    /// The record as it was sent.
+    pub sent: &'r SentRecord<'a>,
+    /// Why it failed.
+    pub failure: Failure,
+}
+
+impl Serialize for FailedRecord<'_, '_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for (name, raw) in self.sent.fields() {
+            map.serialize_entry(name, raw)?;
+        }
+        map.serialize_entry("errorCode", self.failure.code())?;
+        map.serialize_entry("errorMsg", &self.failure.message())?;
+        map.serialize_entry("retryable", &self.failure.retryable())?;
+        map.end()
+    }
+}
+
+/// Shows nothing of what the record holds: it is the caller's data.
+impl fmt::Debug for Record<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Record").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,114 @@
+//! Why a request is refused as a whole, and how that is told (contract, section 2).
+
+use lambda_http::http::StatusCode;
+
+use crate::params::ParameterError;
+
+/// The address of the import, as `msg` names it.
+pub const ADDRESS: &str = "/api/integrate/audience/info/batchAdd";
+
+/// A request that was refused. It has read nothing but its token and written nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// No such address.
+    #[error("no such address")]
+    NotFound,
+    /// The address that the platform gave up.
+    #[error("retired address")]
+    Retired,
+    /// The right address, another method than `POST`.
+    #[error("method not allowed")]
+    MethodNotAllowed,
+    /// No token, or none that is known and in its time. One answer for all.
+    #[error("no good token")]
+    Token,
+    /// A good token whose tenant is disabled or lacks the permission.
+    #[error("tenant disabled or without permission")]
+    Forbidden,
+    /// The token could not be checked.
+    #[error("token could not be checked")]
+    Unavailable,
+    /// A content type that is not JSON.
+    #[error("content type is not JSON")]
+    UnsupportedMediaType,
+    /// A body over this many bytes.
+    #[error("body over the limit")]
+    BodyTooLarge(usize),
+    /// More than this many records.
+    #[error("more records than the limit")]
+    TooManyRecords(usize),
+    /// The answer, should every record fail, would be over this many bytes.
+    #[error("answer could be over the limit")]
+    AnswerTooLarge(usize),
+    /// A body that is not JSON.
+    #[error("body is not JSON")]
+    NotJson,
+    /// A parameter that is missing or not of its form.
+    #[error(transparent)]
+    Parameter(#[from] ParameterError),
+    /// A defect.
+    #[error("internal error")]
+    Internal,
+}
+
+impl Refusal {
+    /// The HTTP status.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::NotFound | Self::Retired => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Token => StatusCode::UNAUTHORIZED,
+            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::BodyTooLarge(_) | Self::TooManyRecords(_) | Self::AnswerTooLarge(_) => {
+                StatusCode::PAYLOAD_TOO_LARGE
+            }
+            Self::NotJson | Self::Parameter(_) => StatusCode::BAD_REQUEST,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// The code that programs read.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotFound | Self::Retired => "NOT_FOUND",
+            Self::MethodNotAllowed => "METHOD_NOT_ALLOWED",
+            Self::Token => "TOKEN_ERROR",
+            Self::Forbidden => "FORBIDDEN",
+            Self::Unavailable => "SERVICE_UNAVAILABLE",
+            Self::UnsupportedMediaType => "UNSUPPORTED_MEDIA_TYPE",
+            Self::BodyTooLarge(_) | Self::TooManyRecords(_) | Self::AnswerTooLarge(_) => "PAYLOAD_TOO_LARGE",
+            Self::NotJson | Self::Parameter(_) => "PARAM_ERROR",
+            Self::Internal => "INTERNAL_ERROR",
+        }
+    }
+
+    /// What people read.
+    pub fn message(&self) -> String {
+        match self {
+            Self::NotFound => "接口地址不存在".to_owned(),
+            Self::Retired => format!("该接口地址已废弃，请使用{ADDRESS}"),
+            Self::MethodNotAllowed => "请求方式不支持，请使用POST".to_owned(),
+            Self::Token => "X-Token无效或已过期".to_owned(),
+            Self::Forbidden => "企业已停用或没有客户分组导入权限".to_owned(),
+            Self::Unavailable => "服务暂时不可用，请稍后重试".to_owned(),
+            Self::UnsupportedMediaType => "Content-Type必须是application/json".to_owned(),
+            Self::BodyTooLarge(limit) => format!("请求体超过上限{limit}字节，请分批导入"),
+            Self::TooManyRecords(limit) => format!("data超过上限{limit}条，请分批导入"),
+            Self::AnswerTooLarge(limit) => format!("响应可能超过上限{limit}字节，请分批导入"),
+            Self::NotJson => "请求体不是有效的JSON".to_owned(),
+            Self::Parameter(ParameterError { field, expected }) => format!("参数{field}错误，应为{expected}"),
+            Self::Internal => "系统内部错误".to_owned(),
+        }
+    }
+
+    /// A header that belongs to the answer.
+    pub fn header(&self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::MethodNotAllowed => Some(("Allow", "POST")),
+            Self::Unavailable => Some(("Retry-After", "1")),
+            _ => None,
+        }
+    }
+}
