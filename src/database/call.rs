@@ -8,6 +8,7 @@ use aws_sdk_dynamodb::config::interceptors::BeforeTransmitInterceptorContextRef;
 use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_dynamodb::error::{BoxError, ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::RequestId;
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use tracing::warn;
 
 use super::Session;
@@ -115,6 +116,25 @@ impl Intercept for Gate {
             Ok(true) | Err(_) => Ok(()),
         }
     }
+}
+
+/// Does jobs, up to `bound` at a time, and gives their results in the order in which they ended.
+///
+/// A loop where `StreamExt::buffer_unordered` would do, because the compiler cannot prove the
+/// latter's future `Send` when jobs borrow (rust-lang/rust#102211).
+pub(super) async fn at_most<J, F: Future>(
+    bound: usize,
+    jobs: Vec<J>,
+    mut work: impl FnMut(J) -> F,
+) -> Vec<F::Output> {
+    let mut results = Vec::with_capacity(jobs.len());
+    let mut jobs = jobs.into_iter();
+    let mut under_way: FuturesUnordered<F> = jobs.by_ref().take(bound).map(&mut work).collect();
+    while let Some(result) = under_way.next().await {
+        results.push(result);
+        under_way.extend(jobs.next().map(&mut work));
+    }
+    results
 }
 
 /// The pauses before asking again for what a call left unprocessed, doubling, with full jitter.

@@ -4,11 +4,10 @@ use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
-use futures_util::stream::{self, StreamExt};
 use tracing::warn;
 
 use super::Session;
-use super::call::{Backoff, CallError};
+use super::call::{Backoff, CallError, at_most};
 use crate::config::IdentityLookup;
 use crate::failure::Outage;
 use crate::identifier::Identifier;
@@ -33,20 +32,24 @@ impl Session<'_> {
     ///
     /// A failure costs only the values of its call.
     pub async fn look_up(&self, tenant: &TenantId, lookups: &[Lookup<'_>]) -> Vec<Vec<Answer>> {
-        let calls = lookups.iter().enumerate().flat_map(|(which, lookup)| {
+        let mut calls = Vec::new();
+        for (which, lookup) in lookups.iter().enumerate() {
             let size = self.values_a_call(lookup.identifier);
-            let chunks = lookup.values.chunks(size).enumerate();
-            chunks.map(move |(chunk, values)| (which, chunk * size, lookup.identifier, values))
-        });
-        let mut answered = stream::iter(calls)
-            .map(|(which, first, identifier, values)| async move {
+            for (chunk, values) in lookup.values.chunks(size).enumerate() {
+                calls.push((which, chunk * size, lookup.identifier, values));
+            }
+        }
+        let answered = at_most(
+            self.database.lookup_concurrency,
+            calls,
+            |(which, first, identifier, values)| async move {
                 (which, first, self.look_up_chunk(tenant, identifier, values).await)
-            })
-            .buffer_unordered(self.database.lookup_concurrency);
+            },
+        );
 
         let unanswered = |lookup: &Lookup<'_>| vec![Err(Outage::Timeout); lookup.values.len()];
         let mut answers: Vec<Vec<Answer>> = lookups.iter().map(unanswered).collect();
-        while let Some((which, first, chunk)) = answered.next().await {
+        for (which, first, chunk) in answered.await {
             for (answer, place) in chunk.into_iter().zip(first..) {
                 answers[which][place] = answer;
             }

@@ -5,10 +5,9 @@ use std::time::SystemTime;
 
 use aws_sdk_dynamodb::primitives::{DateTime, DateTimeFormat};
 use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, PutRequest, WriteRequest};
-use futures_util::stream::{self, StreamExt};
 
 use super::Session;
-use super::call::{Backoff, CallError};
+use super::call::{Backoff, CallError, at_most};
 use crate::failure::Outage;
 use crate::membership::Membership;
 use crate::params::OptType;
@@ -38,15 +37,13 @@ impl Session<'_> {
     pub async fn write(&self, import: Import<'_>, memberships: &[Membership<'_>]) -> Vec<Written> {
         let now = timestamp(SystemTime::now());
         let writer = Writer { session: self, import, now: &now };
-        let chunks = memberships.chunks(BATCH_WRITE_ITEMS).enumerate();
-        let mut ended = stream::iter(chunks)
-            .map(|(chunk, memberships)| async move {
-                (chunk * BATCH_WRITE_ITEMS, writer.write(memberships).await)
-            })
-            .buffer_unordered(self.database.write_concurrency);
+        let chunks = memberships.chunks(BATCH_WRITE_ITEMS).enumerate().collect();
+        let ended = at_most(self.database.write_concurrency, chunks, |(chunk, memberships)| async move {
+            (chunk * BATCH_WRITE_ITEMS, writer.write(memberships).await)
+        });
 
         let mut written = vec![Err(Outage::Timeout); memberships.len()];
-        while let Some((first, chunk)) = ended.next().await {
+        for (first, chunk) in ended.await {
             written[first..first + chunk.len()].copy_from_slice(&chunk);
         }
         written
