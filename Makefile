@@ -1,0 +1,22 @@
+# Needs Rust, and Python 3 for tools that are installed on first use, into .local/ (git-ignored).
+
+VENV := .local/venv
+
+# A cargo-lambda that is installed already is taken as it is. The redirection makes old versions of make use a shell.
+CARGO_LAMBDA := $(if $(shell command -v cargo-lambda 2>/dev/null),,$(VENV)/bin/cargo-lambda)
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## List the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' $(MAKEFILE_LIST)
+
+.PHONY: local
+local: $(CARGO_LAMBDA) ## Run the whole service on this machine (flags: make local ARGS="--help")
+	@PATH="$$PATH:$(CURDIR)/$(VENV)/bin" exec cargo run --example local -- $(ARGS)
+
+# Without dependencies: the only one, a C compiler of 450 MB, is for cross-compiling, not for a local run.
+$(VENV)/bin/cargo-lambda: scripts/requirements-local.txt
+	python3 -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement $<
+	@touch $@

@@ -1,0 +1,6 @@
+//! The function against a real DynamoDB, over HTTP: one program, so that it is linked once.
+
+mod imports;
+mod proxy;
+mod support;
+mod tables;

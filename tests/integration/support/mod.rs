@@ -1,0 +1,8 @@
+//! What the integration tests share.
+
+#[path = "../../../examples/local/embedded.rs"]
+pub mod embedded;
+pub mod proxy;
+pub mod stage;
+#[path = "../../../examples/local/tables.rs"]
+pub mod tables;

@@ -1,0 +1,265 @@
+//! A proxy that stands between the real SDK and a real DynamoDB implementation.
+//!
+//! It forwards what it does not understand, and adds what no emulator does: it counts calls, delays
+//! them, refuses them, breaks their answers, and pages and refuses as DynamoDB on AWS is known to.
+//! A call is recorded, then checked (see [`Proxy::strict_partiql`]), then met by the first matching
+//! [`Rule`], then forwarded.
+//!
+//! # Layout
+//!
+//! - `proxy` (here): the server, its settings and its record of calls.
+//! - [`rule`]: which calls are met by what.
+//! - [`wire`]: DynamoDB's requests and answers as HTTP messages, and the way to the upstream.
+//! - [`pages`]: small pages for `ExecuteStatement` and `Query`.
+//! - [`batch`]: batches of which only a part is done.
+//! - [`strict`]: what DynamoDB refuses and emulators accept.
+
+mod batch;
+mod pages;
+mod rule;
+mod strict;
+mod wire;
+
+use std::collections::HashMap;
+use std::future::pending;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::task::{AbortHandle, JoinSet};
+
+pub use batch::Share;
+use pages::Pages;
+pub use rule::{Action, Rule};
+use strict::Keys;
+use wire::{Answer, Request, Upstream};
+
+/// A running proxy. It stops, and closes its connections, when dropped.
+pub struct Proxy {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    server: AbortHandle,
+}
+
+/// One call as it came in, forwarded or not.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// As in `X-Amz-Target`, without the service: `BatchWriteItem`.
+    pub operation: String,
+    pub body: Value,
+    /// When it came in, counted from the start of the proxy.
+    pub at: Duration,
+}
+
+impl Proxy {
+    /// Starts on a free port of 127.0.0.1, on the runtime of the caller. `upstream` is an origin,
+    /// `http://127.0.0.1:8000`.
+    pub async fn start(upstream: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port on the loopback address");
+        let address = listener.local_addr().expect("a bound address");
+        let shared = Arc::new(Shared {
+            upstream: Upstream::new(upstream),
+            pages: Pages::default(),
+            started: Instant::now(),
+            state: Mutex::new(State { strict: true, ..State::default() }),
+        });
+        let server = tokio::spawn(serve(listener, Arc::clone(&shared))).abort_handle();
+        Self { address, shared, server }
+    }
+
+    /// What the SDK takes as `endpoint_url`.
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Every call since the start or the last [`reset`](Self::reset), in the order they came in.
+    pub fn calls(&self) -> Vec<Call> {
+        self.shared.state().calls.clone()
+    }
+
+    /// How many calls of one operation came in, retries of the SDK included.
+    pub fn count(&self, operation: &str) -> usize {
+        let state = self.shared.state();
+        let of_operation = |call: &&Call| call.operation == operation;
+        state.calls.iter().filter(of_operation).count()
+    }
+
+    /// The most calls of one operation that were under way at the same time.
+    pub fn peak(&self, operation: &str) -> usize {
+        self.shared.state().load(operation).peak
+    }
+
+    /// Forgets the calls and the peaks. Rules and settings stay.
+    pub fn reset(&self) {
+        let mut state = self.shared.state();
+        state.calls.clear();
+        for load in state.loads.values_mut() {
+            load.peak = load.now;
+        }
+    }
+
+    /// Adds a rule behind those already there: the first that matches a call acts.
+    pub fn rule(&self, rule: Rule) {
+        self.shared.state().rules.push(rule);
+    }
+
+    pub fn clear_rules(&self) {
+        self.shared.state().rules.clear();
+    }
+
+    /// The most items in a page of `ExecuteStatement` and `Query`; `None`, the default, leaves
+    /// paging to the upstream. DynamoDB returns the results of an `IN` by tens.
+    pub fn page_size(&self, items: Option<usize>) {
+        self.shared.state().page_size = items;
+    }
+
+    /// Whether to refuse what DynamoDB refuses and emulators let pass, in statements, index reads
+    /// and batches; on unless switched off.
+    pub fn strict_partiql(&self, strict: bool) {
+        self.shared.state().strict = strict;
+    }
+
+    /// Names the key attributes of a table, so that one key put twice in a batch can be refused.
+    pub fn table_key(&self, table: &str, attributes: &[&str]) {
+        let attributes = attributes.iter().map(ToString::to_string).collect();
+        self.shared.state().keys.insert(table.to_owned(), attributes);
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+/// What the connections share with the handle.
+struct Shared {
+    upstream: Upstream,
+    pages: Pages,
+    started: Instant,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    calls: Vec<Call>,
+    loads: HashMap<String, Load>,
+    rules: Vec<Rule>,
+    page_size: Option<usize>,
+    strict: bool,
+    keys: Keys,
+}
+
+/// How many calls of one operation are under way, and the most there have been.
+#[derive(Default)]
+struct Load {
+    now: usize,
+    peak: usize,
+}
+
+impl State {
+    fn load(&mut self, operation: &str) -> &mut Load {
+        self.loads.entry(operation.to_owned()).or_default()
+    }
+}
+
+/// Counts a call as under way until it is answered or the client hangs up.
+struct UnderWay<'a> {
+    shared: &'a Shared,
+    operation: &'a str,
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.shared.state().load(self.operation).now -= 1;
+    }
+}
+
+impl Shared {
+    /// A predicate that panicked fails its own test; the record is as good as before.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// An error closes the connection without an answer.
+    async fn answer(
+        self: Arc<Self>,
+        request: hyper::Request<Incoming>,
+    ) -> io::Result<hyper::Response<wire::Body>> {
+        let request = wire::read(request).await?;
+        let _under_way = self.record(&request);
+        if let Some(message) = self.refusal(&request) {
+            return Ok(wire::whole(wire::validation_error(&message)));
+        }
+        let answer = match self.action(&request) {
+            None => self.forward(&request).await?,
+            Some(Action::Delay(duration)) => {
+                tokio::time::sleep(duration).await;
+                self.forward(&request).await?
+            }
+            Some(Action::Error { status, code, message }) => wire::error(status, code, message),
+            Some(Action::Hang) => pending().await,
+            Some(Action::Reset) => return Err(io::ErrorKind::ConnectionReset.into()),
+            Some(Action::Truncate) => return Ok(wire::truncated(self.forward(&request).await?)),
+            Some(Action::Garble) => wire::garbled(),
+            Some(Action::Unprocessed { processed }) => {
+                batch::forward_part(&self.upstream, &request, processed).await?
+            }
+        };
+        Ok(wire::whole(answer))
+    }
+
+    fn record<'a>(&'a self, request: &'a Request) -> UnderWay<'a> {
+        let mut state = self.state();
+        state.calls.push(Call {
+            operation: request.operation.clone(),
+            body: request.body.clone(),
+            at: self.started.elapsed(),
+        });
+        let load = state.load(&request.operation);
+        load.now += 1;
+        load.peak = load.peak.max(load.now);
+        UnderWay { shared: self, operation: &request.operation }
+    }
+
+    fn refusal(&self, request: &Request) -> Option<String> {
+        let state = self.state();
+        state.strict.then(|| strict::refusal(request, &state.keys))?
+    }
+
+    fn action(&self, request: &Request) -> Option<Action> {
+        let mut state = self.state();
+        state.rules.iter_mut().find_map(|rule| rule.act_on(request))
+    }
+
+    async fn forward(&self, request: &Request) -> io::Result<Answer> {
+        let page_size = self.state().page_size;
+        match (page_size, request.operation.as_str()) {
+            (Some(size), "ExecuteStatement") => self.pages.statement(&self.upstream, request, size).await,
+            (Some(size), "Query") => pages::query(&self.upstream, request, size).await,
+            _ => self.upstream.send(request, &request.body).await,
+        }
+    }
+}
+
+/// Accepts until aborted; the connections end with it.
+async fn serve(listener: TcpListener, shared: Arc<Shared>) {
+    let mut connections = JoinSet::new();
+    while let Ok((stream, _)) = listener.accept().await {
+        while connections.try_join_next().is_some() {}
+        let shared = Arc::clone(&shared);
+        connections.spawn(async move {
+            let service = service_fn(move |request| Arc::clone(&shared).answer(request));
+            let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+            // Fails where a rule broke the connection or the client hung up: the client's to notice.
+            let _ = connection.await;
+        });
+    }
+}

@@ -1,0 +1,94 @@
+//! Batches of which only the first part is done: a 200 answer that is not a success.
+
+use std::io;
+
+use hyper::StatusCode;
+use serde_json::{Map, Value, json};
+
+use super::wire::{self, Answer, Request, Upstream};
+
+/// A part of a batch, counted in put and delete requests or in keys.
+#[derive(Clone, Copy, Debug)]
+pub enum Share {
+    Count(usize),
+    /// Numerator and denominator, the share rounded down.
+    Fraction(usize, usize),
+}
+
+impl Share {
+    fn of(self, total: usize) -> usize {
+        match self {
+            Self::Count(count) => count,
+            Self::Fraction(part, whole) => total * part / whole,
+        }
+    }
+}
+
+/// Forwards the first `processed` entries, tables in the order of their names, and answers for all.
+pub async fn forward_part(upstream: &Upstream, request: &Request, processed: Share) -> io::Result<Answer> {
+    // Where a table's entries are, under its name, what the answer calls those left, and the answer
+    // when nothing was done.
+    let (entries, left_over, nothing_done) = match request.operation.as_str() {
+        "BatchWriteItem" => ("", "UnprocessedItems", json!({})),
+        "BatchGetItem" => ("/Keys", "UnprocessedKeys", json!({"Responses": {}})),
+        _ => return upstream.send(request, &request.body).await,
+    };
+    let (now, mut later) = split(&request.body["RequestItems"], entries, processed);
+    // An empty batch is not a valid one.
+    let mut answer = if now.is_empty() {
+        nothing_done
+    } else {
+        let mut body = request.body.clone();
+        body["RequestItems"] = now.into();
+        let answer = upstream.send(request, &body).await?;
+        if answer.status() != StatusCode::OK {
+            return Ok(answer);
+        }
+        serde_json::from_slice(answer.body())?
+    };
+    if let Value::Object(of_upstream) = answer[left_over].take() {
+        append(&mut later, of_upstream, entries);
+    }
+    answer[left_over] = later.into();
+    Ok(wire::json(StatusCode::OK, &answer))
+}
+
+type Tables = Map<String, Value>;
+
+fn split(tables: &Value, entries: &str, processed: Share) -> (Tables, Tables) {
+    let lists = tables.as_object().into_iter().flatten();
+    let lists = lists.filter_map(|(table, request)| {
+        let list = request.pointer(entries)?.as_array()?;
+        Some((table, request, list))
+    });
+    let total = lists.clone().map(|(_, _, list)| list.len()).sum();
+    let mut open = processed.of(total);
+    let (mut now, mut later) = (Tables::new(), Tables::new());
+    for (table, request, list) in lists {
+        let (first, rest) = list.split_at(open.min(list.len()));
+        open -= first.len();
+        for (part, tables) in [(first, &mut now), (rest, &mut later)] {
+            if !part.is_empty() {
+                let mut request = request.clone();
+                if let Some(list) = request.pointer_mut(entries) {
+                    *list = part.into();
+                }
+                tables.insert(table.clone(), request);
+            }
+        }
+    }
+    (now, later)
+}
+
+/// Adds what the upstream itself left undone.
+fn append(later: &mut Tables, of_upstream: Tables, entries: &str) {
+    for (table, mut request) in of_upstream {
+        let held = later.get_mut(&table).and_then(|held| held.pointer_mut(entries));
+        match (held, request.pointer_mut(entries)) {
+            (Some(Value::Array(held)), Some(Value::Array(more))) => held.append(more),
+            _ => {
+                later.insert(table, request);
+            }
+        }
+    }
+}
