@@ -31,8 +31,8 @@ pub struct Event {
 
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 enum Format {
-    Rest,
     #[default]
+    Rest,
     Http,
 }
 
@@ -65,9 +65,10 @@ impl Event {
         let [raw_path, path, context, method, headers, multi_value_headers, body, base64] =
             std::array::from_fn(|position| event.get(position));
         let text = |raw: Option<&RawValue>| raw.and_then(fields::text).unwrap_or_default().into_owned();
-        let (format, path, method) = match method {
-            Some(_) => (Format::Rest, path, method),
-            None => (Format::Http, raw_path, context.and_then(http_method)),
+        // Told by what only 2.0 has: emulators put members of 1.0 into it, too.
+        let (format, path, method) = match context.and_then(http_method) {
+            Some(method) => (Format::Http, raw_path, Some(method)),
+            None => (Format::Rest, path, method),
         };
         Self {
             path: text(path),
@@ -95,6 +96,7 @@ impl Event {
             status_code: answer.status.as_u16(),
             multi_value_headers: (self.format == Format::Rest)
                 .then(|| headers.iter().map(|(&name, &value)| (name, [value])).collect()),
+            cookies: (self.format == Format::Http).then_some([]),
             headers,
             body: answer.body,
             is_base64_encoded: false,
@@ -145,6 +147,9 @@ pub struct Reply {
     /// Only REST APIs know it; they join it with `headers`, each pair once.
     #[serde(skip_serializing_if = "Option::is_none")]
     multi_value_headers: Option<HashMap<&'static str, [&'static str; 1]>>,
+    /// Only HTTP APIs know it; cargo-lambda insists on it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cookies: Option<[&'static str; 0]>,
     body: String,
     is_base64_encoded: bool,
 }
@@ -159,7 +164,7 @@ mod tests {
     fn both_payload_formats_are_read() {
         let http = json!({
             "version": "2.0", "rawPath": "/p", "rawQueryString": "", "isBase64Encoded": false, "body": "{}",
-            "headers": {"x-token": "t"}, "requestContext": {"http": {"method": "POST", "path": "/other"}},
+            "httpMethod": "GET", "headers": {"x-token": "t"}, "requestContext": {"http": {"method": "POST", "path": "/other"}},
         });
         let rest = json!({
             "path": "/p", "httpMethod": "POST", "body": "e30=", "isBase64Encoded": true,
@@ -210,10 +215,13 @@ mod tests {
             body: "\"".to_owned(),
         };
         let headers = json!({"Content-Type": "application/json", "Allow": "POST"});
-        let http = serde_json::to_value(Event::parse("{}").reply(answer())).expect("serialises");
+        let http = serde_json::to_value(
+            Event::parse(r#"{"requestContext":{"http":{"method":"PUT"}}}"#).reply(answer()),
+        )
+        .expect("serialises");
         assert_eq!(
             http,
-            json!({"statusCode": 405, "headers": headers, "body": "\"", "isBase64Encoded": false})
+            json!({"statusCode": 405, "headers": headers, "cookies": [], "body": "\"", "isBase64Encoded": false})
         );
         let rest = serde_json::to_value(Event::parse(r#"{"httpMethod":"PUT"}"#).reply(answer()))
             .expect("serialises");
