@@ -13,7 +13,15 @@ help: ## List the targets
 
 .PHONY: local
 local: $(CARGO_LAMBDA) ## Run the whole service on this machine (flags: make local ARGS="--help")
-	@PATH="$$PATH:$(CURDIR)/$(VENV)/bin" exec cargo run --example local -- $(ARGS)
+	@PATH="$$PATH:$(CURDIR)/$(VENV)/bin" exec cargo run --locked --example local -- $(ARGS)
+
+.PHONY: test
+test: ## Check form, lints and docs, and run every test
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
+	@# The tests talk to servers on this machine, whatever proxy the environment names.
+	NO_PROXY=127.0.0.1 cargo test --locked --all-targets
 
 # Without dependencies: the only one, a C compiler of 450 MB, is for cross-compiling, not for a local run.
 $(VENV)/bin/cargo-lambda: scripts/requirements-local.txt

@@ -1,6 +1,7 @@
 //! The Lambda function's process: settings, clients, and the loop that serves events.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use group_import::config::Config;
 use group_import::database::{self, Database};
@@ -22,11 +23,13 @@ async fn main() -> ExitCode {
         }
     };
     let sdk = database::sdk_config().load().await;
-    let handler = &Handler::new(config.clone(), Database::new(&sdk, &config));
-    let serve = service_fn(|event: LambdaEvent<Event>| async move {
-        Ok::<_, Error>(handler.handle(event.payload, &event.context).await)
+    let database = Database::new(&sdk, &config);
+    let handler = Arc::new(Handler::new(config, database));
+    let serve = service_fn(move |event: LambdaEvent<Event>| {
+        let handler = Arc::clone(&handler);
+        async move { Ok::<_, Error>(handler.handle(event.payload, &event.context).await) }
     });
-    match lambda_runtime::run(serve).await {
+    match lambda_runtime::run_concurrent(serve).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             error!(%error, "the runtime ended");
