@@ -106,3 +106,79 @@ pub fn answer_fits(body_bytes: usize, records: &[SentRecord<'_>]) -> bool {
     let sent: usize = fields.map(|(name, raw)| name.len() + "\"\":,\"\"".len() + escaped(raw.get())).sum();
     overhead + sent <= MAX_PAYLOAD_BYTES
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::{Failure, FieldFault};
+    use serde_json::Value;
+    use serde_json::value::RawValue;
+
+    const LONGEST: Failure =
+        Failure::InvalidField { field: "audienceUserId", fault: FieldFault::GroupNameTooLong };
+
+    fn records(elements: &[Box<RawValue>]) -> Vec<SentRecord<'_>> {
+        elements.iter().map(|element| SentRecord::parse(element).expect("an object")).collect()
+    }
+
+    fn raw(json: String) -> Box<RawValue> {
+        RawValue::from_string(json).expect("JSON")
+    }
+
+    /// The size of the answer as Lambda returns it, should every record fail.
+    fn answer_bytes(records: &[SentRecord<'_>], failure: Failure) -> usize {
+        let failed = records.iter().map(|sent| FailedRecord { sent, failure }).collect();
+        let answer = Answer::result(&ImportResult::new(records.len(), failed));
+        serde_json::to_string(&answer.body).expect("a string").len()
+    }
+
+    #[test]
+    fn the_counts_decide_the_status() {
+        let elements = [raw("{}".to_owned()), raw("{}".to_owned())];
+        let records = records(&elements);
+        let data = |failed: usize| {
+            let failed =
+                records[..failed].iter().map(|sent| FailedRecord { sent, failure: Failure::NotMatched });
+            let body = Answer::result(&ImportResult::new(2, failed.collect())).body;
+            serde_json::from_str::<Value>(&body).expect("JSON")["data"].take()
+        };
+        for (failed, status, message) in [(0, 1, "成功"), (1, 2, "部分导入成功"), (2, -1, "失败")] {
+            let data = data(failed);
+            assert_eq!((&data["status"], &data["message"]), (&status.into(), &message.into()));
+            assert_eq!(
+                (&data["importSuccessNum"], &data["importFailNum"]),
+                (&(2 - failed).into(), &failed.into())
+            );
+            assert_eq!(data["errorData"].as_array().map(Vec::len), (failed > 0).then_some(failed));
+        }
+    }
+
+    #[test]
+    fn an_answer_that_fits_by_reckoning_fits() {
+        // Every byte of these fields counts twice in the answer.
+        let worst =
+            raw(format!(r#"{{"phone":"{}","groups":{{"x"{}:1}}}}"#, r#"\""#.repeat(150), "\n".repeat(90)));
+        let empty = raw("{}".to_owned());
+        for element in [worst, empty] {
+            let mut fitting = 0;
+            for count in [1_000, 5_000, 20_000] {
+                let elements = vec![element.clone(); count];
+                let records = records(&elements);
+                let bytes =
+                    answer_bytes(&records, LONGEST).max(answer_bytes(&records, Failure::MissingIdentifier));
+                if answer_fits(element.get().len() * count, &records) {
+                    assert!(bytes + FRAME_BYTES / 2 <= MAX_PAYLOAD_BYTES, "{count} records: {bytes} bytes");
+                    fitting += 1;
+                } else {
+                    assert!(bytes > MAX_PAYLOAD_BYTES / 4, "{count} records of {bytes} bytes refused");
+                }
+            }
+            assert!((1..3).contains(&fitting), "both sides of the limit are tried");
+        }
+    }
+
+    #[test]
+    fn the_largest_body_of_the_default_limits_always_fits() {
+        assert!(FRAME_BYTES + 5_000 * FAILURE_BYTES + 2 * 2_097_152 <= MAX_PAYLOAD_BYTES);
+    }
+}

@@ -18,9 +18,11 @@ use crate::failure::Outage;
 /// Why a call brought nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum CallError {
-    /// The request itself was refused (`ValidationException`, `AccessDeniedException`): another
-    /// request for the same may be taken.
-    Refused,
+    /// The database does not take the request as it is (`ValidationException`): it may take the
+    /// same in other requests.
+    Invalid,
+    /// The function may not make such requests (`AccessDeniedException`).
+    Denied,
     /// The database gave no answer.
     Outage(Outage),
 }
@@ -28,7 +30,7 @@ pub(super) enum CallError {
 impl From<CallError> for Outage {
     fn from(error: CallError) -> Self {
         match error {
-            CallError::Refused => Outage::StoreError,
+            CallError::Invalid | CallError::Denied => Outage::StoreError,
             CallError::Outage(outage) => outage,
         }
     }
@@ -75,7 +77,8 @@ impl Session<'_> {
         let code = error.code();
         warn!(operation, code, cause, aws_request_id = error.request_id(), "database call failed");
         match code {
-            Some("ValidationException" | "AccessDeniedException") => CallError::Refused,
+            Some("ValidationException") => CallError::Invalid,
+            Some("AccessDeniedException") => CallError::Denied,
             _ if self.deadline.allows_calls() => CallError::Outage(Outage::StoreError),
             _ => CallError::Outage(Outage::Timeout),
         }

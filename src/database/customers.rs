@@ -73,7 +73,7 @@ impl Session<'_> {
             match self.execute(tenant, identifier, values).await {
                 Ok(found) => return found.into_iter().map(Ok).collect(),
                 Err(CallError::Outage(outage)) => return vec![Err(outage); values.len()],
-                Err(CallError::Refused) => self.tell_refusal(),
+                Err(CallError::Invalid | CallError::Denied) => self.tell_refusal(),
             }
         }
         let mut answers = Vec::with_capacity(values.len());

@@ -58,51 +58,47 @@ struct Writer<'w> {
 }
 
 impl Writer<'_> {
-    /// Writes up to 25 memberships. If the database refuses them together, each is written alone,
-    /// so that none fails for another.
+    /// Writes up to 25 memberships. If the database does not take them together, each is written
+    /// alone, so that none fails for another.
     async fn write(self, chunk: &[Membership<'_>]) -> Vec<Written> {
         match self.write_batch(chunk).await {
             Ok(written) => written,
-            Err(_) if chunk.len() > 1 => {
+            Err(CallError::Invalid) if chunk.len() > 1 => {
                 let mut written = Vec::with_capacity(chunk.len());
-                for membership in chunk.chunks(1) {
+                for single in chunk.chunks(1) {
                     written.extend(
-                        self.write_batch(membership)
-                            .await
-                            .unwrap_or_else(|Refused| vec![Err(Outage::StoreError)]),
+                        self.write_batch(single).await.unwrap_or_else(|error| vec![Err(error.into())]),
                     );
                 }
                 written
             }
-            Err(Refused) => vec![Err(Outage::StoreError)],
+            Err(error) => vec![Err(error.into()); chunk.len()],
         }
     }
 
-    async fn write_batch(self, chunk: &[Membership<'_>]) -> Result<Vec<Written>, Refused> {
-        let mut written = vec![Ok(()); chunk.len()];
+    /// Writes memberships by one call, and by further ones what that leaves unprocessed. An error
+    /// means that none was written.
+    async fn write_batch(self, chunk: &[Membership<'_>]) -> Result<Vec<Written>, CallError> {
         let mut pending: Vec<usize> = (0..chunk.len()).collect();
         let mut backoff = Backoff::default();
-        while !pending.is_empty() {
+        let outage = loop {
             let requests = pending.iter().map(|&place| self.request(chunk[place])).collect();
-            let outage = match self.write_once(requests).await {
-                Ok(unprocessed) => {
-                    let before = pending.len();
-                    pending.retain(|&place| unprocessed.iter().any(|key| self.is_key_of(key, chunk[place])));
-                    if pending.is_empty() {
-                        break;
-                    }
-                    backoff.pause(pending.len() < before, self.session.deadline).await.err()
-                }
-                Err(CallError::Refused) => return Err(Refused),
-                Err(CallError::Outage(outage)) => Some(outage),
-            };
-            if let Some(outage) = outage {
-                for place in pending.drain(..) {
-                    written[place] = Err(outage);
-                }
+            let before = pending.len();
+            match self.write_once(requests).await {
+                Ok(left) => pending.retain(|&place| left.iter().any(|key| self.is_key_of(key, chunk[place]))),
+                Err(error) if before == chunk.len() => return Err(error),
+                Err(error) => break error.into(),
             }
-        }
-        Ok(written)
+            if pending.is_empty() {
+                return Ok(vec![Ok(()); chunk.len()]);
+            }
+            if let Err(outage) = backoff.pause(pending.len() < before, self.session.deadline).await {
+                break outage;
+            }
+        };
+        Ok((0..chunk.len())
+            .map(|place| if pending.contains(&place) { Err(outage) } else { Ok(()) })
+            .collect())
     }
 
     /// One call; the keys of what it left unprocessed.
@@ -157,9 +153,6 @@ impl Writer<'_> {
         is("groupName", membership.group) && is("customerKey", &self.customer_key(membership))
     }
 }
-
-/// The database refused a batch as a whole.
-struct Refused;
 
 fn attribute(name: &str, value: &str) -> (String, AttributeValue) {
     (name.to_owned(), AttributeValue::S(value.to_owned()))
