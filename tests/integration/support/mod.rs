@@ -3,6 +3,7 @@
 #[path = "../../../examples/local/embedded.rs"]
 pub mod embedded;
 pub mod proxy;
+pub mod runtime_api;
 pub mod stage;
 #[path = "../../../examples/local/tables.rs"]
 pub mod tables;

@@ -1,0 +1,88 @@
+//! The function as Lambda runs it: its own process, fed by the Runtime API.
+
+use std::path::Path;
+use std::process::Output;
+
+use serde_json::{Value, json};
+use tokio::io::AsyncReadExt;
+
+use crate::support::embedded::{ACCESS_KEY, REGION};
+use crate::support::runtime_api::Process;
+use crate::support::stage::{Response, Stage, TOKEN, post_event};
+
+const EXECUTABLE: &str = env!("CARGO_BIN_EXE_customer-group-import");
+
+async fn start(stage: &Stage, more: &[(&str, &str)]) -> Process {
+    let endpoint = stage.proxy.endpoint();
+    let mut environment = vec![
+        ("AWS_ENDPOINT_URL_DYNAMODB", &*endpoint),
+        ("AWS_REGION", REGION),
+        ("AWS_ACCESS_KEY_ID", ACCESS_KEY),
+        ("AWS_SECRET_ACCESS_KEY", ACCESS_KEY),
+        ("TENANTS_TABLE", &stage.names.tenants),
+        ("CUSTOMERS_TABLE", &stage.names.customers),
+        ("MEMBERSHIPS_TABLE", &stage.names.memberships),
+    ];
+    environment.extend(more);
+    Process::start(Path::new(EXECUTABLE), &environment).await
+}
+
+fn import() -> Value {
+    let params = json!({"isMatching": true, "matchingType": 1, "optType": "add"});
+    let data = json!([{"openid": "openid-7", "groups": "vip"}, {"openid": "nobody", "groups": "vip"}]);
+    post_event(TOKEN, json!({"publicParams": params, "data": data}).to_string())
+}
+
+#[tokio::test]
+async fn one_process_answers_one_event_after_the_other() {
+    let stage = Stage::new().await;
+    stage.put_customers([json!({"audienceUserId": "c1", "openid": "openid-7"})]).await;
+    let mut process = start(&stage, &[]).await;
+    for _ in 0..2 {
+        let answered = process.invoke(import()).await;
+        assert_eq!(answered.kind, "response");
+        let response = Response::read(&answered.body);
+        assert_eq!(response.failures(), ["NOT_MATCHED"]);
+    }
+    assert_eq!(stage.memberships().await.len(), 1);
+    assert_eq!(stage.proxy.count("GetItem"), 1, "the token is remembered");
+}
+
+#[tokio::test]
+async fn what_is_no_event_of_api_gateway_is_answered_in_the_envelope() {
+    let stage = Stage::new().await;
+    let mut process = start(&stage, &[]).await;
+    for event in
+        [json!({}), json!([1]), json!("x"), json!(null), json!({"headers": {"x-a": "张\u{0}"}, "body": 1})]
+    {
+        let answered = process.invoke(event).await;
+        assert_eq!(answered.kind, "response");
+        assert_eq!(Response::read(&answered.body).code(), "NOT_FOUND");
+    }
+}
+
+#[tokio::test]
+async fn no_level_of_logging_shows_a_token_an_identifier_a_group_or_a_body() {
+    let stage = Stage::new().await;
+    stage.put_customers([json!({"audienceUserId": "customer-7", "openid": "openid-7"})]).await;
+    let mut process = start(&stage, &[("AWS_LAMBDA_LOG_LEVEL", "TRACE"), ("RUST_LOG", "trace")]).await;
+    process.invoke(import()).await;
+    process.child.kill().await.expect("the process ends");
+    let mut log = String::new();
+    process.child.stdout.take().expect("piped").read_to_string(&mut log).await.expect("text");
+    assert!(log.contains("imported"), "{log}");
+    for secret in [TOKEN, "openid-7", "nobody", "customer-7", "vip", "publicParams"] {
+        assert!(!log.contains(secret), "{secret} in {log}");
+    }
+}
+
+#[tokio::test]
+async fn a_setting_that_does_not_fit_stops_the_start_by_name() {
+    let stage = Stage::new().await;
+    for (variable, value) in [("MAX_RECORDS", "many"), ("TENANTS_TABLE", "")] {
+        let process = start(&stage, &[(variable, value)]).await;
+        let Output { status, stdout, .. } = process.child.wait_with_output().await.expect("the process ends");
+        let log = String::from_utf8(stdout).expect("text");
+        assert!(!status.success() && log.contains(variable), "{status}: {log}");
+    }
+}

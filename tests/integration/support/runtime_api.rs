@@ -1,0 +1,105 @@
+//! The Lambda Runtime API, as Lambda serves it to a function's process.
+
+use std::convert::Infallible;
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::process::{Child, Command};
+use tokio::sync::{Mutex, mpsc};
+
+/// The time of every invocation.
+const SECONDS: u64 = 30;
+
+/// A function's process and the Runtime API that feeds it. Dropping it kills the process.
+pub struct Process {
+    pub child: Child,
+    events: mpsc::UnboundedSender<Value>,
+    answers: mpsc::UnboundedReceiver<Answered>,
+}
+
+/// What the process told the Runtime API about an event: the tail of the path, and the body.
+#[derive(Debug)]
+pub struct Answered {
+    /// `response`, or `error` where the invocation failed.
+    pub kind: String,
+    pub body: Value,
+}
+
+impl Process {
+    /// Starts `executable` with these variables and nothing else in its environment.
+    pub async fn start(executable: &Path, environment: &[(&str, &str)]) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let api = listener.local_addr().expect("an address").to_string();
+        let (events, waiting) = mpsc::unbounded_channel();
+        let (answered, answers) = mpsc::unbounded_channel();
+        tokio::spawn(serve(listener, Arc::new(Mutex::new(waiting)), answered));
+        let child = Command::new(executable)
+            .env_clear()
+            .env("AWS_LAMBDA_RUNTIME_API", api)
+            .env("AWS_LAMBDA_FUNCTION_NAME", "function")
+            .env("AWS_LAMBDA_FUNCTION_VERSION", "1")
+            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "1024")
+            .envs(environment.iter().copied())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("the function starts");
+        Self { child, events, answers }
+    }
+
+    /// Has the process handle an event.
+    pub async fn invoke(&mut self, event: Value) -> Answered {
+        self.events.send(event).expect("the Runtime API is served");
+        let answered = tokio::time::timeout(Duration::from_secs(SECONDS), self.answers.recv()).await;
+        answered.expect("an answer in time").expect("the Runtime API is served")
+    }
+}
+
+type Waiting = Arc<Mutex<mpsc::UnboundedReceiver<Value>>>;
+
+async fn serve(listener: TcpListener, events: Waiting, answered: mpsc::UnboundedSender<Answered>) {
+    while let Ok((stream, _)) = listener.accept().await {
+        let (events, answered) = (Arc::clone(&events), answered.clone());
+        let service = service_fn(move |request| answer(request, Arc::clone(&events), answered.clone()));
+        let connection =
+            hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+        tokio::spawn(connection);
+    }
+}
+
+async fn answer(
+    request: Request<Incoming>,
+    events: Waiting,
+    answered: mpsc::UnboundedSender<Answered>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    let path = request.uri().path().to_owned();
+    if path.ends_with("/invocation/next") {
+        let Some(event) = events.lock().await.recv().await else {
+            return Ok(Response::new(Full::default()));
+        };
+        let deadline = SystemTime::now() + Duration::from_secs(SECONDS);
+        let deadline_ms = deadline.duration_since(UNIX_EPOCH).expect("after 1970").as_millis();
+        let invocation = Response::builder()
+            .header("lambda-runtime-aws-request-id", "8476a536-e9f4-11e8-9739-2dfe598c3fcd")
+            .header("lambda-runtime-deadline-ms", deadline_ms.to_string())
+            .header(
+                "lambda-runtime-invoked-function-arn",
+                "arn:aws:lambda:us-east-1:123456789012:function:f",
+            );
+        return Ok(invocation.body(Full::from(event.to_string())).expect("the parts are sound"));
+    }
+    let body = request.into_body().collect().await.expect("the body arrives").to_bytes();
+    let kind = path.rsplit('/').next().unwrap_or_default().to_owned();
+    let body = serde_json::from_slice(&body).expect("the process sends JSON");
+    answered.send(Answered { kind, body }).expect("the test waits");
+    Ok(Response::builder().status(StatusCode::ACCEPTED).body(Full::default()).expect("the parts are sound"))
+}
