@@ -34,6 +34,8 @@ pub struct Tables {
     pub customers: String,
     /// `MEMBERSHIPS_TABLE`.
     pub memberships: String,
+    /// `IMPORTS_TABLE`; without it no `Idempotency-Key` is taken.
+    pub imports: Option<String>,
 }
 
 /// How the values of an identifier are read from its index.
@@ -98,6 +100,7 @@ impl Config {
                 tenants: table("TENANTS_TABLE")?,
                 customers: table("CUSTOMERS_TABLE")?,
                 memberships: table("MEMBERSHIPS_TABLE")?,
+                imports: value("IMPORTS_TABLE", "a table's name")?,
             },
             max_records: number("MAX_RECORDS", 5_000, 1..=1_000_000, "a whole number from 1 to 1000000")?,
             max_body_bytes: number(
@@ -149,7 +152,12 @@ mod tests {
     fn only_the_tables_are_required() {
         let config = read(&[]).expect("the tables are named");
         let expected = Config {
-            tables: Tables { tenants: "t".into(), customers: "c".into(), memberships: "m".into() },
+            tables: Tables {
+                tenants: "t".into(),
+                customers: "c".into(),
+                memberships: "m".into(),
+                imports: None,
+            },
             max_records: 5_000,
             max_body_bytes: 2_097_152,
             token_cache: Duration::from_secs(60),
@@ -167,6 +175,7 @@ mod tests {
     #[test]
     fn every_value_can_be_set() {
         let set = [
+            ("IMPORTS_TABLE", "i"),
             ("MAX_RECORDS", "7"),
             ("MAX_BODY_BYTES", "6291456"),
             ("TOKEN_CACHE_SECONDS", "0"),
@@ -176,6 +185,7 @@ mod tests {
             ("WRITE_CONCURRENCY", "2"),
         ];
         let config = read(&set).expect("all are of their form");
+        assert_eq!(config.tables.imports.as_deref(), Some("i"));
         assert_eq!((config.max_records, config.max_body_bytes), (7, MAX_PAYLOAD_BYTES));
         assert_eq!((config.token_cache, config.deadline_margin), (Duration::ZERO, Duration::ZERO));
         assert_eq!(config.identity_lookup, IdentityLookup::Query);

@@ -2,6 +2,7 @@
 
 mod call;
 mod customers;
+mod imports;
 mod memberships;
 mod tenants;
 
@@ -18,7 +19,8 @@ use self::call::Gate;
 use crate::config::{Config, IdentityLookup, Tables};
 use crate::deadline::Deadline;
 
-pub use memberships::{Import, Written};
+pub use imports::{Claimed, ImportKey};
+pub use memberships::{Writing, Written};
 pub use tenants::TenantError;
 
 /// The longest that one attempt of a call may take. Far above what DynamoDB takes (milliseconds):

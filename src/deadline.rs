@@ -13,6 +13,7 @@ const LARGEST_DURATION_MS: u64 = 100_000_000_000;
 pub struct Deadline {
     no_new_calls: Instant,
     no_more_waiting: Instant,
+    cut_off: SystemTime,
 }
 
 impl Deadline {
@@ -32,6 +33,7 @@ impl Deadline {
         Self {
             no_new_calls: now + left.saturating_sub(margin),
             no_more_waiting: now + left.saturating_sub(margin / 2),
+            cut_off: SystemTime::now() + left,
         }
     }
 
@@ -43,6 +45,11 @@ impl Deadline {
     /// Whether a new call may start after a pause.
     pub fn allows_calls_in(&self, pause: Duration) -> bool {
         Instant::now() + pause < self.no_new_calls
+    }
+
+    /// When the invocation is cut off, by the wall clock.
+    pub fn cut_off(&self) -> SystemTime {
+        self.cut_off
     }
 
     /// When calls under way are given up.

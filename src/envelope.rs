@@ -2,11 +2,14 @@
 
 use lambda_http::http::StatusCode;
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 use crate::config::MAX_PAYLOAD_BYTES;
 use crate::failure::MAX_MESSAGE_BYTES;
 use crate::record::{FailedRecord, SentRecord};
 use crate::refusal::Refusal;
+use crate::report::Report;
+use crate::request::ImportRequest;
 
 /// An answer on its way to the caller.
 #[derive(Debug, PartialEq, Eq)]
@@ -37,20 +40,38 @@ pub struct ImportResult<'r, 'a> {
     import_fail_num: usize,
     error_data: Option<Vec<FailedRecord<'r, 'a>>>,
     status: i8,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    matches: Option<&'r RawValue>,
 }
 
 impl<'r, 'a> ImportResult<'r, 'a> {
-    /// The result of an import of `records` records, of which these failed, in the order sent.
-    pub fn new(records: usize, failed: Vec<FailedRecord<'r, 'a>>) -> Self {
+    /// The result of the import that `request` asked for and that ended as `report` says.
+    pub fn new(request: &'r ImportRequest<'a>, report: &'r Report) -> Self {
+        let failed = report.failures.iter();
+        let failed: Vec<_> =
+            failed.map(|&(index, failure)| FailedRecord { sent: &request.records[index], failure }).collect();
         let import_fail_num = failed.len();
-        let import_success_num = records - import_fail_num;
+        let import_success_num = request.records.len() - import_fail_num;
         let (status, message) = match (import_success_num, import_fail_num) {
             (_, 0) => (1, "成功"),
             (0, _) => (-1, "失败"),
             _ => (2, "部分导入成功"),
         };
         let error_data = (import_fail_num > 0).then_some(failed);
-        Self { import_success_num, message, import_fail_num, error_data, status }
+        let matches = report.matches.as_deref();
+        Self { import_success_num, message, import_fail_num, error_data, status, matches }
+    }
+
+    /// The result of an import that another invocation is working on (contract, section 8).
+    pub fn in_progress() -> Self {
+        Self {
+            import_success_num: 0,
+            message: "进行中",
+            import_fail_num: 0,
+            error_data: None,
+            status: 0,
+            matches: None,
+        }
     }
 
     /// How many records were imported, and how many failed.
@@ -63,6 +84,16 @@ impl Answer {
     /// The answer to an import that ran to its end.
     pub fn result(result: &ImportResult<'_, '_>) -> Self {
         Self::new(StatusCode::OK, "SUCCESS", "ok", Some(result), None)
+    }
+
+    /// The answer to an import that ran to its end before, with the same `Idempotency-Key`.
+    pub fn replay(result: &ImportResult<'_, '_>) -> Self {
+        Self { header: Some(("Idempotent-Replayed", "true")), ..Self::result(result) }
+    }
+
+    /// The answer to an import that another invocation is working on.
+    pub fn in_progress() -> Self {
+        Self::new(StatusCode::CREATED, "IN_PROGRESS", "导入进行中", Some(&ImportResult::in_progress()), None)
     }
 
     /// The answer to a request that was refused.
@@ -91,20 +122,25 @@ const FRAME_BYTES: usize = 4096;
 const FAILURE_BYTES: usize = 256 + MAX_MESSAGE_BYTES;
 
 /// Whether the answer to a body of `body_bytes` holding these records fits what Lambda can return,
-/// whichever of them fail. Reckoned before anything is done, so that no outcome is lost later.
+/// whichever of them fail. Reckoned before anything is written, so that no outcome is lost later.
 ///
 /// Lambda returns a body as a string inside JSON (AWS Lambda quotas: 6 MB), so a quote, a
 /// backslash or a line break of the body counts twice.
-pub fn answer_fits(body_bytes: usize, records: &[SentRecord<'_>]) -> bool {
-    let overhead = FRAME_BYTES + records.len() * FAILURE_BYTES;
-    if overhead + 2 * body_bytes <= MAX_PAYLOAD_BYTES {
+pub fn answer_fits(body_bytes: usize, records: &[SentRecord<'_>], matches: Option<&RawValue>) -> bool {
+    let frame =
+        FRAME_BYTES + records.len() * FAILURE_BYTES + matches.map_or(0, |raw| escaped_bytes(raw.get()));
+    if frame + 2 * body_bytes <= MAX_PAYLOAD_BYTES {
         return true;
     }
-    let escaped =
-        |text: &str| text.len() + text.bytes().filter(|byte| matches!(byte, b'"' | b'\\' | ..b' ')).count();
     let fields = records.iter().flat_map(SentRecord::fields);
-    let sent: usize = fields.map(|(name, raw)| name.len() + "\"\":,\"\"".len() + escaped(raw.get())).sum();
-    overhead + sent <= MAX_PAYLOAD_BYTES
+    let sent: usize =
+        fields.map(|(name, raw)| name.len() + "\"\":,\"\"".len() + escaped_bytes(raw.get())).sum();
+    frame + sent <= MAX_PAYLOAD_BYTES
+}
+
+/// The size of a JSON text as a string inside JSON.
+fn escaped_bytes(json: &str) -> usize {
+    json.len() + json.bytes().filter(|byte| matches!(byte, b'"' | b'\\' | ..b' ')).count()
 }
 
 #[cfg(test)]
@@ -112,61 +148,53 @@ mod tests {
     use super::*;
     use crate::failure::{Failure, FieldFault};
     use serde_json::Value;
-    use serde_json::value::RawValue;
 
     const LONGEST: Failure =
         Failure::InvalidField { field: "audienceUserId", fault: FieldFault::GroupNameTooLong };
 
-    fn records(elements: &[Box<RawValue>]) -> Vec<SentRecord<'_>> {
-        elements.iter().map(|element| SentRecord::parse(element).expect("an object")).collect()
+    /// An import of `count` records like `element`.
+    fn body(element: &str, count: usize) -> String {
+        let params = r#"{"isMatching":false,"optType":"add"}"#;
+        format!(r#"{{"publicParams":{params},"data":[{}]}}"#, vec![element; count].join(","))
     }
 
-    fn raw(json: String) -> Box<RawValue> {
-        RawValue::from_string(json).expect("JSON")
-    }
-
-    /// The size of the answer as Lambda returns it, should every record fail.
-    fn answer_bytes(records: &[SentRecord<'_>], failure: Failure) -> usize {
-        let failed = records.iter().map(|sent| FailedRecord { sent, failure }).collect();
-        let answer = Answer::result(&ImportResult::new(records.len(), failed));
-        serde_json::to_string(&answer.body).expect("a string").len()
+    fn report(failed: usize, failure: Failure) -> Report {
+        Report { failures: (0..failed).map(|index| (index, failure)).collect(), matches: None }
     }
 
     #[test]
     fn the_counts_decide_the_status() {
-        let elements = [raw("{}".to_owned()), raw("{}".to_owned())];
-        let records = records(&elements);
-        let data = |failed: usize| {
-            let failed =
-                records[..failed].iter().map(|sent| FailedRecord { sent, failure: Failure::NotMatched });
-            let body = Answer::result(&ImportResult::new(2, failed.collect())).body;
-            serde_json::from_str::<Value>(&body).expect("JSON")["data"].take()
-        };
+        let body = body("{}", 2);
+        let request = ImportRequest::parse(body.as_bytes(), 2).expect("an import");
         for (failed, status, message) in [(0, 1, "成功"), (1, 2, "部分导入成功"), (2, -1, "失败")] {
-            let data = data(failed);
+            let body =
+                Answer::result(&ImportResult::new(&request, &report(failed, Failure::NotMatched))).body;
+            let data = serde_json::from_str::<Value>(&body).expect("JSON")["data"].take();
             assert_eq!((&data["status"], &data["message"]), (&status.into(), &message.into()));
             assert_eq!(
                 (&data["importSuccessNum"], &data["importFailNum"]),
                 (&(2 - failed).into(), &failed.into())
             );
             assert_eq!(data["errorData"].as_array().map(Vec::len), (failed > 0).then_some(failed));
+            assert_eq!(data.get("matches"), None);
         }
     }
 
     #[test]
     fn an_answer_that_fits_by_reckoning_fits() {
         // Every byte of these fields counts twice in the answer.
-        let worst =
-            raw(format!(r#"{{"phone":"{}","groups":{{"x"{}:1}}}}"#, r#"\""#.repeat(150), "\n".repeat(90)));
-        let empty = raw("{}".to_owned());
-        for element in [worst, empty] {
+        let worst = format!(r#"{{"phone":"{}","groups":{{"x"{}:1}}}}"#, r#"\""#.repeat(150), "\n".repeat(90));
+        for element in [&*worst, "{}"] {
             let mut fitting = 0;
             for count in [1_000, 5_000, 20_000] {
-                let elements = vec![element.clone(); count];
-                let records = records(&elements);
-                let bytes =
-                    answer_bytes(&records, LONGEST).max(answer_bytes(&records, Failure::MissingIdentifier));
-                if answer_fits(element.get().len() * count, &records) {
+                let body = body(element, count);
+                let request = ImportRequest::parse(body.as_bytes(), count).expect("an import");
+                let bytes = |failure| {
+                    let answer = Answer::result(&ImportResult::new(&request, &report(count, failure)));
+                    serde_json::to_string(&answer.body).expect("a string").len()
+                };
+                let bytes = bytes(LONGEST).max(bytes(Failure::MissingIdentifier));
+                if answer_fits(body.len(), &request.records, None) {
                     assert!(bytes + FRAME_BYTES / 2 <= MAX_PAYLOAD_BYTES, "{count} records: {bytes} bytes");
                     fitting += 1;
                 } else {
@@ -175,6 +203,19 @@ mod tests {
             }
             assert!((1..3).contains(&fitting), "both sides of the limit are tried");
         }
+    }
+
+    #[test]
+    fn matches_count_with_their_escapes() {
+        let body = body("{}", 1);
+        let request = ImportRequest::parse(body.as_bytes(), 1).expect("an import");
+        let fits = |bytes: usize| {
+            let matches =
+                RawValue::from_string(format!("[\"{}\"]", r#"\""#.repeat(bytes / 4))).expect("JSON");
+            answer_fits(body.len(), &request.records, Some(&matches))
+        };
+        assert!(fits(6_200_000));
+        assert!(!fits(6_300_000));
     }
 
     #[test]

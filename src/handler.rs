@@ -9,11 +9,13 @@ use lambda_http::Context;
 use tracing::{error, info};
 
 use crate::config::{Config, MAX_PAYLOAD_BYTES};
-use crate::database::{Database, Session, TenantError};
+use crate::database::{Database, ImportKey, Session, TenantError};
 use crate::deadline::Deadline;
-use crate::envelope::{self, Answer};
+use crate::envelope::{self, Answer, ImportResult};
 use crate::event::{Event, Header, Reply};
-use crate::import;
+use crate::idempotency::{Claim, IdempotencyKey};
+use crate::import::{Ended, Import, ImportError};
+use crate::params::ParameterError;
 use crate::refusal::{ADDRESS, Refusal};
 use crate::request::{ImportRequest, RequestError};
 use crate::tenant::{Denial, TenantCache, TenantId, TokenHash};
@@ -46,16 +48,48 @@ impl Handler {
 
     async fn answer(&self, event: &Event, context: &Context) -> Result<Answer, Refusal> {
         route(&event.path, &event.method)?;
-        let session = self.database.session(Deadline::new(context.deadline, self.config.deadline_margin));
-        let tenant = self.authenticate(session, event.header("x-token")).await?;
+        let deadline = Deadline::new(context.deadline, self.config.deadline_margin);
+        let session = self.database.session(deadline);
+        let tenant = &self.authenticate(session, event.header("x-token")).await?;
         require_json(event.header("content-type"))?;
         let body = event.body.as_deref().ok_or(Refusal::NotJson)?;
-        let request = self.read(body)?;
+        let request = &self.read(body)?;
+        let key = IdempotencyKey::parse(event.header("idempotency-key"))?;
 
-        let result = import::run(session, &tenant, &context.request_id, &request).await;
-        let (succeeded, failed) = result.counts();
-        info!(request_id = context.request_id, tenant = tenant.as_str(), succeeded, failed, "imported");
-        Ok(Answer::result(&result))
+        let import = Import { session, tenant, id: &context.request_id, request, body_bytes: body.len() };
+        let ended = match &key {
+            // A dry run changes nothing, so it needs no protection from being run twice.
+            Some(key) if !request.params.dry_run => {
+                let table = self.config.tables.imports.as_deref().ok_or_else(keys_not_taken)?;
+                import.run_once(ImportKey { table, tenant, key }, &Claim::new(body, &deadline)).await
+            }
+            _ => import.run().await.map(Ended::Ran),
+        };
+        let ended = ended.map_err(|error| match error {
+            ImportError::AnswerTooLarge => Refusal::AnswerTooLarge(MAX_PAYLOAD_BYTES),
+            ImportError::KeyReused => Refusal::KeyReused,
+            ImportError::KeyUnchecked(_) => Refusal::Unavailable,
+            ImportError::OutcomeUnreadable => {
+                error!(%error, "replay failed");
+                Refusal::Internal
+            }
+        })?;
+        Ok(match &ended {
+            Ended::Ran(report) => {
+                let result = ImportResult::new(request, report);
+                let (succeeded, failed) = result.counts();
+                info!(
+                    request_id = context.request_id,
+                    tenant = tenant.as_str(),
+                    succeeded,
+                    failed,
+                    "imported"
+                );
+                Answer::result(&result)
+            }
+            Ended::Before(report) => Answer::replay(&ImportResult::new(request, report)),
+            Ended::InProgress => Answer::in_progress(),
+        })
     }
 
     async fn authenticate(&self, session: Session<'_>, token: Header<'_>) -> Result<TenantId, Refusal> {
@@ -97,7 +131,7 @@ impl Handler {
             RequestError::TooManyRecords => Refusal::TooManyRecords(max_records),
             RequestError::Parameter(error) => Refusal::Parameter(error),
         })?;
-        if !envelope::answer_fits(body.len(), &request.records) {
+        if !envelope::answer_fits(body.len(), &request.records, None) {
             return Err(Refusal::AnswerTooLarge(MAX_PAYLOAD_BYTES));
         }
         Ok(request)
@@ -133,6 +167,10 @@ fn is_address(path: &str, address: &str) -> bool {
         }
         None => false,
     }
+}
+
+fn keys_not_taken() -> ParameterError {
+    ParameterError::new("Idempotency-Key", "不带此请求头，本服务未启用重试保护")
 }
 
 /// Lets JSON through, and a request that does not say what its body is.

@@ -1,64 +1,133 @@
 //! One import from its records to its result: look-ups, resolution, writes.
 
-use crate::database::{Import, Session};
-use crate::envelope::ImportResult;
-use crate::failure::Failure;
+use crate::database::{Claimed, ImportKey, Session, Writing};
+use crate::envelope;
+use crate::failure::Outage;
+use crate::idempotency::Claim;
 use crate::identifier::Identifiers;
 use crate::membership::WritePlan;
-use crate::params::Matching;
-use crate::record::{FailedRecord, Record, SentRecord};
+use crate::params::Params;
+use crate::report::{self, Report};
 use crate::request::ImportRequest;
 use crate::resolution::{Outcome, Resolution};
 use crate::tenant::TenantId;
 
-/// Runs an import to its end. `id` is written to the memberships as their `importId`.
-pub async fn run<'r, 'a>(
-    session: Session<'_>,
-    tenant: &TenantId,
-    id: &str,
-    request: &'r ImportRequest<'a>,
-) -> ImportResult<'r, 'a> {
-    let params = request.params;
-    let checked: Vec<_> = request.records.iter().map(|sent| sent.check(params.matching)).collect();
-    let sound: Vec<&Record<'_>> = checked.iter().filter_map(|record| record.as_ref().ok()).collect();
-
-    let outcomes =
-        resolve(session, tenant, params.matching, sound.iter().map(|record| &record.identifiers)).await;
-    let plan = WritePlan::new(outcomes.iter().zip(sound.iter().map(|record| &record.groups)));
-    let import = Import { tenant, opt_type: params.opt_type, id };
-    let written = session.write(import, &plan.memberships).await;
-
-    let mut settled = plan.settle(&written);
-    let failures = checked.iter().map(|record| match record {
-        Ok(_) => settled.next().expect("BUG: every sound record is settled").err(),
-        Err(failure) => Some(*failure),
-    });
-    ImportResult::new(request.records.len(), failed(&request.records, failures))
+/// An import on its way.
+#[derive(Clone, Copy)]
+pub struct Import<'i, 'a> {
+    /// The database, for as long as the invocation lasts.
+    pub session: Session<'i>,
+    /// Whose customers it is about.
+    pub tenant: &'i TenantId,
+    /// What the memberships name as their `importId`.
+    pub id: &'i str,
+    /// What was asked for.
+    pub request: &'i ImportRequest<'a>,
+    /// The size of the request's body, in bytes.
+    pub body_bytes: usize,
 }
 
-async fn resolve<'r>(
-    session: Session<'_>,
-    tenant: &TenantId,
-    matching: Matching,
-    identifiers: impl Iterator<Item = &'r Identifiers<'r>>,
-) -> Vec<Outcome> {
-    let mut resolution = Resolution::new(matching, identifiers);
-    while let Some(wave) = resolution.next_wave() {
-        let answers = session.look_up(tenant, &wave).await;
-        for (lookup, answers) in wave.into_iter().zip(&answers) {
-            resolution.learn(lookup, answers);
+/// How a request for an import ended.
+#[derive(Debug)]
+pub enum Ended {
+    /// The import ran.
+    Ran(Report),
+    /// It ran before, with the same `Idempotency-Key`.
+    Before(Report),
+    /// Another invocation is working on it.
+    InProgress,
+}
+
+/// Why an import did not run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ImportError {
+    /// The explanation asked for would make the answer larger than Lambda can return. Nothing was
+    /// written.
+    #[error("the answer would be too large")]
+    AnswerTooLarge,
+    /// The `Idempotency-Key` came before with another body.
+    #[error("the key came before with another body")]
+    KeyReused,
+    /// The `Idempotency-Key` could not be checked.
+    #[error("the key could not be checked")]
+    KeyUnchecked(Outage),
+    /// What is stored under the `Idempotency-Key` does not fit the request.
+    #[error("the stored outcome does not fit the request")]
+    OutcomeUnreadable,
+}
+
+impl Import<'_, '_> {
+    /// Runs the import, unless a request with the same key did or does (contract, section 8).
+    ///
+    /// # Errors
+    /// See [`ImportError`]; nothing was written.
+    pub async fn run_once(self, key: ImportKey<'_>, claim: &Claim) -> Result<Ended, ImportError> {
+        let earlier = match self.session.claim(key, claim).await.map_err(ImportError::KeyUnchecked)? {
+            Claimed::Ours => return self.run_claimed(key, claim).await.map(Ended::Ran),
+            Claimed::Theirs(earlier) => earlier,
+        };
+        if earlier.body_hash != claim.body_hash {
+            return Err(ImportError::KeyReused);
+        }
+        match earlier.outcome {
+            None => Ok(Ended::InProgress),
+            Some(outcome) => {
+                let report = outcome.restore(self.request).ok_or(ImportError::OutcomeUnreadable)?;
+                Ok(Ended::Before(report))
+            }
         }
     }
-    resolution.outcomes().collect()
-}
 
-fn failed<'r, 'a>(
-    records: &'r [SentRecord<'a>],
-    failures: impl Iterator<Item = Option<Failure>>,
-) -> Vec<FailedRecord<'r, 'a>> {
-    records
-        .iter()
-        .zip(failures)
-        .filter_map(|(sent, failure)| Some(FailedRecord { sent, failure: failure? }))
-        .collect()
+    async fn run_claimed(self, key: ImportKey<'_>, claim: &Claim) -> Result<Report, ImportError> {
+        let ran = self.run().await;
+        match &ran {
+            Ok(report) => self.session.end_run(key, claim, report.into()).await,
+            Err(_) => self.session.give_up_run(key, claim).await,
+        }
+        ran
+    }
+
+    /// Runs the import to its end.
+    ///
+    /// # Errors
+    /// The explanation asked for does not fit an answer; nothing was written.
+    pub async fn run(self) -> Result<Report, ImportError> {
+        let Params { matching, opt_type, dry_run, explain } = self.request.params;
+        let checked: Vec<_> = self.request.records.iter().map(|sent| sent.check(matching)).collect();
+        let sound: Vec<_> =
+            (0..).zip(&checked).filter_map(|(index, record)| Some((index, record.as_ref().ok()?))).collect();
+
+        let outcomes = self.resolve(sound.iter().map(|(_, record)| &record.identifiers)).await;
+        let matches = explain.then(|| report::matches(sound.iter().map(|(index, _)| *index).zip(&outcomes)));
+        if !envelope::answer_fits(self.body_bytes, &self.request.records, matches.as_deref()) {
+            return Err(ImportError::AnswerTooLarge);
+        }
+
+        let plan = WritePlan::new(outcomes.iter().zip(sound.iter().map(|(_, record)| &record.groups)));
+        let written = if dry_run {
+            vec![Ok(()); plan.memberships.len()]
+        } else {
+            let writing = Writing { tenant: self.tenant, opt_type, import_id: self.id };
+            self.session.write(writing, &plan.memberships).await
+        };
+
+        let unsound =
+            (0..).zip(&checked).filter_map(|(index, record)| Some((index, *record.as_ref().err()?)));
+        let settled = sound.iter().zip(plan.settle(&written));
+        let unsettled = settled.filter_map(|((index, _), settled)| Some((*index, settled.err()?)));
+        let mut failures: Vec<_> = unsound.chain(unsettled).collect();
+        failures.sort_unstable_by_key(|(index, _)| *index);
+        Ok(Report { failures, matches })
+    }
+
+    async fn resolve<'r>(self, identifiers: impl Iterator<Item = &'r Identifiers<'r>>) -> Vec<Outcome> {
+        let mut resolution = Resolution::new(self.request.params.matching, identifiers);
+        while let Some(wave) = resolution.next_wave() {
+            let answers = self.session.look_up(self.tenant, &wave).await;
+            for (lookup, answers) in wave.into_iter().zip(&answers) {
+                resolution.learn(lookup, answers);
+            }
+        }
+        resolution.outcomes().collect()
+    }
 }

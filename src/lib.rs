@@ -10,13 +10,15 @@
 //! - [`handler`]: the checks, one after the other
 //! - [`tenant`]: tokens and the tenants they stand for
 //! - [`request`]: the body, with [`params`], [`record`], [`identifier`] and [`group`]
+//! - [`idempotency`]: one run for many requests with one key
 //! - [`import`]: one import from its records to its result
 //! - [`resolution`]: who each record means; pure
 //! - [`membership`]: what must be written, and how each record ended; pure
 //! - [`database`]: everything DynamoDB
+//! - [`report`]: how the import ended
 //! - [`envelope`]: the answer, with [`refusal`] (of a request) and [`failure`] (of a record)
 //!
-//! Beside the way: [`config`], [`deadline`], [`fields`] (JSON read without decoding), [`log`].
+//! Beside the way: [`config`], [`deadline`], [`fields`] (JSON read without decoding), [`hash`], [`log`].
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
@@ -30,6 +32,8 @@ pub mod failure;
 pub mod fields;
 pub mod group;
 pub mod handler;
+pub mod hash;
+pub mod idempotency;
 pub mod identifier;
 pub mod import;
 pub mod log;
@@ -37,6 +41,7 @@ pub mod membership;
 pub mod params;
 pub mod record;
 pub mod refusal;
+pub mod report;
 pub mod request;
 pub mod resolution;
 pub mod tenant;

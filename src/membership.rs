@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::failure::{Failure, Outage};
 use crate::group::GroupNames;
-use crate::resolution::Outcome;
+use crate::resolution::{Match, Outcome};
 
 /// One customer in one group.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -30,7 +30,7 @@ impl<'r> WritePlan<'r> {
         let mut plan = Self::default();
         let mut places = HashMap::new();
         for (outcome, groups) in records {
-            let wanted = outcome.as_ref().map_err(|failure| *failure).map(|customer| {
+            let wanted = outcome.as_ref().map_err(|failure| *failure).map(|Match { customer, .. }| {
                 groups
                     .iter()
                     .map(|group| {

@@ -69,9 +69,15 @@ pub struct Params {
     pub matching: Matching,
     /// What is done with their memberships.
     pub opt_type: OptType,
+    /// Whether everything is done but the writes (contract, section 9).
+    pub dry_run: bool,
+    /// Whether the answer lists who each record was matched with (contract, section 9).
+    pub explain: bool,
 }
 
-const NAMES: [&str; 4] = ["isMatching", "matchingType", "identifyWay", "optType"];
+const NAMES: [&str; 6] = ["isMatching", "matchingType", "identifyWay", "optType", "dryRun", "explain"];
+
+const BOOLEAN: &str = "布尔值true或false";
 
 impl Params {
     /// Reads `publicParams` as it stands in the body.
@@ -83,7 +89,7 @@ impl Params {
         let fields = sent
             .and_then(|raw| Fields::parse(&NAMES, raw.get()).ok())
             .ok_or_else(|| ParameterError::new("publicParams", "对象"))?;
-        let [is_matching, matching_type, identify_way, opt_type] =
+        let [is_matching, matching_type, identify_way, opt_type, dry_run, explain] =
             std::array::from_fn(|position| fields.get(position));
         let error = |name: &str, expected| Err(ParameterError::new(format!("publicParams.{name}"), expected));
 
@@ -99,14 +105,24 @@ impl Params {
                 );
             }
             ("true", ..) => return error("matchingType", "整数1(精准匹配)或2(模糊匹配)"),
-            _ => return error("isMatching", "布尔值true或false"),
+            _ => return error("isMatching", BOOLEAN),
         };
         let opt_type = match opt_type.and_then(fields::text).as_deref() {
             Some("add") => OptType::Add,
             Some("delete") => OptType::Delete,
             _ => return error("optType", "字符串add(新增)或delete(删除)"),
         };
-        Ok(Self { matching, opt_type })
+        let option = |name: &str, field: Option<&RawValue>| match field.map(RawValue::get) {
+            None | Some("false") => Ok(false),
+            Some("true") => Ok(true),
+            Some(_) => Err(ParameterError::new(format!("publicParams.{name}"), BOOLEAN)),
+        };
+        Ok(Self {
+            matching,
+            opt_type,
+            dry_run: option("dryRun", dry_run)?,
+            explain: option("explain", explain)?,
+        })
     }
 }
 
@@ -141,7 +157,28 @@ mod tests {
             ),
         ];
         for (json, matching, opt_type) in cases {
-            assert_eq!(parse(json), Ok(Params { matching, opt_type }), "{json}");
+            let expected = Params { matching, opt_type, dry_run: false, explain: false };
+            assert_eq!(parse(json), Ok(expected), "{json}");
+        }
+    }
+
+    #[test]
+    fn looking_before_leaping_is_optional() {
+        let flags = |more: &str| {
+            let params = parse(&format!(r#"{{"isMatching":false,"optType":"add"{more}}}"#));
+            params.map(|params| (params.dry_run, params.explain))
+        };
+        assert_eq!(flags(""), Ok((false, false)));
+        assert_eq!(flags(r#","dryRun":true,"explain":false"#), Ok((true, false)));
+        assert_eq!(flags(r#","dryRun":false,"explain":true"#), Ok((false, true)));
+        for value in ["null", "1", "\"true\"", "[]"] {
+            for name in ["dryRun", "explain"] {
+                assert_eq!(
+                    flags(&format!(r#","{name}":{value}"#)),
+                    Err(format!("publicParams.{name}")),
+                    "{value}"
+                );
+            }
         }
     }
 

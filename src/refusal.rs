@@ -25,8 +25,11 @@ pub enum Refusal {
     /// A good token whose tenant is disabled or lacks the permission.
     #[error("tenant disabled or without permission")]
     Forbidden,
-    /// The token could not be checked.
-    #[error("token could not be checked")]
+    /// The `Idempotency-Key` came before with another body.
+    #[error("idempotency key reused")]
+    KeyReused,
+    /// The token or the `Idempotency-Key` could not be checked.
+    #[error("the database did not answer")]
     Unavailable,
     /// A content type that is not JSON.
     #[error("content type is not JSON")]
@@ -65,6 +68,7 @@ impl Refusal {
                 StatusCode::PAYLOAD_TOO_LARGE
             }
             Self::NotJson | Self::Parameter(_) => StatusCode::BAD_REQUEST,
+            Self::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -80,6 +84,7 @@ impl Refusal {
             Self::UnsupportedMediaType => "UNSUPPORTED_MEDIA_TYPE",
             Self::BodyTooLarge(_) | Self::TooManyRecords(_) | Self::AnswerTooLarge(_) => "PAYLOAD_TOO_LARGE",
             Self::NotJson | Self::Parameter(_) => "PARAM_ERROR",
+            Self::KeyReused => "IDEMPOTENCY_KEY_REUSED",
             Self::Internal => "INTERNAL_ERROR",
         }
     }
@@ -99,6 +104,7 @@ impl Refusal {
             Self::AnswerTooLarge(limit) => format!("响应可能超过上限{limit}字节，请分批导入"),
             Self::NotJson => "请求体不是有效的JSON".to_owned(),
             Self::Parameter(ParameterError { field, expected }) => format!("参数{field}错误，应为{expected}"),
+            Self::KeyReused => "该Idempotency-Key已用于另一个请求体".to_owned(),
             Self::Internal => "系统内部错误".to_owned(),
         }
     }

@@ -13,8 +13,36 @@ use crate::params::Matching;
 /// that have it, no two alike; none is an answer too.
 pub type Answer = Result<Vec<String>, Outage>;
 
-/// What has become of a record: the ID of the customer it means, or why it means none.
-pub type Outcome = Result<String, Failure>;
+/// What has become of a record: the customer it means, or why it means none.
+pub type Outcome = Result<Match, Failure>;
+
+/// The customer that a record means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Match {
+    /// The customer's ID, `audienceUserId`.
+    pub customer: String,
+    /// What decided.
+    pub by: MatchedBy,
+}
+
+/// What made a customer the one that a record means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MatchedBy {
+    /// One identifier: the first that matched anybody, or the one that names the customer.
+    Identifier(Identifier),
+    /// All identifiers together.
+    Exact,
+}
+
+impl MatchedBy {
+    /// As an explanation names it (contract, section 9).
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Identifier(identifier) => identifier.field(),
+            Self::Exact => "exact",
+        }
+    }
+}
 
 /// The distinct values of one identifier type that must be looked up.
 #[derive(Debug)]
@@ -98,7 +126,7 @@ impl<'r> Resolution<'r> {
     /// Takes the answers to `lookup`, one a value, in the same order.
     pub fn learn(&mut self, lookup: Lookup<'_>, answers: &[Answer]) {
         for (record, place) in lookup.waiting {
-            self.records[record].state.learn(&answers[place]);
+            self.records[record].state.learn(lookup.identifier, &answers[place]);
         }
     }
 
@@ -114,7 +142,10 @@ impl State {
             Matching::Off => Self::Decided(
                 identifiers
                     .get(Identifier::AudienceUserId)
-                    .map(str::to_owned)
+                    .map(|customer| Match {
+                        customer: customer.to_owned(),
+                        by: MatchedBy::Identifier(Identifier::AudienceUserId),
+                    })
                     .ok_or(Failure::MissingIdentifier),
             ),
             Matching::Exact => Self::Narrowing { candidates: None, unmatched: false, outage: None },
@@ -122,12 +153,14 @@ impl State {
         }
     }
 
-    fn learn(&mut self, answer: &Answer) {
+    fn learn(&mut self, identifier: Identifier, answer: &Answer) {
         match self {
             Self::Decided(_) => {}
             Self::Unmatched => match answer.as_deref() {
                 Ok([]) => {}
-                Ok(customers) => *self = Self::Decided(only(customers)),
+                Ok(customers) => {
+                    *self = Self::Decided(only(customers, MatchedBy::Identifier(identifier)));
+                }
                 // Not a walk on to the next identifier: this one may have matched somebody.
                 Err(outage) => *self = Self::Decided(Err((*outage).into())),
             },
@@ -153,16 +186,16 @@ impl State {
             Self::Narrowing { candidates, .. } => match candidates.as_deref() {
                 None => Err(Failure::MissingIdentifier),
                 Some([]) => Err(Failure::Conflict),
-                Some(candidates) => only(candidates),
+                Some(candidates) => only(candidates, MatchedBy::Exact),
             },
         }
     }
 }
 
 /// The one customer of a list that has at least one.
-fn only(customers: &[String]) -> Outcome {
+fn only(customers: &[String], by: MatchedBy) -> Outcome {
     match customers {
-        [customer] => Ok(customer.clone()),
+        [customer] => Ok(Match { customer: customer.clone(), by }),
         _ => Err(Failure::Ambiguous),
     }
 }

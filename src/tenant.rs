@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use sha2::{Digest, Sha256};
+use crate::hash::sha256_hex;
 
 /// The permission that an import needs.
 const PERMISSION: &str = "audience:group";
@@ -17,15 +17,7 @@ pub struct TokenHash(String);
 impl TokenHash {
     /// The hash of the value of an `X-Token` header.
     pub fn of(token: &str) -> Self {
-        const HEX: &[u8; 16] = b"0123456789abcdef";
-        let digest = Sha256::digest(token.as_bytes());
-        Self(
-            digest
-                .iter()
-                .flat_map(|byte| [HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]])
-                .map(char::from)
-                .collect(),
-        )
+        Self(sha256_hex(token.as_bytes()))
     }
 
     /// The key of the token's item.
@@ -165,10 +157,8 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_known_by_its_sha256_in_lower_case_hex() {
-        // The example of FIPS 180-2, appendix B.1.
-        let hash = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-        assert_eq!(TokenHash::of("abc").as_str(), hash);
+    fn a_token_is_known_by_its_sha256() {
+        assert_eq!(TokenHash::of("abc").as_str(), sha256_hex(b"abc"));
         assert_eq!(format!("{:?}", TokenHash::of("abc")), "TokenHash");
     }
 

@@ -21,22 +21,22 @@ type Item = HashMap<String, AttributeValue>;
 /// How the writing of one membership ended.
 pub type Written = Result<(), Outage>;
 
-/// What the memberships of one import have in common.
+/// What the writes of one import have in common.
 #[derive(Clone, Copy)]
-pub struct Import<'i> {
-    /// Whose customers they are of.
+pub struct Writing<'i> {
+    /// Whose customers the memberships are of.
     pub tenant: &'i TenantId,
     /// Whether they are put or deleted.
     pub opt_type: OptType,
     /// The request that writes them.
-    pub id: &'i str,
+    pub import_id: &'i str,
 }
 
 impl Session<'_> {
     /// Writes memberships, no two alike, many calls at a time, and tells how each one ended.
-    pub async fn write(&self, import: Import<'_>, memberships: &[Membership<'_>]) -> Vec<Written> {
+    pub async fn write(&self, writing: Writing<'_>, memberships: &[Membership<'_>]) -> Vec<Written> {
         let now = timestamp(SystemTime::now());
-        let writer = Writer { session: self, import, now: &now };
+        let writer = Writer { session: self, writing, now: &now };
         let chunks = memberships.chunks(BATCH_WRITE_ITEMS).enumerate().collect();
         let ended = at_most(self.database.write_concurrency, chunks, |(chunk, memberships)| async move {
             (chunk * BATCH_WRITE_ITEMS, writer.write(memberships).await)
@@ -53,7 +53,7 @@ impl Session<'_> {
 #[derive(Clone, Copy)]
 struct Writer<'w> {
     session: &'w Session<'w>,
-    import: Import<'w>,
+    writing: Writing<'w>,
     now: &'w str,
 }
 
@@ -118,13 +118,13 @@ impl Writer<'_> {
 
     fn request(self, membership: Membership<'_>) -> WriteRequest {
         let mut item = self.key(membership);
-        match self.import.opt_type {
+        match self.writing.opt_type {
             OptType::Add => {
                 item.extend([
-                    attribute("tenantId", self.import.tenant.as_str()),
+                    attribute("tenantId", self.writing.tenant.as_str()),
                     attribute("audienceUserId", membership.customer),
                     attribute("updatedAt", self.now),
-                    attribute("importId", self.import.id),
+                    attribute("importId", self.writing.import_id),
                 ]);
                 let put = PutRequest::builder().set_item(Some(item)).build().expect("BUG: the item is set");
                 WriteRequest::builder().put_request(put).build()
@@ -145,7 +145,7 @@ impl Writer<'_> {
     }
 
     fn customer_key(self, membership: Membership<'_>) -> String {
-        format!("{}#{}", self.import.tenant.as_str(), membership.customer)
+        format!("{}#{}", self.writing.tenant.as_str(), membership.customer)
     }
 
     fn is_key_of(self, item: &Item, membership: Membership<'_>) -> bool {

@@ -1,30 +1,18 @@
 //! The function as Lambda runs it: its own process, fed by the Runtime API.
 
-use std::path::Path;
 use std::process::Output;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt;
 
-use crate::support::embedded::{ACCESS_KEY, REGION};
 use crate::support::runtime_api::Process;
 use crate::support::stage::{Response, Stage, TOKEN, post_event};
 
-const EXECUTABLE: &str = env!("CARGO_BIN_EXE_customer-group-import");
+const TIME: Duration = Duration::from_secs(30);
 
 async fn start(stage: &Stage, more: &[(&str, &str)]) -> Process {
-    let endpoint = stage.proxy.endpoint();
-    let mut environment = vec![
-        ("AWS_ENDPOINT_URL_DYNAMODB", &*endpoint),
-        ("AWS_REGION", REGION),
-        ("AWS_ACCESS_KEY_ID", ACCESS_KEY),
-        ("AWS_SECRET_ACCESS_KEY", ACCESS_KEY),
-        ("TENANTS_TABLE", &stage.names.tenants),
-        ("CUSTOMERS_TABLE", &stage.names.customers),
-        ("MEMBERSHIPS_TABLE", &stage.names.memberships),
-    ];
-    environment.extend(more);
-    Process::start(Path::new(EXECUTABLE), &environment).await
+    stage.process(TIME, more).await
 }
 
 fn import() -> Value {

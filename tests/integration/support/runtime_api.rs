@@ -16,8 +16,8 @@ use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 use tokio::sync::{Mutex, mpsc};
 
-/// The time of every invocation.
-const SECONDS: u64 = 30;
+/// How long a test waits for an answer.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A function's process and the Runtime API that feeds it. Dropping it kills the process.
 pub struct Process {
@@ -35,13 +35,14 @@ pub struct Answered {
 }
 
 impl Process {
-    /// Starts `executable` with these variables and nothing else in its environment.
-    pub async fn start(executable: &Path, environment: &[(&str, &str)]) -> Self {
+    /// Starts `executable` with these variables and nothing else in its environment. Each of its
+    /// invocations has `time`.
+    pub async fn start(executable: &Path, environment: &[(&str, &str)], time: Duration) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let api = listener.local_addr().expect("an address").to_string();
         let (events, waiting) = mpsc::unbounded_channel();
         let (answered, answers) = mpsc::unbounded_channel();
-        tokio::spawn(serve(listener, Arc::new(Mutex::new(waiting)), answered));
+        tokio::spawn(serve(listener, time, Arc::new(Mutex::new(waiting)), answered));
         let child = Command::new(executable)
             .env_clear()
             .env("AWS_LAMBDA_RUNTIME_API", api)
@@ -56,20 +57,30 @@ impl Process {
         Self { child, events, answers }
     }
 
+    /// Hands the process an event, without waiting for the answer.
+    pub fn send(&self, event: Value) {
+        self.events.send(event).expect("the Runtime API is served");
+    }
+
     /// Has the process handle an event.
     pub async fn invoke(&mut self, event: Value) -> Answered {
-        self.events.send(event).expect("the Runtime API is served");
-        let answered = tokio::time::timeout(Duration::from_secs(SECONDS), self.answers.recv()).await;
+        self.send(event);
+        let answered = tokio::time::timeout(PATIENCE, self.answers.recv()).await;
         answered.expect("an answer in time").expect("the Runtime API is served")
     }
 }
 
 type Waiting = Arc<Mutex<mpsc::UnboundedReceiver<Value>>>;
 
-async fn serve(listener: TcpListener, events: Waiting, answered: mpsc::UnboundedSender<Answered>) {
+async fn serve(
+    listener: TcpListener,
+    time: Duration,
+    events: Waiting,
+    answered: mpsc::UnboundedSender<Answered>,
+) {
     while let Ok((stream, _)) = listener.accept().await {
         let (events, answered) = (Arc::clone(&events), answered.clone());
-        let service = service_fn(move |request| answer(request, Arc::clone(&events), answered.clone()));
+        let service = service_fn(move |request| answer(request, time, Arc::clone(&events), answered.clone()));
         let connection =
             hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
         tokio::spawn(connection);
@@ -78,6 +89,7 @@ async fn serve(listener: TcpListener, events: Waiting, answered: mpsc::Unbounded
 
 async fn answer(
     request: Request<Incoming>,
+    time: Duration,
     events: Waiting,
     answered: mpsc::UnboundedSender<Answered>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
@@ -86,7 +98,7 @@ async fn answer(
         let Some(event) = events.lock().await.recv().await else {
             return Ok(Response::new(Full::default()));
         };
-        let deadline = SystemTime::now() + Duration::from_secs(SECONDS);
+        let deadline = SystemTime::now() + time;
         let deadline_ms = deadline.duration_since(UNIX_EPOCH).expect("after 1970").as_millis();
         let invocation = Response::builder()
             .header("lambda-runtime-aws-request-id", "8476a536-e9f4-11e8-9739-2dfe598c3fcd")

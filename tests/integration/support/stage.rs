@@ -1,6 +1,7 @@
 //! The whole function on a real database: tables, tenants, customers, and requests answered.
 
 use std::collections::{BTreeSet, HashMap};
+use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_config::Region;
@@ -17,6 +18,7 @@ use serde_json::{Value, json};
 
 use super::embedded::{self, ACCESS_KEY, Embedded, REGION};
 use super::proxy::Proxy;
+use super::runtime_api::Process;
 use super::tables::{self, TableNames};
 
 /// The address of the import.
@@ -30,6 +32,8 @@ pub const TENANT: &str = "t1";
 
 /// The Lambda request ID of every request.
 pub const REQUEST_ID: &str = "8476a536-e9f4-11e8-9739-2dfe598c3fcd";
+
+const EXECUTABLE: &str = env!("CARGO_BIN_EXE_customer-group-import");
 
 /// A database with the project's tables, behind a proxy that counts, checks and can break calls.
 pub struct Stage {
@@ -64,6 +68,7 @@ impl Stage {
                 tenants: self.names.tenants.clone(),
                 customers: self.names.customers.clone(),
                 memberships: self.names.memberships.clone(),
+                imports: Some(self.names.imports.clone()),
             },
             max_records: 5_000,
             max_body_bytes: 2_097_152,
@@ -87,6 +92,24 @@ impl Stage {
         let sdk = sdk_config(&self.proxy.endpoint()).await;
         let database = Database::new(&sdk, &config);
         Function { handler: Handler::new(config, database), seconds: 30.0 }
+    }
+
+    /// The function as a process of its own, with settings of the test's own. Each of its
+    /// invocations has `time`.
+    pub async fn process(&self, time: Duration, more: &[(&str, &str)]) -> Process {
+        let endpoint = self.proxy.endpoint();
+        let mut environment = vec![
+            ("AWS_ENDPOINT_URL_DYNAMODB", &*endpoint),
+            ("AWS_REGION", REGION),
+            ("AWS_ACCESS_KEY_ID", ACCESS_KEY),
+            ("AWS_SECRET_ACCESS_KEY", ACCESS_KEY),
+            ("TENANTS_TABLE", &self.names.tenants),
+            ("CUSTOMERS_TABLE", &self.names.customers),
+            ("MEMBERSHIPS_TABLE", &self.names.memberships),
+            ("IMPORTS_TABLE", &self.names.imports),
+        ];
+        environment.extend(more);
+        Process::start(Path::new(EXECUTABLE), &environment, time).await
     }
 
     /// Puts a tenant for `token`, with these attributes.
@@ -202,6 +225,8 @@ pub fn post_event(token: &str, body: impl Into<String>) -> Value {
 pub struct Response {
     pub status: u64,
     pub headers: Value,
+    /// The envelope as it was sent.
+    pub body: String,
     pub envelope: Value,
 }
 
@@ -217,7 +242,7 @@ impl Response {
         assert_eq!(keys, BTreeSet::from(["code", "data", "errorCode", "msg"]));
         assert_eq!(envelope["code"], status.to_string());
         assert_ne!(envelope["msg"], "");
-        Self { status, headers: reply["headers"].clone(), envelope }
+        Self { status, headers: reply["headers"].clone(), body: body.to_owned(), envelope }
     }
 
     /// `errorCode` of the envelope.

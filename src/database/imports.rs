@@ -1,0 +1,172 @@
+//! The imports that carry an `Idempotency-Key`: which runs, and how it ended.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
+use tracing::warn;
+
+use super::Session;
+use super::call::CallError;
+use crate::failure::Outage;
+use crate::idempotency::{Claim, Earlier, IdempotencyKey};
+use crate::report::StoredOutcome;
+use crate::tenant::TenantId;
+
+/// The largest outcome that is stored, in bytes: an item may have 400 KB (DynamoDB quotas).
+const MAX_OUTCOME_BYTES: usize = 380_000;
+
+/// A claim is taken where the key is new or forgotten, or where its run is dead: its lease is over
+/// and it left no outcome. One conditional write, so of many at once exactly one succeeds.
+const CLAIM: &str = "attribute_not_exists(importKey) OR expiresAt <= :now \
+    OR (bodyHash = :bodyHash AND attribute_not_exists(failures) AND leaseUntil <= :nowMs)";
+
+type Item = HashMap<String, AttributeValue>;
+
+/// What came of a claim.
+#[derive(Debug)]
+pub enum Claimed {
+    /// This invocation runs the import.
+    Ours,
+    /// Another run has or had the key.
+    Theirs(Earlier),
+}
+
+/// Where an import with a key is kept.
+#[derive(Clone, Copy)]
+pub struct ImportKey<'k> {
+    /// The table, `IMPORTS_TABLE`.
+    pub table: &'k str,
+    /// Whose key it is.
+    pub tenant: &'k TenantId,
+    /// The key.
+    pub key: &'k IdempotencyKey,
+}
+
+impl ImportKey<'_> {
+    fn attribute(self) -> AttributeValue {
+        AttributeValue::S(format!("{}#{}", self.tenant.as_str(), self.key.as_str()))
+    }
+}
+
+impl Session<'_> {
+    /// Claims the run of an import.
+    ///
+    /// # Errors
+    /// The database gave no answer, or one that this program did not store.
+    pub async fn claim(&self, import: ImportKey<'_>, claim: &Claim) -> Result<Claimed, Outage> {
+        let put = self
+            .database
+            .client
+            .put_item()
+            .table_name(import.table)
+            .item("importKey", import.attribute())
+            .item("bodyHash", AttributeValue::S(claim.body_hash.clone()))
+            .item("run", AttributeValue::S(claim.run.clone()))
+            .item("leaseUntil", AttributeValue::N(claim.lease_until_ms.to_string()))
+            .item("expiresAt", AttributeValue::N(claim.expires_at.to_string()))
+            .condition_expression(CLAIM)
+            .expression_attribute_values(":now", AttributeValue::N((claim.now_ms / 1000).to_string()))
+            .expression_attribute_values(":nowMs", AttributeValue::N(claim.now_ms.to_string()))
+            .expression_attribute_values(":bodyHash", AttributeValue::S(claim.body_hash.clone()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let request = async {
+            match put.send().await {
+                Ok(_) => Ok(None),
+                Err(error) => match error.as_service_error() {
+                    Some(PutItemError::ConditionalCheckFailedException(failed)) => {
+                        Ok(Some(failed.item.clone()))
+                    }
+                    _ => Err(error),
+                },
+            }
+        };
+        let theirs = match self.call("PutItem", request).await? {
+            None => return Ok(Claimed::Ours),
+            Some(Some(item)) => item,
+            // Not every emulator hands the item out with the failure.
+            Some(None) => self.import(import).await?.ok_or(Outage::StoreError)?,
+        };
+        let theirs = earlier(&theirs).ok_or(Outage::StoreError)?;
+        // The SDK may have sent the write twice: then it is this very claim that stands in its way.
+        Ok(if theirs.run == claim.run { Claimed::Ours } else { Claimed::Theirs(theirs) })
+    }
+
+    async fn import(&self, import: ImportKey<'_>) -> Result<Option<Item>, CallError> {
+        let client = &self.database.client;
+        let request = client
+            .get_item()
+            .table_name(import.table)
+            .key("importKey", import.attribute())
+            .consistent_read(true);
+        Ok(self.call("GetItem", request.send()).await?.item)
+    }
+
+    /// Stores how a run ended. If that fails, the run counts as dead when its lease is over, and
+    /// the next request with the key runs the import again, which ends in the same state.
+    pub async fn end_run(&self, import: ImportKey<'_>, claim: &Claim, outcome: StoredOutcome) {
+        let ranges: usize = outcome.failures.values().map(String::len).sum();
+        if ranges + outcome.matches.as_ref().map_or(0, String::len) > MAX_OUTCOME_BYTES {
+            warn!("the outcome of an import is too large to be stored: its key is given up");
+            return self.give_up_run(import, claim).await;
+        }
+        let failures = outcome.failures.into_iter().map(|(code, ranges)| (code, AttributeValue::S(ranges)));
+        let values = [
+            (":failures", Some(AttributeValue::M(failures.collect()))),
+            (":matches", outcome.matches.map(AttributeValue::S)),
+        ];
+        let expression = match values {
+            [_, (_, Some(_))] => "SET failures = :failures, matches = :matches",
+            _ => "SET failures = :failures",
+        };
+        let values = values.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        self.update_run(import, claim, expression, values.collect()).await;
+    }
+
+    /// Ends the lease of a run that leaves no outcome, so that the next request may run at once.
+    pub async fn give_up_run(&self, import: ImportKey<'_>, claim: &Claim) {
+        let values = Item::from([(":never".to_owned(), AttributeValue::N("0".to_owned()))]);
+        self.update_run(import, claim, "SET leaseUntil = :never", values).await;
+    }
+
+    async fn update_run(&self, import: ImportKey<'_>, claim: &Claim, expression: &str, values: Item) {
+        let request = self
+            .database
+            .client
+            .update_item()
+            .table_name(import.table)
+            .key("importKey", import.attribute())
+            .update_expression(expression)
+            .set_expression_attribute_values(Some(values))
+            // Another run may have taken over meanwhile: then the key is its own.
+            .condition_expression("#run = :run")
+            .expression_attribute_names("#run", "run")
+            .expression_attribute_values(":run", AttributeValue::S(claim.run.clone()))
+            .send();
+        if let Err(error) = self.call("UpdateItem", request).await {
+            warn!(?error, "the end of a run was not stored");
+        }
+    }
+}
+
+/// What an item says; `None` if this program did not write it.
+fn earlier(item: &Item) -> Option<Earlier> {
+    let text = |value: &AttributeValue| value.as_s().ok().cloned();
+    let outcome = match item.get("failures") {
+        None => None,
+        Some(failures) => {
+            let failures = failures.as_m().ok()?.iter();
+            Some(StoredOutcome {
+                failures: failures
+                    .map(|(code, ranges)| Some((code.clone(), text(ranges)?)))
+                    .collect::<Option<_>>()?,
+                matches: item.get("matches").and_then(text),
+            })
+        }
+    };
+    Some(Earlier {
+        body_hash: item.get("bodyHash").and_then(text)?,
+        run: item.get("run").and_then(text)?,
+        outcome,
+    })
+}

@@ -1,0 +1,260 @@
+//! Retries made safe: `Idempotency-Key` (contract, section 8).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+use crate::support::proxy::{Action, Rule};
+use crate::support::stage::{Function, Response, Stage, TOKEN, post_event};
+
+/// Some records succeed; of the others each fails in its own way.
+fn mixed() -> Value {
+    json!({
+        "publicParams": {"isMatching": true, "matchingType": 1, "optType": "add", "explain": true},
+        "data": [
+            {"openid": "o1", "groups": "vip"},
+            {"openid": 7, "groups": "vip"},
+            {"openid": "nobody", "groups": "vip"},
+            {"openid": "o2", "groups": "vip,new"},
+            {"openid": "o1", "unionid": "u2", "groups": "vip"},
+            {"openid": "o3"},
+            {"groups": "vip"},
+            {"openid": "o1", "phone": "x".repeat(1025), "groups": "g"},
+        ],
+    })
+}
+
+async fn stage() -> Stage {
+    let stage = Stage::new().await;
+    let customers = [
+        json!({"audienceUserId": "c1", "openid": "o1"}),
+        json!({"audienceUserId": "c2", "openid": "o2", "unionid": "u2"}),
+    ];
+    stage.put_customers(customers).await;
+    stage
+}
+
+fn event(token: &str, key: &str, body: &Value) -> Value {
+    let mut event = post_event(token, body.to_string());
+    event["headers"]["idempotency-key"] = key.into();
+    event
+}
+
+async fn post(function: &Function, key: &str, body: &Value) -> Response {
+    function.invoke(event(TOKEN, key, body)).await
+}
+
+fn operations(stage: &Stage) -> Vec<String> {
+    stage.proxy.calls().into_iter().map(|call| call.operation).collect()
+}
+
+#[tokio::test]
+async fn a_repeated_request_is_answered_byte_for_byte_by_two_calls() {
+    let stage = stage().await;
+    let function = stage.function().await;
+    let first = post(&function, "k1", &mixed()).await;
+    assert_eq!(
+        first.failures(),
+        ["INVALID_FIELD", "NOT_MATCHED", "CONFLICT", "MISSING_GROUPS", "MISSING_IDENTIFIER", "INVALID_FIELD"]
+    );
+    assert_eq!(first.headers.get("Idempotent-Replayed"), None);
+    let written = stage.membership_items().await;
+
+    stage.proxy.reset();
+    let second = post(&function, "k1", &mixed()).await;
+    assert_eq!((second.status, &second.body), (200, &first.body));
+    assert_eq!(second.headers["Idempotent-Replayed"], "true");
+    assert_eq!(operations(&stage), ["GetItem", "PutItem"]);
+    assert_eq!(stage.membership_items().await, written);
+}
+
+#[tokio::test]
+async fn without_the_header_nothing_is_read_or_written_for_it() {
+    let stage = stage().await;
+    let function = stage.function_with(|config| config.tables.imports = None).await;
+    for _ in 0..2 {
+        stage.proxy.reset();
+        function.post(TOKEN, mixed().to_string()).await.data();
+        assert_eq!((stage.proxy.count("GetItem"), stage.proxy.count("PutItem")), (1, 0));
+        assert_eq!(stage.proxy.count("UpdateItem"), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_key_belongs_to_one_body_of_one_tenant() {
+    let stage = stage().await;
+    stage.put_tenant("token-of-t2", json!({"tenantId": "t2"})).await;
+    let function = stage.function().await;
+    post(&function, "k1", &mixed()).await.data();
+
+    let mut other = mixed();
+    other["publicParams"]["optType"] = "delete".into();
+    let reused = post(&function, "k1", &other).await;
+    assert_eq!((reused.status, reused.code()), (422, "IDEMPOTENCY_KEY_REUSED"));
+    assert_eq!(reused.envelope["data"], Value::Null);
+    assert_eq!(stage.memberships().await.len(), 3, "nothing was deleted");
+
+    let elsewhere = function.invoke(event("token-of-t2", "k1", &other)).await;
+    assert_eq!(elsewhere.headers.get("Idempotent-Replayed"), None);
+    assert_eq!(elsewhere.data()["importSuccessNum"], 0);
+    post(&function, "k2", &other).await.data();
+    assert!(stage.memberships().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_key_that_is_not_of_its_form_is_a_wrong_parameter() {
+    let stage = stage().await;
+    let function = stage.function().await;
+    for key in ["", "two words", "键", &"k".repeat(256)] {
+        stage.proxy.reset();
+        let response = post(&function, key, &mixed()).await;
+        assert_eq!((response.status, response.code()), (400, "PARAM_ERROR"), "{key}");
+        assert!(response.msg().contains("Idempotency-Key"));
+        assert_eq!(operations(&stage), ["GetItem"]);
+    }
+    let without_table = stage.function_with(|config| config.tables.imports = None).await;
+    assert_eq!(post(&without_table, "k1", &mixed()).await.status, 400);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_at_once_one_runs_and_the_others_wait_or_see_its_outcome() {
+    for callers in [2, 10, 50] {
+        let stage = stage().await;
+        let function = Arc::new(stage.function().await);
+        let requests = (0..callers).map(|_| {
+            let function = Arc::clone(&function);
+            tokio::spawn(async move { post(&function, "k1", &mixed()).await })
+        });
+        let responses: Vec<_> =
+            join_all(requests).await.into_iter().map(|ended| ended.expect("no panic")).collect();
+
+        let ran: Vec<_> = responses
+            .iter()
+            .filter(|response| {
+                response.status == 200 && response.headers.get("Idempotent-Replayed").is_none()
+            })
+            .collect();
+        assert_eq!(ran.len(), 1, "of {callers}");
+        assert_eq!(stage.proxy.count("BatchWriteItem"), 1, "of {callers}");
+        for other in responses.iter().filter(|response| !std::ptr::eq(*response, ran[0])) {
+            if other.status == 200 {
+                assert_eq!(other.body, ran[0].body);
+            } else {
+                assert_eq!((other.status, other.code()), (201, "IN_PROGRESS"));
+            }
+        }
+        assert_eq!(post(&function, "k1", &mixed()).await.body, ran[0].body);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_was_killed_is_taken_over_by_exactly_one_when_its_time_is_over() {
+    let stage = stage().await;
+    stage.proxy.rule(Rule::on("BatchWriteItem", Action::Hang).times(1));
+    let time = Duration::from_secs(4);
+    let mut process = stage.process(time, &[]).await;
+    process.send(event(TOKEN, "k1", &mixed()));
+    while stage.proxy.count("BatchWriteItem") == 0 {
+        sleep(Duration::from_millis(10)).await;
+    }
+    process.child.kill().await.expect("it ran");
+
+    let function = Arc::new(stage.function().await);
+    let waiting = post(&function, "k1", &mixed()).await;
+    assert_eq!((waiting.status, waiting.code()), (201, "IN_PROGRESS"));
+    assert_eq!(
+        waiting.envelope["data"],
+        json!({"importSuccessNum": 0, "importFailNum": 0, "status": 0, "message": "进行中", "errorData": null})
+    );
+
+    sleep(time).await;
+    let requests = (0..10).map(|_| {
+        let function = Arc::clone(&function);
+        tokio::spawn(async move { post(&function, "k1", &mixed()).await })
+    });
+    let responses = join_all(requests).await.into_iter().map(|ended| ended.expect("no panic"));
+    let ran = responses
+        .filter(|response| response.status == 200 && response.headers.get("Idempotent-Replayed").is_none());
+    assert_eq!(ran.count(), 1);
+    assert_eq!(stage.memberships().await.len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outcome_that_could_not_be_stored_is_answered_and_a_retry_ends_in_the_same_state() {
+    let stage = stage().await;
+    let down = Action::Error { status: 500, code: "InternalServerError", message: "down" };
+    stage.proxy.rule(Rule::on("UpdateItem", down));
+    let mut function = stage.function().await;
+    function.seconds = 3.0;
+    let first = post(&function, "k1", &mixed()).await;
+    assert_eq!(first.failures().len(), 6);
+    let memberships = stage.memberships().await;
+
+    stage.proxy.clear_rules();
+    sleep(Duration::from_secs(3)).await;
+    let again = post(&function, "k1", &mixed()).await;
+    assert_eq!(again.headers.get("Idempotent-Replayed"), None);
+    assert_eq!((&again.body, stage.memberships().await), (&first.body, memberships));
+    assert_eq!(post(&function, "k1", &mixed()).await.headers["Idempotent-Replayed"], "true");
+}
+
+#[tokio::test]
+async fn a_key_that_cannot_be_checked_stops_the_import() {
+    let stage = stage().await;
+    let down = Action::Error { status: 500, code: "InternalServerError", message: "down" };
+    stage.proxy.rule(Rule::on("PutItem", down));
+    let response = post(&stage.function().await, "k1", &mixed()).await;
+    assert_eq!((response.status, response.code()), (503, "SERVICE_UNAVAILABLE"));
+    assert_eq!(response.headers["Retry-After"], "1");
+    assert!(stage.memberships().await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_whose_answer_was_lost_is_still_ours() {
+    let stage = stage().await;
+    stage.proxy.rule(Rule::on("PutItem", Action::Truncate).times(1));
+    let response = post(&stage.function().await, "k1", &mixed()).await;
+    assert_eq!(response.data()["importSuccessNum"], 2);
+    assert_eq!(response.headers.get("Idempotent-Replayed"), None);
+}
+
+#[tokio::test]
+async fn a_key_is_forgotten_when_its_time_is_over_even_if_its_item_is_still_there() {
+    let stage = stage().await;
+    let function = stage.function().await;
+    post(&function, "k1", &mixed()).await.data();
+    let key = AttributeValue::S("t1#k1".to_owned());
+    let age = stage
+        .client
+        .update_item()
+        .table_name(&stage.names.imports)
+        .key("importKey", key)
+        .update_expression("SET expiresAt = :past")
+        .expression_attribute_values(":past", AttributeValue::N("1".to_owned()));
+    age.send().await.expect("the item is there");
+    let again = post(&function, "k1", &mixed()).await;
+    assert_eq!(again.headers.get("Idempotent-Replayed"), None);
+    assert_eq!(again.failures().len(), 6);
+}
+
+#[tokio::test]
+async fn what_is_stored_is_small_whatever_the_batch() {
+    let stage = stage().await;
+    let function = stage.function().await;
+    // Alternating failures make the longest text: no two indexes join to a range.
+    let records: Vec<_> = (0..5_000)
+        .map(|n| if n % 2 == 0 { json!({"openid": n, "groups": "vip"}) } else { json!({"groups": "vip"}) })
+        .collect();
+    let body =
+        json!({"publicParams": {"isMatching": true, "matchingType": 1, "optType": "add"}, "data": records});
+    let first = post(&function, "k1", &body).await;
+    assert_eq!(first.failures().len(), 5_000);
+    let item = stage.client.scan().table_name(&stage.names.imports).send().await.expect("a table").items;
+    let stored = format!("{item:?}").len();
+    assert!(stored < 30_000, "{stored} bytes, even as Rust prints them");
+    assert_eq!(post(&function, "k1", &body).await.body, first.body);
+}
