@@ -14,6 +14,7 @@ use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::retry::{RetryPartition, TokenBucket};
 
 use self::call::Gate;
 use crate::config::{Config, IdentityLookup, Tables};
@@ -74,8 +75,12 @@ pub struct Session<'d> {
 impl Database {
     /// The tables named by `config`, by the SDK settings given.
     pub fn new(sdk: &SdkConfig, config: &Config) -> Self {
-        let client =
-            Client::from_conf(aws_sdk_dynamodb::config::Builder::from(sdk).interceptor(Gate).build());
+        // The SDK's own quota of retries (500 a process; five for a retry, one back for a success) would be spent
+        // by one large import that is throttled, and stay spent after an outage. What bounds the retries here are
+        // the attempts of a call, the calls at a time and the deadline.
+        let retries = RetryPartition::custom("imports").token_bucket(TokenBucket::unlimited()).build();
+        let sdk = aws_sdk_dynamodb::config::Builder::from(sdk).retry_partition(retries).interceptor(Gate);
+        let client = Client::from_conf(sdk.build());
         Self {
             client,
             tables: config.tables.clone(),

@@ -69,7 +69,8 @@ impl<'a> Identifiers<'a> {
 fn canonical_phone(phone: Cow<'_, str>) -> Cow<'_, str> {
     const SEPARATORS: [char; 4] = [' ', '-', '(', ')'];
     let phone = if phone.contains(SEPARATORS) { Cow::Owned(phone.replace(SEPARATORS, "")) } else { phone };
-    map_str(phone, without_country_code)
+    // What is taken away may leave white space at the edges, which is no part of a value.
+    map_str(phone, |phone| without_country_code(phone.trim()).trim())
 }
 
 fn without_country_code(phone: &str) -> &str {
@@ -128,6 +129,7 @@ mod tests {
             ("+862112345678", "2112345678"),
             ("+1 415 555 0100", "+14155550100"),
             ("１３８", "１３８"),
+            ("(\t13800000001\t)", "13800000001"),
         ];
         for (sent, canonical) in cases {
             assert_eq!(phone(sent).as_deref(), Some(canonical), "{sent:?}");
@@ -136,7 +138,7 @@ mod tests {
 
     #[test]
     fn a_phone_with_nothing_left_is_not_given() {
-        for sent in ["", "  ", "()- ", "+86", "0086", " + 8 6 ", "\u{3000}"] {
+        for sent in ["", "  ", "()- ", "+86", "0086", " + 8 6 ", "\u{3000}", "(\u{3000})", "+86 \t"] {
             assert_eq!(phone(sent), None, "{sent:?}");
         }
     }

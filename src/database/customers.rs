@@ -120,7 +120,7 @@ impl Session<'_> {
             for item in page.items.unwrap_or_default() {
                 let (value, customer) = (string(&item, identifier.field())?, string(&item, CUSTOMER_ID)?);
                 if let Some(place) = values.iter().position(|wanted| *wanted == value) {
-                    found[place].push(customer.to_owned());
+                    add(&mut found[place], customer);
                 }
             }
             next_token = page.next_token;
@@ -154,7 +154,7 @@ impl Session<'_> {
                 .send();
             let page = self.call("Query", request).await?;
             for item in page.items.unwrap_or_default() {
-                found.push(string(&item, CUSTOMER_ID)?.to_owned());
+                add(&mut found, string(&item, CUSTOMER_ID)?);
             }
             start = page.last_evaluated_key;
             if start.is_none() {
@@ -213,6 +213,13 @@ fn ids(items: impl Iterator<Item = Item>) -> Result<Vec<String>, CallError> {
 struct Gotten {
     found: Vec<String>,
     unprocessed: Vec<String>,
+}
+
+/// An index that changes between two pages may name a customer on both.
+fn add(found: &mut Vec<String>, customer: &str) {
+    if !found.iter().any(|known| known == customer) {
+        found.push(customer.to_owned());
+    }
 }
 
 fn fail(mut answers: Vec<Answer>, pending: &[usize], outage: Outage) -> Vec<Answer> {

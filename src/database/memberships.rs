@@ -58,47 +58,39 @@ struct Writer<'w> {
 }
 
 impl Writer<'_> {
-    /// Writes up to 25 memberships. If the database does not take them together, each is written
-    /// alone, so that none fails for another.
+    /// Writes up to 25 memberships. Those that the database does not take together are written one
+    /// by one, so that none fails for another.
     async fn write(self, chunk: &[Membership<'_>]) -> Vec<Written> {
-        match self.write_batch(chunk).await {
-            Ok(written) => written,
-            Err(CallError::Invalid) if chunk.len() > 1 => {
-                let mut written = Vec::with_capacity(chunk.len());
-                for single in chunk.chunks(1) {
-                    written.extend(
-                        self.write_batch(single).await.unwrap_or_else(|error| vec![Err(error.into())]),
-                    );
+        let mut written = self.write_batch(chunk).await;
+        if chunk.len() > 1 {
+            for (single, written) in chunk.chunks(1).zip(&mut written) {
+                if *written == Err(CallError::Invalid) {
+                    *written = self.write_batch(single).await[0];
                 }
-                written
             }
-            Err(error) => vec![Err(error.into()); chunk.len()],
         }
+        written.into_iter().map(|written| written.map_err(Outage::from)).collect()
     }
 
-    /// Writes memberships by one call, and by further ones what that leaves unprocessed. An error
-    /// means that none was written.
-    async fn write_batch(self, chunk: &[Membership<'_>]) -> Result<Vec<Written>, CallError> {
+    /// Writes memberships by one call, and by further ones what that leaves unprocessed.
+    async fn write_batch(self, chunk: &[Membership<'_>]) -> Vec<Result<(), CallError>> {
         let mut pending: Vec<usize> = (0..chunk.len()).collect();
         let mut backoff = Backoff::default();
-        let outage = loop {
+        let error = loop {
             let requests = pending.iter().map(|&place| self.request(chunk[place])).collect();
             let before = pending.len();
             match self.write_once(requests).await {
                 Ok(left) => pending.retain(|&place| left.iter().any(|key| self.is_key_of(key, chunk[place]))),
-                Err(error) if before == chunk.len() => return Err(error),
-                Err(error) => break error.into(),
+                Err(error) => break error,
             }
             if pending.is_empty() {
-                return Ok(vec![Ok(()); chunk.len()]);
+                return vec![Ok(()); chunk.len()];
             }
             if let Err(outage) = backoff.pause(pending.len() < before, self.session.deadline).await {
-                break outage;
+                break CallError::Outage(outage);
             }
         };
-        Ok((0..chunk.len())
-            .map(|place| if pending.contains(&place) { Err(outage) } else { Ok(()) })
-            .collect())
+        (0..chunk.len()).map(|place| if pending.contains(&place) { Err(error) } else { Ok(()) }).collect()
     }
 
     /// One call; the keys of what it left unprocessed.

@@ -1,9 +1,19 @@
 //! The function against a real DynamoDB, over HTTP: one program, so that it is linked once.
 
+mod answers;
+mod deadlines;
+mod faults;
 mod imports;
 mod looking;
+mod lookups;
+mod matching;
+mod outages;
+mod parameters;
 mod process;
 mod proxy;
+mod records;
 mod retries;
+mod sent_back;
 mod support;
 mod tables;
+mod tokens;

@@ -4,6 +4,7 @@
 pub mod embedded;
 pub mod proxy;
 pub mod runtime_api;
+pub mod shorthand;
 pub mod stage;
 #[path = "../../../examples/local/tables.rs"]
 pub mod tables;

@@ -79,6 +79,11 @@ impl Proxy {
         format!("http://{}", self.address)
     }
 
+    /// The time on the clock of [`Call::at`].
+    pub fn now(&self) -> Duration {
+        self.shared.started.elapsed()
+    }
+
     /// Every call since the start or the last [`reset`](Self::reset), in the order they came in.
     pub fn calls(&self) -> Vec<Call> {
         self.shared.state().calls.clone()

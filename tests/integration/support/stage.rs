@@ -14,6 +14,7 @@ use group_import::event::Event;
 use group_import::handler::Handler;
 use group_import::tenant::TokenHash;
 use lambda_http::Context;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::embedded::{self, ACCESS_KEY, Embedded, REGION};
@@ -265,6 +266,14 @@ impl Response {
     pub fn failures(&self) -> Vec<&str> {
         let failed = self.data()["errorData"].as_array();
         failed.into_iter().flatten().map(|record| record["errorCode"].as_str().expect("a code")).collect()
+    }
+
+    /// `errorData` as it was sent, to the letter.
+    pub fn error_data(&self) -> String {
+        type Members<'a> = HashMap<&'a str, &'a RawValue>;
+        let envelope: Members<'_> = serde_json::from_str(&self.body).expect("an object");
+        let data: Members<'_> = serde_json::from_str(envelope["data"].get()).expect("an object");
+        data["errorData"].get().to_owned()
     }
 }
 

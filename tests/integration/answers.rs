@@ -1,0 +1,326 @@
+//! Every answer of the contract's table (sections 1 and 2), and the order of the checks.
+
+use std::collections::BTreeSet;
+
+use crate::support::proxy::{Action, Rule};
+use crate::support::shorthand::{numbered, numbered_pairs, off};
+use crate::support::stage::{ADDRESS, Function, Response, Stage, TOKEN, post_event};
+use serde_json::{Value, json};
+
+const RETIRED_ADDRESS: &str = "/api/integrate/audience/group/batchAdd";
+const DISABLED: &str = "token-of-a-disabled-tenant";
+/// The limits of the function of these tests.
+const MAX_BODY_BYTES: usize = 400;
+const MAX_RECORDS: usize = 3;
+
+fn body() -> String {
+    json!({"publicParams": off("add"), "data": numbered(1)}).to_string()
+}
+
+fn event() -> Value {
+    post_event(TOKEN, body())
+}
+
+/// The event after one change.
+fn with(change: impl FnOnce(&mut Value)) -> Value {
+    let mut event = event();
+    change(&mut event);
+    event
+}
+
+fn edit_body(event: &mut Value, edit: impl FnOnce(String) -> String) {
+    event["body"] = edit(event["body"].as_str().expect("a body").to_owned()).into();
+}
+
+async fn stage_and_function() -> (Stage, Function) {
+    let stage = Stage::new().await;
+    stage.put_tenant(DISABLED, json!({"tenantId": "t9", "enabled": false})).await;
+    let function = stage
+        .function_with(|config| {
+            config.max_body_bytes = MAX_BODY_BYTES;
+            config.max_records = MAX_RECORDS;
+        })
+        .await;
+    (stage, function)
+}
+
+/// Handles an event that must be refused: nothing but its token is read, and nothing is written.
+async fn refused(stage: &Stage, function: &Function, event: Value) -> Response {
+    stage.proxy.reset();
+    let response = function.invoke(event).await;
+    let operations: BTreeSet<_> = stage.proxy.calls().into_iter().map(|call| call.operation).collect();
+    assert!(operations.is_subset(&BTreeSet::from(["GetItem".to_owned()])), "{operations:?}");
+    assert!(stage.proxy.count("GetItem") <= 1);
+    assert_eq!(response.envelope["data"], Value::Null);
+    let is_chinese = |c| ('\u{4e00}'..='\u{9fff}').contains(&c);
+    assert!(response.msg().contains(is_chinese), "{}", response.msg());
+    response
+}
+
+#[tokio::test]
+async fn every_refusal_has_its_status_its_code_and_a_message_that_helps() {
+    let (stage, function) = stage_and_function().await;
+    let records = |n| json!({"publicParams": off("add"), "data": numbered(n)}).to_string();
+    let cases = [
+        (with(|event| event["rawPath"] = "/else".into()), 404, "NOT_FOUND", ""),
+        (with(|event| event["rawPath"] = RETIRED_ADDRESS.into()), 404, "NOT_FOUND", ADDRESS),
+        (
+            with(|event| event["requestContext"]["http"]["method"] = "GET".into()),
+            405,
+            "METHOD_NOT_ALLOWED",
+            "POST",
+        ),
+        (post_event("unknown", body()), 401, "TOKEN_ERROR", "X-Token"),
+        (post_event(DISABLED, body()), 403, "FORBIDDEN", ""),
+        (
+            with(|event| event["headers"]["content-type"] = "text/plain".into()),
+            415,
+            "UNSUPPORTED_MEDIA_TYPE",
+            "application/json",
+        ),
+        (post_event(TOKEN, body() + &" ".repeat(MAX_BODY_BYTES)), 413, "PAYLOAD_TOO_LARGE", "400"),
+        (post_event(TOKEN, records(MAX_RECORDS + 1)), 413, "PAYLOAD_TOO_LARGE", "3"),
+        (post_event(TOKEN, "{"), 400, "PARAM_ERROR", "JSON"),
+        (post_event(TOKEN, body().replace("optType", "opt")), 400, "PARAM_ERROR", "publicParams.optType"),
+    ];
+    for (event, status, code, named) in cases {
+        let response = refused(&stage, &function, event).await;
+        assert_eq!((response.status, response.code()), (status, code));
+        assert!(response.msg().contains(named), "{} does not name {named}", response.msg());
+        let allow = (status == 405).then_some("POST");
+        assert_eq!(response.headers["Allow"].as_str(), allow, "{code}");
+        assert_eq!(response.headers["Retry-After"], Value::Null, "{code}");
+    }
+    assert!(stage.memberships().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_token_that_cannot_be_checked_is_503_and_worth_another_try() {
+    let (stage, function) = stage_and_function().await;
+    let errors = [
+        (400, "ProvisionedThroughputExceededException"),
+        (500, "InternalServerError"),
+        (400, "ResourceNotFoundException"),
+        (400, "AccessDeniedException"),
+    ];
+    for (status, code) in errors {
+        stage.proxy.clear_rules();
+        stage.proxy.rule(Rule::on_any(Action::Error { status, code, message: "not now" }));
+        let response = function.invoke(event()).await;
+        assert_eq!((response.status, response.code()), (503, "SERVICE_UNAVAILABLE"), "{code}");
+        assert_eq!(response.envelope["data"], Value::Null);
+        assert_eq!(response.headers["Retry-After"], "1");
+        assert!(!response.msg().contains("not now"), "{}", response.msg());
+        assert_eq!(stage.proxy.count("BatchWriteItem"), 0);
+    }
+    stage.proxy.clear_rules();
+    function.invoke(event()).await.data();
+}
+
+#[tokio::test]
+async fn a_tenant_item_that_is_not_of_the_contract_is_500_and_says_nothing_of_it() {
+    let (stage, function) = stage_and_function().await;
+    let items = [
+        json!({"tenantId": "a#b"}),
+        json!({"tenantId": ""}),
+        json!({"tenantId": "x".repeat(65)}),
+        json!({"tenantId": 7}),
+        json!({"enabled": true}),
+        json!({"tenantId": "t1", "enabled": "no-secret"}),
+        json!({"tenantId": "t1", "permissions": "no-secret"}),
+        json!({"tenantId": "t1", "expiresAt": "no-secret"}),
+    ];
+    for item in items {
+        stage.put_tenant("malformed", item.clone()).await;
+        let response = refused(&stage, &function, post_event("malformed", body())).await;
+        assert_eq!((response.status, response.code()), (500, "INTERNAL_ERROR"), "{item}");
+        for internal in ["secret", "tenantId", "enabled", "permissions", "expiresAt"] {
+            assert!(!response.msg().contains(internal), "{}", response.msg());
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_earlier_check_wins_over_a_later() {
+    type Fault = (u32, &'static str, fn(&mut Value));
+    let faults: [Fault; 9] = [
+        (0, "NOT_FOUND", |event| event["rawPath"] = "/else".into()),
+        (0, "NOT_FOUND", |event| event["rawPath"] = RETIRED_ADDRESS.into()),
+        (1, "METHOD_NOT_ALLOWED", |event| event["requestContext"]["http"]["method"] = "PUT".into()),
+        (2, "TOKEN_ERROR", |event| event["headers"]["x-token"] = "unknown".into()),
+        (2, "FORBIDDEN", |event| event["headers"]["x-token"] = DISABLED.into()),
+        (3, "UNSUPPORTED_MEDIA_TYPE", |event| event["headers"]["content-type"] = "text/plain".into()),
+        (4, "PAYLOAD_TOO_LARGE", |event| edit_body(event, |body| body + &" ".repeat(MAX_BODY_BYTES))),
+        (5, "PARAM_ERROR", |event| edit_body(event, |body| body + "}")),
+        (6, "PARAM_ERROR", |event| edit_body(event, |body| body.replace("\"add\"", "\"put\""))),
+    ];
+    let (stage, function) = stage_and_function().await;
+    for (rank, code, fault) in faults {
+        for (_, later, other) in faults.iter().filter(|(other, ..)| *other > rank) {
+            let event = with(|event| {
+                fault(event);
+                other(event);
+            });
+            let response = refused(&stage, &function, event).await;
+            assert_eq!(response.code(), code, "before {later}");
+            // Both are PARAM_ERROR: only one of them names a parameter.
+            assert!(rank != 5 || !response.msg().contains("optType"), "{}", response.msg());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_cannot_be_checked_wins_over_what_comes_after_it_and_not_before() {
+    let (stage, function) = stage_and_function().await;
+    stage.proxy.rule(Rule::on("GetItem", Action::Garble));
+    for change in [
+        (|event| event["headers"]["content-type"] = "text/plain".into()) as fn(&mut Value),
+        |event| edit_body(event, |body| body + &" ".repeat(MAX_BODY_BYTES)),
+        |event| edit_body(event, |body| body + "}"),
+    ] {
+        let response = refused(&stage, &function, with(change)).await;
+        assert_eq!(response.code(), "SERVICE_UNAVAILABLE");
+    }
+    for change in [
+        (|event| event["rawPath"] = "/else".into()) as fn(&mut Value),
+        |event| event["requestContext"]["http"]["method"] = "PUT".into(),
+        |event| event["headers"]["x-token"] = "".into(),
+    ] {
+        let response = refused(&stage, &function, with(change)).await;
+        assert_ne!(response.code(), "SERVICE_UNAVAILABLE");
+        assert_eq!(stage.proxy.count("GetItem"), 0, "no database is needed to tell");
+    }
+}
+
+#[tokio::test]
+async fn too_many_records_are_told_before_wrong_parameters() {
+    let (stage, function) = stage_and_function().await;
+    let body = json!({"publicParams": {}, "data": [1, 2, 3, 4]}).to_string();
+    let response = refused(&stage, &function, post_event(TOKEN, body)).await;
+    assert_eq!(response.code(), "PAYLOAD_TOO_LARGE");
+}
+
+#[tokio::test]
+async fn stage_and_slash_around_the_address_do_not_matter() {
+    let (_stage, function) = stage_and_function().await;
+    for path in
+        [ADDRESS.to_owned(), format!("{ADDRESS}/"), format!("/prod{ADDRESS}"), format!("/prod{ADDRESS}/")]
+    {
+        let response = function.invoke(with(|event| event["rawPath"] = path.as_str().into())).await;
+        assert_eq!(response.data()["importSuccessNum"], 1, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn the_retired_address_names_the_new_one_whatever_the_method_or_token() {
+    let (stage, function) = stage_and_function().await;
+    for path in [RETIRED_ADDRESS.to_owned(), format!("{RETIRED_ADDRESS}/"), format!("/prod{RETIRED_ADDRESS}")]
+    {
+        for method in ["POST", "GET"] {
+            let event = with(|event| {
+                event["rawPath"] = path.as_str().into();
+                event["requestContext"]["http"]["method"] = method.into();
+                event["headers"] = json!({});
+            });
+            let response = refused(&stage, &function, event).await;
+            assert_eq!((response.status, response.code()), (404, "NOT_FOUND"), "{method} {path}");
+            assert!(response.msg().contains(ADDRESS), "{}", response.msg());
+            assert_eq!(stage.proxy.calls().len(), 0);
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_method_but_post_is_told_what_to_use() {
+    let (stage, function) = stage_and_function().await;
+    for method in ["GET", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"] {
+        let event = with(|event| event["requestContext"]["http"]["method"] = method.into());
+        let response = refused(&stage, &function, event).await;
+        assert_eq!((response.status, response.code()), (405, "METHOD_NOT_ALLOWED"), "{method}");
+        assert_eq!(response.headers["Allow"], "POST", "{method}");
+        assert_eq!(stage.proxy.calls().len(), 0, "{method}");
+    }
+}
+
+#[tokio::test]
+async fn json_is_taken_whatever_its_charset_or_no_content_type_at_all() {
+    let (stage, function) = stage_and_function().await;
+    for content_type in
+        ["application/json", "application/json; charset=UTF-8", "Application/JSON;charset=utf-8"]
+    {
+        let event = with(|event| event["headers"]["content-type"] = content_type.into());
+        function.invoke(event).await.data();
+    }
+    function.invoke(with(|event| event["headers"] = json!({"X-Token": TOKEN}))).await.data();
+    for content_type in
+        ["text/json", "application/x-www-form-urlencoded", "multipart/form-data", "application/jsonx"]
+    {
+        let event = with(|event| event["headers"]["content-type"] = content_type.into());
+        let response = refused(&stage, &function, event).await;
+        assert_eq!(response.code(), "UNSUPPORTED_MEDIA_TYPE", "{content_type}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_is_measured_in_bytes_and_may_be_as_long_as_the_limit() {
+    let (stage, function) = stage_and_function().await;
+    let body = json!({"publicParams": off("add"), "data": [{"audienceUserId": "客户", "groups": "分组"}]});
+    let body = body.to_string();
+    let padded = |bytes: usize| body.clone() + &" ".repeat(bytes - body.len());
+    function.post(TOKEN, padded(MAX_BODY_BYTES)).await.data();
+    let response = refused(&stage, &function, post_event(TOKEN, padded(MAX_BODY_BYTES + 1))).await;
+    assert_eq!(response.code(), "PAYLOAD_TOO_LARGE");
+    assert!(response.msg().contains("400"), "{}", response.msg());
+}
+
+#[tokio::test]
+async fn as_many_records_as_the_limit_are_taken() {
+    let (stage, function) = stage_and_function().await;
+    assert_eq!(function.import(off("add"), numbered(MAX_RECORDS)).await.data()["status"], 1);
+    assert_eq!(stage.memberships().await, numbered_pairs(MAX_RECORDS));
+}
+
+#[tokio::test]
+async fn a_base64_body_is_decoded_and_measured_decoded() {
+    let (stage, function) = stage_and_function().await;
+    let encode = |text: &str| {
+        use base64::Engine;
+        base64::prelude::BASE64_STANDARD.encode(text)
+    };
+    let encoded = |body: Value| {
+        with(|event| {
+            event["body"] = body;
+            event["isBase64Encoded"] = true.into();
+        })
+    };
+    let longest = body() + &" ".repeat(MAX_BODY_BYTES - body().len());
+    function.invoke(encoded(encode(&longest).into())).await.data();
+    let response = refused(&stage, &function, encoded(encode(&(longest + " ")).into())).await;
+    assert_eq!(response.code(), "PAYLOAD_TOO_LARGE");
+    for not_json in ["%%%".into(), Value::Null, "".into(), encode("\u{feff}{}").into()] {
+        let response = refused(&stage, &function, encoded(not_json)).await;
+        assert_eq!((response.status, response.code()), (400, "PARAM_ERROR"));
+    }
+}
+
+#[tokio::test]
+async fn an_event_of_a_rest_api_is_answered_alike() {
+    let (stage, function) = stage_and_function().await;
+    let rest = |method: &str, token: &str| {
+        json!({
+            "path": ADDRESS,
+            "httpMethod": method,
+            "headers": {"X-Token": token, "Content-Type": "application/json"},
+            "multiValueHeaders": {"X-Token": [token], "Content-Type": ["application/json"]},
+            "requestContext": {"path": format!("/prod{ADDRESS}"), "stage": "prod", "httpMethod": method},
+            "body": body(),
+            "isBase64Encoded": false,
+        })
+    };
+    assert_eq!(function.invoke(rest("POST", TOKEN)).await.data()["status"], 1);
+    assert_eq!(stage.memberships().await, numbered_pairs(1));
+    let response = refused(&stage, &function, rest("GET", TOKEN)).await;
+    assert_eq!((response.status, response.headers["Allow"].as_str()), (405, Some("POST")));
+    assert_eq!(refused(&stage, &function, rest("POST", "unknown")).await.status, 401);
+    assert_eq!(refused(&stage, &function, rest("POST", DISABLED)).await.status, 403);
+}

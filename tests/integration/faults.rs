@@ -1,0 +1,243 @@
+//! A failure of the database costs only the records it touched (contract, sections 4 to 6).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::support::proxy::{Action, Rule, Share};
+use crate::support::shorthand::{exact, failures_by, fuzzy, numbered, numbered_pairs, off, pairs, resend};
+use crate::support::stage::{Response, Stage};
+use futures_util::future::join_all;
+use group_import::config::IdentityLookup;
+use serde_json::{Value, json};
+
+const BROKEN: Action = Action::Error { status: 500, code: "InternalServerError", message: "broken" };
+const REFUSED: Action = Action::Error { status: 400, code: "ValidationException", message: "refused" };
+const THROTTLED: Action =
+    Action::Error { status: 400, code: "ProvisionedThroughputExceededException", message: "slow down" };
+
+/// Whether a call's body holds this text as a whole string.
+fn holds(text: &str) -> impl Fn(&Value) -> bool + Send + Sync + 'static {
+    let quoted = Value::from(text).to_string();
+    move |body| body.to_string().contains(&quoted)
+}
+
+/// Those of `ids` that stand in a call of `operation` together with `id`.
+fn beside(stage: &Stage, operation: &str, id: &str, ids: impl Iterator<Item = String>) -> BTreeSet<String> {
+    let calls = stage.proxy.calls().into_iter().filter(|call| call.operation == operation);
+    let touched: Vec<_> = calls.filter(|call| holds(id)(&call.body)).collect();
+    ids.filter(|one| touched.iter().any(|call| holds(one)(&call.body))).collect()
+}
+
+fn store_errors(records: &BTreeSet<String>) -> BTreeMap<String, String> {
+    records.iter().map(|record| (record.clone(), "STORE_ERROR".to_owned())).collect()
+}
+
+fn assert_retryable(response: &Response) {
+    for record in response.data()["errorData"].as_array().expect("failures") {
+        assert_eq!(record["retryable"], true, "{record}");
+    }
+}
+
+#[tokio::test]
+async fn a_failing_write_costs_the_records_of_its_call_only() {
+    let stage = Stage::new().await;
+    let function = stage.function().await;
+    stage.proxy.rule(Rule::on("BatchWriteItem", BROKEN).when(holds("c30")));
+    let response = function.import(off("add"), numbered(60)).await;
+    let touched = beside(&stage, "BatchWriteItem", "c30", (0..60).map(|n| format!("c{n}")));
+    assert_eq!(touched.len(), 25);
+    assert_eq!(failures_by(&response, "audienceUserId"), store_errors(&touched));
+    assert_retryable(&response);
+    let written = (0..60).map(|n| format!("c{n}")).filter(|id| !touched.contains(id));
+    assert_eq!(stage.memberships().await, pairs(written.map(|id| (format!("t1#{id}"), "g"))));
+    resend(&stage, &function, &off("add"), &response).await;
+    assert_eq!(stage.memberships().await, numbered_pairs(60));
+}
+
+#[tokio::test]
+async fn a_record_is_a_success_only_when_all_its_groups_were_written() {
+    let stage = Stage::new().await;
+    let function = stage.function().await;
+    let groups: Vec<_> = (0..30).map(|n| format!("g{n}")).collect();
+    let data = json!([
+        {"audienceUserId": "c1", "groups": groups.join(",")},
+        {"audienceUserId": "c1", "groups": "g0,g1"},
+        {"audienceUserId": "c1", "groups": "g29"},
+    ]);
+    stage.proxy.rule(Rule::on("BatchWriteItem", BROKEN).when(holds("g29")));
+    let response = function.import(off("add"), data).await;
+    let failed = response.data()["errorData"].as_array().expect("failures");
+    assert_eq!(failed.len(), 2);
+    assert_eq!((&failed[0]["groups"], &failed[1]["groups"]), (&json!(groups.join(",")), &json!("g29")));
+    assert_eq!(stage.memberships().await.len(), 25, "the groups of the other call");
+    resend(&stage, &function, &off("add"), &response).await;
+    assert_eq!(stage.memberships().await, pairs(groups.iter().map(|group| ("t1#c1", group))));
+}
+
+#[tokio::test]
+async fn a_failing_look_up_costs_the_records_of_its_call_only() {
+    for (field, operation, records, share, lookup) in [
+        ("openid", "ExecuteStatement", 20, 9, IdentityLookup::Statement),
+        ("phone", "Query", 6, 1, IdentityLookup::Query),
+        ("audienceUserId", "BatchGetItem", 130, 100, IdentityLookup::Statement),
+    ] {
+        let stage = Stage::new().await;
+        let id = |n: usize| format!("c{n}");
+        stage.put_customers((0..records).map(|n| json!({"audienceUserId": id(n), field: id(n)}))).await;
+        let function = stage.function_with(|config| config.identity_lookup = lookup).await;
+        let data: Value = (0..records).map(|n| json!({field: id(n), "groups": "g"})).collect();
+        for params in [exact("add"), fuzzy(1, "add"), fuzzy(2, "add")] {
+            stage.proxy.reset();
+            stage.proxy.rule(Rule::on(operation, BROKEN).when(holds("c3")));
+            let response = function.import(params.clone(), data.clone()).await;
+            stage.proxy.clear_rules();
+            let touched = beside(&stage, operation, "c3", (0..records).map(id));
+            assert_eq!(touched.len(), share, "{operation}");
+            assert_eq!(failures_by(&response, field), store_errors(&touched), "{operation}");
+            assert_retryable(&response);
+            resend(&stage, &function, &params, &response).await;
+            assert_eq!(stage.memberships().await, numbered_pairs(records), "{operation}");
+            function.import(off("delete"), numbered(records)).await.data();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_failed_look_up_never_falls_through_to_a_later_identifier() {
+    let stage = Stage::new().await;
+    let customer = json!({"audienceUserId": "c1", "unionid": "u1", "openid": "o1", "phone": "1"});
+    stage.put_customers([customer]).await;
+    let data =
+        json!([{"audienceUserId": "c1", "unionid": "u1", "openid": "o1", "phone": "1", "groups": "g"}]);
+    for (way, first) in [(1, "unionid-index"), (2, "phone-index")] {
+        for lookup in [IdentityLookup::Statement, IdentityLookup::Query] {
+            for fault in [BROKEN, THROTTLED, Action::Reset, Action::Garble] {
+                let function = stage.function_with(|config| config.identity_lookup = lookup).await;
+                stage.proxy.reset();
+                let of_first = move |body: &Value| body.to_string().contains(first);
+                stage.proxy.rule(Rule::on_any(fault.clone()).when(of_first));
+                let response = function.import(fuzzy(way, "add"), data.clone()).await;
+                assert_eq!(response.failures(), ["STORE_ERROR"], "{fault:?}");
+                let calls = stage.proxy.calls();
+                assert!(calls.iter().skip(1).all(|call| of_first(&call.body)), "{calls:?}");
+                assert!(stage.memberships().await.is_empty());
+                stage.proxy.clear_rules();
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_failed_look_up_of_exact_matching_is_not_one_that_found_nobody() {
+    let stage = Stage::new().await;
+    stage
+        .put_customers([
+            json!({"audienceUserId": "c1", "unionid": "u1", "openid": "o1"}),
+            json!({"audienceUserId": "c2", "unionid": "u2"}),
+        ])
+        .await;
+    let function = stage.function().await;
+    stage
+        .proxy
+        .rule(Rule::on("ExecuteStatement", BROKEN).when(|body| body.to_string().contains("openid-index")));
+    let data = json!([
+        {"unionid": "u1", "openid": "o1", "groups": "g"},
+        {"unionid": "u1", "groups": "h"},
+        // Nobody has the unionid: what was not read cannot change that.
+        {"unionid": "nobody", "openid": "o1", "groups": "g"},
+    ]);
+    let response = function.import(exact("add"), data).await;
+    assert_eq!(response.failures(), ["STORE_ERROR", "NOT_MATCHED"]);
+    assert_eq!(stage.memberships().await, pairs([("t1#c1", "h")]));
+}
+
+#[tokio::test]
+async fn what_is_left_unprocessed_for_a_while_is_done_in_the_end() {
+    let stage = Stage::new().await;
+    stage.put_customers((0..40).map(|n| json!({"audienceUserId": format!("c{n}")}))).await;
+    let function = stage.function().await;
+    for params in [exact("add"), exact("delete")] {
+        for (operation, processed, times) in [
+            ("BatchWriteItem", Share::Count(0), 2),
+            ("BatchWriteItem", Share::Fraction(1, 2), 5),
+            ("BatchGetItem", Share::Count(0), 2),
+            ("BatchGetItem", Share::Fraction(1, 3), 5),
+        ] {
+            stage.proxy.clear_rules();
+            stage.proxy.rule(Rule::on(operation, Action::Unprocessed { processed }).times(times));
+            let response = function.import(params.clone(), numbered(40)).await;
+            assert_eq!(response.failures(), [""; 0], "{operation} {processed:?}");
+            let expected = if params == exact("add") { 40 } else { 0 };
+            assert_eq!(stage.memberships().await, numbered_pairs(expected));
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_left_unprocessed_for_ever_is_a_store_error_and_nothing_else_is() {
+    let run = async |operation: &'static str| {
+        let stage = Stage::new().await;
+        stage.put_customers((0..30).map(|n| json!({"audienceUserId": format!("c{n}")}))).await;
+        let function = stage.function().await;
+        // Half of what is left each time, rounded down: the last of the call is never done.
+        let processed = Share::Fraction(1, 2);
+        stage.proxy.rule(Rule::on(operation, Action::Unprocessed { processed }));
+        let response = function.import(exact("add"), numbered(30)).await;
+        let failed = failures_by(&response, "audienceUserId");
+        let calls = if operation == "BatchWriteItem" { 2 } else { 1 };
+        assert_eq!(failed.len(), calls, "{failed:?}");
+        assert!(failed.values().all(|code| code == "STORE_ERROR"), "{failed:?}");
+        let written = (0..30).map(|n| format!("c{n}")).filter(|id| !failed.contains_key(id));
+        assert_eq!(stage.memberships().await, pairs(written.map(|id| (format!("t1#{id}"), "g"))));
+        assert_retryable(&response);
+        resend(&stage, &function, &exact("add"), &response).await;
+        assert_eq!(stage.memberships().await, numbered_pairs(30));
+    };
+    join_all(["BatchWriteItem", "BatchGetItem"].map(run)).await;
+}
+
+#[tokio::test]
+async fn a_batch_refused_for_one_item_costs_that_item_only() {
+    let stage = Stage::new().await;
+    let function = stage.function().await;
+    for params in [off("add"), off("delete")] {
+        stage.proxy.rule(Rule::on("BatchWriteItem", REFUSED).when(holds("t1#c7")));
+        let response = function.import(params.clone(), numbered(60)).await;
+        assert_eq!(
+            failures_by(&response, "audienceUserId"),
+            store_errors(&BTreeSet::from(["c7".to_owned()]))
+        );
+        let only_c7 = params == off("delete");
+        let state = stage.memberships().await;
+        assert!(
+            numbered_pairs(60).iter().all(|pair| state.contains(pair) == ((pair.0 == "t1#c7") == only_c7))
+        );
+        resend(&stage, &function, &params, &response).await;
+        assert_eq!(stage.memberships().await, numbered_pairs(if only_c7 { 0 } else { 60 }));
+    }
+}
+
+#[tokio::test]
+async fn a_batch_refused_after_a_part_was_done_costs_the_refused_item_only() {
+    let stage = Stage::new().await;
+    let function = stage.function().await;
+    stage.proxy.rule(Rule::on("BatchWriteItem", Action::Unprocessed { processed: Share::Count(5) }).times(1));
+    stage.proxy.rule(Rule::on("BatchWriteItem", REFUSED).when(holds("t1#c7")));
+    let response = function.import(off("add"), numbered(20)).await;
+    assert_eq!(failures_by(&response, "audienceUserId"), store_errors(&BTreeSet::from(["c7".to_owned()])));
+    assert_eq!(stage.memberships().await.len(), 19);
+}
+
+#[tokio::test]
+async fn every_key_stands_once_in_a_batch_of_at_most_25() {
+    let stage = Stage::new().await;
+    let function = stage.function().await;
+    for (n, calls) in [(1, 1), (25, 1), (26, 2), (50, 2), (51, 3)] {
+        stage.proxy.reset();
+        // The proxy refuses a batch that is longer, or holds a key twice.
+        let mut records = numbered(n);
+        records.as_array_mut().expect("an array").extend(numbered(n).as_array().expect("an array").clone());
+        let response = function.import(off("add"), records).await;
+        assert_eq!(response.data()["importSuccessNum"], 2 * n);
+        assert_eq!(stage.proxy.count("BatchWriteItem"), calls, "{n} memberships");
+    }
+}

@@ -1,0 +1,187 @@
+//! The database refuses, fails, breaks off or falls silent: what passes, what does not, and that the
+//! process stays usable (contract, sections 4 to 6).
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use crate::support::proxy::{Action, Rule};
+use crate::support::shorthand::{exact, fuzzy, numbered, numbered_pairs, off, resend};
+use crate::support::stage::{Function, Stage};
+use futures_util::future::join_all;
+use group_import::config::{Config, IdentityLookup};
+use serde_json::{Value, json};
+
+const THROTTLED: Action =
+    Action::Error { status: 400, code: "ProvisionedThroughputExceededException", message: "slow down" };
+const REQUEST_LIMIT: Action =
+    Action::Error { status: 400, code: "RequestLimitExceeded", message: "slow down" };
+const BROKEN: Action = Action::Error { status: 500, code: "InternalServerError", message: "broken" };
+const UNAVAILABLE: Action = Action::Error { status: 503, code: "ServiceUnavailable", message: "gone" };
+
+/// An import whose every record needs a call of `operation`, and how the function is set for it.
+struct Case {
+    operation: &'static str,
+    params: Value,
+    data: Value,
+    set: fn(&mut Config),
+}
+
+fn cases() -> [Case; 4] {
+    let by_openid: Value = (0..5).map(|n| json!({"openid": format!("o{n}"), "groups": "g"})).collect();
+    let case = |operation, params, data: &Value, set| Case { operation, params, data: data.clone(), set };
+    let nothing: fn(&mut Config) = |_| {};
+    [
+        case("ExecuteStatement", fuzzy(1, "add"), &by_openid, nothing),
+        case("Query", fuzzy(2, "add"), &by_openid, |config| config.identity_lookup = IdentityLookup::Query),
+        case("BatchGetItem", exact("add"), &numbered(5), nothing),
+        case("BatchWriteItem", off("add"), &numbered(5), nothing),
+    ]
+}
+
+async fn stage() -> Stage {
+    let stage = Stage::new().await;
+    stage
+        .put_customers((0..5).map(|n| json!({"audienceUserId": format!("c{n}"), "openid": format!("o{n}")})))
+        .await;
+    stage
+}
+
+/// Takes the five memberships of every case away again.
+async fn clean(function: &Function) {
+    assert_eq!(function.import(off("delete"), numbered(5)).await.data()["status"], 1);
+}
+
+#[tokio::test]
+async fn a_fault_that_passes_is_not_seen() {
+    let stage = stage().await;
+    for case in cases() {
+        let function = stage.function_with(case.set).await;
+        for fault in [THROTTLED, REQUEST_LIMIT, BROKEN, UNAVAILABLE, Action::Reset, Action::Truncate] {
+            stage.proxy.rule(Rule::on(case.operation, fault.clone()).times(2));
+            let response = function.import(case.params.clone(), case.data.clone()).await;
+            assert_eq!(response.failures(), [""; 0], "{} {fault:?}", case.operation);
+            stage.proxy.clear_rules();
+            assert_eq!(stage.memberships().await, numbered_pairs(5));
+            clean(&function).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_token_is_checked_through_a_fault_that_passes() {
+    let stage = stage().await;
+    let function = stage.function().await;
+    for fault in [THROTTLED, BROKEN, UNAVAILABLE, Action::Reset, Action::Truncate] {
+        stage.proxy.clear_rules();
+        stage.proxy.rule(Rule::on("GetItem", fault.clone()).times(2));
+        assert_eq!(function.import(off("add"), numbered(1)).await.data()["status"], 1, "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_fault_that_stays_is_a_store_error_of_every_record_and_resending_mends_it() {
+    for case in cases() {
+        let run = async |fault: Action| {
+            let stage = stage().await;
+            let function = stage.function_with(case.set).await;
+            stage.proxy.rule(Rule::on(case.operation, fault.clone()));
+            let response = function.import(case.params.clone(), case.data.clone()).await;
+            assert_eq!(response.failures(), ["STORE_ERROR"; 5], "{} {fault:?}", case.operation);
+            assert_eq!(response.data()["status"], -1);
+            resend(&stage, &function, &case.params, &response).await;
+            assert_eq!(stage.memberships().await, numbered_pairs(5));
+        };
+        let faults = [THROTTLED, BROKEN, Action::Reset, Action::Truncate, Action::Garble];
+        join_all(faults.map(run)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_cannot_be_checked_leaves_the_process_usable() {
+    let stage = stage().await;
+    let function = stage.function().await;
+    for fault in [THROTTLED, BROKEN, Action::Reset, Action::Truncate, Action::Garble] {
+        stage.proxy.rule(Rule::on("GetItem", fault.clone()));
+        let response = function.import(off("add"), numbered(1)).await;
+        assert_eq!((response.status, response.code()), (503, "SERVICE_UNAVAILABLE"), "{fault:?}");
+        assert_eq!(response.headers["Retry-After"], "1");
+        stage.proxy.clear_rules();
+        assert_eq!(function.import(off("add"), numbered(1)).await.data()["status"], 1, "{fault:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_hangs_once_is_made_again() {
+    let stage = stage().await;
+    let function = stage.function().await;
+    stage.proxy.rule(Rule::on("BatchWriteItem", Action::Hang).times(1));
+    let response = function.import(off("add"), numbered(5)).await;
+    assert_eq!(response.failures(), [""; 0]);
+    assert_eq!(stage.proxy.count("BatchWriteItem"), 2);
+    assert_eq!(stage.memberships().await, numbered_pairs(5));
+}
+
+#[tokio::test]
+async fn no_more_calls_are_under_way_than_the_settings_say() {
+    let stage = stage().await;
+    for bound in [1, 3] {
+        let function = stage
+            .function_with(|config| {
+                config.lookup_concurrency = bound;
+                config.write_concurrency = bound;
+            })
+            .await;
+        stage.proxy.reset();
+        for operation in ["ExecuteStatement", "BatchGetItem", "BatchWriteItem"] {
+            stage.proxy.rule(Rule::on(operation, Action::Delay(Duration::from_millis(15))));
+        }
+        let data: Value = (0..60)
+            .map(|n| json!({"openid": format!("x{n}"), "unionid": format!("y{n}"), "groups": "g"}))
+            .collect();
+        assert_eq!(function.import(exact("add"), data).await.failures().len(), 60);
+        assert_eq!(function.import(off("add"), numbered(150)).await.failures(), [""; 0]);
+        stage.proxy.clear_rules();
+        assert_eq!((stage.proxy.count("ExecuteStatement"), stage.proxy.count("BatchWriteItem")), (14, 6));
+        for operation in ["ExecuteStatement", "BatchWriteItem"] {
+            assert!(stage.proxy.peak(operation) <= bound, "{operation}");
+        }
+    }
+}
+
+/// A rule for calls that fail twice each, as all do when a table's capacity is spent for a moment.
+fn twice_each(operation: &'static str, key: fn(&Value) -> String) -> Rule {
+    let failed: Mutex<HashMap<String, usize>> = Mutex::default();
+    Rule::on(operation, THROTTLED).when(move |body| {
+        let mut failed = failed.lock().expect("no test panics in here");
+        let times = failed.entry(key(body)).or_default();
+        *times += 1;
+        *times <= 2
+    })
+}
+
+#[tokio::test]
+async fn throttling_that_passes_is_not_seen_in_a_large_import_either() {
+    let stage = stage().await;
+    let function = stage.function_with(|config| config.identity_lookup = IdentityLookup::Query).await;
+    stage.proxy.rule(twice_each("Query", |body| body["ExpressionAttributeValues"].to_string()));
+    let data: Value = (0..300).map(|n| json!({"openid": format!("x{n}"), "groups": "g"})).collect();
+    let response = function.import(fuzzy(1, "add"), data).await;
+    let failures = response.failures();
+    let store_errors = failures.iter().filter(|code| **code == "STORE_ERROR").count();
+    assert_eq!((failures.len(), store_errors), (300, 0), "each call fails twice and then not");
+}
+
+#[tokio::test]
+async fn after_an_outage_a_call_is_tried_as_often_as_before_it() {
+    let stage = stage().await;
+    let function = stage.function_with(|config| config.identity_lookup = IdentityLookup::Query).await;
+    stage.proxy.rule(Rule::on("Query", BROKEN));
+    let data: Value = (0..80).map(|n| json!({"openid": format!("x{n}"), "groups": "g"})).collect();
+    assert_eq!(function.import(fuzzy(1, "add"), data).await.failures(), ["STORE_ERROR"; 80]);
+    stage.proxy.clear_rules();
+    stage.proxy.rule(twice_each("Query", |body| body["ExpressionAttributeValues"].to_string()));
+    let data: Value = (0..32).map(|n| json!({"openid": format!("y{n}"), "groups": "g"})).collect();
+    let response = function.import(fuzzy(1, "add"), data).await;
+    assert_eq!(response.failures(), ["NOT_MATCHED"; 32], "each call fails twice and then not");
+}

@@ -1,0 +1,215 @@
+//! `publicParams` and the shape of `data` (contract, section 3).
+
+use crate::support::shorthand::{exact, fuzzy, numbered, numbered_pairs, off};
+use crate::support::stage::{Function, Response, Stage, TOKEN};
+use serde_json::{Value, json};
+
+/// Posts a body that must be refused as 400, after no call but the token's.
+async fn refused(stage: &Stage, function: &Function, body: &str) -> Response {
+    stage.proxy.reset();
+    let response = function.post(TOKEN, body).await;
+    assert_eq!((response.status, response.code()), (400, "PARAM_ERROR"), "{body}");
+    assert_eq!(response.envelope["data"], Value::Null);
+    let calls = stage.proxy.calls();
+    assert!(calls.len() == 1 && calls[0].operation == "GetItem", "{body}");
+    response
+}
+
+#[tokio::test]
+async fn every_mode_is_taken() {
+    let stage = Stage::new().await;
+    stage.put_customers([json!({"audienceUserId": "c0"})]).await;
+    let function = stage.function().await;
+    for params in [off("add"), exact("add"), fuzzy(1, "add"), fuzzy(2, "add")] {
+        assert_eq!(function.import(params, numbered(1)).await.data()["status"], 1);
+        assert_eq!(stage.memberships().await, numbered_pairs(1));
+    }
+    for params in [off("delete"), exact("delete"), fuzzy(1, "delete"), fuzzy(2, "delete")] {
+        function.import(off("add"), numbered(1)).await.data();
+        assert_eq!(function.import(params, numbered(1)).await.data()["status"], 1);
+        assert_eq!(stage.memberships().await, numbered_pairs(0));
+    }
+}
+
+#[tokio::test]
+async fn a_parameter_that_is_missing_or_of_another_type_is_named() {
+    let stage = Stage::new().await;
+    let function = stage.function().await;
+    let not_boolean = [json!(null), json!("true"), json!("false"), json!(1), json!(0), json!([]), json!({})];
+    let not_one_or_two = [
+        json!(null),
+        json!("1"),
+        json!(0),
+        json!(3),
+        json!(-1),
+        json!(1.5),
+        json!(true),
+        json!([1]),
+        json!({}),
+    ];
+    let not_opt_type = [
+        json!(null),
+        json!(""),
+        json!("ADD"),
+        json!("add "),
+        json!("remove"),
+        json!(1),
+        json!(true),
+        json!(["add"]),
+    ];
+    let mut cases: Vec<(Value, &str)> = Vec::new();
+    let mut cases_of = |params: Value, name: &'static str, wrong: &[Value]| {
+        for value in wrong {
+            let mut params = params.clone();
+            params[name] = value.clone();
+            cases.push((params, name));
+        }
+        let mut missing = params;
+        missing.as_object_mut().expect("an object").remove(name);
+        cases.push((missing, name));
+    };
+    cases_of(off("add"), "isMatching", &not_boolean);
+    cases_of(exact("add"), "matchingType", &not_one_or_two);
+    cases_of(fuzzy(1, "add"), "matchingType", &not_one_or_two);
+    cases_of(fuzzy(1, "add"), "identifyWay", &not_one_or_two);
+    for params in [off("add"), exact("add"), fuzzy(2, "add")] {
+        cases_of(params, "optType", &not_opt_type);
+    }
+    for (params, name) in cases {
+        let body = json!({"publicParams": params, "data": numbered(1)}).to_string();
+        let response = refused(&stage, &function, &body).await;
+        assert!(response.msg().contains(&format!("publicParams.{name}")), "{body}: {}", response.msg());
+    }
+}
+
+#[tokio::test]
+async fn what_was_expected_is_told() {
+    let stage = Stage::new().await;
+    let function = stage.function().await;
+    let cases = [
+        (json!({}), &["isMatching", "true", "false"][..]),
+        (json!({"isMatching": true}), &["matchingType", "1", "2"]),
+        (json!({"isMatching": true, "matchingType": 2}), &["identifyWay", "1", "2"]),
+        (json!({"isMatching": false}), &["optType", "add", "delete"]),
+    ];
+    for (params, named) in cases {
+        let body = json!({"publicParams": params, "data": numbered(1)}).to_string();
+        let response = refused(&stage, &function, &body).await;
+        for name in named {
+            assert!(response.msg().contains(name), "{params}: {}", response.msg());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_field_that_the_mode_does_not_need_is_ignored_whatever_it_holds() {
+    let stage = Stage::new().await;
+    stage.put_customers([json!({"audienceUserId": "c0"})]).await;
+    let function = stage.function().await;
+    for junk in [json!(null), json!("x"), json!(3), json!([{}]), json!({"a": 1.5e300})] {
+        let mut without = off("add");
+        without["matchingType"] = junk.clone();
+        without["identifyWay"] = junk.clone();
+        let mut exact = exact("add");
+        exact["identifyWay"] = junk.clone();
+        for params in [without, exact] {
+            assert_eq!(function.import(params, numbered(1)).await.data()["status"], 1, "{junk}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn unknown_fields_are_ignored_everywhere() {
+    let stage = Stage::new().await;
+    let function = stage.function().await;
+    let body = r#"{
+        "else": [1e999, "\ud800"], "publicparams": 7, "Data": null,
+        "publicParams": {"isMatching": false, "optType": "add", "opttype": 1, "": {}, "extra": [[]]},
+        "data": [{"audienceUserId": "c0", "groups": "g", "AudienceUserId": 5, "name": "\ud800", "tags": [{}]}]
+    }"#;
+    assert_eq!(function.post(TOKEN, body).await.data()["status"], 1);
+    assert_eq!(stage.memberships().await, numbered_pairs(1));
+}
+
+#[tokio::test]
+async fn a_body_that_is_not_json_is_told_so() {
+    let stage = Stage::new().await;
+    let function = stage.function().await;
+    let sound = json!({"publicParams": off("add"), "data": numbered(1)}).to_string();
+    let bodies = [
+        String::new(),
+        " ".to_owned(),
+        "publicParams".to_owned(),
+        sound[..sound.len() - 1].to_owned(),
+        sound.clone() + ",",
+        sound.clone() + &sound,
+        sound.replace("\"add\"", "'add'"),
+        sound.replace("}]", "},]"),
+        format!("\u{feff}{sound}"),
+    ];
+    for body in bodies {
+        let response = refused(&stage, &function, &body).await;
+        assert!(response.msg().contains("JSON"), "{body:?}: {}", response.msg());
+        assert!(!response.msg().contains("publicParams"), "{body:?}: {}", response.msg());
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_json_but_no_import_names_what_is_missing() {
+    let stage = Stage::new().await;
+    let function = stage.function().await;
+    let cases = [
+        ("[]", "对象"),
+        ("null", "对象"),
+        ("\"text\"", "对象"),
+        ("{}", "publicParams"),
+        (r#"{"data":[{}]}"#, "publicParams"),
+        (r#"{"publicParams":null,"data":[{}]}"#, "publicParams"),
+        (r#"{"publicParams":[],"data":[{}]}"#, "publicParams"),
+        (r#"{"publicParams":"{}","data":[{}]}"#, "publicParams"),
+    ];
+    for (body, named) in cases {
+        let response = refused(&stage, &function, body).await;
+        assert!(response.msg().contains(named), "{body}: {}", response.msg());
+    }
+}
+
+#[tokio::test]
+async fn data_must_be_an_array_that_holds_something() {
+    let stage = Stage::new().await;
+    let function = stage.function().await;
+    for data in ["[]", "null", "{}", r#"{"0":{}}"#, "\"[]\"", "1", "true"] {
+        let body = format!(r#"{{"publicParams":{},"data":{data}}}"#, off("add"));
+        let response = refused(&stage, &function, &body).await;
+        assert!(response.msg().contains("data"), "{body}: {}", response.msg());
+    }
+    let response = refused(&stage, &function, &json!({"publicParams": off("add")}).to_string()).await;
+    assert!(response.msg().contains("data"), "{}", response.msg());
+}
+
+#[tokio::test]
+async fn an_element_of_data_that_is_no_object_is_named_by_its_index_and_nothing_is_written() {
+    let stage = Stage::new().await;
+    let function = stage.function().await;
+    for element in ["null", "[]", "\"{}\"", "7", "true", "\"\\ud800\"", "1e999"] {
+        for index in [0, 2] {
+            let mut data = [r#"{"audienceUserId":"c0","groups":"g"}"#; 3];
+            data[index] = element;
+            let body = format!(r#"{{"publicParams":{},"data":[{}]}}"#, off("add"), data.join(","));
+            let response = refused(&stage, &function, &body).await;
+            assert!(response.msg().contains(&format!("data[{index}]")), "{body}: {}", response.msg());
+        }
+    }
+    assert!(stage.memberships().await.is_empty());
+}
+
+#[tokio::test]
+async fn the_last_of_a_repeated_parameter_counts() {
+    let stage = Stage::new().await;
+    let function = stage.function().await;
+    let body = r#"{"data": 1, "publicParams": {"isMatching": 1, "optType": "delete"},
+        "publicParams": {"isMatching": true, "isMatching": false, "optType": "delete", "optType": "add"},
+        "data": [{"audienceUserId": "c0", "groups": "g"}]}"#;
+    assert_eq!(function.post(TOKEN, body).await.data()["status"], 1);
+    assert_eq!(stage.memberships().await, numbered_pairs(1));
+}

@@ -1,0 +1,291 @@
+//! What a record may hold, and what it comes to mean (contract, section 4).
+
+use crate::support::shorthand::{exact, fuzzy, off, pairs};
+use crate::support::stage::{Function, Stage, TENANT};
+use serde_json::{Value, json};
+
+/// The code of the one failed record of an import of this one; `None` where it succeeded.
+async fn failure(function: &Function, params: Value, record: Value) -> Option<String> {
+    let response = function.import(params, json!([record])).await;
+    response.failures().first().map(|code| (*code).to_owned())
+}
+
+#[tokio::test]
+async fn surrounding_white_space_is_no_part_of_a_value() {
+    let stage = Stage::new().await;
+    stage.put_customers([json!({"audienceUserId": "c 1", "unionid": "u 1", "openid": "o"})]).await;
+    let function = stage.function().await;
+    let record = json!({"audienceUserId": "\tc 1\r\n", "unionid": "\u{3000}u 1 ", "openid": "\u{a0}o", "groups": " g 1 "});
+    for params in [off("add"), exact("add"), fuzzy(1, "add"), fuzzy(2, "add")] {
+        assert_eq!(failure(&function, params, record.clone()).await, None);
+        assert_eq!(stage.memberships().await, pairs([("t1#c 1", "g 1")]));
+    }
+}
+
+#[tokio::test]
+async fn identifiers_are_compared_by_case_and_to_the_letter() {
+    let stage = Stage::new().await;
+    stage.put_customers([json!({"audienceUserId": "c1", "unionid": "aBc", "openid": "o\"1'\\"})]).await;
+    let function = stage.function().await;
+    for (record, expected) in [
+        (json!({"unionid": "aBc"}), None),
+        (json!({"unionid": "abc"}), Some("NOT_MATCHED")),
+        (json!({"unionid": "aBc "}), None),
+        (json!({"unionid": "a Bc"}), Some("NOT_MATCHED")),
+        (json!({"openid": "o\"1'\\"}), None),
+        (json!({"openid": "' OR '1'='1"}), Some("NOT_MATCHED")),
+    ] {
+        let mut record = record;
+        record["groups"] = "g".into();
+        assert_eq!(
+            failure(&function, fuzzy(1, "add"), record.clone()).await.as_deref(),
+            expected,
+            "{record}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_phone_is_compared_in_its_canonical_form() {
+    let stage = Stage::new().await;
+    let phones = ["13800000001", "8623800000001", "2112345678", "+14155550100", "861380000000"];
+    let customers = phones.map(|phone| json!({"audienceUserId": format!("c{phone}"), "phone": phone}));
+    stage.put_customers(customers).await;
+    let function = stage.function().await;
+    let forms = [
+        ("13800000001", "13800000001"),
+        (" 138 0000-0001 ", "13800000001"),
+        ("+8613800000001", "13800000001"),
+        ("(+86) 138-0000-0001", "13800000001"),
+        ("+86-138(0000)0001", "13800000001"),
+        ("008613800000001", "13800000001"),
+        ("8613800000001", "13800000001"),
+        ("8 6 1 3 8 0 0 0 0 0 0 0 1", "13800000001"),
+        ("8623800000001", "8623800000001"),
+        ("+868623800000001", "8623800000001"),
+        ("+862112345678", "2112345678"),
+        ("00862112345678", "2112345678"),
+        ("+1 (415) 555-0100", "+14155550100"),
+        ("861380000000", "861380000000"),
+    ];
+    let data: Value = forms
+        .iter()
+        .enumerate()
+        .map(|(n, (sent, _))| json!({"phone": sent, "groups": format!("g{n}")}))
+        .collect();
+    let expected =
+        || pairs(forms.iter().enumerate().map(|(n, (_, form))| (format!("t1#c{form}"), format!("g{n}"))));
+    for params in [exact("add"), fuzzy(1, "add"), fuzzy(2, "add")] {
+        assert_eq!(function.import(params, data.clone()).await.failures(), [""; 0]);
+        assert_eq!(stage.memberships().await, expected());
+    }
+    // One country code is taken off, not two, and none from the middle.
+    for sent in
+        ["86861380000001", "+86+8613800000001", "+8686138 0000 0001x", "138000000018", "0013800000001"]
+    {
+        let record = json!({"phone": sent, "groups": "g"});
+        let failed = failure(&function, fuzzy(1, "add"), record).await;
+        assert_eq!(failed.as_deref(), Some("NOT_MATCHED"), "{sent}");
+    }
+}
+
+#[tokio::test]
+async fn null_absent_and_blank_all_mean_not_given() {
+    let stage = Stage::new().await;
+    stage.put_customers([json!({"audienceUserId": "c1"})]).await;
+    let function = stage.function().await;
+    for nothing in [json!(null), json!(""), json!("  "), json!("\t\n"), json!("\u{3000}")] {
+        let record = json!({"audienceUserId": "c1", "openid": nothing, "unionid": nothing, "phone": nothing, "groups": "g"});
+        for params in [exact("add"), fuzzy(1, "add"), fuzzy(2, "add"), off("add")] {
+            assert_eq!(failure(&function, params, record.clone()).await, None, "{record}");
+        }
+        let mut nobody = record.clone();
+        nobody["audienceUserId"] = nothing.clone();
+        for params in [exact("add"), fuzzy(1, "add"), fuzzy(2, "add"), off("add")] {
+            let failed = failure(&function, params, nobody.clone()).await;
+            assert_eq!(failed.as_deref(), Some("MISSING_IDENTIFIER"), "{nobody}");
+        }
+        let no_groups = json!({"audienceUserId": "c1", "groups": nothing});
+        assert_eq!(failure(&function, off("add"), no_groups).await.as_deref(), Some("MISSING_GROUPS"));
+    }
+    for phone in ["+86", "0086", "()", "- -", "+ 8-6"] {
+        let record = json!({"phone": phone, "groups": "g"});
+        let failed = failure(&function, exact("add"), record).await;
+        assert_eq!(failed.as_deref(), Some("MISSING_IDENTIFIER"), "{phone}");
+    }
+}
+
+#[tokio::test]
+async fn a_field_that_is_no_string_is_invalid_in_every_mode() {
+    let stage = Stage::new().await;
+    let function = stage.function().await;
+    for field in ["audienceUserId", "openid", "unionid", "phone", "groups"] {
+        for value in
+            [json!(1), json!(13800000001_u64), json!(true), json!(false), json!([]), json!(["g"]), json!({})]
+        {
+            let mut record = json!({"audienceUserId": "c1", "groups": "g"});
+            record[field] = value;
+            for params in [off("add"), exact("add"), fuzzy(1, "add"), fuzzy(2, "delete")] {
+                let response = function.import(params, json!([record])).await;
+                assert_eq!(response.failures(), ["INVALID_FIELD"], "{record}");
+                let told = response.data()["errorData"][0]["errorMsg"].as_str().expect("a message");
+                assert!(told.contains(field), "{told}");
+            }
+        }
+    }
+    assert!(stage.memberships().await.is_empty());
+}
+
+#[tokio::test]
+async fn an_identifier_may_have_1024_bytes() {
+    let stage = Stage::new().await;
+    let function = stage.function().await;
+    // 3 bytes a character: 1,023 and one more are the limit.
+    let longest = "客".repeat(341) + "x";
+    for field in ["audienceUserId", "openid", "unionid", "phone"] {
+        for (value, code) in [
+            (longest.clone(), "NOT_MATCHED"),
+            (format!("  {longest}\u{3000}"), "NOT_MATCHED"),
+            (longest.clone() + "x", "INVALID_FIELD"),
+            ("客".repeat(342), "INVALID_FIELD"),
+        ] {
+            for params in [exact("add"), fuzzy(1, "add"), fuzzy(2, "add")] {
+                let record = json!({field: value, "groups": "g"});
+                assert_eq!(failure(&function, params, record).await.as_deref(), Some(code), "{field}");
+            }
+        }
+    }
+    let record = json!({"audienceUserId": longest, "groups": "g"});
+    assert_eq!(failure(&function, off("add"), record).await, None);
+    assert_eq!(stage.memberships().await, pairs([(format!("t1#{longest}"), "g")]));
+}
+
+#[tokio::test]
+async fn the_longest_key_of_all_is_written_and_found() {
+    let stage = Stage::new().await;
+    let (tenant, customer, group) = ("T".repeat(64), "客".repeat(341) + "x", "组".repeat(85) + "x");
+    stage.put_tenant("long", json!({"tenantId": tenant})).await;
+    stage.put_customers([json!({"audienceUserId": customer, "tenantId": tenant, "unionid": customer})]).await;
+    let function = stage.function().await;
+    let data = json!([{"audienceUserId": customer, "unionid": customer, "groups": group}]);
+    for params in [off("add"), exact("add")] {
+        assert_eq!(function.import_as("long", params, data.clone()).await.data()["status"], 1);
+        assert_eq!(stage.memberships().await, pairs([(format!("{tenant}#{customer}"), &group)]));
+    }
+}
+
+#[tokio::test]
+async fn groups_are_split_trimmed_and_counted_once() {
+    let stage = Stage::new().await;
+    let function = stage.function().await;
+    let record = json!({"audienceUserId": "c1", "groups": " vip ,, 新客 ,vip,\u{3000}a b\t,，, VIP,"});
+    assert_eq!(failure(&function, off("add"), record).await, None);
+    let expected = ["vip", "新客", "a b", "，", "VIP"];
+    assert_eq!(stage.memberships().await, pairs(expected.map(|group| ("t1#c1", group))));
+    assert_eq!(stage.proxy.count("BatchWriteItem"), 1);
+}
+
+#[tokio::test]
+async fn groups_have_limits_that_hold_at_their_edges() {
+    let stage = Stage::new().await;
+    let function = stage.function().await;
+    let hundred: Vec<_> = (0..100).map(|n| format!("g{n}")).collect();
+    let hundred = hundred.join(",");
+    let cases = [
+        ("组".repeat(85) + "x", None),
+        (format!(" {}\t", "n".repeat(256)), None),
+        ("n".repeat(257), Some("INVALID_FIELD")),
+        (format!("ok,{}", "组".repeat(86)), Some("INVALID_FIELD")),
+        (hundred.clone(), None),
+        (format!("{hundred},g0, g99 ,,"), None),
+        (format!("{hundred},g100"), Some("INVALID_FIELD")),
+    ];
+    for (groups, expected) in cases {
+        let record = json!({"audienceUserId": "c1", "groups": groups});
+        assert_eq!(failure(&function, off("add"), record).await.as_deref(), expected, "{groups}");
+    }
+    assert_eq!(stage.memberships().await.len(), 102);
+}
+
+#[tokio::test]
+async fn of_several_codes_the_first_in_the_order_of_the_table_is_given() {
+    let stage = Stage::new().await;
+    stage
+        .put_customers([
+            json!({"audienceUserId": "c1", "unionid": "u", "openid": "o1"}),
+            json!({"audienceUserId": "c2", "unionid": "u", "openid": "o2"}),
+            json!({"audienceUserId": "c3", "openid": "o3"}),
+        ])
+        .await;
+    let function = stage.function().await;
+    let cases = [
+        (off("add"), json!({"groups": 1}), "INVALID_FIELD"),
+        (off("add"), json!({"phone": [], "groups": ""}), "INVALID_FIELD"),
+        (off("add"), json!({"openid": "o1", "groups": "n".repeat(257)}), "INVALID_FIELD"),
+        (off("add"), json!({}), "MISSING_IDENTIFIER"),
+        (off("add"), json!({"openid": "o1", "groups": ","}), "MISSING_IDENTIFIER"),
+        (exact("add"), json!({"groups": null}), "MISSING_IDENTIFIER"),
+        (fuzzy(1, "add"), json!({"phone": "+86", "groups": ""}), "MISSING_IDENTIFIER"),
+        (exact("add"), json!({"openid": "nobody", "groups": " , "}), "MISSING_GROUPS"),
+        (fuzzy(1, "add"), json!({"unionid": "u"}), "MISSING_GROUPS"),
+        // Nobody has the phone, c1 and c3 conflict, and the unionid alone would be ambiguous.
+        (
+            exact("add"),
+            json!({"unionid": "u", "openid": "o1", "audienceUserId": "c3", "phone": "1", "groups": "g"}),
+            "NOT_MATCHED",
+        ),
+        (exact("add"), json!({"unionid": "u", "openid": "o3", "groups": "g"}), "CONFLICT"),
+    ];
+    for (params, record, code) in cases {
+        assert_eq!(failure(&function, params, record.clone()).await.as_deref(), Some(code), "{record}");
+    }
+}
+
+#[tokio::test]
+async fn one_bad_record_never_stops_the_others() {
+    let stage = Stage::new().await;
+    let function = stage.function().await;
+    let data = json!([
+        {"audienceUserId": 7, "groups": "g"},
+        {"audienceUserId": "c1", "groups": "g"},
+        {},
+        {"audienceUserId": "c2", "groups": ","},
+        {"audienceUserId": "c3", "groups": "g"},
+    ]);
+    let response = function.import(off("add"), data).await;
+    assert_eq!(response.failures(), ["INVALID_FIELD", "MISSING_IDENTIFIER", "MISSING_GROUPS"]);
+    let result = response.data();
+    assert_eq!((&result["importSuccessNum"], &result["importFailNum"]), (&json!(2), &json!(3)));
+    assert_eq!((&result["status"], &result["message"]), (&json!(2), &json!("部分导入成功")));
+    assert_eq!(stage.memberships().await, pairs([("t1#c1", "g"), ("t1#c3", "g")]));
+}
+
+#[tokio::test]
+async fn without_matching_nobody_is_looked_up_and_other_identifiers_are_not_used() {
+    let stage = Stage::new().await;
+    stage.put_customers([json!({"audienceUserId": "c1", "unionid": "u1"})]).await;
+    let function = stage.function().await;
+    let data = json!([
+        {"audienceUserId": "unknown", "unionid": "u1", "openid": "o", "phone": "1", "groups": "g"},
+        {"unionid": "u1", "groups": "g"},
+    ]);
+    let response = function.import(off("add"), data).await;
+    assert_eq!(response.failures(), ["MISSING_IDENTIFIER"]);
+    assert_eq!(stage.memberships().await, pairs([(format!("{TENANT}#unknown"), "g")]));
+    let operations: Vec<_> = stage.proxy.calls().into_iter().map(|call| call.operation).collect();
+    assert_eq!(operations, ["GetItem", "BatchWriteItem"]);
+}
+
+#[tokio::test]
+async fn records_that_all_fail_by_themselves_cause_no_call() {
+    let stage = Stage::new().await;
+    let function = stage.function().await;
+    for params in [off("add"), exact("add"), fuzzy(1, "delete")] {
+        stage.proxy.reset();
+        let data = json!([{"unionid": "u"}, {"groups": "g"}, {"audienceUserId": 1, "groups": "g"}]);
+        let response = function.import(params, data).await;
+        assert_eq!((&response.data()["status"], &response.data()["message"]), (&json!(-1), &json!("失败")));
+        assert_eq!(response.data()["importFailNum"], 3);
+        assert_eq!(stage.proxy.calls().len(), 1, "the token's");
+    }
+}

@@ -1,0 +1,152 @@
+//! `errorData`: the failed records as they were sent, fit to be posted back (contract, sections 4 and 7).
+
+use crate::support::shorthand::{exact, fuzzy, off, repost};
+use crate::support::stage::{Function, Response, Stage, TOKEN};
+use serde_json::{Value, json};
+
+async fn post(function: &Function, params: &Value, data: &str) -> Response {
+    function.post(TOKEN, format!(r#"{{"publicParams":{params},"data":{data}}}"#)).await
+}
+
+/// The three members that a failed record gets, as JSON text.
+fn failure(response: &Response, index: usize) -> String {
+    let record = &response.data()["errorData"][index];
+    let [code, told, retryable] = ["errorCode", "errorMsg", "retryable"].map(|name| record[name].to_string());
+    format!(r#""errorCode":{code},"errorMsg":{told},"retryable":{retryable}"#)
+}
+
+#[tokio::test]
+async fn every_value_comes_back_to_the_letter() {
+    let stage = Stage::new().await;
+    let function = stage.function().await;
+    let values = [
+        "1234567890123456789012345678901234567890",
+        "-0.10e+0005",
+        "1E+300",
+        "null",
+        "true",
+        "[1, 2.50, {\"a\" : null}]",
+        r#"{"b":1,"a":{"b":[]},"b":2}"#,
+        r#""\u5f20\/\ud83d\ude00\t\"""#,
+        r#""  张三  ""#,
+        r#""""#,
+    ];
+    for value in values {
+        let record = format!(r#"{{"openid":{value},"groups":7}}"#);
+        let response = post(&function, &off("add"), &format!("[{record}]")).await;
+        assert_eq!(response.failures(), ["INVALID_FIELD"], "{value}");
+        let fields = format!(r#"[{{"openid":{value},"groups":7,"#);
+        assert!(response.error_data().starts_with(&fields), "{}", response.error_data());
+        assert_eq!(response.error_data(), format!("{fields}{}}}]", failure(&response, 0)));
+    }
+}
+
+#[tokio::test]
+async fn only_the_fields_sent_come_back_and_of_a_repeated_one_the_last() {
+    let stage = Stage::new().await;
+    let function = stage.function().await;
+    let data = r#"[{ "name":"x", "openid" : 1,"groups":"g" , "openid":22, "errorCode":"old","retryable":9},
+        {},{"\u0067roups":[ ] ,"phone":null}]"#;
+    let response = post(&function, &off("add"), data).await;
+    assert_eq!(response.failures(), ["INVALID_FIELD", "MISSING_IDENTIFIER", "INVALID_FIELD"]);
+    let expected = format!(
+        r#"[{{"openid":22,"groups":"g",{}}},{{{}}},{{"phone":null,"groups":[ ],{}}}]"#,
+        failure(&response, 0),
+        failure(&response, 1),
+        failure(&response, 2),
+    );
+    assert_eq!(response.error_data(), expected);
+}
+
+#[tokio::test]
+async fn failed_records_come_in_the_order_sent_with_code_message_and_retryable() {
+    let stage = Stage::new().await;
+    stage
+        .put_customers([
+            json!({"audienceUserId": "c1", "unionid": "u", "openid": "o1"}),
+            json!({"audienceUserId": "c2", "unionid": "u", "openid": "o2"}),
+        ])
+        .await;
+    let function = stage.function().await;
+    let data = json!([
+        {"unionid": "u", "groups": "g"},
+        {"openid": "o1", "groups": "g"},
+        {"openid": "o1", "audienceUserId": "c2", "groups": "g"},
+        {"openid": "nobody", "groups": "g"},
+        {"openid": "o2", "groups": ""},
+        {"openid": "o2", "groups": "g"},
+        {"groups": "g"},
+        {"openid": 3, "groups": "g"},
+    ]);
+    let response = function.import(exact("add"), data).await;
+    let codes =
+        ["AMBIGUOUS", "CONFLICT", "NOT_MATCHED", "MISSING_GROUPS", "MISSING_IDENTIFIER", "INVALID_FIELD"];
+    assert_eq!(response.failures(), codes);
+    for record in response.data()["errorData"].as_array().expect("an array") {
+        assert_eq!(record["retryable"], false, "{record}");
+        let told = record["errorMsg"].as_str().expect("a message");
+        assert!(told.contains(|c| ('\u{4e00}'..='\u{9fff}').contains(&c)), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn what_came_back_can_be_posted_back_and_ends_the_same() {
+    let stage = Stage::new().await;
+    stage.put_customers([json!({"audienceUserId": "c1", "unionid": "u1"})]).await;
+    let function = stage.function().await;
+    let data = r#"[{"openid":1234567890123456789012345678901234567890,"groups":"g"},
+        {"unionid":" \u0075nknown","groups":"g","note":"gone"},{"unionid":"u1","groups":"ok"},
+        {"phone":"+86","groups":null},{"audienceUserId":"c\"\\1","groups":"a,b"},{"unionid":"u1"}]"#;
+    for params in [off("add"), exact("add"), fuzzy(1, "delete"), fuzzy(2, "add")] {
+        let first = post(&function, &params, data).await;
+        assert!(first.data()["importFailNum"].as_u64() >= Some(3), "{params}");
+        let second = repost(&function, &params, &first).await;
+        let third = repost(&function, &params, &second).await;
+        assert_eq!(second.error_data(), first.error_data());
+        assert_eq!(third.body, second.body);
+        assert_eq!(second.data()["importSuccessNum"], 0);
+        assert_eq!(second.data()["importFailNum"], first.data()["importFailNum"]);
+    }
+}
+
+#[tokio::test]
+async fn status_and_message_tell_all_from_some_from_none() {
+    let stage = Stage::new().await;
+    let function = stage.function().await;
+    let (good, bad) = (json!({"audienceUserId": "c1", "groups": "g"}), json!({"groups": "g"}));
+    for (data, succeeded, failed, status, message) in [
+        (json!([good, good]), 2, 0, 1, "成功"),
+        (json!([good, bad, bad]), 1, 2, 2, "部分导入成功"),
+        (json!([bad]), 0, 1, -1, "失败"),
+    ] {
+        let response = function.import(off("add"), data).await;
+        let mut result = response.data().clone();
+        let failures = result["errorData"].take();
+        assert_eq!(failures.as_array().map_or(0, Vec::len), failed);
+        assert_eq!(failures.is_null(), failed == 0);
+        let expected = json!({
+            "importSuccessNum": succeeded, "importFailNum": failed, "status": status,
+            "message": message, "errorData": null,
+        });
+        assert_eq!(result, expected);
+    }
+}
+
+#[tokio::test]
+async fn an_answer_is_never_larger_than_lambda_returns() {
+    let stage = Stage::new().await;
+    let function = stage.function_with(|config| config.max_body_bytes = 6 * 1024 * 1024).await;
+    // A record of quotes, each of which is four bytes in the answer to a body that has two of it.
+    let quotes = "\\\"".repeat(150);
+    let record = format!(r#"{{"openid":"{quotes}","groups":1}}"#);
+    for records in [100, 3_000, 4_000, 4_500, 5_000] {
+        let data = format!("[{}]", vec![record.as_str(); records].join(","));
+        let response = post(&function, &off("add"), &data).await;
+        let returned = json!({"statusCode": 200, "body": response.body}).to_string().len();
+        assert!(returned <= 6 * 1024 * 1024, "{records} records: {returned} bytes");
+        match response.status {
+            200 => assert_eq!(response.data()["importFailNum"], records),
+            status => assert_eq!((status, response.code()), (413, "PAYLOAD_TOO_LARGE")),
+        }
+    }
+}

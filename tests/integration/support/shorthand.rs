@@ -1,0 +1,61 @@
+//! What many imports of the tests are made of, and what is asked about many answers.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use super::stage::{Function, Response, Stage};
+
+/// `publicParams` without matching.
+pub fn off(opt_type: &str) -> Value {
+    json!({"isMatching": false, "optType": opt_type})
+}
+
+/// `publicParams` of exact matching.
+pub fn exact(opt_type: &str) -> Value {
+    json!({"isMatching": true, "matchingType": 1, "optType": opt_type})
+}
+
+/// `publicParams` of fuzzy matching.
+pub fn fuzzy(identify_way: u8, opt_type: &str) -> Value {
+    json!({"isMatching": true, "matchingType": 2, "identifyWay": identify_way, "optType": opt_type})
+}
+
+/// Memberships as [`Stage::memberships`] gives them.
+pub fn pairs<K: ToString, G: ToString>(
+    expected: impl IntoIterator<Item = (K, G)>,
+) -> BTreeSet<(String, String)> {
+    expected.into_iter().map(|(key, group)| (key.to_string(), group.to_string())).collect()
+}
+
+/// A record for each of `0..n` without matching: customer `c0` into group `g`, and so on.
+pub fn numbered(n: usize) -> Value {
+    (0..n).map(|n| json!({"audienceUserId": format!("c{n}"), "groups": "g"})).collect()
+}
+
+/// The memberships that [`numbered`] records ask for.
+pub fn numbered_pairs(n: usize) -> BTreeSet<(String, String)> {
+    pairs((0..n).map(|n| (format!("t1#c{n}"), "g")))
+}
+
+/// The codes of the failed records by what they hold in `field`.
+pub fn failures_by(response: &Response, field: &str) -> BTreeMap<String, String> {
+    let text = |value: &Value| value.as_str().expect("a string").to_owned();
+    let failed = response.data()["errorData"].as_array();
+    failed.into_iter().flatten().map(|record| (text(&record[field]), text(&record["errorCode"]))).collect()
+}
+
+/// Posts the failed records back as they came, once nothing is in their way, and expects that all
+/// of them succeed.
+pub async fn resend(stage: &Stage, function: &Function, params: &Value, failed: &Response) {
+    stage.proxy.clear_rules();
+    let response = repost(function, params, failed).await;
+    assert_eq!(response.data()["errorData"], Value::Null, "the fault is lifted");
+    assert_eq!(response.data()["importSuccessNum"], failed.data()["importFailNum"]);
+}
+
+/// Posts the failed records back to the letter.
+pub async fn repost(function: &Function, params: &Value, failed: &Response) -> Response {
+    let body = format!(r#"{{"publicParams":{params},"data":{}}}"#, failed.error_data());
+    function.post(super::stage::TOKEN, body).await
+}
