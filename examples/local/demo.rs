@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use sha2::{Digest, Sha256};
 
-use crate::tables::TableNames;
+use super::tables::TableNames;
 
 /// The token of the demo tenant. It opens nothing but the database on this machine.
 pub const TOKEN: &str = "demo-token";

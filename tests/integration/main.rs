@@ -1,7 +1,9 @@
 //! The function against a real DynamoDB, over HTTP: one program, so that it is linked once.
 
 mod answers;
+mod batch;
 mod deadlines;
+mod events;
 mod faults;
 mod imports;
 mod looking;
@@ -10,6 +12,7 @@ mod matching;
 mod outages;
 mod parameters;
 mod process;
+mod properties;
 mod proxy;
 mod records;
 mod retries;

@@ -1,0 +1,202 @@
+//! Whole imports through the function and the database, against the model: the answers and the
+//! memberships that are left.
+
+use std::collections::BTreeSet;
+
+use fastrand::Rng;
+use proptest::prelude::*;
+use proptest::test_runner::Config;
+use serde_json::{Value, json};
+use tokio::runtime::Handle;
+use tokio::task::block_in_place;
+
+use crate::properties;
+use crate::support::model::{self, CODES, Customer, Ending, World};
+use crate::support::stage::{Function, Stage, TENANT};
+use crate::support::worlds::{self, Import, TENANTS};
+
+/// Time enough for any machine: what comes out must not depend on its speed.
+const SECONDS: f64 = 600.0;
+
+/// The tokens of [`TENANTS`].
+const TOKENS: [(&str, &str); 2] = [(TENANTS[0], "token-1"), (TENANTS[1], "token-2")];
+
+/// A stage with the tenants and customers of a world.
+async fn stage(world: &World) -> Stage {
+    let stage = Stage::new().await;
+    for (tenant, token) in TOKENS {
+        stage.put_tenant(token, json!({"tenantId": tenant})).await;
+    }
+    stage.put_customers(world.customers.iter().map(Customer::item)).await;
+    stage
+}
+
+async fn function(stage: &Stage) -> Function {
+    let mut function = stage.function().await;
+    function.seconds = SECONDS;
+    function
+}
+
+/// Posts an import and gives `data` as the model has it: without the wording of each failure.
+async fn post(function: &Function, import: &Import) -> Value {
+    let (_, token) = TOKENS[usize::from(import.tenant != TENANTS[0])];
+    let response = function.import_as(token, import.params.clone(), import.records.clone().into()).await;
+    let mut data = response.data().clone();
+    for failed in data["errorData"].as_array_mut().into_iter().flatten() {
+        let message = failed.as_object_mut().expect("an object").remove("errorMsg");
+        assert!(message.is_some_and(|message| message.as_str().is_some_and(|text| !text.is_empty())));
+    }
+    data
+}
+
+/// Posts an import and holds what came of it against the model; a failure says what differs.
+async fn agree(
+    stage: &Stage,
+    function: &Function,
+    world: &mut World,
+    import: &Import,
+) -> Result<Vec<Ending>, TestCaseError> {
+    let endings = world.import(import.tenant, &import.params, &import.records);
+    prop_assert_eq!(post(function, import).await, model::result(&import.records, &endings));
+    let written = stage.memberships().await;
+    let missing: BTreeSet<_> = world.memberships.difference(&written).collect();
+    let surplus: BTreeSet<_> = written.difference(&world.memberships).collect();
+    prop_assert!(missing.is_empty() && surplus.is_empty(), "missing {missing:?}, surplus {surplus:?}");
+    Ok(endings)
+}
+
+/// Puts the world's memberships, by imports without matching.
+async fn put_memberships(function: &Function, world: &World) {
+    for tenant in TENANTS {
+        let prefix = format!("{tenant}#");
+        let records: Vec<_> = world
+            .memberships
+            .iter()
+            .filter_map(|(key, group)| {
+                Some(json!({"audienceUserId": key.strip_prefix(&prefix)?, "groups": group}))
+            })
+            .collect();
+        if !records.is_empty() {
+            let params = json!({"isMatching": false, "optType": "add"});
+            post(function, &Import { tenant, mode: "off", params, records }).await;
+        }
+    }
+}
+
+/// Numbers of identifiers in a small world.
+const POOL: u32 = 60;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn imports_into_small_worlds_end_as_the_contract_says_and_may_be_sent_again() {
+    let coverage = properties::Coverage::default();
+    let cases = (worlds::world(POOL, 160), prop::collection::vec(worlds::import(POOL, 50..150), 2..4));
+    // Each case is a database: few of them, and few attempts to make a failing one smaller.
+    let config = Config { cases: 30, max_shrink_iters: 60, ..properties::config() };
+    properties::check(config, &cases, |(mut world, imports)| {
+        block_in_place(|| {
+            Handle::current().block_on(async {
+                let stage = stage(&world).await;
+                let function = function(&stage).await;
+                put_memberships(&function, &world).await;
+                for import in &imports {
+                    let endings = agree(&stage, &function, &mut world, import).await?;
+                    for ending in &endings {
+                        coverage.happened(ending.code.unwrap_or("success"));
+                    }
+                    coverage.happened(import.mode);
+                    coverage.happened(import.params["optType"].to_string());
+                    let again = agree(&stage, &function, &mut world, import).await?;
+                    prop_assert_eq!(again, endings);
+                }
+                Ok(())
+            })
+        })
+    });
+    let settings = worlds::modes().map(|(mode, _)| mode.to_owned()).into_iter();
+    let settings = settings.chain(["\"add\"", "\"delete\""].map(str::to_owned));
+    coverage.is(settings.chain(without_outages()));
+}
+
+/// Every way in which a record can end while the database answers.
+fn without_outages() -> impl Iterator<Item = String> {
+    let codes = CODES.into_iter().filter(|code| !matches!(*code, "STORE_ERROR" | "TIMEOUT"));
+    codes.chain(["success"]).map(str::to_owned)
+}
+
+/// Customers of the large batch, by tenant: the embedded database reads all of them for every
+/// statement, so their number is the time that the test takes.
+const CUSTOMERS: [(&str, u32); 2] = [(TENANTS[0], 2_000), (TENANTS[1], 500)];
+
+const RECORDS: usize = 5_000;
+
+/// Customers of whom one in ten has an identifier of another, and some have no identifier.
+fn customers(random: &mut Rng) -> Vec<Customer> {
+    let mut customers = Vec::new();
+    for (tenant, count) in CUSTOMERS {
+        for number in 0..count {
+            let mut draw = |kind: &str| {
+                let number = if random.u32(..100) < 4 { random.u32(..count) } else { number };
+                (random.u32(..100) < 85).then(|| format!("{kind}{number:08}"))
+            };
+            customers.push(Customer {
+                tenant: tenant.to_owned(),
+                unionid: draw("u"),
+                openid: draw("o"),
+                phone: draw("138"),
+                id: format!("c{number:08}"),
+            });
+        }
+    }
+    customers
+}
+
+/// Records about those customers: one in ten about nobody, some with an identifier of another.
+fn records(random: &mut Rng) -> Vec<Value> {
+    let mut records = Vec::new();
+    for _ in 0..RECORDS {
+        let (_, count) = CUSTOMERS[0];
+        let number = random.u32(..count) + if random.u32(..10) == 0 { count } else { 0 };
+        let groups = format!("group {}, group {}", random.u32(..50), random.u32(..50));
+        let mut record = json!({"groups": groups});
+        for (field, kind, percent) in
+            [("unionid", "u", 60), ("openid", "o", 60), ("phone", "+86 138", 60), ("audienceUserId", "c", 40)]
+        {
+            let number = if random.u32(..100) < 4 { random.u32(..count) } else { number };
+            if random.u32(..100) < percent {
+                record[field] = format!("{kind}{number:08}").into();
+            }
+        }
+        records.push(record);
+    }
+    records
+}
+
+/// Adds a full batch, then takes half of it out again.
+async fn a_full_batch(mode: &'static str, expected: &[&str]) {
+    let mut random = Rng::with_seed(20_260_801);
+    let mut world = World { customers: customers(&mut random), ..World::default() };
+    let (_, params) = worlds::modes().into_iter().find(|(name, _)| *name == mode).expect("a mode");
+    let mut import = Import { tenant: TENANT, mode, params, records: records(&mut random) };
+    let stage = stage(&world).await;
+    let function = function(&stage).await;
+
+    import.params["optType"] = "add".into();
+    let endings = agree(&stage, &function, &mut world, &import).await.expect("as the model says");
+    let ended: BTreeSet<_> = endings.iter().map(|ending| ending.code.unwrap_or("success")).collect();
+    assert_eq!(ended, expected.iter().copied().collect());
+
+    import.params["optType"] = "delete".into();
+    import.records.truncate(RECORDS / 2);
+    agree(&stage, &function, &mut world, &import).await.expect("as the model says");
+    assert!(!world.memberships.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_fuzzy_batch_ends_as_the_contract_says() {
+    a_full_batch("fuzzy 1", &["AMBIGUOUS", "MISSING_IDENTIFIER", "NOT_MATCHED", "success"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_exact_batch_ends_as_the_contract_says() {
+    a_full_batch("exact", &["AMBIGUOUS", "CONFLICT", "MISSING_IDENTIFIER", "NOT_MATCHED", "success"]).await;
+}

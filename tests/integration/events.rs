@@ -1,0 +1,218 @@
+//! The events in `events/`, for `cargo lambda invoke --data-file`, on the data of the local program.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::support::demo::{self, SHARED_PHONE, TOKEN};
+use crate::support::stage::Stage;
+
+/// Every event by its file's name.
+fn events() -> BTreeMap<String, Value> {
+    let directory = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/events"));
+    let files = directory.read_dir().expect("the project has events");
+    let event = |path: &Path| {
+        let text = std::fs::read_to_string(path).expect("a file is text");
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    };
+    files
+        .map(|file| file.expect("the directory is read").path())
+        .map(|path| (path.file_name().expect("a name").to_string_lossy().into_owned(), event(&path)))
+        .collect()
+}
+
+/// Memberships that exist before each event, as (customer, group).
+const BEFORE: [(&str, &str); 3] = [("c0001", "spring"), ("c0002", "vip"), ("c0003", "spring")];
+
+/// What is to come of an event.
+struct Expected {
+    /// HTTP status, `errorCode` and `msg`.
+    answer: (u64, &'static str, &'static str),
+    data: Value,
+    /// The memberships added to [`BEFORE`].
+    added: &'static [(&'static str, &'static str)],
+    /// Those of [`BEFORE`] that are gone.
+    removed: &'static [(&'static str, &'static str)],
+}
+
+impl Expected {
+    /// All `records` are imported.
+    fn imported(records: usize) -> Self {
+        Self {
+            answer: (200, "SUCCESS", "ok"),
+            data: json!({
+                "importSuccessNum": records, "importFailNum": 0, "status": 1, "message": "成功", "errorData": null,
+            }),
+            added: &[],
+            removed: &[],
+        }
+    }
+
+    fn refused(status: u64, code: &'static str, msg: &'static str) -> Self {
+        Self { answer: (status, code, msg), data: Value::Null, added: &[], removed: &[] }
+    }
+
+    /// One record is imported; of the others each fails for another reason.
+    fn partly_imported() -> Self {
+        let failed = |mut record: Value, code: &str, message: &str| {
+            record["errorCode"] = code.into();
+            record["errorMsg"] = message.into();
+            record["retryable"] = false.into();
+            record
+        };
+        let error_data = [
+            failed(json!({"openid": "nobody", "groups": "vip"}), "NOT_MATCHED", "未匹配到客户"),
+            failed(json!({"phone": SHARED_PHONE, "groups": "vip"}), "AMBIGUOUS", "客户标识对应多个客户"),
+            failed(json!({"unionid": "u0002", "groups": " , "}), "MISSING_GROUPS", "缺少客户分组"),
+            failed(json!({"groups": "vip"}), "MISSING_IDENTIFIER", "缺少可用的客户标识"),
+            failed(
+                json!({"phone": 13_800_000_001_u64, "groups": "vip"}),
+                "INVALID_FIELD",
+                "phone必须是字符串",
+            ),
+        ];
+        Self {
+            data: json!({
+                "importSuccessNum": 1, "importFailNum": 5, "status": 2, "message": "部分导入成功",
+                "errorData": error_data,
+            }),
+            added: &[("c0001", "vip")],
+            ..Self::imported(0)
+        }
+    }
+}
+
+/// What is to come of the event in this file; `None` for a file that nobody has thought about.
+fn expected(file: &str) -> Option<Expected> {
+    Some(match file {
+        "fuzzy-add.json" | "fuzzy-add.rest.json" => {
+            Expected { added: &[("c0001", "vip"), ("c0105", "新客")], ..Expected::imported(3) }
+        }
+        "exact-add.json" => {
+            Expected { added: &[("c0001", "vip"), ("c0002", "spring")], ..Expected::imported(2) }
+        }
+        "no-matching.json" => {
+            Expected { added: &[("c0003", "vip"), ("new-0001", "vip")], ..Expected::imported(2) }
+        }
+        "delete.json" => {
+            Expected { removed: &[("c0001", "spring"), ("c0002", "vip")], ..Expected::imported(2) }
+        }
+        "partial-failure.json" | "partial-failure.rest.json" => Expected::partly_imported(),
+        "bad-token.json" | "bad-token.rest.json" => {
+            Expected::refused(401, "TOKEN_ERROR", "X-Token无效或已过期")
+        }
+        "bad-parameters.json" => Expected::refused(
+            400,
+            "PARAM_ERROR",
+            "参数publicParams.identifyWay错误，应为整数1(unionid>openid>手机号>客户ID)或2(手机号>unionid>openid>客户ID)",
+        ),
+        "retired-address.json" => Expected::refused(
+            404,
+            "NOT_FOUND",
+            "该接口地址已废弃，请使用/api/integrate/audience/info/batchAdd",
+        ),
+        _ => return None,
+    })
+}
+
+/// As items of the demo tenant.
+fn items(memberships: &[(&str, &str)]) -> BTreeSet<(String, String)> {
+    let items = memberships.iter();
+    items.map(|(customer, group)| (format!("demo#{customer}"), (*group).to_owned())).collect()
+}
+
+#[tokio::test]
+async fn every_event_ends_as_its_name_says() {
+    for (file, event) in events() {
+        let expected = expected(&file).unwrap_or_else(|| panic!("nothing is expected of events/{file}"));
+        let stage = Stage::new().await;
+        demo::load(&stage.client, &stage.names).await.expect("the demo data is written");
+        let function = stage.function().await;
+        let before = BEFORE.map(|(customer, group)| json!({"audienceUserId": customer, "groups": group}));
+        let put = json!({"isMatching": false, "optType": "add"});
+        assert_eq!(function.import_as(TOKEN, put, json!(before)).await.data()["importFailNum"], 0);
+
+        let response = function.invoke(event).await;
+        let (status, code, msg) = expected.answer;
+        let envelope =
+            json!({"code": status.to_string(), "errorCode": code, "msg": msg, "data": expected.data});
+        assert_eq!((response.status, &response.envelope), (status, &envelope), "{file}");
+        assert_eq!(response.headers, json!({"Content-Type": "application/json"}), "{file}");
+        let mut memberships = items(&BEFORE);
+        memberships.retain(|item| !items(expected.removed).contains(item));
+        memberships.extend(items(expected.added));
+        assert_eq!(stage.memberships().await, memberships, "{file}");
+    }
+}
+
+/// The events that the project promises. Others may join them.
+const PROMISED: [&str; 10] = [
+    "bad-parameters.json",
+    "bad-token.json",
+    "bad-token.rest.json",
+    "delete.json",
+    "exact-add.json",
+    "fuzzy-add.json",
+    "fuzzy-add.rest.json",
+    "no-matching.json",
+    "partial-failure.json",
+    "retired-address.json",
+];
+
+#[test]
+fn no_event_is_missing() {
+    let events = events();
+    for file in PROMISED {
+        assert!(events.contains_key(file), "events/{file}");
+    }
+}
+
+/// The keys that API Gateway always sends (AWS: "Create AWS Lambda proxy integrations for HTTP
+/// APIs", "Lambda proxy integrations in API Gateway").
+const HTTP: [&str; 8] = [
+    "body",
+    "headers",
+    "isBase64Encoded",
+    "rawPath",
+    "rawQueryString",
+    "requestContext",
+    "routeKey",
+    "version",
+];
+const REST: [&str; 12] = [
+    "body",
+    "headers",
+    "httpMethod",
+    "isBase64Encoded",
+    "multiValueHeaders",
+    "multiValueQueryStringParameters",
+    "path",
+    "pathParameters",
+    "queryStringParameters",
+    "requestContext",
+    "resource",
+    "stageVariables",
+];
+
+#[test]
+fn every_event_is_whole() {
+    for (file, event) in events() {
+        let keys: BTreeSet<_> = event.as_object().expect("an object").keys().map(String::as_str).collect();
+        let expected = if file.ends_with(".rest.json") { REST.as_slice() } else { &HTTP };
+        assert_eq!(keys, expected.iter().copied().collect(), "{file}");
+    }
+}
+
+#[test]
+fn a_rest_event_asks_for_what_its_http_twin_does() {
+    let events = events();
+    for (file, rest) in &events {
+        let Some(name) = file.strip_suffix(".rest.json") else { continue };
+        let http = &events[&format!("{name}.json")];
+        assert_eq!(rest["body"], http["body"], "{file}");
+        assert_eq!(rest["path"], http["rawPath"], "{file}");
+        assert_eq!(rest["httpMethod"], http["requestContext"]["http"]["method"], "{file}");
+        assert_eq!(rest["headers"]["X-Token"], http["headers"]["x-token"], "{file}");
+    }
+}

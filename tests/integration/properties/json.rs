@@ -1,0 +1,255 @@
+//! Records of any JSON, from the request's text to the answer's: what failed goes back as it came.
+
+use std::collections::BTreeMap;
+
+use group_import::envelope::{Answer, ImportResult};
+use group_import::failure::Failure;
+use group_import::params::Matching;
+use group_import::report::Report;
+use group_import::request::ImportRequest;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
+
+use super::{Coverage, check, config};
+use crate::support::model::{CODES, World};
+use crate::support::worlds;
+
+const FIELDS: [&str; 5] = ["audienceUserId", "openid", "unionid", "phone", "groups"];
+
+/// JSON text, and what it means to the contract: a string, null, or something that is neither.
+#[derive(Clone, Debug)]
+struct Json {
+    raw: String,
+    meaning: Value,
+}
+
+impl Json {
+    fn other(raw: impl Into<String>) -> Self {
+        Self { raw: raw.into(), meaning: json!(false) }
+    }
+}
+
+/// A member of a record: its name as text, the field that it is, its value.
+type Member = (String, Option<&'static str>, Json);
+
+/// A record as text, and as the fields that it has.
+#[derive(Clone, Debug)]
+struct Sent {
+    text: String,
+    fields: BTreeMap<&'static str, Json>,
+}
+
+impl Sent {
+    fn new(members: Vec<Member>, space: &str) -> Self {
+        let mut texts = Vec::new();
+        let mut fields = BTreeMap::new();
+        for (name, field, value) in members {
+            texts.push(format!("{space}{name}{space}:{space}{}{space}", value.raw));
+            // Of a member that is there twice the last counts.
+            field.and_then(|field| fields.insert(field, value));
+        }
+        Self { text: format!("{{{space}{}}}", texts.join(",")), fields }
+    }
+
+    fn meaning(&self) -> Value {
+        let fields = self.fields.iter().map(|(name, value)| ((*name).to_owned(), value.meaning.clone()));
+        Value::Object(fields.collect::<Map<_, _>>())
+    }
+}
+
+/// A string, each character written in one of the ways that JSON has for it.
+fn string() -> impl Strategy<Value = Json> {
+    let plain = any::<char>().prop_filter("must be escaped", |char| *char >= ' ' && !"\"\\".contains(*char));
+    let escaped = any::<char>().prop_map(|char| {
+        let units = char.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect();
+        (units, Some(char))
+    });
+    let short = vec![
+        (r"\n", '\n'),
+        (r"\t", '\t'),
+        (r"\/", '/'),
+        (r"\\", '\\'),
+        (r#"\""#, '"'),
+        (r"\b", '\u{8}'),
+        (r"\u002C", ','),
+        (r"\u0020", ' '),
+        (r"\u3000", '\u{3000}'),
+        (",", ','),
+        ("-", '-'),
+        ("8", '8'),
+        ("张", '张'),
+    ];
+    let piece = prop_oneof![
+        6 => plain.prop_map(|char| (String::from(char), Some(char))),
+        2 => escaped,
+        4 => select(short).prop_map(|(raw, char)| (raw.to_owned(), Some(char))),
+    ];
+    // Half of a surrogate pair is valid JSON and no Unicode text.
+    let half = prop_oneof![
+        30 => Just(""),
+        1 => select(vec![r"\ud800", r"\uDBFFx", r"\udc00", r"\ud800\ud800", r"\udfff\ud800"]),
+    ];
+    (half, vec(piece, 0..8)).prop_map(|(half, pieces)| {
+        let raw: String = pieces.iter().map(|(raw, _)| raw.as_str()).collect();
+        let text: String = pieces.iter().filter_map(|(_, char)| *char).collect();
+        match half {
+            "" => Json { raw: format!("\"{raw}\""), meaning: text.into() },
+            half => Json::other(format!("\"{raw}{half}\"")),
+        }
+    })
+}
+
+fn value() -> impl Strategy<Value = Json> {
+    let number = vec![
+        "0",
+        "-0",
+        "7",
+        "1e999",
+        "-1E-999",
+        "0.10",
+        "123456789012345678901234567890.10",
+        "9007199254740993",
+    ];
+    let leaf = prop_oneof![
+        8 => string(),
+        1 => Just(Json { raw: "null".to_owned(), meaning: Value::Null }),
+        1 => select(vec!["true", "false"]).prop_map(Json::other),
+        1 => select(number).prop_map(Json::other),
+        1 => any::<f64>().prop_filter("JSON has none", |number| number.is_finite())
+            .prop_map(|number| Json::other(format!("{number:e}"))),
+    ];
+    leaf.prop_recursive(3, 12, 3, |inner| {
+        let list = (vec(inner.clone(), 0..3), space()).prop_map(|(items, space)| {
+            let items: Vec<_> = items.into_iter().map(|item| format!("{space}{}", item.raw)).collect();
+            Json::other(format!("[{}{space}]", items.join(",")))
+        });
+        let object = (vec((string(), inner), 0..3), space()).prop_map(|(members, space)| {
+            let members: Vec<_> = members
+                .into_iter()
+                .map(|(name, value)| format!("{space}{}{space}:{space}{}{space}", name.raw, value.raw))
+                .collect();
+            Json::other(format!("{{{space}{}}}", members.join(",")))
+        });
+        prop_oneof![list, object]
+    })
+}
+
+fn space() -> impl Strategy<Value = &'static str> {
+    select(vec!["", "", "", " ", "\n\t", "\r\n "])
+}
+
+/// One of the five fields, its name perhaps with escapes, or a member that is none of them.
+fn member() -> impl Strategy<Value = Member> {
+    let value = || prop_oneof![5 => string(), 1 => value()];
+    let field = (select(FIELDS.to_vec()), prop::option::weighted(0.2, 0..5usize), value());
+    let field = field.prop_map(|(field, escaped, value)| {
+        let name = match escaped {
+            Some(at) => field.replacen(&field[at..=at], &format!("\\u{:04X}", field.as_bytes()[at]), 1),
+            None => field.to_owned(),
+        };
+        (format!("\"{name}\""), Some(field), value)
+    });
+    let stray =
+        vec!["\"\"", "\"Phone\"", "\"phone \"", "\"errorCode\"", "\"retryable\"", "\"data\"", r#""\ud800""#];
+    let stray = (select(stray), value()).prop_map(|(name, value)| (name.to_owned(), None, value));
+    prop_oneof![5 => field, 1 => stray]
+}
+
+fn record() -> impl Strategy<Value = Sent> {
+    (vec(member(), 0..8), space()).prop_map(|(members, space)| Sent::new(members, space))
+}
+
+/// The body of a request, its members in either order, others among them.
+fn body(params: &Value, data: &str, strays: &[Json], data_first: bool) -> String {
+    let params = format!("\"publicParams\":{params}");
+    let data = format!("\"data\" :{data}");
+    let mut members: Vec<_> = strays.iter().map(|stray| format!("\"data\":{}", stray.raw)).collect();
+    members.extend(strays.iter().map(|stray| format!("\"stray\":{}", stray.raw)));
+    members.extend(if data_first { [data, params] } else { [params, data] });
+    format!("{{{}}}", members.join(" ,\n"))
+}
+
+/// The answer to a body on an empty database: who must be matched is not.
+fn answer(body: &str) -> String {
+    let request = ImportRequest::parse(body.as_bytes(), 100).expect("an import");
+    let matching = request.params.matching;
+    let failure = |sent: &group_import::record::SentRecord<'_>| match sent.check(matching) {
+        Err(failure) => Some(failure),
+        Ok(_) => (matching != Matching::Off).then_some(Failure::NotMatched),
+    };
+    let failures = request.records.iter().enumerate();
+    let failures = failures.filter_map(|(index, sent)| Some((index, failure(sent)?))).collect();
+    Answer::result(&ImportResult::new(&request, &Report { failures, matches: None })).body
+}
+
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    #[serde(borrow)]
+    data: Data<'a>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Data<'a> {
+    import_success_num: usize,
+    #[serde(borrow)]
+    error_data: Option<&'a RawValue>,
+}
+
+#[test]
+fn a_failed_record_goes_back_exactly_as_it_was_sent() {
+    let coverage = Coverage::default();
+    let modes = select(worlds::modes().to_vec());
+    let cases = (modes, vec(record(), 1..12), vec(value(), 0..2), space(), any::<bool>());
+    check(config(), &cases, |((_, mut params), records, strays, space, data_first)| {
+        params["optType"] = "add".into();
+        let texts: Vec<_> = records.iter().map(|record| format!("{space}{}{space}", record.text)).collect();
+        let sent = body(&params, &format!("[{}]", texts.join(",")), &strays, data_first);
+        let meanings: Vec<_> = records.iter().map(Sent::meaning).collect();
+        let endings = World::default().import("t1", &params, &meanings);
+        let mut expected = Vec::new();
+        for (record, ending) in records.iter().zip(endings) {
+            coverage.happened(ending.code.unwrap_or("success"));
+            let Some(code) = ending.code else { continue };
+            let mut echo: BTreeMap<String, String> =
+                record.fields.iter().map(|(name, value)| ((*name).to_owned(), value.raw.clone())).collect();
+            echo.insert("errorCode".to_owned(), format!("\"{code}\""));
+            echo.insert("retryable".to_owned(), "false".to_owned());
+            expected.push(echo);
+        }
+
+        let first = answer(&sent);
+        let envelope: Envelope<'_> = serde_json::from_str(&first).expect("the answer is JSON");
+        prop_assert_eq!(envelope.data.import_success_num, records.len() - expected.len(), "{}", sent);
+        let Some(error_data) = envelope.data.error_data else {
+            prop_assert!(expected.is_empty(), "{}", sent);
+            return Ok(());
+        };
+        let echoes: Vec<BTreeMap<String, &RawValue>> =
+            serde_json::from_str(error_data.get()).expect("a list of records");
+        let echoes: Vec<_> = echoes
+            .into_iter()
+            .map(|mut echo| {
+                let message = echo.remove("errorMsg").expect("errorMsg is there").get();
+                assert!(message.starts_with('"') && message.len() > 2, "{message}");
+                echo.into_iter().map(|(name, raw)| (name, raw.get().to_owned())).collect()
+            })
+            .collect::<Vec<BTreeMap<_, _>>>();
+        prop_assert_eq!(echoes, expected, "{}", sent);
+
+        // Posted back unchanged, the failed records fail as before and come back as before.
+        let again = answer(&body(&params, error_data.get(), &[], data_first));
+        let again: Envelope<'_> = serde_json::from_str(&again).expect("the answer is JSON");
+        prop_assert_eq!(again.data.import_success_num, 0);
+        prop_assert_eq!(again.data.error_data.map(RawValue::get), Some(error_data.get()));
+        Ok(())
+    });
+    let no_database = CODES
+        .into_iter()
+        .filter(|code| !matches!(*code, "CONFLICT" | "AMBIGUOUS" | "STORE_ERROR" | "TIMEOUT"));
+    coverage.is(no_database.chain(["success"]).map(str::to_owned));
+}

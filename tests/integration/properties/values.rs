@@ -1,0 +1,150 @@
+//! Identifiers and group names read from any text, against the model.
+
+use std::borrow::Cow;
+
+use group_import::group::GroupNames;
+use group_import::identifier::{Identifier, Identifiers};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+use proptest::test_runner::Config;
+use serde_json::json;
+
+use super::{Coverage, check, config};
+use crate::support::model;
+
+/// Characters and pieces that mean something to a reader, and some that only look so: U+200B and
+/// U+FEFF are no white space, full-width digits and commas are not those of ASCII.
+const PIECES: [&str; 34] = [
+    " ",
+    " ",
+    "-",
+    "(",
+    ")",
+    "+",
+    "0",
+    "1",
+    "8",
+    "6",
+    "86",
+    "+86",
+    "0086",
+    "13800000001",
+    "3800000001",
+    ",",
+    ",",
+    ", ",
+    "，",
+    "（",
+    "８６",
+    "\t",
+    "\n",
+    "\u{85}",
+    "\u{a0}",
+    "\u{180e}",
+    "\u{2000}",
+    "\u{200b}",
+    "\u{2028}",
+    "\u{3000}",
+    "\u{feff}",
+    "\0",
+    "vip",
+    "张",
+];
+
+/// These cases are small: there may be many.
+fn many() -> Config {
+    let config = config();
+    Config { cases: config.cases * 16, ..config }
+}
+
+fn text() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        9 => select(PIECES.to_vec()).prop_map(str::to_owned),
+        1 => any::<char>().prop_map(String::from),
+    ];
+    vec(piece, 0..12).prop_map(|pieces| pieces.concat())
+}
+
+/// Phones as people write them, with something of their own now and then.
+fn phone() -> impl Strategy<Value = String> {
+    let between = || select(vec!["", "", "", " ", "-", "(", ") ", "\u{3000}"]);
+    let code = select(vec!["", "86", "+86", "0086", "8 6", "+8686", "8686", "00"]);
+    let number =
+        select(vec!["13800000001", "138 0000 0001", "1380000000", "138000000011", "23800000001", "１３８"]);
+    (between(), code, between(), number, between())
+        .prop_map(|(before, code, amid, number, after)| [before, code, amid, number, after].concat())
+}
+
+#[test]
+fn an_identifier_is_read_as_the_contract_says() {
+    let coverage = Coverage::default();
+    let cases = (select(Identifier::ALL.to_vec()), prop_oneof![text(), phone()], any::<bool>());
+    check(many(), &cases, |(identifier, sent, owned)| {
+        let field = identifier.field();
+        let given: Cow<'_, str> = if owned { sent.clone().into() } else { sent.as_str().into() };
+        let value = identifier.normalise(given).map(Cow::into_owned);
+        prop_assert_eq!(&value, &model::value(&json!({field: sent}), field));
+        let what = match &value {
+            None => "nothing is given",
+            Some(value) if *value == sent => "the value is as sent",
+            Some(_) => "the value is not as sent",
+        };
+        coverage.happened(format!("{field}: {what}"));
+
+        let mut identifiers = Identifiers::default();
+        identifiers.set(identifier, value.as_deref().map(Cow::Borrowed));
+        for other in Identifier::ALL {
+            let expected = value.as_deref().filter(|_| other == identifier);
+            prop_assert_eq!(identifiers.get(other), expected);
+        }
+        prop_assert_eq!(identifiers.is_empty(), value.is_none());
+        Ok(())
+    });
+    let outcomes = ["nothing is given", "the value is as sent", "the value is not as sent"];
+    let expected = Identifier::ALL
+        .iter()
+        .flat_map(|identifier| outcomes.map(|what| format!("{}: {what}", identifier.field())));
+    coverage.is(expected);
+}
+
+/// Texts with names at and over both limits among the others.
+fn groups() -> impl Strategy<Value = String> {
+    let long =
+        (select(vec!["n", "é", "张", "😀"]), 60..260usize).prop_map(|(char, times)| char.repeat(times));
+    let many = (95..105u32, text()).prop_map(|(count, text)| {
+        let names: Vec<_> = (0..count).map(|number| number.to_string()).collect();
+        names.join(",") + "," + &text + ",0 , 7"
+    });
+    let some = vec(prop_oneof![9 => text(), 1 => long], 0..6).prop_map(|texts| texts.join(","));
+    prop_oneof![8 => some, 1 => many]
+}
+
+#[test]
+fn groups_are_split_as_the_contract_says() {
+    let coverage = Coverage::default();
+    check(many(), &groups(), |sent| {
+        let expected = model::split(&sent);
+        let too_long = expected.iter().any(|name| name.len() > 256);
+        match GroupNames::parse(sent.as_str().into()) {
+            Ok(groups) => {
+                prop_assert!(!too_long && expected.len() <= 100);
+                let mut names = Vec::new();
+                for name in groups.iter() {
+                    if !names.contains(&name) {
+                        names.push(name);
+                    }
+                }
+                prop_assert_eq!(&names, &expected);
+                prop_assert_eq!(groups.is_empty(), expected.is_empty());
+                coverage.happened(if expected.is_empty() { "no name" } else { "names" });
+            }
+            Err(_) => {
+                prop_assert!(too_long || expected.len() > 100);
+                coverage.happened(if too_long { "too long" } else { "too many" });
+            }
+        }
+        Ok(())
+    });
+    coverage.is(["no name", "names", "too long", "too many"].map(str::to_owned));
+}
