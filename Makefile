@@ -23,6 +23,30 @@ test: ## Check form, lints and docs, and run every test
 	@# The tests talk to servers on this machine, whatever proxy the environment names.
 	NO_PROXY=127.0.0.1 cargo test --locked --all-targets
 
+AWS_VENV := .local/aws-venv
+
+.PHONY: verify-aws
+verify-aws: $(AWS_VENV)/installed ## Measure how DynamoDB treats IN, advise IDENTITY_LOOKUP (make verify-aws ARGS="--help")
+	@exec $(AWS_VENV)/bin/python scripts/verify-aws $(ARGS)
+
+.PHONY: token
+token: $(AWS_VENV)/installed ## Make, list, disable or withdraw a tenant's token (make token ARGS="--help")
+	@exec $(AWS_VENV)/bin/python scripts/make-token $(ARGS)
+
+.PHONY: test-verify-aws
+test-verify-aws: $(AWS_VENV)/test-installed ## Test verify-aws and make-token on an emulated AWS
+	@exec $(AWS_VENV)/bin/python scripts/tests
+
+# Silent: what these targets print on standard output may be piped on.
+$(AWS_VENV)/installed: scripts/requirements-aws.txt
+	@python3 -m venv $(AWS_VENV)
+	@$(AWS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+$(AWS_VENV)/test-installed: scripts/requirements-aws-test.txt $(AWS_VENV)/installed
+	@$(AWS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
 # Without dependencies: the only one, a C compiler of 450 MB, is for cross-compiling, not for a local run.
 $(VENV)/bin/cargo-lambda: scripts/requirements-local.txt
 	python3 -m venv $(VENV)

@@ -1,0 +1,1 @@
+"""What `verify-aws` and `make-token` are made of."""

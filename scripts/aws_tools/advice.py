@@ -1,0 +1,72 @@
+"""Which IDENTITY_LOOKUP fits what was measured, and why."""
+
+from .facts import FULL_PAGE, PAGE
+from .lookups import FUNCTION_VALUES
+
+# A statement of nine keyed reads costs what nine queries do, and 1.11 times that with one read too many for the token
+# of a page; a scan of the index costs at least twice as much.
+MOST_COST = 1.25
+
+
+def advise(cases):
+    """The setting and its reasons. Results come before cost, and cost before time."""
+    # All four mixes: an import of strangers must not be dearer than one of customers.
+    used = [case for case in cases if case["values"] == FUNCTION_VALUES]
+    reasons = []
+    fits = True
+
+    refused = [case for case in used if case["statement"]["refused"]]
+    if refused:
+        told = refused[0]["statement"]["refused"]
+        return {
+            "identity_lookup": "query",
+            "reasons": [f"results: a statement is refused: {told['code']}: {told['message']}"],
+        }
+
+    wrong = [f"{case['values']} {case['mix']}" for case in cases if case["same"] is False]
+    if wrong:
+        fits = False
+        reasons.append(f"results: not what was written, or not the same both ways: {', '.join(wrong)}")
+    else:
+        reasons.append("results: the same both ways, and all that was written")
+
+    cost = ratios(used, lambda case: case["statement"]["units"], lambda case: case["query"]["units"])
+    if cost is None:
+        reasons.append("cost: the service does not say what both ways consume")
+    else:
+        dear = cost[1] > MOST_COST
+        fits = fits and not dear
+        verdict = f"more than the {MOST_COST} that the calls saved are worth" if dear else "not dearer"
+        reasons.append(f"cost: a value in a statement of {FUNCTION_VALUES} costs {span(cost)} times its Query: {verdict}")
+
+    time = ratios(used, lambda case: case["statement"]["ms"] / case["values"], lambda case: case["query"]["ms"])
+    slow = time[1] >= 1
+    fits = fits and not slow
+    verdict = "nothing is gained" if slow else "quicker"
+    reasons.append(f"time: a value in a statement of {FUNCTION_VALUES} takes {span(time)} times its Query: {verdict}")
+    return {"identity_lookup": "statement" if fits else "query", "reasons": reasons, "cost": cost, "time": time}
+
+
+def ratios(cases, above, below):
+    """The least and the most of a ratio over the cases; None where a part is not known, or nothing to divide by."""
+    parts = [(above(case), below(case)) for case in cases]
+    if any(over is None or not under for over, under in parts):
+        return None
+    found = [over / under for over, under in parts]
+    return [round(min(found), 3), round(max(found), 3)]
+
+
+def span(ratio):
+    least, most = (f"{end:.2f}" for end in ratio)
+    return least if least == most else f"{least} to {most}"
+
+
+def values_hint(facts):
+    """Whether nine values a statement is the right number here; None where no page was cut."""
+    answers = {fact["question"]: fact["answer"] for fact in facts}
+    page, token = answers[PAGE], answers[FULL_PAGE]
+    if page == "-" or token == "-":
+        return None
+    best = int(page) - 1 if token == "yes" else int(page)
+    fit = "as it is" if best == FUNCTION_VALUES else f"{best} would spare calls"
+    return f"values a statement: {FUNCTION_VALUES} (src/database/customers.rs, STATEMENT_VALUES): {fit}"

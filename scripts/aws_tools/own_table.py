@@ -1,0 +1,157 @@
+"""A customers table of this run's own: made from template.yaml, and deleted whatever happens.
+
+No table is ever named from outside. The name is new each time, CreateTable refuses a name that is taken, and before
+the table is deleted it must show this run's tag.
+"""
+
+import contextlib
+import pathlib
+import secrets
+import signal
+import time
+
+import yaml
+
+from . import client as aws
+from .client import ClientError, Failure, say
+
+TEMPLATE = pathlib.Path(__file__).resolve().parents[2] / "template.yaml"
+RESOURCE = "CustomersTable"
+
+# What decides how its indexes are read. Backups and encryption keys of a table that lives for minutes would only cost.
+DEFINITION = ("BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes")
+
+PREFIX = "verify-aws-"
+TAG = "group-import:verify-aws"
+
+# The most items of one BatchWriteItem (DynamoDB API reference).
+BATCH_WRITE_ITEMS = 25
+
+# Five minutes: a new table with three indexes takes well under one.
+WAIT = {"Delay": 1, "MaxAttempts": 300}
+
+# ListTagsOfResource may answer some seconds late (DynamoDB API reference, TagResource).
+TAG_ATTEMPTS = 10
+
+
+class Loader(yaml.SafeLoader):
+    """Reads a template as data: `!Ref` and its like become None, and none of them may stand in the definition."""
+
+
+Loader.add_multi_constructor("!", lambda loader, suffix, node: None)
+
+
+def definition():
+    """The customers table of the template, as CreateTable takes it."""
+    with open(TEMPLATE, encoding="utf-8") as template:
+        properties = yaml.load(template, Loader)["Resources"][RESOURCE]["Properties"]
+    taken = {name: properties.get(name) for name in DEFINITION}
+    unreadable = [name for name, value in taken.items() if value is None]
+    if unreadable:
+        raise Failure(f"template.yaml: {RESOURCE} has no plain {', '.join(unreadable)}")
+    return taken
+
+
+@contextlib.contextmanager
+def uninterrupted():
+    """Ctrl-C and its like wait for the end of the block: an answer lost halfway would leave a table without an owner."""
+    stops = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, stops)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextlib.contextmanager
+def own_table(client):
+    """Makes the table for the time of the block."""
+    table = OwnTable(client, definition())
+    try:
+        with uninterrupted():
+            table.create()
+        table.wait_for("table_exists")
+        yield table
+    finally:
+        with uninterrupted():
+            table.delete()
+
+
+class OwnTable:
+    """The table, its name, and the proof that it is this run's."""
+
+    def __init__(self, client, described):
+        self.client = client
+        self.run = secrets.token_hex(16)
+        self.name = f"{PREFIX}{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{self.run[:8]}"
+        self.described = described
+        # What CreateTable answered: not set when it refused, or when its answer was lost.
+        self.created = None
+
+    def create(self):
+        say(f"making the table {self.name}")
+        try:
+            tags = [{"Key": TAG, "Value": self.run}]
+            answer = self.client.create_table(TableName=self.name, Tags=tags, **self.described)
+        except self.client.exceptions.ResourceInUseException as taken:
+            raise Failure(f"a table {self.name} exists already: nothing was written to it") from taken
+        self.created = answer["TableDescription"]
+
+    def wait_for(self, state):
+        self.client.get_waiter(state).wait(TableName=self.name, WaiterConfig=WAIT)
+
+    def write(self, items):
+        """Writes items with keys of their own, all of them."""
+        requests = [{"PutRequest": {"Item": item}} for item in items]
+        pause = 0.1
+        while requests:
+            batch, requests = requests[:BATCH_WRITE_ITEMS], requests[BATCH_WRITE_ITEMS:]
+            answer = self.client.batch_write_item(RequestItems={self.name: batch})
+            unprocessed = answer.get("UnprocessedItems", {}).get(self.name, [])
+            if len(unprocessed) == len(batch):
+                if pause > 10:
+                    raise Failure(f"{self.name} takes no more items: the service throttles")
+                time.sleep(pause)
+                pause *= 2
+            requests += unprocessed
+
+    def delete(self):
+        """Deletes the table if it is there and is this run's."""
+        try:
+            if self.created is not None:
+                # DescribeTable may not know a new table yet (DynamoDB API reference).
+                self.wait_for("table_exists")
+            found = self._describe()
+            if found is None:
+                return
+            if not self._is_ours(found):
+                raise Failure(f"the table {self.name} does not show this run's tag {TAG}: it was left alone")
+            say(f"deleting the table {self.name}")
+            # A table that is still being made cannot be deleted.
+            self.wait_for("table_exists")
+            self.client.delete_table(TableName=self.name)
+            self.wait_for("table_not_exists")
+        except aws.Errors as error:
+            raise Failure(f"the table {self.name} may still be there, delete it by hand: {error}") from error
+
+    def _describe(self):
+        try:
+            return self.client.describe_table(TableName=self.name)["Table"]
+        except self.client.exceptions.ResourceNotFoundException:
+            return None
+
+    def _is_ours(self, found):
+        """By its tag. Only where tags cannot be read: by being the very table that CreateTable answered."""
+        for _ in range(TAG_ATTEMPTS):
+            try:
+                answer = self.client.list_tags_of_resource(ResourceArn=found["TableArn"])
+            except ClientError as error:
+                if not aws.is_refusal(error):
+                    raise
+                marks = ("TableArn", "TableId", "CreationDateTime")
+                return self.created is not None and all(found.get(mark) == self.created.get(mark) for mark in marks)
+            tags = {tag["Key"]: tag["Value"] for tag in answer.get("Tags", [])}
+            if TAG in tags:
+                return tags[TAG] == self.run
+            time.sleep(1)
+        return False
