@@ -34,21 +34,14 @@ WAIT = {"Delay": 1, "MaxAttempts": 300}
 TAG_ATTEMPTS = 10
 
 
-class Loader(yaml.SafeLoader):
-    """Reads a template as data: `!Ref` and its like become None, and none of them may stand in the definition."""
-
-
-Loader.add_multi_constructor("!", lambda loader, suffix, node: None)
-
-
 def definition():
     """The customers table of the template, as CreateTable takes it."""
     with open(TEMPLATE, encoding="utf-8") as template:
-        properties = yaml.load(template, Loader)["Resources"][RESOURCE]["Properties"]
+        properties = yaml.safe_load(template)["Resources"][RESOURCE]["Properties"]
     taken = {name: properties.get(name) for name in DEFINITION}
-    unreadable = [name for name, value in taken.items() if value is None]
-    if unreadable:
-        raise Failure(f"template.yaml: {RESOURCE} has no plain {', '.join(unreadable)}")
+    missing = [name for name, value in taken.items() if value is None]
+    if missing:
+        raise Failure(f"template.yaml: {RESOURCE} has no {', '.join(missing)}")
     return taken
 
 

@@ -7,6 +7,7 @@ import http.server
 import json
 import os
 import pathlib
+import secrets
 import socket
 import subprocess
 import sys
@@ -71,6 +72,26 @@ class Emulator:
 
     def client(self, service):
         return client(service, f"http://127.0.0.1:{self.port}")
+
+    def deploy(self, test, variables):
+        """A stack of one function with these environment variables, for the time of the test; its name."""
+        formation = self.client("cloudformation")
+        name = f"stack-{secrets.token_hex(4)}"
+        formation.create_stack(StackName=name, TemplateBody=json.dumps(template(variables)))
+        test.addCleanup(formation.delete_stack, StackName=name)
+        formation.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
+        return name
+
+
+def template(variables):
+    properties = {
+        "Runtime": "python3.12",
+        "Handler": "index.handler",
+        "Role": "arn:aws:iam::000000000000:role/none",
+        "Code": {"ZipFile": "def handler(event, context): pass"},
+        "Environment": {"Variables": variables},
+    }
+    return {"Resources": {"Function": {"Type": "AWS::Lambda::Function", "Properties": properties}}}
 
 
 def client(service, endpoint):

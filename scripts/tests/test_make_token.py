@@ -123,24 +123,7 @@ class MakeToken(unittest.TestCase):
         self.assertRegex(listed, rf"\A{key}  disabled  audience:group  ends \d{{4}}-\d\d-\d\d \d\d:\d\d UTC\n\Z")
 
     def test_the_table_is_found_by_the_stack(self):
-        formation = self.emulator.client("cloudformation")
-        name = f"stack-{secrets.token_hex(4)}"
-        formation.create_stack(StackName=name, TemplateBody=TEMPLATE)
-        self.addCleanup(formation.delete_stack, StackName=name)
-        formation.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
+        name = self.emulator.deploy(self, {"TENANTS_TABLE": self.table})
         made = self.make_token("new", "--tenant", "acme", place=("--stack", name))
         self.assertEqual(made.returncode, 0, made.stderr_text)
-        found = formation.describe_stack_resource(StackName=name, LogicalResourceId="TenantsTable")
-        table = found["StackResourceDetail"]["PhysicalResourceId"]
-        self.assertEqual(self.database.scan(TableName=table)["Count"], 1)
-
-
-TEMPLATE = """
-Resources:
-  TenantsTable:
-    Type: AWS::DynamoDB::Table
-    Properties:
-      BillingMode: PAY_PER_REQUEST
-      AttributeDefinitions: [{AttributeName: tokenHash, AttributeType: S}]
-      KeySchema: [{AttributeName: tokenHash, KeyType: HASH}]
-"""
+        self.assertEqual(len(self.items()), 1)

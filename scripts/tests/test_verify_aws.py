@@ -3,7 +3,6 @@
 import json
 import pathlib
 import re
-import secrets
 import signal
 import tempfile
 import time
@@ -186,11 +185,7 @@ class VerifyAws(unittest.TestCase):
             self.assertFalse(self.json.exists())
 
     def test_a_stack_is_only_read(self):
-        formation = self.emulator.client("cloudformation")
-        name = f"stack-{secrets.token_hex(4)}"
-        formation.create_stack(StackName=name, TemplateBody=TEMPLATE, Capabilities=["CAPABILITY_IAM"])
-        self.addCleanup(formation.delete_stack, StackName=name)
-        formation.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
+        name = self.emulator.deploy(self, {"CUSTOMERS_TABLE": "customers", "IDENTITY_LOOKUP": "query"})
         _, measured = self.measured()
         done = self.verify_aws("--stack", name, "--measured", self.json)
         self.assertEqual(done.returncode, 0, done.stderr_text)
@@ -206,21 +201,3 @@ class VerifyAws(unittest.TestCase):
         self.assertIn(f"const STATEMENT_VALUES: usize = {lookups.FUNCTION_VALUES};", source)
         literals = re.sub(r"\\\n\s*", "", source).replace('\\"', '"')
         self.assertIn(lookups.statement_text("customers", "openid", 3), literals)
-
-
-TEMPLATE = """
-Resources:
-  Role:
-    Type: AWS::IAM::Role
-    Properties:
-      AssumeRolePolicyDocument: {Version: "2012-10-17", Statement: []}
-  Function:
-    Type: AWS::Lambda::Function
-    Properties:
-      Runtime: python3.12
-      Handler: index.handler
-      Role: !GetAtt Role.Arn
-      Code: {ZipFile: "def handler(event, context): pass"}
-      Environment:
-        Variables: {CUSTOMERS_TABLE: customers, IDENTITY_LOOKUP: query}
-"""

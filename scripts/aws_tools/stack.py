@@ -1,0 +1,24 @@
+"""A deployed stack, as its function is set: read, never written."""
+
+from . import client as aws
+
+
+def functions(options, variable):
+    """The stack's functions that have the environment variable: their names, and all their variables.
+
+    The function is asked and not the stack's tables: a stack can be given a table that it did not make.
+    """
+    found = []
+    pages = aws.client("cloudformation", options).get_paginator("list_stack_resources")
+    client = aws.client("lambda", options)
+    for page in pages.paginate(StackName=options.stack):
+        for resource in page["StackResourceSummaries"]:
+            if resource["ResourceType"] == "AWS::Lambda::Function":
+                name = resource["PhysicalResourceId"]
+                settings = client.get_function_configuration(FunctionName=name)
+                variables = settings.get("Environment", {}).get("Variables", {})
+                if variable in variables:
+                    found.append((name, variables))
+    if not found:
+        raise aws.Failure(f"the stack {options.stack} has no function with {variable}")
+    return found
