@@ -37,8 +37,12 @@ class Advice(unittest.TestCase):
 
     def test_a_statement_that_takes_as_long_as_its_queries_gains_nothing(self):
         self.assert_fits("query", case(ms=45.0))
-        self.assert_fits("query", case(), case("several", ms=50.0))
+        self.assert_fits("query", case(), case("half", ms=50.0))
         self.assert_fits("statement", case(ms=44.0))
+
+    def test_shared_identifiers_count_for_the_results_only(self):
+        self.assert_fits("statement", case(), case("several", units=13.5, ms=60.0))
+        self.assert_fits("query", case(), case("several", same=False))
 
     def test_a_wrong_result_outweighs_everything(self):
         self.assertIn("9 half", self.assert_fits("query", case(), case("half", same=False, units=0.5)))
