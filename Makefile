@@ -1,6 +1,8 @@
 # Needs Rust, and Python 3 for tools that are installed on first use, into .local/ (git-ignored).
 
 VENV := .local/venv
+DEPLOY := .local/deploy
+EMULATOR := .local/emulator
 
 # A cargo-lambda that is installed already is taken as it is. The redirection makes old versions of make use a shell.
 CARGO_LAMBDA := $(if $(shell command -v cargo-lambda 2>/dev/null),,$(VENV)/bin/cargo-lambda)
@@ -51,4 +53,23 @@ $(AWS_VENV)/test-installed: scripts/requirements-aws-test.txt $(AWS_VENV)/instal
 $(VENV)/bin/cargo-lambda: scripts/requirements-local.txt
 	python3 -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement $<
+	@touch $@
+
+.PHONY: tools
+tools: $(DEPLOY)/installed ## Install what deploys to AWS (sam, cargo-lambda) into .local/deploy/bin
+
+.PHONY: validate
+validate: $(DEPLOY)/installed ## Check template.yaml as a deployment would
+	@# sam asks for a region although it checks against none.
+	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 $(DEPLOY)/bin/sam validate --lint --template template.yaml
+	$(DEPLOY)/bin/cfn-lint --include-checks I -- template.yaml
+
+.PHONY: deploy-test
+deploy-test: $(DEPLOY)/installed $(EMULATOR)/installed ## Deploy to an emulated AWS and use the function there
+	@exec $(DEPLOY)/bin/python -B scripts/deploy_test
+
+# Marked when all of it is there: an installation that was cut short is taken up again.
+$(DEPLOY)/installed $(EMULATOR)/installed: .local/%/installed: scripts/requirements-%.txt scripts/requirements-local.txt
+	python3 -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@

@@ -11,6 +11,7 @@ mod lookups;
 mod matching;
 mod outages;
 mod parameters;
+mod permissions;
 mod process;
 mod properties;
 mod proxy;

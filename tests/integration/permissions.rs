@@ -1,0 +1,190 @@
+//! The function may do in `template.yaml` what it does, and nothing else.
+
+use std::collections::BTreeSet;
+
+use group_import::config::IdentityLookup;
+use serde_json::{Value, json};
+
+use crate::support::proxy::Call;
+use crate::support::stage::Stage;
+use crate::support::tables::TableNames;
+
+/// An action of IAM and the resource that it is allowed or taken on.
+type Grants = BTreeSet<(String, String)>;
+
+const TABLES: &str = "arn:aws:dynamodb:us-east-1:123456789012:table/";
+
+#[tokio::test]
+async fn what_every_kind_of_import_calls_is_all_that_is_allowed() {
+    let stage = Stage::new().await;
+    stage
+        .put_customers([json!({"audienceUserId": "c1", "unionid": "u1", "openid": "o1", "phone": "1"})])
+        .await;
+    let by_statement = stage.function().await;
+    let by_query = stage.function_with(|config| config.identity_lookup = IdentityLookup::Query).await;
+    for opt_type in ["add", "delete"] {
+        for params in [
+            json!({"isMatching": false, "optType": opt_type}),
+            json!({"isMatching": true, "matchingType": 1, "optType": opt_type}),
+            json!({"isMatching": true, "matchingType": 2, "identifyWay": 1, "optType": opt_type}),
+            json!({"isMatching": true, "matchingType": 2, "identifyWay": 2, "optType": opt_type}),
+        ] {
+            // The second record of a fuzzy import walks on to the last identifier.
+            let data = json!([
+                {"audienceUserId": "c1", "unionid": "u1", "openid": "o1", "phone": "1", "groups": "g"},
+                {"audienceUserId": "c1", "unionid": "-", "openid": "-x", "phone": "2", "groups": "g"},
+            ]);
+            for function in [&by_statement, &by_query] {
+                assert_eq!(function.import(params.clone(), data.clone()).await.status, 200);
+            }
+        }
+    }
+    let called: Grants = stage.proxy.calls().iter().flat_map(grants_of_call).collect();
+    for own_tables in [true, false] {
+        let template = Template { names: &stage.names, own_tables };
+        assert_eq!(template.allowed(), called, "tables made by the stack: {own_tables}");
+    }
+}
+
+#[tokio::test]
+async fn reading_an_index_as_a_whole_is_denied() {
+    let names = TableNames::prefixed("test-");
+    let template = Template { names: &names, own_tables: true };
+    let denied: Vec<_> = template.statements().into_iter().filter(|it| it["Effect"] != "Allow").collect();
+    let expected = json!([{
+        "Effect": "Deny",
+        "Action": "dynamodb:PartiQLSelect",
+        "Resource": "*",
+        "Condition": {"Bool": {"dynamodb:FullTableScan": "true"}},
+    }]);
+    assert_eq!(Value::Array(denied), expected);
+}
+
+#[tokio::test]
+async fn the_function_is_told_its_tables_and_the_limits_it_would_take_itself() {
+    let stage = Stage::new().await;
+    let config = stage.config();
+    for own_tables in [true, false] {
+        let template = Template { names: &stage.names, own_tables };
+        let expected = json!({
+            "TENANTS_TABLE": stage.names.tenants,
+            "CUSTOMERS_TABLE": stage.names.customers,
+            "MEMBERSHIPS_TABLE": stage.names.memberships,
+            "MAX_RECORDS": config.max_records,
+            "MAX_BODY_BYTES": config.max_body_bytes,
+            "TOKEN_CACHE_SECONDS": 60,
+            "IDENTITY_LOOKUP": "statement",
+        });
+        assert_eq!(template.at("/Resources/Function/Properties/Environment/Variables"), expected);
+    }
+}
+
+/// What IAM asks for a call (service authorization reference of DynamoDB).
+fn grants_of_call(call: &Call) -> Vec<(String, String)> {
+    let of = |name: &Value| format!("{TABLES}{}", name.as_str().expect("a name"));
+    let resources = match call.operation.as_str() {
+        "GetItem" => vec![of(&call.body["TableName"])],
+        "Query" => {
+            vec![format!(
+                "{}/index/{}",
+                of(&call.body["TableName"]),
+                call.body["IndexName"].as_str().expect("a name")
+            )]
+        }
+        "BatchGetItem" | "BatchWriteItem" => {
+            let tables = call.body["RequestItems"].as_object().expect("tables");
+            tables.keys().map(|name| format!("{TABLES}{name}")).collect()
+        }
+        "ExecuteStatement" => vec![selected(call.body["Statement"].as_str().expect("a statement"))],
+        other => panic!("an operation without a permission: {other}"),
+    };
+    let action = match call.operation.as_str() {
+        "ExecuteStatement" => "PartiQLSelect",
+        operation => operation,
+    };
+    resources.into_iter().map(|resource| (format!("dynamodb:{action}"), resource)).collect()
+}
+
+/// The index of `SELECT … FROM "table"."index" WHERE …`.
+fn selected(statement: &str) -> String {
+    let (list, rest) = statement.split_once(" FROM ").expect("a selection");
+    assert!(list.starts_with("SELECT "), "{statement}");
+    let (from, _) = rest.split_once(" WHERE ").expect("a condition");
+    let (table, index) = from.split_once('.').expect("an index");
+    format!("{TABLES}{}/index/{}", table.trim_matches('"'), index.trim_matches('"'))
+}
+
+/// `template.yaml` as one stack has it: with tables of its own, or with existing ones, of the same names.
+struct Template<'n> {
+    names: &'n TableNames,
+    own_tables: bool,
+}
+
+impl Template<'_> {
+    /// Every allowed action on every resource of DynamoDB.
+    fn allowed(&self) -> Grants {
+        let mut allowed = Grants::new();
+        for statement in self.statements().iter().filter(|it| it["Effect"] == "Allow") {
+            for action in texts(&statement["Action"]).filter(|it| it.starts_with("dynamodb:")) {
+                let resources = texts(&statement["Resource"]);
+                allowed.extend(resources.map(|resource| (action.to_owned(), resource.to_owned())));
+            }
+        }
+        allowed
+    }
+
+    fn statements(&self) -> Vec<Value> {
+        let policies = self.at("/Resources/FunctionRole/Properties/Policies");
+        let statements =
+            policies.as_array().expect("a list").iter().map(|it| &it["PolicyDocument"]["Statement"]);
+        statements.flat_map(|it| it.as_array().expect("a list")).cloned().collect()
+    }
+
+    /// The part of the template at a JSON pointer, its functions worked out.
+    fn at(&self, pointer: &str) -> Value {
+        let template: Value = serde_saphyr::from_str(include_str!("../../template.yaml")).expect("YAML");
+        self.resolve(&template, template.pointer(pointer).expect("a part of the template"))
+    }
+
+    fn resolve(&self, template: &Value, value: &Value) -> Value {
+        let resolve = |value| self.resolve(template, value);
+        let object = match value {
+            Value::Array(list) => return list.iter().map(resolve).collect(),
+            Value::Object(object) => object,
+            _ => return value.clone(),
+        };
+        if let Some(name) = object.get("Ref") {
+            self.reference(template, name.as_str().expect("a name"))
+        } else if let Some(branches) = object.get("Fn::If") {
+            resolve(&branches[if self.own_tables { 1 } else { 2 }])
+        } else if let Some(Value::Array(sub)) = object.get("Fn::Sub") {
+            let text = sub[0].as_str().expect("a text");
+            let named =
+                [("AWS::Partition", "aws"), ("AWS::Region", "us-east-1"), ("AWS::AccountId", "123456789012")];
+            let text = named
+                .iter()
+                .fold(text.to_owned(), |text, (name, value)| text.replace(&format!("${{{name}}}"), value));
+            let table = resolve(&sub[1]["Table"]);
+            text.replace("${Table}", table.as_str().expect("a name")).into()
+        } else {
+            object.iter().map(|(name, value)| (name.clone(), resolve(value))).collect()
+        }
+    }
+
+    /// A table's name by its resource or its parameter; of another parameter, the default.
+    fn reference(&self, template: &Value, name: &str) -> Value {
+        let suffix = if self.own_tables { "Table" } else { "TableName" };
+        match name.strip_suffix(suffix) {
+            Some("Tenants") => self.names.tenants.clone().into(),
+            Some("Customers") => self.names.customers.clone().into(),
+            Some("Memberships") => self.names.memberships.clone().into(),
+            _ => template["Parameters"][name]["Default"].clone(),
+        }
+    }
+}
+
+/// The texts of a list, or the one that stands alone.
+fn texts(value: &Value) -> impl Iterator<Item = &str> {
+    let list = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
+    list.iter().map(|it| it.as_str().expect("a text"))
+}
