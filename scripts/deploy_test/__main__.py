@@ -69,9 +69,10 @@ class Scene:
         checks.permissions(self.report, self.client("iam"), first, tables)
         checks.imports(self.report, api, tables)
         checks.refusals(self.report, api, tables)
-        checks.log(self.report, self.client("logs"), first.outputs()["LogGroup"])
+        log = (self.client("logs"), first.outputs()["LogGroup"])
+        checks.log(self.report, *log)
         checks.allow_statements(self.client("iam"), first)
-        checks.full_request(self.report, api, tables)
+        checks.full_request(self.report, api, tables, *log)
 
         first.deploy(MaxRecords=2)
         self.report.passed("sam updates the stack with a changed parameter")

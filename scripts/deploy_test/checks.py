@@ -108,8 +108,13 @@ def refusals(report, api, found):
     report.check("what was refused has written nothing", found.pairs() == before)
 
 
+def lines(logs, group):
+    pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group)
+    return [event["message"] for page in pages for event in page["events"]]
+
+
 def log(report, logs, group):
-    events = [event["message"] for event in logs.filter_log_events(logGroupName=group)["events"]]
+    events = lines(logs, group)
     text = "\n".join(events)
     report.check("imports stand in the stack's own log", "imported" in text and TENANT in text, events)
     # The emulator enforces the role: it knows no PartiQL actions, refuses the statements, and Query steps in.
@@ -127,13 +132,19 @@ def allow_statements(iam, stack):
     iam.put_role_policy(RoleName=role, PolicyName="emulator", PolicyDocument=json.dumps(policy))
 
 
-def full_request(report, api, found):
+def full_request(report, api, found, logs, group):
     """As many records as a request may have, looked up by PartiQL statements."""
-    records = [{"phone": customer["phone"], "groups": f"g{group}"} for customer in CUSTOMERS for group in range(10)]
+
+    def refused():
+        return sum("AccessDeniedException" in line for line in lines(logs, group))
+
+    before = refused()
+    records = [{"phone": customer["phone"], "groups": f"g{number}"} for customer in CUSTOMERS for number in range(10)]
     answer = api.add(records, identifyWay=2)
     counts = answer.data and (answer.data["importSuccessNum"], answer.data["importFailNum"])
     report.check(f"{MAX_RECORDS} records succeed in one request", counts == (MAX_RECORDS, 0), answer)
-    expected = {(customer["audienceUserId"], f"g{group}") for customer in CUSTOMERS for group in range(10)}
+    report.check("no statement for them was refused", refused() == before, refused())
+    expected = {(customer["audienceUserId"], f"g{number}") for customer in CUSTOMERS for number in range(10)}
     missing = expected - found.pairs()
     report.check("each has its item", not missing, f"{len(missing)} missing")
     answer = api.add([*records, records[0]])
