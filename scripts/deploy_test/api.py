@@ -35,9 +35,11 @@ class Api:
         self.url = urllib.parse.urlsplit(url)
         self.emulator = emulator
 
-    def call(self, method="POST", path=None, body=None, token=TOKEN):
+    def call(self, method="POST", path=None, body=None, token=TOKEN, key=None):
         """Sends a request to the address, or to another path beside it."""
         headers = {"Host": self.url.netloc, "Content-Type": "application/json"}
+        if key is not None:
+            headers["Idempotency-Key"] = key
         if token is not None:
             headers["X-Token"] = token
         # Not by the address's host name: not every system resolves what ends in .localhost.
@@ -49,9 +51,9 @@ class Api:
         finally:
             connection.close()
 
-    def add(self, records, **params):
+    def add(self, records, key=None, **params):
         """Posts an import."""
-        return self.call(body={"publicParams": FUZZY | params, "data": records})
+        return self.call(body={"publicParams": FUZZY | params, "data": records}, key=key)
 
 
 class Tables:
@@ -62,9 +64,10 @@ class Tables:
         self.tenants = dynamodb.Table(outputs["TenantsTable"])
         self.customers = dynamodb.Table(outputs["CustomersTable"])
         self.memberships = dynamodb.Table(outputs["MembershipsTable"])
+        self.imports = dynamodb.Table(outputs["ImportsTable"])
 
     def names(self):
-        return {self.tenants.name, self.customers.name, self.memberships.name}
+        return {self.tenants.name, self.customers.name, self.memberships.name, self.imports.name}
 
     def put_tenant(self):
         token_hash = hashlib.sha256(TOKEN.encode()).hexdigest()

@@ -20,7 +20,7 @@ ENVELOPE = {"code", "errorCode", "msg", "data"}
 
 
 def outputs(report, found):
-    expected = {"ImportUrl", "TenantsTable", "CustomersTable", "MembershipsTable", "LogGroup"}
+    expected = {"ImportUrl", "TenantsTable", "CustomersTable", "MembershipsTable", "ImportsTable", "LogGroup"}
     report.check("the outputs name the address, the tables and the log", set(found) == expected, found)
     report.check("the address is the import's whole address", found["ImportUrl"].endswith(ADDRESS), found["ImportUrl"])
 
@@ -83,6 +83,16 @@ def imports(report, api, found):
     answer = api.add([{"audienceUserId": "c1", "groups": "vip"}], isMatching=False, optType="delete")
     deleted = answer.status == 200 and ("c1", "vip") not in found.pairs()
     report.check("delete takes an item away", deleted, answer)
+
+
+def retries(report, api):
+    records = [{"openid": "o5", "groups": "once"}, {"openid": "nobody", "groups": "once"}]
+    first, second = (api.add(records, key="batch-1") for _ in range(2))
+    report.check("an import with an Idempotency-Key runs", first.status == 200 and first.data["status"] == 2, first)
+    replayed = second.headers.get("idempotent-replayed") == "true" and second.body == first.body
+    report.check("its repetition is answered with the first outcome", replayed, second)
+    answer = api.add(records[:1], key="batch-1")
+    report.check("the key with another body is refused", answer.status == 422, answer)
 
 
 def refusals(report, api, found):

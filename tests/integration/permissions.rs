@@ -6,7 +6,7 @@ use group_import::config::IdentityLookup;
 use serde_json::{Value, json};
 
 use crate::support::proxy::Call;
-use crate::support::stage::Stage;
+use crate::support::stage::{Stage, TOKEN, post_event};
 use crate::support::tables::TableNames;
 
 /// An action of IAM and the resource that it is allowed or taken on.
@@ -39,6 +39,15 @@ async fn what_every_kind_of_import_calls_is_all_that_is_allowed() {
             }
         }
     }
+    let body = json!({
+        "publicParams": {"isMatching": false, "optType": "add"},
+        "data": [{"audienceUserId": "c1", "groups": "g"}],
+    });
+    for _ in 0..2 {
+        let mut event = post_event(TOKEN, body.to_string());
+        event["headers"]["idempotency-key"] = "k1".into();
+        assert_eq!(by_statement.invoke(event).await.status, 200);
+    }
     let called: Grants = stage.proxy.calls().iter().flat_map(grants_of_call).collect();
     for own_tables in [true, false] {
         let template = Template { names: &stage.names, own_tables };
@@ -70,6 +79,7 @@ async fn the_function_is_told_its_tables_and_the_limits_it_would_take_itself() {
             "TENANTS_TABLE": stage.names.tenants,
             "CUSTOMERS_TABLE": stage.names.customers,
             "MEMBERSHIPS_TABLE": stage.names.memberships,
+            "IMPORTS_TABLE": stage.names.imports,
             "MAX_RECORDS": config.max_records,
             "MAX_BODY_BYTES": config.max_body_bytes,
             "TOKEN_CACHE_SECONDS": 60,
@@ -83,7 +93,7 @@ async fn the_function_is_told_its_tables_and_the_limits_it_would_take_itself() {
 fn grants_of_call(call: &Call) -> Vec<(String, String)> {
     let of = |name: &Value| format!("{TABLES}{}", name.as_str().expect("a name"));
     let resources = match call.operation.as_str() {
-        "GetItem" => vec![of(&call.body["TableName"])],
+        "GetItem" | "PutItem" | "UpdateItem" => vec![of(&call.body["TableName"])],
         "Query" => {
             vec![format!(
                 "{}/index/{}",
@@ -178,6 +188,7 @@ impl Template<'_> {
             Some("Tenants") => self.names.tenants.clone().into(),
             Some("Customers") => self.names.customers.clone().into(),
             Some("Memberships") => self.names.memberships.clone().into(),
+            Some("Imports") => self.names.imports.clone().into(),
             _ => template["Parameters"][name]["Default"].clone(),
         }
     }
