@@ -3,6 +3,7 @@
 VENV := .local/venv
 DEPLOY := .local/deploy
 EMULATOR := .local/emulator
+BENCH_VENV := .local/bench-venv
 
 # A cargo-lambda that is installed already is taken as it is. The redirection makes old versions of make use a shell.
 CARGO_LAMBDA := $(if $(shell command -v cargo-lambda 2>/dev/null),,$(VENV)/bin/cargo-lambda)
@@ -47,6 +48,28 @@ $(AWS_VENV)/installed: scripts/requirements-aws.txt
 
 $(AWS_VENV)/test-installed: scripts/requirements-aws-test.txt $(AWS_VENV)/installed
 	@$(AWS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+.PHONY: bench
+bench: release $(BENCH_VENV)/installed ## Measure the function beside other ways to write it (flags: make bench ARGS="--seconds 1")
+	cargo bench --locked --bench import --profile driver -- --python $(BENCH_VENV)/bin/python $(ARGS)
+
+.PHONY: bench-ci
+bench-ci: release ## Check the calls and instructions of an import against their limits
+	cargo bench --locked --bench import --profile dev -- --limits $(ARGS)
+
+.PHONY: bench-update
+bench-update: ## Write down the instructions as they are now, in benches/instructions.json
+	@$(MAKE) bench-ci ARGS=--update
+
+# Built alone: beside a bench, cargo gives it the features that dev-dependencies ask for.
+.PHONY: release
+release:
+	cargo build --locked --release
+
+$(BENCH_VENV)/installed: benches/python/requirements.txt
+	python3 -m venv $(BENCH_VENV)
+	$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
 # Without dependencies: the only one, a C compiler of 450 MB, is for cross-compiling, not for a local run.
