@@ -34,6 +34,9 @@ pub const TENANT: &str = "t1";
 /// The Lambda request ID of every request.
 pub const REQUEST_ID: &str = "8476a536-e9f4-11e8-9739-2dfe598c3fcd";
 
+/// Names a DynamoDB to run on instead of the embedded one, such as `http://127.0.0.1:8000`.
+const TEST_ENDPOINT: &str = "DYNAMODB_TEST_ENDPOINT";
+
 const EXECUTABLE: &str = env!("CARGO_BIN_EXE_customer-group-import");
 
 /// A database with the project's tables, behind a proxy that counts, checks and can break calls.
@@ -43,18 +46,25 @@ pub struct Stage {
     /// A client of the database itself: what it does is neither counted nor broken.
     pub client: Client,
     pub names: TableNames,
-    _database: Embedded,
+    _database: Option<Embedded>,
 }
 
 impl Stage {
     /// Empty tables, but for the tenant [`TENANT`].
     pub async fn new() -> Self {
-        let database = dynoxide::Database::memory().expect("a database in memory");
-        let database = Embedded::start(database, 0).await.expect("a free port");
-        let client = embedded::client(database.endpoint());
-        let names = TableNames::prefixed("test-");
+        let (endpoint, database) = match std::env::var(TEST_ENDPOINT) {
+            Ok(endpoint) => (endpoint, None),
+            Err(_) => {
+                let database = dynoxide::Database::memory().expect("a database in memory");
+                let database = Embedded::start(database, 0).await.expect("a free port");
+                (database.endpoint().to_owned(), Some(database))
+            }
+        };
+        let client = embedded::client(&endpoint);
+        // Stages may share a database.
+        let names = TableNames::prefixed(&format!("test-{:016x}-", fastrand::u64(..)));
         tables::create_all(&client, &names).await.expect("the tables are created");
-        let proxy = Proxy::start(database.endpoint()).await;
+        let proxy = Proxy::start(&endpoint).await;
         proxy.table_key(&names.memberships, &["customerKey", "groupName"]);
         proxy.page_size(Some(10));
         let stage = Self { proxy, client, names, _database: database };
