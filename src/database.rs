@@ -9,7 +9,6 @@ mod tenants;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::retry::RetryConfig;
 use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::timeout::TimeoutConfig;
@@ -41,14 +40,7 @@ const INITIAL_BACKOFF: Duration = Duration::from_millis(50);
 /// The SDK's settings: what the environment says (region, credentials, endpoint), and bounds on
 /// time and attempts, which the SDK leaves open.
 pub fn sdk_config() -> ConfigLoader {
-    let defaults = aws_config::defaults(BehaviorVersion::v2026_01_12());
-    // Where the environment holds credentials, as on Lambda, they are the ones to use. The chain that would look
-    // further is expensive to make: it reads every certificate of the system for clients that are never called.
-    let defaults = match std::env::var_os("AWS_ACCESS_KEY_ID") {
-        Some(_) => defaults.credentials_provider(EnvironmentVariableCredentialsProvider::new()),
-        None => defaults,
-    };
-    defaults
+    aws_config::defaults(BehaviorVersion::v2026_01_12())
         .retry_config(
             RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS).with_initial_backoff(INITIAL_BACKOFF),
         )
