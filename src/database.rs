@@ -6,6 +6,7 @@ mod imports;
 mod memberships;
 mod tenants;
 
+use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::{RetryPartition, TokenBucket};
+use aws_sdk_dynamodb::types::AttributeValue;
 
 use self::call::Gate;
 use crate::config::{Config, IdentityLookup, Tables};
@@ -52,6 +54,14 @@ pub fn sdk_config() -> ConfigLoader {
         )
         // The attempt timeout covers a stalled body: answers are read whole within an attempt.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+}
+
+/// An item, or the key of one.
+type Item = HashMap<String, AttributeValue>;
+
+/// A text as an attribute of an item.
+fn attribute(name: &str, text: &str) -> (String, AttributeValue) {
+    (name.to_owned(), AttributeValue::S(text.to_owned()))
 }
 
 /// The tables, and how they are used.

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
-use sha2::{Digest, Sha256};
+use group_import::tenant::TokenHash;
 
 use super::tables::TableNames;
 
@@ -55,16 +55,11 @@ pub async fn load(client: &Client, names: &TableNames) -> Result<(), DemoError> 
 
 fn tenant(id: &str, token: &str) -> Item {
     let permissions = AttributeValue::Ss(vec!["audience:group".to_owned()]);
-    let mut item = strings([("tokenHash", token_hash(token)), ("tenantId", id.to_owned())]);
+    let mut item =
+        strings([("tokenHash", TokenHash::of(token).as_str().to_owned()), ("tenantId", id.to_owned())]);
     item.insert("enabled".to_owned(), AttributeValue::Bool(true));
     item.insert("permissions".to_owned(), permissions);
     item
-}
-
-/// The form in which a token is stored: its SHA-256 in lower-case hex.
-fn token_hash(token: &str) -> String {
-    let digest = Sha256::digest(token);
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A customer of the demo tenant: every fifth lacks the unionid, every seventh the openid, every third the phone.

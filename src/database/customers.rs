@@ -1,13 +1,12 @@
 //! Finding customers by their identifiers.
 
-use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use tracing::warn;
 
-use super::Session;
 use super::call::{Backoff, CallError, at_most};
+use super::{Item, Session, attribute};
 use crate::config::IdentityLookup;
 use crate::failure::Outage;
 use crate::identifier::Identifier;
@@ -21,8 +20,6 @@ const STATEMENT_VALUES: usize = 9;
 
 /// Keys of one `BatchGetItem` (DynamoDB API reference).
 const BATCH_GET_KEYS: usize = 100;
-
-type Item = HashMap<String, AttributeValue>;
 
 const CUSTOMER_ID: &str = "audienceUserId";
 const TENANT_ID: &str = "tenantId";
@@ -98,12 +95,10 @@ impl Session<'_> {
         values: &[&str],
     ) -> Result<Vec<Vec<String>>, CallError> {
         let statement = statement(&self.database.tables.customers, identifier, values.len());
-        let parameters: Vec<_> = values
-            .iter()
-            .copied()
-            .chain([tenant.as_str()])
-            .map(|value| AttributeValue::S(value.to_owned()))
-            .collect();
+        let parameters = || {
+            let texts = values.iter().copied().chain([tenant.as_str()]);
+            texts.map(|text| AttributeValue::S(text.to_owned())).collect()
+        };
         let mut found = vec![Vec::new(); values.len()];
         let mut next_token = None;
         loop {
@@ -113,7 +108,7 @@ impl Session<'_> {
                 .client
                 .execute_statement()
                 .statement(&statement)
-                .set_parameters(Some(parameters.clone()))
+                .set_parameters(Some(parameters()))
                 .set_next_token(next_token)
                 .send();
             let page = self.call("ExecuteStatement", request).await?;
@@ -230,10 +225,7 @@ fn fail(mut answers: Vec<Answer>, pending: &[usize], outage: Outage) -> Vec<Answ
 }
 
 fn key(tenant: &TenantId, id: &str) -> Item {
-    HashMap::from([
-        (CUSTOMER_ID.to_owned(), AttributeValue::S(id.to_owned())),
-        (TENANT_ID.to_owned(), AttributeValue::S(tenant.as_str().to_owned())),
-    ])
+    Item::from([attribute(CUSTOMER_ID, id), attribute(TENANT_ID, tenant.as_str())])
 }
 
 fn index(identifier: Identifier) -> String {

@@ -1,13 +1,11 @@
 //! The imports that carry an `Idempotency-Key`: which runs, and how it ended.
 
-use std::collections::HashMap;
-
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use tracing::warn;
 
-use super::Session;
 use super::call::CallError;
+use super::{Item, Session};
 use crate::failure::Outage;
 use crate::idempotency::{Claim, Earlier, IdempotencyKey};
 use crate::report::StoredOutcome;
@@ -20,8 +18,6 @@ const MAX_OUTCOME_BYTES: usize = 380_000;
 /// and it left no outcome. One conditional write, so of many at once exactly one succeeds.
 const CLAIM: &str = "attribute_not_exists(importKey) OR expiresAt <= :now \
     OR (bodyHash = :bodyHash AND attribute_not_exists(failures) AND leaseUntil <= :nowMs)";
-
-type Item = HashMap<String, AttributeValue>;
 
 /// What came of a claim.
 #[derive(Debug)]

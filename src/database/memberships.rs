@@ -1,13 +1,12 @@
 //! Writing memberships.
 
-use std::collections::HashMap;
 use std::time::SystemTime;
 
 use aws_sdk_dynamodb::primitives::{DateTime, DateTimeFormat};
 use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, PutRequest, WriteRequest};
 
-use super::Session;
 use super::call::{Backoff, CallError, at_most};
+use super::{Item, Session, attribute};
 use crate::failure::Outage;
 use crate::membership::Membership;
 use crate::params::OptType;
@@ -15,8 +14,6 @@ use crate::tenant::TenantId;
 
 /// Items of one `BatchWriteItem` (DynamoDB API reference).
 const BATCH_WRITE_ITEMS: usize = 25;
-
-type Item = HashMap<String, AttributeValue>;
 
 /// How the writing of one membership ended.
 pub type Written = Result<(), Outage>;
@@ -130,7 +127,7 @@ impl Writer<'_> {
     }
 
     fn key(self, membership: Membership<'_>) -> Item {
-        HashMap::from([
+        Item::from([
             attribute("customerKey", &self.customer_key(membership)),
             attribute("groupName", membership.group),
         ])
@@ -144,10 +141,6 @@ impl Writer<'_> {
         let is = |name: &str, value: &str| matches!(item.get(name), Some(AttributeValue::S(found)) if found == value);
         is("groupName", membership.group) && is("customerKey", &self.customer_key(membership))
     }
-}
-
-fn attribute(name: &str, value: &str) -> (String, AttributeValue) {
-    (name.to_owned(), AttributeValue::S(value.to_owned()))
 }
 
 /// RFC 3339 in UTC, to the millisecond.

@@ -1,10 +1,8 @@
 //! Reading the tenant of a token.
 
-use std::collections::HashMap;
-
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::Session;
+use super::{Item, Session};
 use crate::failure::Outage;
 use crate::tenant::{Tenant, TenantId, TokenHash};
 
@@ -40,7 +38,7 @@ impl Session<'_> {
     }
 }
 
-fn tenant(item: &HashMap<String, AttributeValue>) -> Result<Tenant, TenantError> {
+fn tenant(item: &Item) -> Result<Tenant, TenantError> {
     let attribute = |name| item.get(name);
     Ok(Tenant {
         id: match attribute("tenantId") {
@@ -110,6 +108,6 @@ mod tests {
         ] {
             assert_eq!(read(&[(name, value)]), Err(TenantError::Malformed(name)));
         }
-        assert_eq!(tenant(&HashMap::new()), Err(TenantError::Malformed("tenantId")));
+        assert_eq!(tenant(&Item::new()), Err(TenantError::Malformed("tenantId")));
     }
 }

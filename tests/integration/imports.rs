@@ -1,17 +1,9 @@
 //! Imports from event to items: what is written, and what is answered.
 
-use std::collections::BTreeSet;
+use serde_json::json;
 
+use crate::support::shorthand::{fuzzy, pairs};
 use crate::support::stage::{REQUEST_ID, Stage, TENANT};
-use serde_json::{Value, json};
-
-fn fuzzy() -> Value {
-    json!({"isMatching": true, "matchingType": 2, "identifyWay": 1, "optType": "add"})
-}
-
-fn pairs(expected: &[(&str, &str)]) -> BTreeSet<(String, String)> {
-    expected.iter().map(|&(key, group)| (key.to_owned(), group.to_owned())).collect()
-}
 
 #[tokio::test]
 async fn a_fuzzy_add_writes_one_item_a_customer_and_group() {
@@ -28,12 +20,12 @@ async fn a_fuzzy_add_writes_one_item_a_customer_and_group() {
         {"unionid": "nobody", "openid": "o2", "groups": "vip"},
         {"phone": "+86 138-0000-0001", "groups": "vip"},
     ]);
-    let response = function.import(fuzzy(), data).await;
+    let response = function.import(fuzzy(1, "add"), data).await;
     assert_eq!(
         response.data(),
         &json!({"importSuccessNum": 3, "importFailNum": 0, "status": 1, "message": "成功", "errorData": null})
     );
-    assert_eq!(stage.memberships().await, pairs(&[("t1#c1", "vip"), ("t1#c1", "new"), ("t1#c2", "vip")]));
+    assert_eq!(stage.memberships().await, pairs([("t1#c1", "vip"), ("t1#c1", "new"), ("t1#c2", "vip")]));
     for item in stage.membership_items().await {
         assert_eq!((&item["tenantId"], &item["importId"]), (&json!(TENANT), &json!(REQUEST_ID)));
         let updated_at = item["updatedAt"].as_str().expect("a time");
