@@ -23,6 +23,19 @@ pub struct Config {
     pub lookup_concurrency: usize,
     /// `WRITE_CONCURRENCY`: the most write calls at a time.
     pub write_concurrency: usize,
+    /// What CloudWatch makes of the requests' summaries; `None` where logs are for people
+    /// (`AWS_LAMBDA_LOG_FORMAT` is not `JSON`).
+    pub metrics: Option<Metrics>,
+}
+
+/// How the metrics of requests are told apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Metrics {
+    /// `AWS_LAMBDA_FUNCTION_NAME`: whose they are.
+    pub function: String,
+    /// `METRICS_PER_TENANT`: whether there are metrics for each tenant, too. CloudWatch charges for
+    /// each metric.
+    pub per_tenant: bool,
 }
 
 /// The names of the tables (contract, section 10).
@@ -94,6 +107,17 @@ impl Config {
 
         const CONCURRENCY: &str = "a whole number from 1 to 1000";
         let concurrency = |name| number(name, DEFAULT_CONCURRENCY, 1..=1000, CONCURRENCY);
+        const FLAG: &str = "true or false";
+        let flag = |name| match value(name, FLAG)?.as_deref() {
+            None | Some("false") => Ok(false),
+            Some("true") => Ok(true),
+            Some(_) => Err(ConfigError::Invalid { name, expected: FLAG }),
+        };
+        let per_tenant = flag("METRICS_PER_TENANT")?;
+        let is_json =
+            value(LOG_FORMAT, "text or JSON")?.is_some_and(|format| format.eq_ignore_ascii_case("json"));
+        let function = value("AWS_LAMBDA_FUNCTION_NAME", "a function's name")?.unwrap_or_default();
+
         const LOOKUP: &str = "statement or query";
         Ok(Self {
             tables: Tables {
@@ -128,9 +152,13 @@ impl Config {
             },
             lookup_concurrency: concurrency("LOOKUP_CONCURRENCY")?,
             write_concurrency: concurrency("WRITE_CONCURRENCY")?,
+            metrics: is_json.then_some(Metrics { function, per_tenant }),
         })
     }
 }
+
+/// Lambda's variable for the form of log lines.
+pub const LOG_FORMAT: &str = "AWS_LAMBDA_LOG_FORMAT";
 
 const DEFAULT_CONCURRENCY: usize = 32;
 
@@ -165,6 +193,7 @@ mod tests {
             identity_lookup: IdentityLookup::Statement,
             lookup_concurrency: 32,
             write_concurrency: 32,
+            metrics: None,
         };
         assert_eq!(config, expected);
         for (name, _) in REQUIRED {
@@ -183,6 +212,9 @@ mod tests {
             ("IDENTITY_LOOKUP", "query"),
             ("LOOKUP_CONCURRENCY", "1"),
             ("WRITE_CONCURRENCY", "2"),
+            ("AWS_LAMBDA_LOG_FORMAT", "JSON"),
+            ("AWS_LAMBDA_FUNCTION_NAME", "f"),
+            ("METRICS_PER_TENANT", "true"),
         ];
         let config = read(&set).expect("all are of their form");
         assert_eq!(config.tables.imports.as_deref(), Some("i"));
@@ -190,6 +222,7 @@ mod tests {
         assert_eq!((config.token_cache, config.deadline_margin), (Duration::ZERO, Duration::ZERO));
         assert_eq!(config.identity_lookup, IdentityLookup::Query);
         assert_eq!((config.lookup_concurrency, config.write_concurrency), (1, 2));
+        assert_eq!(config.metrics, Some(Metrics { function: "f".into(), per_tenant: true }));
     }
 
     #[test]
@@ -204,6 +237,7 @@ mod tests {
             ("DEADLINE_MARGIN_MS", " 5"),
             ("IDENTITY_LOOKUP", "Query"),
             ("LOOKUP_CONCURRENCY", "0"),
+            ("METRICS_PER_TENANT", "yes"),
             ("WRITE_CONCURRENCY", "99999999999999999999"),
         ] {
             let Err(ConfigError::Invalid { name: named, .. }) = read(&[(name, value)]) else {

@@ -5,6 +5,7 @@ mod customers;
 mod imports;
 mod memberships;
 mod tenants;
+mod usage;
 
 use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
@@ -18,13 +19,14 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::{RetryPartition, TokenBucket};
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use self::call::Gate;
+use self::call::Attempts;
 use crate::config::{Config, IdentityLookup, Tables};
 use crate::deadline::Deadline;
 
 pub use imports::{Claimed, ImportKey};
 pub use memberships::{Writing, Written};
 pub use tenants::TenantError;
+pub use usage::{Stage, Tally, Usage};
 
 /// The longest that one attempt of a call may take. Far above what DynamoDB takes (milliseconds):
 /// it is there for connections that hang.
@@ -80,6 +82,7 @@ pub struct Database {
 pub struct Session<'d> {
     database: &'d Database,
     deadline: Deadline,
+    tally: &'d Tally,
 }
 
 impl Database {
@@ -89,7 +92,7 @@ impl Database {
         // by one large import that is throttled, and stay spent after an outage. What bounds the retries here are
         // the attempts of a call, the calls at a time and the deadline.
         let retries = RetryPartition::custom("imports").token_bucket(TokenBucket::unlimited()).build();
-        let sdk = aws_sdk_dynamodb::config::Builder::from(sdk).retry_partition(retries).interceptor(Gate);
+        let sdk = aws_sdk_dynamodb::config::Builder::from(sdk).retry_partition(retries).interceptor(Attempts);
         let client = Client::from_conf(sdk.build());
         Self {
             client,
@@ -101,8 +104,8 @@ impl Database {
         }
     }
 
-    /// The database for an invocation with this deadline.
-    pub fn session(&self, deadline: Deadline) -> Session<'_> {
-        Session { database: self, deadline }
+    /// The database for an invocation with this deadline. What is asked of it is added to `tally`.
+    pub fn session<'d>(&'d self, deadline: Deadline, tally: &'d Tally) -> Session<'d> {
+        Session { database: self, deadline, tally }
     }
 }

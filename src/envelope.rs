@@ -16,6 +16,8 @@ use crate::request::ImportRequest;
 pub struct Answer {
     /// The HTTP status.
     pub status: StatusCode,
+    /// `errorCode` of the envelope.
+    pub code: &'static str,
     /// A header besides the content type.
     pub header: Option<(&'static str, &'static str)>,
     /// The envelope as JSON text.
@@ -73,11 +75,6 @@ impl<'r, 'a> ImportResult<'r, 'a> {
             matches: None,
         }
     }
-
-    /// How many records were imported, and how many failed.
-    pub fn counts(&self) -> (usize, usize) {
-        (self.import_success_num, self.import_fail_num)
-    }
 }
 
 impl Answer {
@@ -103,14 +100,14 @@ impl Answer {
 
     fn new(
         status: StatusCode,
-        error_code: &str,
+        error_code: &'static str,
         msg: &str,
         data: Option<&ImportResult<'_, '_>>,
         header: Option<(&'static str, &'static str)>,
     ) -> Self {
         let envelope = Envelope { code: status.as_str(), error_code, msg, data };
         let body = serde_json::to_string(&envelope).expect("BUG: the envelope holds only what JSON can");
-        Self { status, header, body }
+        Self { status, code: error_code, header, body }
     }
 }
 

@@ -210,6 +210,7 @@ mod tests {
     #[test]
     fn an_answer_takes_the_form_of_its_event() {
         let answer = || Answer {
+            code: "X",
             status: StatusCode::METHOD_NOT_ALLOWED,
             header: Some(("Allow", "POST")),
             body: "\"".to_owned(),

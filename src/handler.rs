@@ -1,23 +1,25 @@
 //! The way of a request: the checks in the contract's order (section 2), then the import.
 
 use std::panic::AssertUnwindSafe;
-use std::time::SystemTime;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Instant, SystemTime};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use lambda_http::Context;
-use tracing::{error, info};
+use tracing::error;
 
 use crate::config::{Config, MAX_PAYLOAD_BYTES};
-use crate::database::{Database, ImportKey, Session, TenantError};
+use crate::database::{Database, ImportKey, Session, Tally, TenantError};
 use crate::deadline::Deadline;
 use crate::envelope::{self, Answer, ImportResult};
 use crate::event::{Event, Header, Reply};
 use crate::idempotency::{Claim, IdempotencyKey};
-use crate::import::{Ended, Import, ImportError};
+use crate::import::{Ended, Import, ImportError, Run};
 use crate::params::ParameterError;
 use crate::refusal::{ADDRESS, Refusal};
 use crate::request::{ImportRequest, RequestError};
+use crate::summary::{Figures, Summary};
 use crate::tenant::{Denial, TenantCache, TenantId, TokenHash};
 
 /// The address that the platform gave up (the platform's page).
@@ -28,32 +30,47 @@ pub struct Handler {
     config: Config,
     database: Database,
     tenants: TenantCache,
+    /// Whether a request came before.
+    warm: AtomicBool,
 }
 
 impl Handler {
     /// A handler with these settings on this database.
     pub fn new(config: Config, database: Database) -> Self {
         let tenants = TenantCache::new(config.token_cache);
-        Self { config, database, tenants }
+        Self { config, database, tenants, warm: AtomicBool::new(false) }
     }
 
     /// Answers one event, whatever it holds and whatever happens.
     pub async fn handle(&self, event: Event, context: &Context) -> Reply {
-        let answer = guard(self.answer(&event, context).boxed()).await.unwrap_or_else(|refusal| {
-            info!(request_id = context.request_id, code = refusal.code(), "refused");
-            Answer::refusal(&refusal)
-        });
+        let started = Instant::now();
+        let tally = Tally::default();
+        let cold_start = !self.warm.swap(true, Ordering::Relaxed);
+        let mut summary = Summary { cold_start, ..Summary::default() };
+        let answer = guard(self.answer(&event, context, &tally, &mut summary).boxed())
+            .await
+            .unwrap_or_else(|refusal| Answer::refusal(&refusal));
+        let metrics = self.config.metrics.as_ref();
+        summary.write(&context.request_id, &answer, &tally.usage(), started.elapsed(), metrics);
         event.reply(answer)
     }
 
-    async fn answer(&self, event: &Event, context: &Context) -> Result<Answer, Refusal> {
+    async fn answer(
+        &self,
+        event: &Event,
+        context: &Context,
+        tally: &Tally,
+        summary: &mut Summary,
+    ) -> Result<Answer, Refusal> {
         route(&event.path, &event.method)?;
         let deadline = Deadline::new(context.deadline, self.config.deadline_margin);
-        let session = self.database.session(deadline);
+        let session = self.database.session(deadline, tally);
         let tenant = &self.authenticate(session, event.header("x-token")).await?;
+        summary.tenant = Some(tenant.clone());
         require_json(event.header("content-type"))?;
         let body = event.body.as_deref().ok_or(Refusal::NotJson)?;
         let request = &self.read(body)?;
+        summary.asked = Some((request.params, request.records.len()));
         let key = IdempotencyKey::parse(event.header("idempotency-key"))?;
 
         let import = Import { session, tenant, id: &context.request_id, request, body_bytes: body.len() };
@@ -75,19 +92,14 @@ impl Handler {
             }
         })?;
         Ok(match &ended {
-            Ended::Ran(report) => {
-                let result = ImportResult::new(request, report);
-                let (succeeded, failed) = result.counts();
-                info!(
-                    request_id = context.request_id,
-                    tenant = tenant.as_str(),
-                    succeeded,
-                    failed,
-                    "imported"
-                );
-                Answer::result(&result)
+            Ended::Ran(Run { report, matched }) => {
+                summary.ended = Some(Figures::new(*matched, report));
+                Answer::result(&ImportResult::new(request, report))
             }
-            Ended::Before(report) => Answer::replay(&ImportResult::new(request, report)),
+            Ended::Before(report) => {
+                summary.replayed = true;
+                Answer::replay(&ImportResult::new(request, report))
+            }
             Ended::InProgress => Answer::in_progress(),
         })
     }

@@ -31,11 +31,20 @@ pub struct Import<'i, 'a> {
 #[derive(Debug)]
 pub enum Ended {
     /// The import ran.
-    Ran(Report),
+    Ran(Run),
     /// It ran before, with the same `Idempotency-Key`.
     Before(Report),
     /// Another invocation is working on it.
     InProgress,
+}
+
+/// An import that ran to its end.
+#[derive(Debug)]
+pub struct Run {
+    /// How it ended.
+    pub report: Report,
+    /// How many records meant a customer, whether or not the memberships were written.
+    pub matched: usize,
 }
 
 /// Why an import did not run.
@@ -78,10 +87,10 @@ impl Import<'_, '_> {
         }
     }
 
-    async fn run_claimed(self, key: ImportKey<'_>, claim: &Claim) -> Result<Report, ImportError> {
+    async fn run_claimed(self, key: ImportKey<'_>, claim: &Claim) -> Result<Run, ImportError> {
         let ran = self.run().await;
         match &ran {
-            Ok(report) => self.session.end_run(key, claim, report.into()).await,
+            Ok(run) => self.session.end_run(key, claim, (&run.report).into()).await,
             Err(_) => self.session.give_up_run(key, claim).await,
         }
         ran
@@ -91,7 +100,7 @@ impl Import<'_, '_> {
     ///
     /// # Errors
     /// The explanation asked for does not fit an answer; nothing was written.
-    pub async fn run(self) -> Result<Report, ImportError> {
+    pub async fn run(self) -> Result<Run, ImportError> {
         let Params { matching, opt_type, dry_run, explain } = self.request.params;
         let checked: Vec<_> = self.request.records.iter().map(|sent| sent.check(matching)).collect();
         let sound: Vec<_> =
@@ -120,7 +129,8 @@ impl Import<'_, '_> {
         let unsettled = settled.filter_map(|((index, _), settled)| Some((*index, settled.err()?)));
         let mut failures: Vec<_> = unsound.chain(unsettled).collect();
         failures.sort_unstable_by_key(|(index, _)| *index);
-        Ok(Report { failures, matches })
+        let matched = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
+        Ok(Run { report: Report { failures, matches }, matched })
     }
 
     async fn resolve<'r>(self, identifiers: impl Iterator<Item = &'r Identifiers<'r>>) -> Vec<Outcome> {

@@ -17,6 +17,7 @@
 //! - [`database`]: everything DynamoDB
 //! - [`report`]: how the import ended
 //! - [`envelope`]: the answer, with [`refusal`] (of a request) and [`failure`] (of a record)
+//! - [`summary`]: the line that the request leaves in the log, and its metrics
 //!
 //! Beside the way: [`config`], [`deadline`], [`fields`] (JSON read without decoding), [`hash`], [`log`].
 
@@ -44,4 +45,5 @@ pub mod refusal;
 pub mod report;
 pub mod request;
 pub mod resolution;
+pub mod summary;
 pub mod tenant;

@@ -8,6 +8,8 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use crate::config::LOG_FORMAT;
+
 /// Starts logging to standard output.
 ///
 /// `AWS_LAMBDA_LOG_LEVEL` sets the level of this crate's lines (`info` unless set) and
@@ -22,7 +24,7 @@ pub fn init() {
     let registry = tracing_subscriber::registry().with(targets);
     // CloudWatch keeps the time of each line.
     let lines = tracing_subscriber::fmt::layer().with_target(false).with_ansi(false).without_time();
-    if std::env::var("AWS_LAMBDA_LOG_FORMAT").is_ok_and(|format| format.eq_ignore_ascii_case("json")) {
+    if std::env::var(LOG_FORMAT).is_ok_and(|format| format.eq_ignore_ascii_case("json")) {
         registry.with(lines.json()).init();
     } else {
         registry.with(lines).init();

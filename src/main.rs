@@ -9,11 +9,10 @@ use group_import::event::Event;
 use group_import::handler::Handler;
 use group_import::log;
 use lambda_http::{Error, LambdaEvent, lambda_runtime, service_fn};
+use tokio::runtime;
 use tracing::error;
 
-// One thread: the work is waiting for the database, and Lambda gives a whole core only at 1,769 MB.
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     log::init();
     let config = match Config::from_env() {
         Ok(config) => config,
@@ -22,18 +21,38 @@ async fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let sdk = database::sdk_config().load().await;
-    let database = Database::new(&sdk, &config);
-    let handler = Arc::new(Handler::new(config, database));
-    let serve = service_fn(move |event: LambdaEvent<Event>| {
-        let handler = Arc::clone(&handler);
-        async move { Ok::<_, Error>(handler.handle(event.payload, &event.context).await) }
-    });
-    match lambda_runtime::run_concurrent(serve).await {
+    match threads()
+        .enable_all()
+        .build()
+        .map_err(Error::from)
+        .and_then(|runtime| runtime.block_on(serve(config)))
+    {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             error!(%error, "the runtime ended");
             ExitCode::FAILURE
         }
     }
+}
+
+/// One thread: the work is waiting for the database, and Lambda gives a whole core only at 1,769
+/// MB. On Lambda Managed Instances, which tell how many requests they send at a time, a thread for
+/// each core.
+fn threads() -> runtime::Builder {
+    match std::env::var_os("AWS_LAMBDA_MAX_CONCURRENCY") {
+        None => runtime::Builder::new_current_thread(),
+        Some(_) => runtime::Builder::new_multi_thread(),
+    }
+}
+
+async fn serve(config: Config) -> Result<(), Error> {
+    let sdk = database::sdk_config().load().await;
+    let database = Database::new(&sdk, &config);
+    let handler = Arc::new(Handler::new(config, database));
+    let handle = service_fn(move |event: LambdaEvent<Event>| {
+        let handler = Arc::clone(&handler);
+        async move { Ok::<_, Error>(handler.handle(event.payload, &event.context).await) }
+    });
+    // Several requests at a time where Lambda asks for it, otherwise one after the other.
+    lambda_runtime::run_concurrent(handle).await
 }

@@ -14,6 +14,16 @@ pub enum OptType {
     Delete,
 }
 
+impl OptType {
+    /// As `optType` names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Add => "add",
+            Self::Delete => "delete",
+        }
+    }
+}
+
 /// How a record finds its customer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Matching {
@@ -23,6 +33,18 @@ pub enum Matching {
     Exact,
     /// The first given identifier, in this order, that matches anybody decides.
     Fuzzy(IdentifyWay),
+}
+
+impl Matching {
+    /// A short name: `off`, `exact`, `fuzzy1` or `fuzzy2`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Exact => "exact",
+            Self::Fuzzy(IdentifyWay::UnionidFirst) => "fuzzy1",
+            Self::Fuzzy(IdentifyWay::PhoneFirst) => "fuzzy2",
+        }
+    }
 }
 
 /// The order in which fuzzy matching tries identifiers.

@@ -1,17 +1,22 @@
-//! One call to DynamoDB: in time or not at all, and its failure in the log.
+//! One call to DynamoDB: in time or not at all, counted, and its failure in the log.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::fmt::Write;
 use std::time::Duration;
 
-use aws_sdk_dynamodb::config::interceptors::BeforeTransmitInterceptorContextRef;
+use aws_sdk_dynamodb::config::interceptors::{
+    AfterDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextRef,
+};
 use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_dynamodb::error::{BoxError, ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::RequestId;
 use futures_util::stream::{FuturesUnordered, StreamExt};
+use serde::Deserialize;
 use tracing::warn;
 
 use super::Session;
+use super::usage::Tally;
 use crate::deadline::Deadline;
 use crate::failure::Outage;
 
@@ -36,9 +41,16 @@ impl From<CallError> for Outage {
     }
 }
 
+/// The call that the SDK is working on, for [`Attempts`].
+#[derive(Clone)]
+struct Call {
+    operation: &'static str,
+    deadline: Deadline,
+    tally: Tally,
+}
+
 tokio::task_local! {
-    /// The deadline of the call that the SDK is working on, for [`Gate`].
-    static DEADLINE: Deadline;
+    static CALL: Call;
 }
 
 impl Session<'_> {
@@ -55,11 +67,15 @@ impl Session<'_> {
         if !self.deadline.allows_calls() {
             return Err(CallError::Outage(Outage::Timeout));
         }
-        let request = DEADLINE.scope(self.deadline, request);
+        let call = Call { operation, deadline: self.deadline, tally: self.tally.clone() };
+        let request = CALL.scope(call, request);
         match tokio::time::timeout_at(self.deadline.no_more_waiting(), request).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => Err(self.judge(operation, &error)),
-            Err(_) => Err(CallError::Outage(Outage::Timeout)),
+            Err(_) => {
+                self.tally.failed(operation, "cut off");
+                Err(CallError::Outage(Outage::Timeout))
+            }
         }
     }
 
@@ -68,14 +84,17 @@ impl Session<'_> {
         E: ProvideErrorMetadata + Error + 'static,
     {
         // A service's message can quote what was sent, a raw answer holds customers: neither is logged.
-        let cause = match error {
-            SdkError::DispatchFailure(_) | SdkError::ConstructionFailure(_) | SdkError::TimeoutError(_) => {
-                Some(chain(error))
-            }
-            _ => None,
+        let (kind, cause) = match error {
+            SdkError::ConstructionFailure(_) => ("not made", Some(chain(error))),
+            SdkError::TimeoutError(_) => ("timed out", Some(chain(error))),
+            SdkError::DispatchFailure(_) => ("not sent", Some(chain(error))),
+            _ => ("not understood", None),
         };
         let code = error.code();
-        warn!(operation, code, cause, aws_request_id = error.request_id(), "database call failed");
+        // An outage fails hundreds of calls alike: the summary has their number.
+        if self.tally.failed(operation, code.unwrap_or(kind)) {
+            warn!(operation, code, cause, aws_request_id = error.request_id(), "database call failed");
+        }
         match code {
             Some("ValidationException") => CallError::Invalid,
             Some("AccessDeniedException") => CallError::Denied,
@@ -95,17 +114,18 @@ fn chain(error: &dyn Error) -> String {
     text
 }
 
-/// Stops the SDK from making a further attempt at a call when the time for calls is over.
+/// Watches the SDK's attempts at a call: counts them, and stops it from making a further one when
+/// the time for calls is over.
 #[derive(Debug)]
-pub(super) struct Gate;
+pub(super) struct Attempts;
 
 #[derive(Debug, thiserror::Error)]
 #[error("no time left for an attempt")]
 struct Closed;
 
-impl Intercept for Gate {
+impl Intercept for Attempts {
     fn name(&self) -> &'static str {
-        "Gate"
+        "Attempts"
     }
 
     fn read_before_attempt(
@@ -114,11 +134,48 @@ impl Intercept for Gate {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        match DEADLINE.try_with(Deadline::allows_calls) {
+        match CALL.try_with(|call| call.deadline.allows_calls()) {
             Ok(false) => Err(Closed.into()),
             Ok(true) | Err(_) => Ok(()),
         }
     }
+
+    fn read_before_transmit(
+        &self,
+        _: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        // Outside of a call nobody counts.
+        let _ = CALL.try_with(|call| call.tally.sent(call.operation));
+        Ok(())
+    }
+
+    fn read_after_deserialization(
+        &self,
+        context: &AfterDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let answer = context.response();
+        if !answer.status().is_success() && answer.body().bytes().is_some_and(is_throttling) {
+            let _ = CALL.try_with(|call| call.tally.throttled());
+        }
+        Ok(())
+    }
+}
+
+/// Whether an error's body names one of DynamoDB's codes for a lack of throughput (DynamoDB
+/// developer guide, error handling).
+fn is_throttling(body: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Error<'e> {
+        #[serde(rename = "__type", borrow)]
+        code: Cow<'e, str>,
+    }
+    let Ok(Error { code }) = serde_json::from_slice(body) else { return false };
+    let code = code.rsplit('#').next().unwrap_or_default();
+    matches!(code, "ProvisionedThroughputExceededException" | "ThrottlingException" | "RequestLimitExceeded")
 }
 
 /// Does jobs, up to `bound` at a time, and gives their results in the order in which they ended.

@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use tracing::warn;
 
 use super::call::{Backoff, CallError, at_most};
-use super::{Item, Session, attribute};
+use super::{Item, Session, Stage, attribute};
 use crate::config::IdentityLookup;
 use crate::failure::Outage;
 use crate::identifier::Identifier;
@@ -46,7 +46,7 @@ impl Session<'_> {
 
         let unanswered = |lookup: &Lookup<'_>| vec![Err(Outage::Timeout); lookup.values.len()];
         let mut answers: Vec<Vec<Answer>> = lookups.iter().map(unanswered).collect();
-        for (which, first, chunk) in answered.await {
+        for (which, first, chunk) in self.tally.during(Stage::LookUps, answered).await {
             for (answer, place) in chunk.into_iter().zip(first..) {
                 answers[which][place] = answer;
             }
@@ -177,6 +177,7 @@ impl Session<'_> {
                     if pending.is_empty() {
                         return answers;
                     }
+                    self.tally.throttled();
                     if let Err(outage) = backoff.pause(pending.len() < before, self.deadline).await {
                         break fail(answers, &pending, outage);
                     }

@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailur
 use tracing::warn;
 
 use super::call::CallError;
-use super::{Item, Session};
+use super::{Item, Session, Stage};
 use crate::failure::Outage;
 use crate::idempotency::{Claim, Earlier, IdempotencyKey};
 use crate::report::StoredOutcome;
@@ -51,6 +51,10 @@ impl Session<'_> {
     /// # Errors
     /// The database gave no answer, or one that this program did not store.
     pub async fn claim(&self, import: ImportKey<'_>, claim: &Claim) -> Result<Claimed, Outage> {
+        self.tally.during(Stage::Key, self.try_claim(import, claim)).await
+    }
+
+    async fn try_claim(&self, import: ImportKey<'_>, claim: &Claim) -> Result<Claimed, Outage> {
         let put = self
             .database
             .client
@@ -139,7 +143,7 @@ impl Session<'_> {
             .expression_attribute_names("#run", "run")
             .expression_attribute_values(":run", AttributeValue::S(claim.run.clone()))
             .send();
-        if let Err(error) = self.call("UpdateItem", request).await {
+        if let Err(error) = self.tally.during(Stage::Key, self.call("UpdateItem", request)).await {
             warn!(?error, "the end of a run was not stored");
         }
     }

@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::primitives::{DateTime, DateTimeFormat};
 use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, PutRequest, WriteRequest};
 
 use super::call::{Backoff, CallError, at_most};
-use super::{Item, Session, attribute};
+use super::{Item, Session, Stage, attribute};
 use crate::failure::Outage;
 use crate::membership::Membership;
 use crate::params::OptType;
@@ -40,7 +40,7 @@ impl Session<'_> {
         });
 
         let mut written = vec![Err(Outage::Timeout); memberships.len()];
-        for (first, chunk) in ended.await {
+        for (first, chunk) in self.tally.during(Stage::Writes, ended).await {
             written[first..first + chunk.len()].copy_from_slice(&chunk);
         }
         written
@@ -83,6 +83,7 @@ impl Writer<'_> {
             if pending.is_empty() {
                 return vec![Ok(()); chunk.len()];
             }
+            self.session.tally.throttled();
             if let Err(outage) = backoff.pause(pending.len() < before, self.session.deadline).await {
                 break CallError::Outage(outage);
             }

@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::{Item, Session};
+use super::{Item, Session, Stage};
 use crate::failure::Outage;
 use crate::tenant::{Tenant, TenantId, TokenHash};
 
@@ -32,8 +32,8 @@ impl Session<'_> {
             .key("tokenHash", AttributeValue::S(token.as_str().to_owned()))
             .consistent_read(true)
             .send();
-        let answer =
-            self.call("GetItem", request).await.map_err(|error| TenantError::Outage(error.into()))?;
+        let answer = self.tally.during(Stage::Token, self.call("GetItem", request)).await;
+        let answer = answer.map_err(|error| TenantError::Outage(error.into()))?;
         answer.item.map(|item| tenant(&item)).transpose()
     }
 }

@@ -18,6 +18,7 @@ mod proxy;
 mod records;
 mod retries;
 mod sent_back;
+mod summary;
 mod support;
 mod tables;
 mod tokens;

@@ -26,9 +26,11 @@ pub struct Process {
     answers: mpsc::UnboundedReceiver<Answered>,
 }
 
-/// What the process told the Runtime API about an event: the tail of the path, and the body.
+/// What the process told the Runtime API about an event.
 #[derive(Debug)]
 pub struct Answered {
+    /// Which event, counted from 0 in the order sent.
+    pub event: usize,
     /// `response`, or `error` where the invocation failed.
     pub kind: String,
     pub body: Value,
@@ -42,7 +44,7 @@ impl Process {
         let api = listener.local_addr().expect("an address").to_string();
         let (events, waiting) = mpsc::unbounded_channel();
         let (answered, answers) = mpsc::unbounded_channel();
-        tokio::spawn(serve(listener, time, Arc::new(Mutex::new(waiting)), answered));
+        tokio::spawn(serve(listener, time, Arc::new(Mutex::new((0, waiting))), answered));
         let child = Command::new(executable)
             .env_clear()
             .env("AWS_LAMBDA_RUNTIME_API", api)
@@ -65,12 +67,21 @@ impl Process {
     /// Has the process handle an event.
     pub async fn invoke(&mut self, event: Value) -> Answered {
         self.send(event);
+        self.answered().await
+    }
+
+    /// Waits for the next answer.
+    pub async fn answered(&mut self) -> Answered {
         let answered = tokio::time::timeout(PATIENCE, self.answers.recv()).await;
         answered.expect("an answer in time").expect("the Runtime API is served")
     }
 }
 
-type Waiting = Arc<Mutex<mpsc::UnboundedReceiver<Value>>>;
+/// The events still to be handed out, after how many that were.
+type Waiting = Arc<Mutex<(usize, mpsc::UnboundedReceiver<Value>)>>;
+
+/// The request IDs of the invocations: this, and the number of the event.
+const REQUEST_ID: &str = "8476a536-e9f4-11e8-9739-";
 
 async fn serve(
     listener: TcpListener,
@@ -95,13 +106,18 @@ async fn answer(
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let path = request.uri().path().to_owned();
     if path.ends_with("/invocation/next") {
-        let Some(event) = events.lock().await.recv().await else {
-            return Ok(Response::new(Full::default()));
+        let (number, event) = {
+            let (number, events) = &mut *events.lock().await;
+            let Some(event) = events.recv().await else {
+                return Ok(Response::new(Full::default()));
+            };
+            *number += 1;
+            (*number - 1, event)
         };
         let deadline = SystemTime::now() + time;
         let deadline_ms = deadline.duration_since(UNIX_EPOCH).expect("after 1970").as_millis();
         let invocation = Response::builder()
-            .header("lambda-runtime-aws-request-id", "8476a536-e9f4-11e8-9739-2dfe598c3fcd")
+            .header("lambda-runtime-aws-request-id", format!("{REQUEST_ID}{number:012}"))
             .header("lambda-runtime-deadline-ms", deadline_ms.to_string())
             .header(
                 "lambda-runtime-invoked-function-arn",
@@ -110,8 +126,11 @@ async fn answer(
         return Ok(invocation.body(Full::from(event.to_string())).expect("the parts are sound"));
     }
     let body = request.into_body().collect().await.expect("the body arrives").to_bytes();
-    let kind = path.rsplit('/').next().unwrap_or_default().to_owned();
+    let mut segments = path.rsplit('/');
+    let kind = segments.next().expect("a path").to_owned();
+    let number = segments.next().and_then(|id| id.strip_prefix(REQUEST_ID)).expect("the ID of an event");
+    let event = number.parse().expect("a number");
     let body = serde_json::from_slice(&body).expect("the process sends JSON");
-    answered.send(Answered { kind, body }).expect("the test waits");
+    answered.send(Answered { event, kind, body }).expect("the test waits");
     Ok(Response::builder().status(StatusCode::ACCEPTED).body(Full::default()).expect("the parts are sound"))
 }

@@ -88,6 +88,7 @@ impl Stage {
             identity_lookup: IdentityLookup::Statement,
             lookup_concurrency: 32,
             write_concurrency: 32,
+            metrics: None,
         }
     }
 

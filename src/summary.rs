@@ -1,0 +1,205 @@
+//! The one line that every request leaves in the log, and the metrics that CloudWatch makes of it.
+//!
+//! Where logs are JSON, the line is in the embedded metric format (Amazon CloudWatch user guide,
+//! "Embedded metric format specification"): CloudWatch turns the members named in `_aws` into
+//! metrics, without a call and without a library. It holds counts, times, codes, the tenant's ID
+//! and the Lambda request ID; no token, identifier, group name or body.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde_json::{Map, Value, json};
+use tracing::info;
+
+use crate::config::Metrics;
+use crate::database::Usage;
+use crate::envelope::Answer;
+use crate::params::Params;
+use crate::report::Report;
+use crate::tenant::TenantId;
+
+/// Under what the metrics stand in CloudWatch.
+pub const NAMESPACE: &str = "CustomerGroupImport";
+
+/// The members of the line that are metrics, where they occur, each with its unit. Their dimension
+/// is the function's name; the failures are a metric a code.
+pub const METRICS: [(&str, &str); 20] = [
+    ("requests", "Count"),
+    ("refused", "Count"),
+    ("errors", "Count"),
+    ("records", "Count"),
+    ("matched", "Count"),
+    ("succeeded", "Count"),
+    ("failed", "Count"),
+    ("INVALID_FIELD", "Count"),
+    ("MISSING_IDENTIFIER", "Count"),
+    ("MISSING_GROUPS", "Count"),
+    ("NOT_MATCHED", "Count"),
+    ("CONFLICT", "Count"),
+    ("AMBIGUOUS", "Count"),
+    ("STORE_ERROR", "Count"),
+    ("TIMEOUT", "Count"),
+    ("databaseCalls", "Count"),
+    ("databaseFailures", "Count"),
+    ("throttles", "Count"),
+    ("durationMs", "Milliseconds"),
+    ("databaseMs", "Milliseconds"),
+];
+
+/// What became of a request, as far as it went.
+#[derive(Default)]
+pub struct Summary {
+    /// Whether it was the first of its process.
+    pub cold_start: bool,
+    /// Who called.
+    pub tenant: Option<TenantId>,
+    /// What was asked for, and for how many records.
+    pub asked: Option<(Params, usize)>,
+    /// How the import ended, if it ran now.
+    pub ended: Option<Figures>,
+    /// Whether the answer is that of an earlier run with the same `Idempotency-Key`.
+    pub replayed: bool,
+}
+
+/// How the records of an import ended, in numbers.
+pub struct Figures {
+    matched: usize,
+    failures: BTreeMap<&'static str, usize>,
+}
+
+impl Figures {
+    /// The figures of an import of which `matched` records meant a customer.
+    pub fn new(matched: usize, report: &Report) -> Self {
+        let mut failures = BTreeMap::new();
+        for (_, failure) in &report.failures {
+            *failures.entry(failure.code()).or_default() += 1;
+        }
+        Self { matched, failures }
+    }
+}
+
+impl Summary {
+    /// Writes the line: as JSON with metrics if `metrics` are wanted, otherwise as a readable one.
+    pub fn write(
+        &self,
+        request_id: &str,
+        answer: &Answer,
+        usage: &Usage,
+        duration: Duration,
+        metrics: Option<&Metrics>,
+    ) {
+        let members = self.members(request_id, answer, usage, duration);
+        match metrics {
+            Some(metrics) => {
+                // A log that cannot be written is no reason to fail a request.
+                let _ = writeln!(io::stdout(), "{}", with_metrics(members, metrics));
+            }
+            None => info!("request {}", readable(&members)),
+        }
+    }
+
+    fn members(
+        &self,
+        request_id: &str,
+        answer: &Answer,
+        usage: &Usage,
+        duration: Duration,
+    ) -> Vec<(&'static str, Value)> {
+        let (refused, errors) = (answer.status.is_client_error(), answer.status.is_server_error());
+        let mut members = vec![
+            ("requestId", request_id.into()),
+            ("coldStart", self.cold_start.into()),
+            ("status", answer.status.as_u16().into()),
+            ("errorCode", answer.code.into()),
+            ("requests", 1.into()),
+            ("refused", u8::from(refused).into()),
+            ("errors", u8::from(errors).into()),
+        ];
+        if let Some(tenant) = &self.tenant {
+            members.push(("tenant", tenant.as_str().into()));
+        }
+        if let Some((params, records)) = self.asked {
+            members.extend([
+                ("matching", params.matching.name().into()),
+                ("optType", params.opt_type.name().into()),
+                ("dryRun", params.dry_run.into()),
+                ("replayed", self.replayed.into()),
+                ("records", records.into()),
+            ]);
+            if let Some(Figures { matched, failures }) = &self.ended {
+                let failed: usize = failures.values().sum();
+                members.extend([
+                    ("matched", (*matched).into()),
+                    ("succeeded", (records - failed).into()),
+                    ("failed", failed.into()),
+                ]);
+                members.extend(failures.iter().map(|(code, count)| (*code, (*count).into())));
+            }
+        }
+        let failures = usage.failures.iter();
+        let waited = usage.waited.iter();
+        members.extend([
+            ("databaseCalls", usage.calls.values().sum::<usize>().into()),
+            ("databaseFailures", usage.failures.values().sum::<usize>().into()),
+            ("throttles", usage.throttles.into()),
+            ("calls", json!(usage.calls)),
+            (
+                "causes",
+                failures
+                    .map(|((operation, cause), count)| (format!("{operation}: {cause}"), *count))
+                    .collect(),
+            ),
+            ("durationMs", milliseconds(duration)),
+            ("databaseMs", milliseconds(usage.waited.values().sum())),
+            (
+                "stagesMs",
+                waited.map(|(stage, time)| (stage.name().to_owned(), milliseconds(*time))).collect(),
+            ),
+        ]);
+        members
+    }
+}
+
+/// To the microsecond.
+fn milliseconds(time: Duration) -> Value {
+    (time.as_micros() as f64 / 1e3).into()
+}
+
+fn with_metrics(members: Vec<(&'static str, Value)>, metrics: &Metrics) -> Value {
+    const DIMENSION: &str = "FunctionName";
+    let mut dimensions = vec![vec![DIMENSION]];
+    let has_tenant = members.iter().any(|(name, _)| *name == "tenant");
+    if metrics.per_tenant && has_tenant {
+        dimensions.push(vec![DIMENSION, "tenant"]);
+    }
+    let measured = METRICS.iter().filter(|(metric, _)| members.iter().any(|(name, _)| name == metric));
+    let directive = json!({
+        "Timestamp": SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64,
+        "CloudWatchMetrics": [{
+            "Namespace": NAMESPACE,
+            "Dimensions": dimensions,
+            "Metrics": measured.map(|(name, unit)| json!({"Name": name, "Unit": unit})).collect::<Vec<_>>(),
+        }],
+    });
+    let frame = [
+        ("_aws", directive),
+        (DIMENSION, metrics.function.as_str().into()),
+        ("level", "INFO".into()),
+        ("message", "request".into()),
+    ];
+    frame
+        .into_iter()
+        .chain(members)
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect::<Map<_, _>>()
+        .into()
+}
+
+fn readable(members: &[(&'static str, Value)]) -> String {
+    let member = |(name, value): &(&str, Value)| match value {
+        Value::String(text) => format!("{name}={text}"),
+        value => format!("{name}={value}"),
+    };
+    members.iter().map(member).collect::<Vec<_>>().join(" ")
+}

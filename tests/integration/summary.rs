@@ -1,0 +1,217 @@
+//! The line that each request leaves in the log, and the metrics that CloudWatch makes of it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use group_import::summary::METRICS;
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::ChildStdout;
+
+use crate::support::proxy::{Action, Rule, Share};
+use crate::support::runtime_api::Process;
+use crate::support::shorthand::{exact, fuzzy, numbered, off};
+use crate::support::stage::{Stage, TENANT, TOKEN, post_event};
+
+const THROTTLED: Action =
+    Action::Error { status: 400, code: "ProvisionedThroughputExceededException", message: "slow down" };
+
+/// A process and its log.
+struct Logged {
+    process: Process,
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+impl Logged {
+    async fn start(stage: &Stage, more: &[(&str, &str)]) -> Self {
+        let mut process = stage.process(Duration::from_secs(30), more).await;
+        let stdout = process.child.stdout.take().expect("piped");
+        Self { process, lines: BufReader::new(stdout).lines() }
+    }
+
+    async fn json(stage: &Stage, more: &[(&str, &str)]) -> Self {
+        let mut environment = vec![("AWS_LAMBDA_LOG_FORMAT", "JSON"), ("AWS_LAMBDA_FUNCTION_NAME", "f")];
+        environment.extend(more);
+        Self::start(stage, &environment).await
+    }
+
+    /// The lines up to a request's summary, which is the last of them.
+    async fn summary(&mut self, event: Value) -> (Vec<String>, Value) {
+        assert_eq!(self.process.invoke(event).await.kind, "response");
+        let mut before = Vec::new();
+        loop {
+            let line = self.lines.next_line().await.expect("text").expect("a summary");
+            match serde_json::from_str::<Value>(&line).expect("every line is JSON") {
+                summary if summary["message"] == "request" => return (before, summary),
+                _ => before.push(line),
+            }
+        }
+    }
+}
+
+fn import(params: Value, data: Value) -> Value {
+    post_event(TOKEN, json!({"publicParams": params, "data": data}).to_string())
+}
+
+/// What the proxy counted, by operation.
+fn counted(stage: &Stage) -> Value {
+    let mut counts = BTreeMap::new();
+    for call in stage.proxy.calls() {
+        *counts.entry(call.operation).or_insert(0) += 1;
+    }
+    json!(counts)
+}
+
+#[tokio::test]
+async fn the_calls_of_a_summary_are_those_that_reached_the_database() {
+    let stage = Stage::new().await;
+    let ids = (0..200).map(|n| json!({"audienceUserId": format!("c{n}"), "openid": format!("o{n}")}));
+    stage.put_customers(ids).await;
+    let openids: Value = (0..200).map(|n| json!({"openid": format!("o{n}"), "groups": "g,h"})).collect();
+    let mut with_key = import(fuzzy(1, "add"), numbered(130));
+    with_key["headers"]["idempotency-key"] = "k".into();
+    let events = [
+        import(off("add"), numbered(60)),
+        import(exact("add"), openids.clone()),
+        import(fuzzy(2, "delete"), openids),
+        with_key.clone(),
+        with_key,
+        import(json!({"isMatching": false}), numbered(1)),
+        post_event("unknown", "{}"),
+    ];
+    let faults = [
+        vec![],
+        vec![Rule::on_any(THROTTLED).after(1).times(3)],
+        vec![Rule::on("BatchWriteItem", Action::Unprocessed { processed: Share::Count(7) }).times(2)],
+        vec![
+            Rule::on("BatchWriteItem", Action::Reset).times(1),
+            Rule::on("ExecuteStatement", Action::Garble).times(2),
+        ],
+    ];
+    for faults in faults {
+        let mut logged = Logged::json(&stage, &[("TOKEN_CACHE_SECONDS", "0")]).await;
+        for event in events.clone() {
+            stage.proxy.reset();
+            stage.proxy.clear_rules();
+            faults.iter().for_each(|rule| stage.proxy.rule(rule.clone()));
+            let (_, summary) = logged.summary(event).await;
+            assert_eq!(summary["calls"], counted(&stage), "{summary}");
+            assert_eq!(summary["databaseCalls"], stage.proxy.calls().len());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_summary_tells_how_the_records_ended() {
+    let stage = Stage::new().await;
+    stage.put_customers([json!({"audienceUserId": "c1", "openid": "o1"})]).await;
+    let mut logged = Logged::json(&stage, &[]).await;
+    let data = json!([
+        {"openid": "o1", "groups": "g"},
+        {"openid": "o2", "groups": "g"},
+        {"openid": "o3", "groups": "g"},
+        {"openid": "o1"},
+    ]);
+    let mut event = import(fuzzy(1, "add"), data);
+    event["headers"]["idempotency-key"] = "k".into();
+    let (_, ran) = logged.summary(event.clone()).await;
+    let expected = json!({
+        "tenant": TENANT, "status": 200, "errorCode": "SUCCESS", "coldStart": true, "matching": "fuzzy1",
+        "optType": "add", "dryRun": false, "replayed": false, "records": 4, "matched": 1, "succeeded": 1, "failed": 3,
+        "NOT_MATCHED": 2, "MISSING_GROUPS": 1, "throttles": 0, "databaseFailures": 0, "requests": 1, "refused": 0,
+        "errors": 0, "FunctionName": "f", "level": "INFO",
+    });
+    assert_part(&ran, &expected);
+    let stages: Vec<_> = ran["stagesMs"].as_object().expect("stages").keys().map(String::as_str).collect();
+    assert_eq!(stages, ["key", "lookUps", "token", "writes"]);
+    let time = |name: &str| ran[name].as_f64().expect("milliseconds");
+    assert!(0.0 < time("databaseMs") && time("databaseMs") <= time("durationMs"), "{ran}");
+
+    let (_, again) = logged.summary(event).await;
+    assert_part(&again, &json!({"coldStart": false, "replayed": true, "records": 4, "databaseCalls": 1}));
+    assert_eq!(again.get("succeeded"), None, "they were counted when they ran: {again}");
+    assert_ne!(again["requestId"], ran["requestId"]);
+
+    let (_, refused) = logged.summary(post_event("unknown", "{}")).await;
+    assert_part(&refused, &json!({"status": 401, "errorCode": "TOKEN_ERROR", "refused": 1, "errors": 0}));
+    assert_eq!((refused.get("tenant"), refused.get("records")), (None, None));
+}
+
+fn assert_part(whole: &Value, part: &Value) {
+    for (name, expected) in part.as_object().expect("an object") {
+        assert_eq!(&whole[name], expected, "{name} in {whole}");
+    }
+}
+
+#[tokio::test]
+async fn an_outage_is_told_once_for_each_kind_and_counted_in_the_summary() {
+    let stage = Stage::new().await;
+    let mut logged = Logged::json(&stage, &[]).await;
+    let refused = Action::Error { status: 400, code: "ResourceNotFoundException", message: "no table" };
+    stage.proxy.rule(Rule::on("BatchWriteItem", refused));
+    let (told, summary) = logged.summary(import(off("add"), numbered(500))).await;
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_part(
+        &summary,
+        &json!({
+            "STORE_ERROR": 500, "succeeded": 0, "databaseFailures": 20,
+            "causes": {"BatchWriteItem: ResourceNotFoundException": 20},
+        }),
+    );
+}
+
+#[tokio::test]
+async fn what_dynamodb_puts_off_is_a_throttle() {
+    let stage = Stage::new().await;
+    let mut logged = Logged::json(&stage, &[]).await;
+    stage.proxy.rule(Rule::on("BatchWriteItem", THROTTLED).times(2));
+    stage.proxy.rule(Rule::on("BatchWriteItem", Action::Unprocessed { processed: Share::Count(1) }).times(1));
+    let (_, summary) = logged.summary(import(off("add"), numbered(10))).await;
+    assert_part(&summary, &json!({"throttles": 3, "succeeded": 10, "databaseFailures": 0}));
+}
+
+#[tokio::test]
+async fn metrics_are_numbers_beside_their_dimensions() {
+    let stage = Stage::new().await;
+    for (per_tenant, dimensions) in [
+        ("false", json!([["FunctionName"]])),
+        ("true", json!([["FunctionName"], ["FunctionName", "tenant"]])),
+    ] {
+        let mut logged = Logged::json(&stage, &[("METRICS_PER_TENANT", per_tenant)]).await;
+        let (_, summary) = logged.summary(import(off("add"), numbered(2))).await;
+        let directive = &summary["_aws"]["CloudWatchMetrics"][0];
+        assert!(summary["_aws"]["Timestamp"].as_u64().expect("milliseconds") > 1_700_000_000_000);
+        assert_eq!(
+            (&directive["Namespace"], &directive["Dimensions"]),
+            (&json!("CustomerGroupImport"), &dimensions)
+        );
+        for dimension in
+            dimensions.as_array().expect("sets").iter().flat_map(|set| set.as_array().expect("a set"))
+        {
+            assert!(summary[dimension.as_str().expect("a name")].is_string(), "{dimension}");
+        }
+        let metrics = directive["Metrics"].as_array().expect("metrics");
+        assert!(metrics.iter().any(|metric| metric["Name"] == "succeeded"));
+        for metric in metrics {
+            assert!(summary[metric["Name"].as_str().expect("a name")].is_number(), "{metric}");
+        }
+        // A caller without a tenant is nobody's metric.
+        let (_, refused) = logged.summary(post_event("unknown", "{}")).await;
+        assert_eq!(refused["_aws"]["CloudWatchMetrics"][0]["Dimensions"], json!([["FunctionName"]]));
+    }
+    // CloudWatch takes up to 100 metrics of one line (embedded metric format).
+    const { assert!(METRICS.len() <= 100) }
+}
+
+#[tokio::test]
+async fn the_line_is_readable_where_logs_are_text() {
+    let stage = Stage::new().await;
+    let mut logged = Logged::start(&stage, &[]).await;
+    logged.process.invoke(import(off("add"), numbered(3))).await;
+    let line = logged.lines.next_line().await.expect("text").expect("a summary");
+    for part in
+        [" INFO request requestId=", " tenant=t1 ", " records=3 ", " succeeded=3 ", "\"BatchWriteItem\":1"]
+    {
+        assert!(line.contains(part), "{part} in {line}");
+    }
+}
