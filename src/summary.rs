@@ -24,7 +24,7 @@ pub const NAMESPACE: &str = "CustomerGroupImport";
 
 /// The members of the line that are metrics, where they occur, each with its unit. Their dimension
 /// is the function's name; the failures are a metric a code.
-pub const METRICS: [(&str, &str); 20] = [
+pub const METRICS: [(&str, &str); 21] = [
     ("requests", "Count"),
     ("refused", "Count"),
     ("errors", "Count"),
@@ -32,6 +32,7 @@ pub const METRICS: [(&str, &str); 20] = [
     ("matched", "Count"),
     ("succeeded", "Count"),
     ("failed", "Count"),
+    ("retryable", "Count"),
     ("INVALID_FIELD", "Count"),
     ("MISSING_IDENTIFIER", "Count"),
     ("MISSING_GROUPS", "Count"),
@@ -65,6 +66,7 @@ pub struct Summary {
 /// How the records of an import ended, in numbers.
 pub struct Figures {
     matched: usize,
+    retryable: usize,
     failures: BTreeMap<&'static str, usize>,
 }
 
@@ -75,7 +77,8 @@ impl Figures {
         for (_, failure) in &report.failures {
             *failures.entry(failure.code()).or_default() += 1;
         }
-        Self { matched, failures }
+        let retryable = report.failures.iter().filter(|(_, failure)| failure.retryable()).count();
+        Self { matched, retryable, failures }
     }
 }
 
@@ -127,12 +130,13 @@ impl Summary {
                 ("replayed", self.replayed.into()),
                 ("records", records.into()),
             ]);
-            if let Some(Figures { matched, failures }) = &self.ended {
+            if let Some(Figures { matched, retryable, failures }) = &self.ended {
                 let failed: usize = failures.values().sum();
                 members.extend([
                     ("matched", (*matched).into()),
                     ("succeeded", (records - failed).into()),
                     ("failed", failed.into()),
+                    ("retryable", (*retryable).into()),
                 ]);
                 members.extend(failures.iter().map(|(code, count)| (*code, (*count).into())));
             }

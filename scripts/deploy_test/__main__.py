@@ -67,17 +67,20 @@ class Scene:
         tables.put_tenant()
         tables.put_customers(checks.CUSTOMERS)
         checks.permissions(self.report, self.client("iam"), first, tables)
+        checks.dashboard(self.report, self.client("cloudwatch"), first, tables)
         checks.imports(self.report, api, tables)
         checks.retries(self.report, api)
         checks.refusals(self.report, api, tables)
         log = (self.client("logs"), first.outputs()["LogGroup"])
-        checks.log(self.report, *log)
+        checks.log(self.report, api, *log)
         checks.allow_statements(self.client("iam"), first)
         checks.full_request(self.report, api, tables, *log)
 
-        first.deploy(MaxRecords=2)
+        topic = self.client("sns").create_topic(Name="alarms")["TopicArn"]
+        first.deploy(MaxRecords=2, AlarmTopicArn=topic)
         self.report.passed("sam updates the stack with a changed parameter")
         checks.limit(self.report, api, tables)
+        checks.alarms(self.report, self.client("cloudwatch"), first, topic)
 
         kept = tables.pairs()
         first.delete()

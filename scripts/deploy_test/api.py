@@ -34,6 +34,7 @@ class Api:
     def __init__(self, url, emulator):
         self.url = urllib.parse.urlsplit(url)
         self.emulator = emulator
+        self.answers = []
 
     def call(self, method="POST", path=None, body=None, token=TOKEN, key=None):
         """Sends a request to the address, or to another path beside it."""
@@ -47,7 +48,8 @@ class Api:
         try:
             body = None if body is None else json.dumps(body).encode()
             connection.request(method, path or self.url.path, body, headers)
-            return Answer(connection.getresponse())
+            self.answers.append(Answer(connection.getresponse()))
+            return self.answers[-1]
         finally:
             connection.close()
 

@@ -20,8 +20,9 @@ ENVELOPE = {"code", "errorCode", "msg", "data"}
 
 
 def outputs(report, found):
-    expected = {"ImportUrl", "TenantsTable", "CustomersTable", "MembershipsTable", "ImportsTable", "LogGroup"}
-    report.check("the outputs name the address, the tables and the log", set(found) == expected, found)
+    tables = {"TenantsTable", "CustomersTable", "MembershipsTable", "ImportsTable"}
+    expected = {"ImportUrl", "LogGroup", "Dashboard"} | tables
+    report.check("the outputs name the address, the tables, log and dashboard", set(found) == expected, found)
     report.check("the address is the import's whole address", found["ImportUrl"].endswith(ADDRESS), found["ImportUrl"])
 
 
@@ -53,6 +54,26 @@ def permissions(report, iam, stack, found):
     ]
     decisions = {f"{action} {resource}": decide(action, resource) for action, resource in refused}
     report.check("it may not do what it does not do", set(decisions.values()) == {"implicitDeny"}, decisions)
+
+
+def dashboard(report, cloudwatch, stack, found):
+    names = stack.resources()
+    text = cloudwatch.get_dashboard(DashboardName=stack.name)["DashboardBody"]
+    widgets = json.loads(text)["widgets"]
+    report.check("the dashboard is JSON with all its references worked out", widgets and "${" not in text, text)
+    shown = [name for name in (names["Function"], names["FunctionLogs"], *found.names()) if name in text]
+    report.check("it shows the function, its log and its tables", len(shown) == 6, shown)
+
+
+def alarms(report, cloudwatch, stack, topic):
+    names = stack.resources()
+    own = [name for resource, name in names.items() if resource.endswith("Alarm")]
+    alarms = cloudwatch.describe_alarms(AlarmNames=own)["MetricAlarms"]
+    watched = {value["Value"] for alarm in alarms for value in alarm["Dimensions"]}
+    expected = {names["Function"], names["Api"]}
+    report.check("five alarms watch the function and its API", len(alarms) == 5 and watched == expected, alarms)
+    told = all(alarm["AlarmActions"] == alarm["OKActions"] == [topic] for alarm in alarms)
+    report.check("they tell the topic that the stack was given", told, alarms)
 
 
 def imports(report, api, found):
@@ -123,10 +144,28 @@ def lines(logs, group):
     return [event["message"] for page in pages for event in page["events"]]
 
 
-def log(report, logs, group):
+def parsed(line):
+    try:
+        line = json.loads(line)
+    except ValueError:
+        return {}
+    return line if isinstance(line, dict) else {}
+
+
+def log(report, api, logs, group):
+    ran = [answer for answer in api.answers if answer.data and "idempotent-replayed" not in answer.headers]
+    expected = {
+        "requests": len(api.answers),
+        "refused": sum(answer.status >= 400 for answer in api.answers),
+        "succeeded": sum(answer.data["importSuccessNum"] for answer in ran),
+    }
     events = lines(logs, group)
     text = "\n".join(events)
-    report.check("imports stand in the stack's own log", "imported" in text and TENANT in text, events)
+    summaries = [line for line in map(parsed, events) if line.get("message") == "request"]
+    sums = {name: sum(line.get(name, 0) for line in summaries) for name in ("requests", "refused", "succeeded")}
+    report.check("each request left its summary in the stack's own log", sums == expected, sums)
+    namespaces = {line["_aws"]["CloudWatchMetrics"][0]["Namespace"] for line in summaries}
+    report.check("in the form that CloudWatch makes metrics of", namespaces == {"CustomerGroupImport"}, namespaces)
     # The emulator enforces the role: it knows no PartiQL actions, refuses the statements, and Query steps in.
     fell_back = "AccessDeniedException" in text and "reading by Query instead" in text
     report.check("a refused statement was read again by Query", fell_back, events)

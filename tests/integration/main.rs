@@ -2,6 +2,7 @@
 
 mod answers;
 mod batch;
+mod dashboard;
 mod deadlines;
 mod events;
 mod faults;

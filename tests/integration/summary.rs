@@ -117,7 +117,7 @@ async fn a_summary_tells_how_the_records_ended() {
     let (_, ran) = logged.summary(event.clone()).await;
     let expected = json!({
         "tenant": TENANT, "status": 200, "errorCode": "SUCCESS", "coldStart": true, "matching": "fuzzy1",
-        "optType": "add", "dryRun": false, "replayed": false, "records": 4, "matched": 1, "succeeded": 1, "failed": 3,
+        "optType": "add", "dryRun": false, "replayed": false, "records": 4, "matched": 1, "succeeded": 1, "failed": 3, "retryable": 0,
         "NOT_MATCHED": 2, "MISSING_GROUPS": 1, "throttles": 0, "databaseFailures": 0, "requests": 1, "refused": 0,
         "errors": 0, "FunctionName": "f", "level": "INFO",
     });
@@ -154,7 +154,7 @@ async fn an_outage_is_told_once_for_each_kind_and_counted_in_the_summary() {
     assert_part(
         &summary,
         &json!({
-            "STORE_ERROR": 500, "succeeded": 0, "databaseFailures": 20,
+            "STORE_ERROR": 500, "retryable": 500, "succeeded": 0, "databaseFailures": 20,
             "causes": {"BatchWriteItem: ResourceNotFoundException": 20},
         }),
     );
