@@ -19,6 +19,8 @@ pub struct Config {
     pub deadline_margin: Duration,
     /// `IDENTITY_LOOKUP`: how identifiers are read from their indexes.
     pub identity_lookup: IdentityLookup,
+    /// `SKIP_UNCHANGED`: whether memberships that are as wanted already are written again.
+    pub skip_unchanged: SkipUnchanged,
     /// `LOOKUP_CONCURRENCY`: the most look-up calls at a time.
     pub lookup_concurrency: usize,
     /// `WRITE_CONCURRENCY`: the most write calls at a time.
@@ -58,6 +60,17 @@ pub enum IdentityLookup {
     Statement,
     /// One `Query` a value.
     Query,
+}
+
+/// When it is asked which memberships need no write (see [`unchanged`](crate::unchanged)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SkipUnchanged {
+    /// When a sample of the batch says that asking costs no more than it saves.
+    Auto,
+    /// For every batch.
+    Always,
+    /// Never: everything is written.
+    Never,
 }
 
 /// A variable that stops the start.
@@ -119,6 +132,7 @@ impl Config {
         let function = value("AWS_LAMBDA_FUNCTION_NAME", "a function's name")?.unwrap_or_default();
 
         const LOOKUP: &str = "statement or query";
+        const SKIP: &str = "auto, always or never";
         Ok(Self {
             tables: Tables {
                 tenants: table("TENANTS_TABLE")?,
@@ -149,6 +163,12 @@ impl Config {
                 None | Some("statement") => IdentityLookup::Statement,
                 Some("query") => IdentityLookup::Query,
                 Some(_) => return Err(ConfigError::Invalid { name: "IDENTITY_LOOKUP", expected: LOOKUP }),
+            },
+            skip_unchanged: match value("SKIP_UNCHANGED", SKIP)?.as_deref() {
+                None | Some("auto") => SkipUnchanged::Auto,
+                Some("always") => SkipUnchanged::Always,
+                Some("never") => SkipUnchanged::Never,
+                Some(_) => return Err(ConfigError::Invalid { name: "SKIP_UNCHANGED", expected: SKIP }),
             },
             lookup_concurrency: concurrency("LOOKUP_CONCURRENCY")?,
             write_concurrency: concurrency("WRITE_CONCURRENCY")?,
@@ -191,6 +211,7 @@ mod tests {
             token_cache: Duration::from_secs(60),
             deadline_margin: Duration::from_millis(1_500),
             identity_lookup: IdentityLookup::Statement,
+            skip_unchanged: SkipUnchanged::Auto,
             lookup_concurrency: 32,
             write_concurrency: 32,
             metrics: None,
@@ -210,6 +231,7 @@ mod tests {
             ("TOKEN_CACHE_SECONDS", "0"),
             ("DEADLINE_MARGIN_MS", "0"),
             ("IDENTITY_LOOKUP", "query"),
+            ("SKIP_UNCHANGED", "never"),
             ("LOOKUP_CONCURRENCY", "1"),
             ("WRITE_CONCURRENCY", "2"),
             ("AWS_LAMBDA_LOG_FORMAT", "JSON"),
@@ -221,6 +243,7 @@ mod tests {
         assert_eq!((config.max_records, config.max_body_bytes), (7, MAX_PAYLOAD_BYTES));
         assert_eq!((config.token_cache, config.deadline_margin), (Duration::ZERO, Duration::ZERO));
         assert_eq!(config.identity_lookup, IdentityLookup::Query);
+        assert_eq!(config.skip_unchanged, SkipUnchanged::Never);
         assert_eq!((config.lookup_concurrency, config.write_concurrency), (1, 2));
         assert_eq!(config.metrics, Some(Metrics { function: "f".into(), per_tenant: true }));
     }
@@ -236,6 +259,7 @@ mod tests {
             ("TOKEN_CACHE_SECONDS", "86401"),
             ("DEADLINE_MARGIN_MS", " 5"),
             ("IDENTITY_LOOKUP", "Query"),
+            ("SKIP_UNCHANGED", "yes"),
             ("LOOKUP_CONCURRENCY", "0"),
             ("METRICS_PER_TENANT", "yes"),
             ("WRITE_CONCURRENCY", "99999999999999999999"),

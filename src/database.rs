@@ -2,9 +2,11 @@
 
 mod call;
 mod customers;
+mod existing;
 mod imports;
 mod memberships;
 mod tenants;
+mod unchanged;
 mod usage;
 
 use std::collections::HashMap;
@@ -20,7 +22,7 @@ use aws_sdk_dynamodb::config::retry::{RetryPartition, TokenBucket};
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use self::call::Attempts;
-use crate::config::{Config, IdentityLookup, Tables};
+use crate::config::{Config, IdentityLookup, SkipUnchanged, Tables};
 use crate::deadline::Deadline;
 
 pub use imports::{Claimed, ImportKey};
@@ -71,6 +73,7 @@ pub struct Database {
     client: Client,
     tables: Tables,
     identity_lookup: IdentityLookup,
+    skip_unchanged: SkipUnchanged,
     lookup_concurrency: usize,
     write_concurrency: usize,
     /// Whether it was said that a statement was refused.
@@ -98,6 +101,7 @@ impl Database {
             client,
             tables: config.tables.clone(),
             identity_lookup: config.identity_lookup,
+            skip_unchanged: config.skip_unchanged,
             lookup_concurrency: config.lookup_concurrency,
             write_concurrency: config.write_concurrency,
             refusal_told: AtomicBool::new(false),

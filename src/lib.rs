@@ -14,6 +14,7 @@
 //! - [`import`]: one import from its records to its result
 //! - [`resolution`]: who each record means; pure
 //! - [`membership`]: what must be written, and how each record ended; pure
+//! - [`unchanged`]: which of it is worth asking about first; pure
 //! - [`database`]: everything DynamoDB
 //! - [`report`]: how the import ended
 //! - [`envelope`]: the answer, with [`refusal`] (of a request) and [`failure`] (of a record)
@@ -47,3 +48,4 @@ pub mod request;
 pub mod resolution;
 pub mod summary;
 pub mod tenant;
+pub mod unchanged;

@@ -24,7 +24,7 @@ pub const NAMESPACE: &str = "CustomerGroupImport";
 
 /// The members of the line that are metrics, where they occur, each with its unit. Their dimension
 /// is the function's name; the failures are a metric a code.
-pub const METRICS: [(&str, &str); 21] = [
+pub const METRICS: [(&str, &str); 24] = [
     ("requests", "Count"),
     ("refused", "Count"),
     ("errors", "Count"),
@@ -41,6 +41,9 @@ pub const METRICS: [(&str, &str); 21] = [
     ("AMBIGUOUS", "Count"),
     ("STORE_ERROR", "Count"),
     ("TIMEOUT", "Count"),
+    ("unchanged", "Count"),
+    ("written", "Count"),
+    ("removed", "Count"),
     ("databaseCalls", "Count"),
     ("databaseFailures", "Count"),
     ("throttles", "Count"),
@@ -137,6 +140,11 @@ impl Summary {
                     ("succeeded", (records - failed).into()),
                     ("failed", failed.into()),
                     ("retryable", (*retryable).into()),
+                ]);
+                members.extend([
+                    ("unchanged", usage.unchanged.into()),
+                    ("written", usage.written.into()),
+                    ("removed", usage.removed.into()),
                 ]);
                 members.extend(failures.iter().map(|(code, count)| (*code, (*count).into())));
             }

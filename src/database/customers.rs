@@ -2,10 +2,11 @@
 
 use std::sync::atomic::Ordering;
 
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use aws_sdk_dynamodb::types::AttributeValue;
 use tracing::warn;
 
-use super::call::{Backoff, CallError, at_most};
+use super::call::{CallError, at_most};
+use super::existing::{BATCH_GET_KEYS, Wanted};
 use super::{Item, Session, Stage, attribute};
 use crate::config::IdentityLookup;
 use crate::failure::Outage;
@@ -17,9 +18,6 @@ use crate::tenant::TenantId;
 /// values that match one customer each leave the page unfilled, so that no second one is fetched
 /// to learn that it is empty.
 const STATEMENT_VALUES: usize = 9;
-
-/// Keys of one `BatchGetItem` (DynamoDB API reference).
-const BATCH_GET_KEYS: usize = 100;
 
 const CUSTOMER_ID: &str = "audienceUserId";
 const TENANT_ID: &str = "tenantId";
@@ -160,55 +158,20 @@ impl Session<'_> {
 
     /// Which of up to a hundred customer IDs are customers of the tenant.
     async fn get(&self, tenant: &TenantId, ids: &[&str]) -> Vec<Answer> {
-        let mut answers: Vec<Answer> = vec![Ok(Vec::new()); ids.len()];
-        let mut pending: Vec<usize> = (0..ids.len()).collect();
-        let mut backoff = Backoff::default();
-        loop {
-            let keys = pending.iter().map(|&place| key(tenant, ids[place])).collect();
-            match self.get_once(keys).await {
-                Ok(page) => {
-                    for id in page.found {
-                        if let Some(place) = ids.iter().position(|wanted| *wanted == id) {
-                            answers[place] = Ok(vec![id]);
-                        }
-                    }
-                    let before = pending.len();
-                    pending.retain(|&place| page.unprocessed.iter().any(|id| id == ids[place]));
-                    if pending.is_empty() {
-                        return answers;
-                    }
-                    self.tally.throttled();
-                    if let Err(outage) = backoff.pause(pending.len() < before, self.deadline).await {
-                        break fail(answers, &pending, outage);
-                    }
-                }
-                Err(error) => break fail(answers, &pending, error.into()),
-            }
-        }
+        let wanted = Wanted {
+            table: &self.database.tables.customers,
+            projection: CUSTOMER_ID,
+            consistent: false,
+            count: ids.len(),
+            key: |place: usize| key(tenant, ids[place]),
+            place: |item: &Item| {
+                let id = string(item, CUSTOMER_ID).ok()?;
+                ids.iter().position(|wanted| *wanted == id)
+            },
+        };
+        let there = self.are_there(&wanted).await.into_iter().zip(ids);
+        there.map(|(there, id)| Ok(if there? { vec![(*id).to_owned()] } else { Vec::new() })).collect()
     }
-
-    async fn get_once(&self, keys: Vec<Item>) -> Result<Gotten, CallError> {
-        let table = &self.database.tables.customers;
-        let wanted = KeysAndAttributes::builder()
-            .set_keys(Some(keys))
-            .projection_expression(CUSTOMER_ID)
-            .build()
-            .expect("BUG: the keys are set");
-        let request = self.database.client.batch_get_item().request_items(table, wanted).send();
-        let answer = self.call("BatchGetItem", request).await?;
-        let found = answer.responses.into_iter().flatten().flat_map(|(_, items)| items);
-        let unprocessed = answer.unprocessed_keys.into_iter().flatten().flat_map(|(_, left)| left.keys);
-        Ok(Gotten { found: ids(found)?, unprocessed: ids(unprocessed)? })
-    }
-}
-
-fn ids(items: impl Iterator<Item = Item>) -> Result<Vec<String>, CallError> {
-    items.map(|item| string(&item, CUSTOMER_ID).map(str::to_owned)).collect()
-}
-
-struct Gotten {
-    found: Vec<String>,
-    unprocessed: Vec<String>,
 }
 
 /// An index that changes between two pages may name a customer on both.
@@ -216,13 +179,6 @@ fn add(found: &mut Vec<String>, customer: &str) {
     if !found.iter().any(|known| known == customer) {
         found.push(customer.to_owned());
     }
-}
-
-fn fail(mut answers: Vec<Answer>, pending: &[usize], outage: Outage) -> Vec<Answer> {
-    for &place in pending {
-        answers[place] = Err(outage);
-    }
-    answers
 }
 
 fn key(tenant: &TenantId, id: &str) -> Item {

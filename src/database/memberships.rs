@@ -15,6 +15,10 @@ use crate::tenant::TenantId;
 /// Items of one `BatchWriteItem` (DynamoDB API reference).
 const BATCH_WRITE_ITEMS: usize = 25;
 
+/// The key attributes of a membership's item.
+pub(super) const CUSTOMER_KEY: &str = "customerKey";
+pub(super) const GROUP_NAME: &str = "groupName";
+
 /// How the writing of one membership ended.
 pub type Written = Result<(), Outage>;
 
@@ -29,20 +33,50 @@ pub struct Writing<'i> {
     pub import_id: &'i str,
 }
 
+impl Writing<'_> {
+    /// The key of a membership's item.
+    pub(super) fn key(self, membership: Membership<'_>) -> Item {
+        Item::from([
+            attribute(CUSTOMER_KEY, &self.customer_key(membership)),
+            attribute(GROUP_NAME, membership.group),
+        ])
+    }
+
+    fn customer_key(self, membership: Membership<'_>) -> String {
+        format!("{}#{}", self.tenant.as_str(), membership.customer)
+    }
+
+    /// The customer of a `customerKey`, if it is one of this tenant's.
+    pub(super) fn customer(self, key: &str) -> Option<&str> {
+        key.strip_prefix(self.tenant.as_str())?.strip_prefix('#')
+    }
+}
+
 impl Session<'_> {
-    /// Writes memberships, no two alike, many calls at a time, and tells how each one ended.
+    /// Brings memberships, no two alike, to what is wanted, many calls at a time, and tells how each
+    /// one ended. As far as [`SkipUnchanged`](crate::config::SkipUnchanged) says, what is as wanted
+    /// already is not written.
     pub async fn write(&self, writing: Writing<'_>, memberships: &[Membership<'_>]) -> Vec<Written> {
+        let unchanged = self.tally.during(Stage::Unchanged, self.unchanged(writing, memberships)).await;
+        let (places, changed): (Vec<_>, Vec<_>) =
+            memberships.iter().copied().enumerate().filter(|(place, _)| !unchanged[*place]).unzip();
+
         let now = timestamp(SystemTime::now());
         let writer = Writer { session: self, writing, now: &now };
-        let chunks = memberships.chunks(BATCH_WRITE_ITEMS).enumerate().collect();
-        let ended = at_most(self.database.write_concurrency, chunks, |(chunk, memberships)| async move {
-            (chunk * BATCH_WRITE_ITEMS, writer.write(memberships).await)
+        let chunks = changed.chunks(BATCH_WRITE_ITEMS).zip(places.chunks(BATCH_WRITE_ITEMS)).collect();
+        let ended = at_most(self.database.write_concurrency, chunks, |(memberships, places)| async move {
+            (places, writer.write(memberships).await)
         });
 
-        let mut written = vec![Err(Outage::Timeout); memberships.len()];
-        for (first, chunk) in self.tally.during(Stage::Writes, ended).await {
-            written[first..first + chunk.len()].copy_from_slice(&chunk);
+        let kept = |unchanged: &bool| if *unchanged { Ok(()) } else { Err(Outage::Timeout) };
+        let mut written: Vec<Written> = unchanged.iter().map(kept).collect();
+        for (places, chunk) in self.tally.during(Stage::Writes, ended).await {
+            for (&place, ended) in places.iter().zip(chunk) {
+                written[place] = ended;
+            }
         }
+        let succeeded = places.iter().filter(|&&place| written[place].is_ok()).count();
+        self.tally.memberships(writing.opt_type, memberships.len() - places.len(), succeeded);
         written
     }
 }
@@ -107,7 +141,7 @@ impl Writer<'_> {
     }
 
     fn request(self, membership: Membership<'_>) -> WriteRequest {
-        let mut item = self.key(membership);
+        let mut item = self.writing.key(membership);
         match self.writing.opt_type {
             OptType::Add => {
                 item.extend([
@@ -127,20 +161,9 @@ impl Writer<'_> {
         }
     }
 
-    fn key(self, membership: Membership<'_>) -> Item {
-        Item::from([
-            attribute("customerKey", &self.customer_key(membership)),
-            attribute("groupName", membership.group),
-        ])
-    }
-
-    fn customer_key(self, membership: Membership<'_>) -> String {
-        format!("{}#{}", self.writing.tenant.as_str(), membership.customer)
-    }
-
     fn is_key_of(self, item: &Item, membership: Membership<'_>) -> bool {
         let is = |name: &str, value: &str| matches!(item.get(name), Some(AttributeValue::S(found)) if found == value);
-        is("groupName", membership.group) && is("customerKey", &self.customer_key(membership))
+        is(GROUP_NAME, membership.group) && is(CUSTOMER_KEY, &self.writing.customer_key(membership))
     }
 }
 

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::params::OptType;
+
 /// What an invocation asked of the database.
 #[derive(Clone, Debug, Default)]
 pub struct Usage {
@@ -17,6 +19,12 @@ pub struct Usage {
     /// Calls that brought nothing, after all retries, by operation and cause: a code of DynamoDB,
     /// or what went wrong on the way.
     pub failures: BTreeMap<(&'static str, String), usize>,
+    /// Memberships that were as they should be, and were not written.
+    pub unchanged: usize,
+    /// Memberships put.
+    pub written: usize,
+    /// Memberships deleted, some of which may not have been there.
+    pub removed: usize,
     /// The time from the start of each stage to its end, in total.
     pub waited: BTreeMap<Stage, Duration>,
 }
@@ -30,6 +38,8 @@ pub enum Stage {
     Key,
     /// Looking customers up.
     LookUps,
+    /// Asking which memberships need no write.
+    Unchanged,
     /// Writing memberships.
     Writes,
 }
@@ -41,6 +51,7 @@ impl Stage {
             Self::Token => "token",
             Self::Key => "key",
             Self::LookUps => "lookUps",
+            Self::Unchanged => "unchanged",
             Self::Writes => "writes",
         }
     }
@@ -70,6 +81,16 @@ impl Tally {
         let failures = usage.failures.entry((operation, cause.to_owned())).or_default();
         *failures += 1;
         *failures == 1
+    }
+
+    /// Counts memberships that were not written, and those that were.
+    pub(super) fn memberships(&self, opt_type: OptType, unchanged: usize, written: usize) {
+        let mut usage = self.lock();
+        usage.unchanged += unchanged;
+        match opt_type {
+            OptType::Add => usage.written += written,
+            OptType::Delete => usage.removed += written,
+        }
     }
 
     /// Does the work of a stage, and counts its time.

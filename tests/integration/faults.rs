@@ -6,7 +6,7 @@ use crate::support::proxy::{Action, Rule, Share};
 use crate::support::shorthand::{exact, failures_by, fuzzy, numbered, numbered_pairs, off, pairs, resend};
 use crate::support::stage::{Response, Stage};
 use futures_util::future::join_all;
-use group_import::config::IdentityLookup;
+use group_import::config::{IdentityLookup, SkipUnchanged};
 use serde_json::{Value, json};
 
 const BROKEN: Action = Action::Error { status: 500, code: "InternalServerError", message: "broken" };
@@ -230,7 +230,7 @@ async fn a_batch_refused_after_a_part_was_done_costs_the_refused_item_only() {
 #[tokio::test]
 async fn every_key_stands_once_in_a_batch_of_at_most_25() {
     let stage = Stage::new().await;
-    let function = stage.function().await;
+    let function = stage.function_with(|config| config.skip_unchanged = SkipUnchanged::Never).await;
     for (n, calls) in [(1, 1), (25, 1), (26, 2), (50, 2), (51, 3)] {
         stage.proxy.reset();
         // The proxy refuses a batch that is longer, or holds a key twice.

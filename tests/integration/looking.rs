@@ -86,7 +86,8 @@ async fn a_dry_run_answers_what_the_import_would_and_writes_nothing() {
             }
             let real = with(params.clone(), &[("optType", opt_type.into()), ("dryRun", false.into())]);
             assert_eq!(function.import(real, data()).await.body, dry.body);
-            assert_eq!(stage.proxy.count("BatchWriteItem"), 1);
+            // What is not there needs no call to be deleted.
+            assert_eq!(stage.proxy.count("BatchWriteItem"), usize::from(opt_type == "add"));
         }
     }
 }

@@ -30,7 +30,7 @@ fn asked(stage: &Stage, identifier: &str) -> Vec<String> {
             }
             "BatchGetItem" if identifier == "audienceUserId" => {
                 let keys = body["RequestItems"][&stage.names.customers]["Keys"].as_array();
-                keys.expect("keys").iter().map(|key| key["audienceUserId"].clone()).collect()
+                keys.into_iter().flatten().map(|key| key["audienceUserId"].clone()).collect()
             }
             _ => Vec::new(),
         };

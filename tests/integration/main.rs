@@ -23,3 +23,4 @@ mod summary;
 mod support;
 mod tables;
 mod tokens;
+mod unchanged;

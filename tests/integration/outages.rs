@@ -9,7 +9,7 @@ use crate::support::proxy::{Action, Rule};
 use crate::support::shorthand::{exact, fuzzy, numbered, numbered_pairs, off, resend};
 use crate::support::stage::{Function, Stage};
 use futures_util::future::join_all;
-use group_import::config::{Config, IdentityLookup};
+use group_import::config::{Config, IdentityLookup, SkipUnchanged};
 use serde_json::{Value, json};
 
 const THROTTLED: Action =
@@ -130,6 +130,7 @@ async fn no_more_calls_are_under_way_than_the_settings_say() {
             .function_with(|config| {
                 config.lookup_concurrency = bound;
                 config.write_concurrency = bound;
+                config.skip_unchanged = SkipUnchanged::Never;
             })
             .await;
         stage.proxy.reset();

@@ -84,6 +84,7 @@ async fn the_function_is_told_its_tables_and_the_limits_it_would_take_itself() {
             "MAX_BODY_BYTES": config.max_body_bytes,
             "TOKEN_CACHE_SECONDS": 60,
             "IDENTITY_LOOKUP": "statement",
+            "SKIP_UNCHANGED": "auto",
             "METRICS_PER_TENANT": "false",
         });
         assert_eq!(template.at("/Resources/Function/Properties/Environment/Variables"), expected);

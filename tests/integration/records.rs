@@ -272,8 +272,9 @@ async fn without_matching_nobody_is_looked_up_and_other_identifiers_are_not_used
     let response = function.import(off("add"), data).await;
     assert_eq!(response.failures(), ["MISSING_IDENTIFIER"]);
     assert_eq!(stage.memberships().await, pairs([(format!("{TENANT}#unknown"), "g")]));
+    // What BatchGetItem asks for is whether the membership is there.
     let operations: Vec<_> = stage.proxy.calls().into_iter().map(|call| call.operation).collect();
-    assert_eq!(operations, ["GetItem", "BatchWriteItem"]);
+    assert_eq!(operations, ["GetItem", "BatchGetItem", "BatchWriteItem"]);
 }
 
 #[tokio::test]

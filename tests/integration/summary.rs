@@ -123,7 +123,7 @@ async fn a_summary_tells_how_the_records_ended() {
     });
     assert_part(&ran, &expected);
     let stages: Vec<_> = ran["stagesMs"].as_object().expect("stages").keys().map(String::as_str).collect();
-    assert_eq!(stages, ["key", "lookUps", "token", "writes"]);
+    assert_eq!(stages, ["key", "lookUps", "token", "unchanged", "writes"]);
     let time = |name: &str| ran[name].as_f64().expect("milliseconds");
     assert!(0.0 < time("databaseMs") && time("databaseMs") <= time("durationMs"), "{ran}");
 

@@ -8,7 +8,7 @@ use aws_config::Region;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::Credentials;
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
-use group_import::config::{Config, IdentityLookup, Tables};
+use group_import::config::{Config, IdentityLookup, SkipUnchanged, Tables};
 use group_import::database::{self, Database};
 use group_import::event::Event;
 use group_import::handler::Handler;
@@ -86,6 +86,7 @@ impl Stage {
             token_cache: Duration::ZERO,
             deadline_margin: Duration::from_millis(1_500),
             identity_lookup: IdentityLookup::Statement,
+            skip_unchanged: SkipUnchanged::Auto,
             lookup_concurrency: 32,
             write_concurrency: 32,
             metrics: None,

@@ -1,0 +1,237 @@
+//! Memberships that are as wanted already are not written again, where asking pays; whatever is
+//! asked, the state is the one that writing would have left (contract, section 6).
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use futures_util::future::join_all;
+use group_import::config::SkipUnchanged::{self, Always, Auto, Never};
+use serde_json::{Value, json};
+
+use crate::support::proxy::{Action, Rule, Share};
+use crate::support::shorthand::{numbered, numbered_pairs, off, pairs};
+use crate::support::stage::{Function, REQUEST_ID, Stage};
+
+const EARLIER: &str = "an-earlier-request";
+
+/// Puts the memberships of [`numbered`] records, as an earlier import would have left them.
+async fn put_earlier(stage: &Stage, numbers: impl IntoIterator<Item = usize>) {
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    for number in numbers {
+        let put = stage.client.put_item().table_name(&stage.names.memberships);
+        let put = put.item("customerKey", text(&format!("t1#c{number}"))).item("groupName", text("g"));
+        let put = put.item("tenantId", text("t1")).item("audienceUserId", text(&format!("c{number}")));
+        let put = put.item("updatedAt", text("2026-01-01T00:00:00Z")).item("importId", text(EARLIER));
+        put.send().await.expect("the item is put");
+    }
+}
+
+async fn skipping(stage: &Stage, skip_unchanged: SkipUnchanged) -> Function {
+    stage.function_with(|config| config.skip_unchanged = skip_unchanged).await
+}
+
+/// Calls of `BatchGetItem` and `BatchWriteItem`.
+fn calls(stage: &Stage) -> (usize, usize) {
+    (stage.proxy.count("BatchGetItem"), stage.proxy.count("BatchWriteItem"))
+}
+
+/// How many memberships were written by this import and by the earlier one.
+async fn written_by(stage: &Stage) -> (usize, usize) {
+    let items = stage.membership_items().await;
+    let by = |id: &str| items.iter().filter(|item| item["importId"] == id).count();
+    (by(REQUEST_ID), by(EARLIER))
+}
+
+#[tokio::test]
+async fn a_resync_with_nothing_new_writes_nothing() {
+    for (skip, expected) in [(Auto, (3, 0)), (Always, (3, 0)), (Never, (0, 10))] {
+        let stage = Stage::new().await;
+        put_earlier(&stage, 0..250).await;
+        let function = skipping(&stage, skip).await;
+        let response = function.import(off("add"), numbered(250)).await;
+        assert_eq!(response.data()["importSuccessNum"], 250);
+        assert_eq!(calls(&stage), expected, "{skip:?}");
+        assert_eq!(stage.memberships().await, numbered_pairs(250));
+        assert_eq!(written_by(&stage).await, if skip == Never { (250, 0) } else { (0, 250) }, "{skip:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_first_import_asks_for_a_sample_only() {
+    for (skip, expected) in [(Auto, (1, 10)), (Always, (3, 10)), (Never, (0, 10))] {
+        let stage = Stage::new().await;
+        let function = skipping(&stage, skip).await;
+        assert_eq!(function.import(off("add"), numbered(250)).await.data()["status"], 1);
+        assert_eq!(calls(&stage), expected, "{skip:?}");
+        assert_eq!(written_by(&stage).await, (250, 0));
+    }
+}
+
+#[tokio::test]
+async fn deleting_what_is_not_there_writes_nothing_and_deleting_all_asks_for_a_sample_only() {
+    let stage = Stage::new().await;
+    let function = skipping(&stage, Auto).await;
+    assert_eq!(function.import(off("delete"), numbered(250)).await.data()["importSuccessNum"], 250);
+    assert_eq!(calls(&stage), (3, 0));
+    put_earlier(&stage, 0..250).await;
+    stage.proxy.reset();
+    assert_eq!(function.import(off("delete"), numbered(250)).await.data()["importSuccessNum"], 250);
+    assert_eq!(calls(&stage), (1, 10));
+    assert_eq!(stage.memberships().await, BTreeSet::new());
+}
+
+#[tokio::test]
+async fn only_what_is_new_is_written_and_tells_which_import_did() {
+    let stage = Stage::new().await;
+    put_earlier(&stage, (0..250).filter(|number| number % 5 != 0)).await;
+    let function = skipping(&stage, Auto).await;
+    assert_eq!(function.import(off("add"), numbered(250)).await.data()["status"], 1);
+    assert_eq!(calls(&stage), (3, 2));
+    assert_eq!(written_by(&stage).await, (50, 200));
+}
+
+#[tokio::test]
+async fn below_the_break_even_only_what_the_sample_saw_is_left_alone() {
+    // Of 200 memberships each even place is in the sample; 19 and 20 of its 100 are there.
+    for (there, expected) in [(19, ((1, 8), (181, 19))), (20, ((2, 8), (180, 20)))] {
+        let stage = Stage::new().await;
+        put_earlier(&stage, (0..there).map(|number| 2 * number)).await;
+        let function = skipping(&stage, Auto).await;
+        assert_eq!(function.import(off("add"), numbered(200)).await.data()["status"], 1);
+        assert_eq!((calls(&stage), written_by(&stage).await), expected, "{there}");
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_asked_is_written() {
+    let faults = [
+        Action::Error { status: 400, code: "AccessDeniedException", message: "no" },
+        Action::Error { status: 400, code: "ValidationException", message: "no" },
+        Action::Error { status: 500, code: "InternalServerError", message: "broken" },
+        Action::Garble,
+        Action::Reset,
+        Action::Unprocessed { processed: Share::Count(0) },
+    ];
+    for fault in faults {
+        // The sample itself, or one of the calls after it.
+        for (passed, left_alone) in [(0, 0), (1, 100)] {
+            let stage = Stage::new().await;
+            put_earlier(&stage, 0..250).await;
+            let function = skipping(&stage, Auto).await;
+            stage.proxy.rule(Rule::on("BatchGetItem", fault.clone()).after(passed));
+            let response = function.import(off("add"), numbered(250)).await;
+            assert_eq!(response.data()["importSuccessNum"], 250, "{fault:?}");
+            assert_eq!(written_by(&stage).await, (250 - left_alone, left_alone), "{fault:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn keys_left_unprocessed_are_asked_for_again() {
+    let stage = Stage::new().await;
+    put_earlier(&stage, 0..250).await;
+    let function = skipping(&stage, Auto).await;
+    let part = Action::Unprocessed { processed: Share::Fraction(1, 3) };
+    stage.proxy.rule(Rule::on("BatchGetItem", part).times(4));
+    assert_eq!(function.import(off("add"), numbered(250)).await.data()["status"], 1);
+    assert_eq!(calls(&stage), (7, 0));
+    assert_eq!(written_by(&stage).await, (0, 250));
+}
+
+#[tokio::test]
+async fn asking_keeps_to_the_bound_on_look_ups() {
+    let stage = Stage::new().await;
+    let function = stage
+        .function_with(|config| {
+            config.skip_unchanged = Always;
+            config.lookup_concurrency = 2;
+        })
+        .await;
+    stage.proxy.rule(Rule::on("BatchGetItem", Action::Delay(Duration::from_millis(15))));
+    assert_eq!(function.import(off("add"), numbered(1_000)).await.data()["status"], 1);
+    assert_eq!((stage.proxy.count("BatchGetItem"), stage.proxy.peak("BatchGetItem")), (10, 2));
+}
+
+#[tokio::test]
+async fn names_like_keys_are_told_apart() {
+    let stage = Stage::new().await;
+    let function = skipping(&stage, Always).await;
+    let names = [
+        ("a", "b"),
+        ("a#b", "g"),
+        ("a", "b#g"),
+        ("#", "#"),
+        ("t1#a", "b"),
+        ("t2#a", "b"),
+        ("ａ", "b"),
+        ("a", "B"),
+    ];
+    for there in 0..names.len() {
+        let data = |names: &[(&str, &str)]| -> Value {
+            names.iter().map(|(id, group)| json!({"audienceUserId": id, "groups": group})).collect()
+        };
+        assert_eq!(function.import(off("add"), data(&names[..=there])).await.data()["status"], 1);
+        let expected = names[..=there].iter().map(|(id, group)| (format!("t1#{id}"), group));
+        assert_eq!(stage.memberships().await, pairs(expected));
+    }
+}
+
+/// One import that ran beside others.
+struct Ran {
+    add: bool,
+    customers: BTreeSet<usize>,
+    from: Instant,
+    to: Instant,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn adds_and_deletes_at_the_same_time_leave_what_some_order_of_them_would() {
+    const CUSTOMERS: usize = 12;
+    const ROUNDS: usize = 6;
+    for skip in [Auto, Always, Never] {
+        let stage = Stage::new().await;
+        let function = skipping(&stage, skip).await;
+        let mut there = BTreeSet::new();
+        for round in 0..ROUNDS {
+            stage.proxy.clear_rules();
+            for operation in ["BatchGetItem", "BatchWriteItem"] {
+                let pause = Duration::from_millis(fastrand::u64(1..12));
+                stage.proxy.rule(Rule::on(operation, Action::Delay(pause)).times(fastrand::usize(1..6)));
+            }
+            let ran = join_all((0..10).map(|_| async {
+                tokio::time::sleep(Duration::from_millis(fastrand::u64(0..40))).await;
+                let add = fastrand::bool();
+                let customers: BTreeSet<_> = (0..CUSTOMERS).filter(|_| fastrand::bool()).chain([0]).collect();
+                let data: Value = customers
+                    .iter()
+                    .map(|n| json!({"audienceUserId": format!("c{n}"), "groups": "g"}))
+                    .collect();
+                let from = Instant::now();
+                let response = function.import(off(if add { "add" } else { "delete" }), data).await;
+                assert_eq!(response.data()["status"], 1);
+                Ran { add, customers, from, to: Instant::now() }
+            }))
+            .await;
+            let memberships = stage.memberships().await;
+            for customer in 0..CUSTOMERS {
+                let is_there = memberships.contains(&(format!("t1#c{customer}"), "g".to_owned()));
+                let of_customer: Vec<_> =
+                    ran.iter().filter(|ran| ran.customers.contains(&customer)).collect();
+                // Who can have had the last word: one that no other of the opposite kind came after.
+                let could_be_last = |one: &&&Ran| {
+                    one.add == is_there
+                        && !of_customer.iter().any(|other| other.add != one.add && other.from > one.to)
+                };
+                let unchanged = of_customer.is_empty() && there.contains(&customer) == is_there;
+                assert!(
+                    unchanged || of_customer.iter().any(|one| could_be_last(&one)),
+                    "{skip:?}, round {round}: customer {customer} is there: {is_there}"
+                );
+            }
+            there = (0..CUSTOMERS)
+                .filter(|n| memberships.contains(&(format!("t1#c{n}"), "g".to_owned())))
+                .collect();
+        }
+    }
+}
