@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::convert::Infallible;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Full};
@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
-use self::operations::{Customers, Written};
+use self::operations::{BatchGet, Customers, Membership};
 use crate::workload::Workload;
 
 pub const TENANTS_TABLE: &str = "tenants";
@@ -33,13 +33,23 @@ pub const MEMBERSHIPS_TABLE: &str = "memberships";
 pub type Calls = BTreeMap<&'static str, usize>;
 
 pub const FURTHER_PAGE: &str = "ExecuteStatement, further page";
+pub const OF_MEMBERSHIPS: &str = "BatchGetItem, memberships";
 
 /// What was asked of the double since it was last asked for this.
 #[derive(Default)]
 pub struct Tally {
     pub calls: Calls,
-    /// Key and group of every membership put.
-    pub written: HashSet<(String, String)>,
+    /// Every membership put.
+    pub written: HashSet<Membership>,
+    /// Read and write units of the memberships.
+    pub units: Units,
+}
+
+/// What DynamoDB charges for.
+#[derive(Clone, Copy, Default)]
+pub struct Units {
+    pub read: f64,
+    pub write: f64,
 }
 
 pub struct Double {
@@ -50,6 +60,8 @@ pub struct Double {
 struct Shared {
     customers: Customers,
     delay_ms: AtomicU64,
+    /// The memberships that are there. What is written is told, not kept: each run finds the same.
+    in_place: Mutex<HashSet<Membership>>,
     tally: Mutex<Tally>,
 }
 
@@ -61,6 +73,7 @@ impl Double {
         let shared = Arc::new(Shared {
             customers: Customers::new(workload),
             delay_ms: AtomicU64::new(0),
+            in_place: Mutex::default(),
             tally: Mutex::default(),
         });
         tokio::spawn(serve(listener, Arc::clone(&shared)));
@@ -72,9 +85,14 @@ impl Double {
         self.shared.delay_ms.store(delay_ms, Ordering::Relaxed);
     }
 
+    /// From now on these memberships are there.
+    pub fn put_in_place(&self, memberships: HashSet<Membership>) {
+        *lock(&self.shared.in_place) = memberships;
+    }
+
     /// What was asked since the last time, and begins anew.
     pub fn take_tally(&self) -> Tally {
-        std::mem::take(&mut *self.shared.tally.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *lock(&self.shared.tally))
     }
 }
 
@@ -124,23 +142,39 @@ async fn answer(
 
 impl Shared {
     fn act(&self, operation: &str, body: &[u8]) -> Result<Value, String> {
-        let (kind, answer, written) = match operation {
+        let mut written = Vec::new();
+        let mut units = Units::default();
+        let (kind, answer) = match operation {
             "ExecuteStatement" => {
                 let (first, answer) = self.customers.execute_statement(body)?;
-                (if first { "ExecuteStatement" } else { FURTHER_PAGE }, answer, Written::default())
+                (if first { "ExecuteStatement" } else { FURTHER_PAGE }, answer)
             }
-            "Query" => ("Query", self.customers.query(body)?, Written::default()),
-            "GetItem" => ("GetItem", operations::get_tenant(body)?, Written::default()),
-            "BatchGetItem" => ("BatchGetItem", self.customers.batch_get_item(body)?, Written::default()),
+            "Query" => ("Query", self.customers.query(body)?),
+            "GetItem" => ("GetItem", operations::get_tenant(body)?),
+            "BatchGetItem" => {
+                let asked = BatchGet::parse(body)?;
+                if asked.of_memberships {
+                    units.read = asked.units;
+                    (OF_MEMBERSHIPS, asked.of(&lock(&self.in_place))?)
+                } else {
+                    ("BatchGetItem", self.customers.batch_get_item(&asked))
+                }
+            }
             "BatchWriteItem" => {
-                let written = operations::batch_write_item(body)?;
-                ("BatchWriteItem", json!({"UnprocessedItems": {}}), written)
+                (written, units.write) = operations::batch_write_item(body)?;
+                ("BatchWriteItem", json!({"UnprocessedItems": {}}))
             }
             _ => return Err("no such operation here".to_owned()),
         };
-        let mut tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tally = lock(&self.tally);
         *tally.calls.entry(kind).or_default() += 1;
         tally.written.extend(written);
+        tally.units.read += units.read;
+        tally.units.write += units.write;
         Ok(answer)
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -7,11 +7,12 @@ use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
 use crate::Failure;
-use crate::double::{Calls, FURTHER_PAGE};
+use crate::double::{Calls, FURTHER_PAGE, OF_MEMBERSHIPS, Tally};
 use crate::measure::{Bench, Import};
 use crate::options::Options;
 use crate::process::{Process, Program};
 use crate::report::THIS;
+use crate::resync;
 use crate::workload::{LARGEST, Matching, SIZES, Scenario};
 
 /// Values of a statement, keys and items of a call: what the function must make use of.
@@ -35,6 +36,9 @@ pub async fn check(bench: &Bench, options: &Options, update: bool) -> Result<Exi
             verdicts.extend(calls(bench, options, Scenario { matching, dry_run: false, records }).await?);
         }
     }
+    let resyncs = resync::measure(bench, options).await?;
+    println!("{}", resync::table(&resyncs));
+    verdicts.extend(resync::limits(&resyncs));
     if instructions_can_be_counted()? {
         let counted = count_all(bench, options).await?;
         if update {
@@ -47,7 +51,7 @@ pub async fn check(bench: &Bench, options: &Options, update: bool) -> Result<Exi
     Ok(if broken == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn verdict(what: &str, value: u64, limit: u64) -> bool {
+pub fn verdict(what: &str, value: u64, limit: u64) -> bool {
     let kept = value <= limit;
     println!("{} {what}: {value}, at most {limit}", if kept { "ok    " } else { "BROKEN" });
     kept
@@ -58,7 +62,7 @@ async fn calls(bench: &Bench, options: &Options, scenario: Scenario) -> Result<V
         Program { name: THIS, command: vec![options.function.as_os_str().into()], environment: vec![] };
     let mut process = Process::start(&program, &bench.double).await?;
     let import = Import::new(&bench.workload, scenario);
-    let (_, _, calls) = import.run(&mut process, &bench.double).await?;
+    let (_, Tally { calls, .. }) = import.run(&mut process, &bench.double).await?;
     process.end().await?;
 
     let expected = &import.expected;
@@ -69,6 +73,8 @@ async fn calls(bench: &Bench, options: &Options, scenario: Scenario) -> Result<V
         // Each was asked for because the double said that there is more.
         (FURTHER_PAGE, usize::MAX),
         ("BatchGetItem", ids.div_ceil(BATCH_GET_KEYS)),
+        // The sample.
+        (OF_MEMBERSHIPS, 1),
         ("BatchWriteItem", expected.written.len().div_ceil(BATCH_WRITE_ITEMS)),
     ]);
     let made = calls.iter().filter(|(kind, _)| **kind != FURTHER_PAGE);

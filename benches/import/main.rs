@@ -8,6 +8,7 @@
 //! - `workload`: the imports and what must come of them
 //! - `double`: the database; `process`: a function's process and the Runtime API
 //! - `measure`: programs side by side; `report`: the tables and the JSON file
+//! - `resync`: what memberships cost that are in place already
 //! - `limits`: calls and instructions against what they may be
 //! - `machine`: what the system tells; `options`: the flags
 
@@ -18,6 +19,7 @@ mod measure;
 mod options;
 mod process;
 mod report;
+mod resync;
 mod workload;
 
 use std::process::ExitCode;
@@ -86,7 +88,9 @@ async fn measure(bench: &Bench, options: &Options) -> Result<(), Failure> {
     }
     let report = Report { machine: Machine::this(), size, cells };
     println!("{}", report.details());
-    report.write(&options.out)
+    report.write(&options.out)?;
+    println!("\n{}", resync::table(&resync::measure(bench, options).await?));
+    Ok(())
 }
 
 fn scenarios() -> Vec<(u64, Scenario)> {

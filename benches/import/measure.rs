@@ -6,8 +6,8 @@ use hyper::body::Bytes;
 use serde_json::Value;
 
 use crate::Failure;
-use crate::double::{Calls, Double};
-use crate::process::{Process, Program};
+use crate::double::{Calls, Double, Tally};
+use crate::process::{Process, Program, Run};
 use crate::workload::{Expected, Scenario, Workload};
 
 /// Runs before those that count: connections are opened, the tenant is read.
@@ -78,11 +78,11 @@ impl Bench {
         };
         while let Some(runner) = runners.iter_mut().filter(due).min_by_key(|runner| runner.spent) {
             let ran = import.run(&mut runner.process, &self.double).await;
-            let (wall, cpu, calls) = ran.map_err(|error| named(runner.cell.program, error))?;
-            runner.spent += wall;
-            runner.cell.walls.push(wall);
-            runner.cell.cpus.push(cpu);
-            runner.cell.calls = calls;
+            let (run, tally) = ran.map_err(|error| named(runner.cell.program, error))?;
+            runner.spent += run.wall;
+            runner.cell.walls.push(run.wall);
+            runner.cell.cpus.push(run.cpu);
+            runner.cell.calls = tally.calls;
         }
         let mut cells = Vec::new();
         for Runner { process, mut cell, .. } in runners {
@@ -117,21 +117,23 @@ impl Import {
         Self { event: workload.event(scenario).into(), expected: workload.expected(scenario) }
     }
 
-    /// Runs the import and checks what came of it: a wrong program is not measured.
-    pub async fn run(
-        &self,
-        process: &mut Process,
-        double: &Double,
-    ) -> Result<(Duration, Duration, Calls), Failure> {
-        double.take_tally();
-        let run = process.invoke(self.event.clone()).await?;
-        let tally = double.take_tally();
-        self.check(&run.answer)?;
+    /// Runs the import where none of its memberships is in place, and checks what came of it: a
+    /// wrong program is not measured.
+    pub async fn run(&self, process: &mut Process, double: &Double) -> Result<(Run, Tally), Failure> {
+        let (run, tally) = self.run_once(process, double).await?;
         if tally.written != self.expected.written {
             let (written, expected) = (tally.written.len(), self.expected.written.len());
             return Err(format!("wrote {written} memberships, not the expected {expected}").into());
         }
-        Ok((run.wall, run.cpu, tally.calls))
+        Ok((run, tally))
+    }
+
+    /// Runs the import and checks its answer.
+    pub async fn run_once(&self, process: &mut Process, double: &Double) -> Result<(Run, Tally), Failure> {
+        double.take_tally();
+        let run = process.invoke(self.event.clone()).await?;
+        self.check(&run.answer)?;
+        Ok((run, double.take_tally()))
     }
 
     fn check(&self, reply: &[u8]) -> Result<(), Failure> {

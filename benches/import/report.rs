@@ -184,7 +184,7 @@ fn megabytes(bytes: u64) -> String {
 }
 
 /// A table in Markdown, its columns aligned for those who read it as it is.
-fn table(head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
+pub fn table(head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
     let head = head.iter().map(|&title| title.to_owned()).collect();
     let mut lines: Vec<Vec<String>> = [head].into_iter().chain(rows).collect();
     let widths: Vec<_> = (0..lines[0].len())

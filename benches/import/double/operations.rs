@@ -1,7 +1,7 @@
 //! The operations of the double: a request's JSON in, an answer's JSON out.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -19,8 +19,11 @@ const BATCH_WRITE_ITEMS: usize = 25;
 pub const CUSTOMER_ID: &str = "audienceUserId";
 const TENANT_ID: &str = "tenantId";
 
-/// Key and group of the memberships put.
-pub type Written = Vec<(String, String)>;
+/// The bytes that a write unit pays for (DynamoDB pricing).
+const WRITE_UNIT_BYTES: usize = 1024;
+
+/// Key and group of a membership.
+pub type Membership = (String, String);
 
 /// A string attribute; no other type is in the tables but in the tenants', which no write reaches.
 #[derive(Deserialize)]
@@ -69,6 +72,8 @@ struct Batch<'a, T> {
 struct Keys<'a> {
     #[serde(borrow)]
     keys: Vec<Attributes<'a>>,
+    #[serde(default)]
+    consistent_read: bool,
 }
 
 #[derive(Deserialize)]
@@ -152,17 +157,50 @@ impl Customers {
         Ok(json!({"Count": items.len(), "ScannedCount": items.len(), "Items": items}))
     }
 
-    pub fn batch_get_item(&self, body: &[u8]) -> Result<Value, String> {
-        let Batch::<Keys<'_>> { request_items } = read(body)?;
-        let Keys { keys } = request_items.get(CUSTOMERS_TABLE).ok_or("not the customers' table")?;
-        if keys.len() > BATCH_GET_KEYS {
-            return Err(format!("{} keys", keys.len()));
-        }
-        let found = keys.iter().filter_map(|key| {
+    pub fn batch_get_item(&self, asked: &BatchGet<'_>) -> Value {
+        let found = asked.keys.iter().filter_map(|key| {
             let customer = self.find(CUSTOMER_ID, &key.get(CUSTOMER_ID)?.text, &key.get(TENANT_ID)?.text)?;
             Some(json!({CUSTOMER_ID: {"S": customer}}))
         });
-        Ok(json!({"Responses": {CUSTOMERS_TABLE: found.collect::<Vec<_>>()}, "UnprocessedKeys": {}}))
+        json!({"Responses": {CUSTOMERS_TABLE: found.collect::<Vec<_>>()}, "UnprocessedKeys": {}})
+    }
+}
+
+/// Keys asked for in one table.
+pub struct BatchGet<'a> {
+    pub of_memberships: bool,
+    keys: Vec<Attributes<'a>>,
+    /// Read units: half a unit a key of an item up to 4 KB, twice that if strongly consistent.
+    pub units: f64,
+}
+
+impl<'a> BatchGet<'a> {
+    pub fn parse(body: &'a [u8]) -> Result<Self, String> {
+        let Batch::<Keys<'_>> { request_items } = read(body)?;
+        let (table, Keys { keys, consistent_read }) =
+            request_items.into_iter().next().ok_or("no table is named")?;
+        if keys.len() > BATCH_GET_KEYS {
+            return Err(format!("{} keys", keys.len()));
+        }
+        let of_memberships = match table {
+            CUSTOMERS_TABLE => false,
+            MEMBERSHIPS_TABLE => true,
+            _ => return Err(format!("no keys of {table} are asked for")),
+        };
+        let units = keys.len() as f64 * if consistent_read { 1.0 } else { 0.5 };
+        Ok(Self { of_memberships, keys, units })
+    }
+
+    /// Those of the memberships in place that are asked for.
+    pub fn of(&self, in_place: &HashSet<Membership>) -> Result<Value, String> {
+        let mut found = Vec::new();
+        for key in &self.keys {
+            let membership = (text(key, "customerKey")?, text(key, "groupName")?);
+            if in_place.contains(&membership) {
+                found.push(json!({"customerKey": {"S": membership.0}, "groupName": {"S": membership.1}}));
+            }
+        }
+        Ok(json!({"Responses": {MEMBERSHIPS_TABLE: found}, "UnprocessedKeys": {}}))
     }
 }
 
@@ -175,24 +213,28 @@ pub fn get_tenant(body: &[u8]) -> Result<Value, String> {
     }
 }
 
-pub fn batch_write_item(body: &[u8]) -> Result<Written, String> {
+/// The memberships put, and their write units.
+pub fn batch_write_item(body: &[u8]) -> Result<(Vec<Membership>, f64), String> {
     let Batch::<Vec<Write<'_>>> { request_items } = read(body)?;
     let writes = request_items.get(MEMBERSHIPS_TABLE).ok_or("not the memberships' table")?;
     if writes.len() > BATCH_WRITE_ITEMS {
         return Err(format!("{} items", writes.len()));
     }
-    let text = |item: &Attributes<'_>, name: &str| {
-        item.get(name).map(|value| value.text.to_string()).ok_or(format!("an item without {name}"))
-    };
-    let items = writes.iter().map(|write| &write.put_request.item);
-    items
-        .map(|item| {
-            for name in [TENANT_ID, CUSTOMER_ID, "updatedAt", "importId"] {
-                text(item, name)?;
-            }
-            Ok((text(item, "customerKey")?, text(item, "groupName")?))
-        })
-        .collect()
+    let mut units = 0;
+    let mut memberships = Vec::new();
+    for item in writes.iter().map(|write| &write.put_request.item) {
+        for name in [TENANT_ID, CUSTOMER_ID, "updatedAt", "importId"] {
+            text(item, name)?;
+        }
+        memberships.push((text(item, "customerKey")?, text(item, "groupName")?));
+        let bytes: usize = item.iter().map(|(name, value)| name.len() + value.text.len()).sum();
+        units += bytes.div_ceil(WRITE_UNIT_BYTES);
+    }
+    Ok((memberships, units as f64))
+}
+
+fn text(item: &Attributes<'_>, name: &str) -> Result<String, String> {
+    item.get(name).map(|value| value.text.to_string()).ok_or(format!("an item without {name}"))
 }
 
 fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, String> {
