@@ -12,6 +12,7 @@ use tokio::task::block_in_place;
 
 use crate::properties;
 use crate::support::model::{self, CODES, Customer, Ending, World};
+use crate::support::shorthand::result_of;
 use crate::support::stage::{Function, Stage, TENANT};
 use crate::support::worlds::{self, Import, TENANTS};
 
@@ -21,13 +22,14 @@ const SECONDS: f64 = 600.0;
 /// The tokens of [`TENANTS`].
 const TOKENS: [(&str, &str); 2] = [(TENANTS[0], "token-1"), (TENANTS[1], "token-2")];
 
-/// A stage with the tenants and customers of a world.
+/// A stage with the tenants, customers and memberships of a world.
 async fn stage(world: &World) -> Stage {
     let stage = Stage::new().await;
     for (tenant, token) in TOKENS {
         stage.put_tenant(token, json!({"tenantId": tenant})).await;
     }
     stage.put_customers(world.customers.iter().map(Customer::item)).await;
+    stage.put_memberships(&world.memberships).await;
     stage
 }
 
@@ -37,16 +39,11 @@ async fn function(stage: &Stage) -> Function {
     function
 }
 
-/// Posts an import and gives `data` as the model has it: without the wording of each failure.
+/// Posts an import and gives `data` as the model has it.
 async fn post(function: &Function, import: &Import) -> Value {
     let (_, token) = TOKENS[usize::from(import.tenant != TENANTS[0])];
-    let response = function.import_as(token, import.params.clone(), import.records.clone().into()).await;
-    let mut data = response.data().clone();
-    for failed in data["errorData"].as_array_mut().into_iter().flatten() {
-        let message = failed.as_object_mut().expect("an object").remove("errorMsg");
-        assert!(message.is_some_and(|message| message.as_str().is_some_and(|text| !text.is_empty())));
-    }
-    data
+    let records = import.records.clone().into();
+    result_of(&function.import_as(token, import.params.clone(), records).await)
 }
 
 /// Posts an import and holds what came of it against the model; a failure says what differs.
@@ -65,24 +62,6 @@ async fn agree(
     Ok(endings)
 }
 
-/// Puts the world's memberships, by imports without matching.
-async fn put_memberships(function: &Function, world: &World) {
-    for tenant in TENANTS {
-        let prefix = format!("{tenant}#");
-        let records: Vec<_> = world
-            .memberships
-            .iter()
-            .filter_map(|(key, group)| {
-                Some(json!({"audienceUserId": key.strip_prefix(&prefix)?, "groups": group}))
-            })
-            .collect();
-        if !records.is_empty() {
-            let params = json!({"isMatching": false, "optType": "add"});
-            post(function, &Import { tenant, mode: "off", params, records }).await;
-        }
-    }
-}
-
 /// Numbers of identifiers in a small world.
 const POOL: u32 = 60;
 
@@ -97,7 +76,6 @@ async fn imports_into_small_worlds_end_as_the_contract_says_and_may_be_sent_agai
             Handle::current().block_on(async {
                 let stage = stage(&world).await;
                 let function = function(&stage).await;
-                put_memberships(&function, &world).await;
                 for import in &imports {
                     let endings = agree(&stage, &function, &mut world, import).await?;
                     for ending in &endings {

@@ -18,6 +18,7 @@ mod properties;
 mod proxy;
 mod records;
 mod retries;
+mod schedules;
 mod sent_back;
 mod summary;
 mod support;

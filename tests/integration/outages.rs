@@ -150,6 +150,78 @@ async fn no_more_calls_are_under_way_than_the_settings_say() {
     }
 }
 
+#[tokio::test]
+async fn while_nobody_listens_nothing_is_lost_and_a_process_goes_on_when_somebody_does_again() {
+    let mut stage = stage().await;
+    let customers = [off("add"), exact("add"), fuzzy(1, "add")];
+    let with_memory = |config: &mut Config| config.token_cache = Duration::from_secs(3_600);
+    let function = stage.function().await;
+    let remembering = stage.function_with(with_memory).await;
+    clean(&remembering).await;
+    for params in customers {
+        stage.proxy.close().await;
+        let refused = function.import(params.clone(), numbered(5)).await;
+        assert_eq!((refused.status, refused.code()), (503, "SERVICE_UNAVAILABLE"));
+        assert_eq!(refused.headers["Retry-After"], "1");
+        let failed = remembering.import(params.clone(), numbered(5)).await;
+        assert_eq!(failed.failures(), ["STORE_ERROR"; 5], "{params}");
+        assert!(stage.memberships().await.is_empty());
+
+        stage.proxy.open().await;
+        resend(&stage, &remembering, &params, &failed).await;
+        assert_eq!(stage.memberships().await, numbered_pairs(5));
+        assert_eq!(function.import(params, numbered(5)).await.data()["status"], 1);
+        clean(&function).await;
+    }
+}
+
+#[tokio::test]
+async fn credentials_that_expired_and_a_table_that_is_away_cost_nothing_but_time() {
+    let codes = ["ExpiredTokenException", "UnrecognizedClientException", "ResourceNotFoundException"];
+    for case in cases() {
+        let stage = stage().await;
+        let function = stage.function_with(case.set).await;
+        for code in codes {
+            let refused = || Action::Error { status: 400, code, message: "refused" };
+            stage.proxy.rule(Rule::on("GetItem", refused()));
+            let response = function.import(case.params.clone(), case.data.clone()).await;
+            assert_eq!((response.status, response.code()), (503, "SERVICE_UNAVAILABLE"), "{code}");
+            assert_eq!(response.headers["Retry-After"], "1");
+            stage.proxy.clear_rules();
+            stage.proxy.rule(Rule::on(case.operation, refused()));
+            let response = function.import(case.params.clone(), case.data.clone()).await;
+            assert_eq!(response.failures(), ["STORE_ERROR"; 5], "{} {code}", case.operation);
+            assert!(stage.memberships().await.is_empty());
+            resend(&stage, &function, &case.params, &response).await;
+            assert_eq!(stage.memberships().await, numbered_pairs(5));
+            clean(&function).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_cannot_be_checked_is_503_whatever_is_wrong_and_nothing_else_is_asked() {
+    let stage = stage().await;
+    let function = stage.function().await;
+    let refused = |code| Action::Error { status: 400, code, message: "refused" };
+    let mut faults = vec![THROTTLED, REQUEST_LIMIT, BROKEN, UNAVAILABLE, Action::Reset, Action::Truncate];
+    faults.extend(["ThrottlingException", "AccessDeniedException", "ValidationException"].map(refused));
+    for fault in faults {
+        stage.proxy.reset();
+        stage.proxy.rule(Rule::on("GetItem", fault.clone()));
+        for params in [off("add"), exact("delete"), fuzzy(2, "add")] {
+            let response = function.import(params, numbered(5)).await;
+            assert_eq!((response.status, response.code()), (503, "SERVICE_UNAVAILABLE"), "{fault:?}");
+            assert_eq!(response.headers["Retry-After"], "1");
+        }
+        assert_eq!(stage.proxy.calls().len(), stage.proxy.count("GetItem"), "{fault:?}");
+        assert!(stage.memberships().await.is_empty());
+        stage.proxy.clear_rules();
+        assert_eq!(function.import(off("add"), numbered(5)).await.data()["status"], 1, "{fault:?}");
+        clean(&function).await;
+    }
+}
+
 /// A rule for calls that fail twice each, as all do when a table's capacity is spent for a moment.
 fn twice_each(operation: &'static str, key: fn(&Value) -> String) -> Rule {
     let failed: Mutex<HashMap<String, usize>> = Mutex::default();

@@ -33,7 +33,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::TcpListener;
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::{JoinHandle, JoinSet};
 
 pub use batch::Share;
 use pages::Pages;
@@ -45,7 +45,7 @@ use wire::{Answer, Request, Upstream};
 pub struct Proxy {
     address: SocketAddr,
     shared: Arc<Shared>,
-    server: AbortHandle,
+    server: JoinHandle<()>,
 }
 
 /// One call as it came in, forwarded or not.
@@ -70,8 +70,21 @@ impl Proxy {
             started: Instant::now(),
             state: Mutex::new(State { strict: true, ..State::default() }),
         });
-        let server = tokio::spawn(serve(listener, Arc::clone(&shared))).abort_handle();
+        let server = tokio::spawn(serve(listener, Arc::clone(&shared)));
         Self { address, shared, server }
+    }
+
+    /// Closes the connections and listens no more: who connects is refused.
+    pub async fn close(&mut self) {
+        self.server.abort();
+        let ended = (&mut self.server).await;
+        assert!(ended.is_err_and(|error| error.is_cancelled()), "the proxy listened until now");
+    }
+
+    /// Listens again, at the same address.
+    pub async fn open(&mut self) {
+        let listener = TcpListener::bind(self.address).await.expect("nobody took the port");
+        self.server = tokio::spawn(serve(listener, Arc::clone(&self.shared)));
     }
 
     /// What the SDK takes as `endpoint_url`.
@@ -89,6 +102,11 @@ impl Proxy {
         self.shared.state().calls.clone()
     }
 
+    /// Every call that a rule acted on: its operation, and what it met.
+    pub fn faults(&self) -> Vec<(String, Action)> {
+        self.shared.state().faults.clone()
+    }
+
     /// How many calls of one operation came in, retries of the SDK included.
     pub fn count(&self, operation: &str) -> usize {
         let state = self.shared.state();
@@ -101,10 +119,11 @@ impl Proxy {
         self.shared.state().load(operation).peak
     }
 
-    /// Forgets the calls and the peaks. Rules and settings stay.
+    /// Forgets the calls, the faults and the peaks. Rules and settings stay.
     pub fn reset(&self) {
         let mut state = self.shared.state();
         state.calls.clear();
+        state.faults.clear();
         for load in state.loads.values_mut() {
             load.peak = load.now;
         }
@@ -155,6 +174,7 @@ struct Shared {
 #[derive(Default)]
 struct State {
     calls: Vec<Call>,
+    faults: Vec<(String, Action)>,
     loads: HashMap<String, Load>,
     rules: Vec<Rule>,
     page_size: Option<usize>,
@@ -241,7 +261,9 @@ impl Shared {
 
     fn action(&self, request: &Request) -> Option<Action> {
         let mut state = self.state();
-        state.rules.iter_mut().find_map(|rule| rule.act_on(request))
+        let action = state.rules.iter_mut().find_map(|rule| rule.act_on(request))?;
+        state.faults.push((request.operation.clone(), action.clone()));
+        Some(action)
     }
 
     async fn forward(&self, request: &Request) -> io::Result<Answer> {

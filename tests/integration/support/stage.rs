@@ -143,6 +143,14 @@ impl Stage {
         self.put_all(&self.names.customers, customers.collect()).await;
     }
 
+    /// Puts memberships, each a customer key and a group name, as an import named `before` left them.
+    pub async fn put_memberships(&self, memberships: &BTreeSet<(String, String)>) {
+        let items = memberships
+            .iter()
+            .map(|(key, group)| item(&json!({"customerKey": key, "groupName": group, "importId": "before"})));
+        self.put_all(&self.names.memberships, items.collect()).await;
+    }
+
     async fn put_all(&self, table: &str, items: Vec<HashMap<String, AttributeValue>>) {
         for batch in items.chunks(25) {
             let puts = batch.iter().map(|item| {

@@ -29,6 +29,21 @@ pub enum Action {
     Unprocessed { processed: Share },
 }
 
+impl Action {
+    /// What it is called where actions are counted: an error by its code.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Delay(_) => "delay",
+            Self::Error { code, .. } => code,
+            Self::Hang => "hang",
+            Self::Reset => "reset",
+            Self::Truncate => "truncate",
+            Self::Garble => "garble",
+            Self::Unprocessed { .. } => "unprocessed",
+        }
+    }
+}
+
 type Predicate = Arc<dyn Fn(&Value) -> bool + Send + Sync>;
 
 /// Which calls an [`Action`] is for.

@@ -1,0 +1,197 @@
+//! Whatever fails, no record is lost and none is wrong: imports by random schedules of faults,
+//! each held against the model (contract, sections 4 to 9).
+//!
+//! `PROPTEST_CASES` sets how many schedules are run. A failure names the schedule, and
+//! `SCHEDULE=number` runs that one alone.
+//!
+//! # Layout
+//!
+//! - `schedules` (here): the property, and what comes before and after the faults
+//! - `trial`: what a schedule is, and how it is drawn
+//! - `verdict`: what must hold of an answer and of the memberships
+//! - `keys`: what must hold of an `Idempotency-Key`
+
+mod keys;
+mod trial;
+mod verdict;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use futures_util::{StreamExt, stream};
+use proptest::test_runner::Config;
+use serde_json::{Value, json};
+
+use crate::support::model::{Customer, Ending, World};
+use crate::support::shorthand::result_of;
+use crate::support::stage::{Function, Response, Stage, post_event};
+use crate::support::worlds::TENANTS;
+use trial::{FAULTS, OPERATIONS, Trial};
+
+/// Schedules that run at the same time: most of them wait.
+const AT_ONCE: usize = 16;
+
+/// As many as it takes for everything that [`possible`] lists to happen.
+const ENOUGH: u32 = 200;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_fails_no_record_is_lost_and_none_is_wrong() {
+    let seeds = match std::env::var("SCHEDULE") {
+        Ok(seed) => {
+            let seed = seed.parse().expect("SCHEDULE is the number of a schedule");
+            println!("{:#?}", Trial::of(seed));
+            seed..seed + 1
+        }
+        Err(_) => {
+            let cases = Config::default().cases;
+            let first = fastrand::u64(..u64::MAX / 2);
+            first..first + u64::from(cases)
+        }
+    };
+    let all = seeds.end - seeds.start >= u64::from(ENOUGH);
+    let runs = stream::iter(seeds).map(async |seed| (seed, tokio::spawn(run(Trial::of(seed))).await));
+    let ended: Vec<_> = runs.buffer_unordered(AT_ONCE).collect().await;
+
+    let mut happened: BTreeMap<String, usize> = BTreeMap::new();
+    let mut broken = Vec::new();
+    for (seed, ended) in ended {
+        match ended {
+            Ok(events) => events.into_iter().for_each(|event| *happened.entry(event).or_default() += 1),
+            Err(_) => broken.push(seed),
+        }
+    }
+    println!("{happened:#?}");
+    assert!(broken.is_empty(), "SCHEDULE={} shows one of {broken:?} alone; see the panics above", broken[0]);
+    if all {
+        let missing: Vec<_> = possible().into_iter().filter(|event| !happened.contains_key(event)).collect();
+        assert!(missing.is_empty(), "never happened: {missing:?}");
+    }
+}
+
+/// What a property about faults must have seen.
+fn possible() -> Vec<String> {
+    let faults = FAULTS.iter().map(|fault| format!("fault: {}", fault.name()));
+    let operations = OPERATIONS.map(|operation| format!("faults on {operation}"));
+    let codes = ["success", "NOT_MATCHED", "CONFLICT", "AMBIGUOUS", "STORE_ERROR", "TIMEOUT"];
+    let records = codes.map(|code| format!("record: {code}"));
+    let answers = ["200", "503"].map(|status| format!("answer: {status}"));
+    let keys = ["replayed", "ran anew"].map(|what| format!("key: {what}"));
+    faults.chain(operations).chain(records).chain(answers).chain(keys).collect()
+}
+
+/// A trial on its stage.
+struct Run {
+    trial: Trial,
+    stage: Stage,
+    function: Function,
+    /// How each record would end without a fault.
+    endings: Vec<Ending>,
+    /// The memberships as the import would leave them without a fault.
+    goal: BTreeSet<(String, String)>,
+    events: Vec<String>,
+}
+
+async fn run(trial: Trial) -> Vec<String> {
+    let mut run = Run::prepare(trial).await;
+    let start = Instant::now();
+    let response = run.post().await;
+    let took = start.elapsed();
+    assert!(took.as_secs_f64() < run.trial.seconds, "answered after {took:?}");
+    run.stage.proxy.clear_rules();
+    run.function.seconds = 30.0;
+    run.count_faults();
+    run.judge(&response, took).await;
+    if run.trial.keyed {
+        run.ask_again(&response, start + Duration::from_secs_f64(run.trial.seconds)).await;
+    }
+    run.resend(&response).await;
+    run.events
+}
+
+impl Run {
+    async fn prepare(trial: Trial) -> Self {
+        let stage = Stage::new().await;
+        for tenant in TENANTS {
+            stage.put_tenant(&format!("token-of-{tenant}"), json!({"tenantId": tenant})).await;
+        }
+        stage.put_customers(trial.world.customers.iter().map(Customer::item)).await;
+        stage.put_memberships(&trial.world.memberships).await;
+        let mut function = stage
+            .function_with(|config| {
+                config.identity_lookup = trial.identity_lookup;
+                config.deadline_margin = trial.margin;
+                config.token_cache = Duration::from_secs(if trial.remembered { 3_600 } else { 0 });
+            })
+            .await;
+        function.seconds = trial.seconds;
+
+        let mut world = World::clone(&trial.world);
+        let endings = world.import(trial.import.tenant, &trial.import.params, &trial.import.records);
+        let dry_run = trial.import.params["dryRun"] == true;
+        let goal = if dry_run { trial.world.memberships.clone() } else { world.memberships };
+        let run = Self { trial, stage, function, endings, goal, events: Vec::new() };
+        if run.trial.remembered {
+            let nothing = json!({"isMatching": false, "optType": "add", "dryRun": true});
+            let body = json!({"publicParams": nothing, "data": [{"audienceUserId": "c0", "groups": "g"}]});
+            run.function.post(&run.token(), body.to_string()).await.data();
+        }
+        run.stage.proxy.reset();
+        run.trial.faults.iter().for_each(|planned| run.stage.proxy.rule(planned.rule()));
+        run
+    }
+
+    fn token(&self) -> String {
+        format!("token-of-{}", self.trial.import.tenant)
+    }
+
+    fn body(&self) -> Value {
+        json!({"publicParams": self.trial.import.params, "data": self.trial.import.records})
+    }
+
+    /// Posts the import of the trial, with its key if it has one.
+    async fn post(&self) -> Response {
+        let mut event = post_event(&self.token(), self.body().to_string());
+        if self.trial.keyed {
+            event["headers"]["idempotency-key"] = keys::KEY.into();
+        }
+        self.function.invoke(event).await
+    }
+
+    fn happened(&mut self, what: impl Into<String>) {
+        self.events.push(what.into());
+    }
+
+    fn count_faults(&mut self) {
+        let faults = self.stage.proxy.faults();
+        self.happened(if faults.is_empty() { "trial: no fault was met" } else { "trial: faults" });
+        for (operation, fault) in faults {
+            self.happened(format!("fault: {}", fault.name()));
+            self.happened(format!("faults on {operation}"));
+        }
+    }
+
+    /// Nothing is in the way any more: what may be sent again is sent again and brings the full state,
+    /// and then the process answers the whole import as if nothing had happened.
+    async fn resend(&mut self, response: &Response) {
+        if response.status == 200 && response.envelope["data"]["importFailNum"] != 0 {
+            let params = &self.trial.import.params;
+            let body = format!(r#"{{"publicParams":{params},"data":{}}}"#, response.error_data());
+            let failed = response.data()["errorData"].as_array().expect("failures").clone();
+            let again = self.function.post(&self.token(), body).await;
+            let mut world = self.trial.world.clone();
+            let endings = world.import(self.trial.import.tenant, params, &failed);
+            assert_eq!(result_of(&again), verdict::result(&failed, &endings));
+            self.assert_memberships(&self.goal).await;
+        }
+        let whole = self.function.post(&self.token(), self.body().to_string()).await;
+        assert_eq!(result_of(&whole), verdict::result(&self.trial.import.records, &self.endings));
+        self.assert_memberships(&self.goal).await;
+    }
+
+    async fn assert_memberships(&self, expected: &BTreeSet<(String, String)>) {
+        let found = self.stage.memberships().await;
+        let missing: Vec<_> = expected.difference(&found).collect();
+        let surplus: Vec<_> = found.difference(expected).collect();
+        assert!(missing.is_empty() && surplus.is_empty(), "missing {missing:?}, surplus {surplus:?}");
+    }
+}

@@ -1,0 +1,78 @@
+//! What must hold of an `Idempotency-Key` whose first request met faults (contract, section 8).
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde_json::json;
+
+use super::{Run, verdict};
+use crate::support::shorthand::result_of;
+use crate::support::stage::{Response, post_event};
+
+/// The key of every trial that has one.
+pub const KEY: &str = "key-of-the-trial";
+
+impl Run {
+    /// Sends the import again with its key, at once and, where another run holds the key, when the time
+    /// of that one is over.
+    pub async fn ask_again(&mut self, first: &Response, lease: Instant) {
+        let item = self.item().await;
+        let ended = item.as_ref().is_some_and(|item| item.contains_key("failures"));
+        if ended {
+            assert_eq!(first.status, 200, "an outcome that nobody was told");
+        }
+        let before = self.stage.memberships().await;
+        let asked = Instant::now();
+        let again = self.post().await;
+        if again.status == 201 {
+            assert!(item.is_some() && !ended, "nobody holds the key");
+            assert!(asked < lease, "the time of the run that holds the key is over");
+            self.happened("key: in progress");
+            let nothing = json!({
+                "importSuccessNum": 0, "importFailNum": 0, "status": 0, "message": "进行中", "errorData": null,
+            });
+            assert_eq!((again.code(), &again.envelope["data"]), ("IN_PROGRESS", &nothing));
+            self.assert_memberships(&before).await;
+            if self.trial.seconds > 10.0 {
+                return;
+            }
+            tokio::time::sleep_until(lease.into()).await;
+            let last = self.post().await;
+            return self.judge_ended(first, &last).await;
+        }
+        if !ended {
+            assert!(again.headers.get("Idempotent-Replayed").is_none() || first.status == 200);
+        }
+        self.judge_ended(first, &again).await;
+    }
+
+    /// The outcome of the first run, to the letter and without a write, or the import run to its end;
+    /// from then on the key belongs to that body.
+    async fn judge_ended(&mut self, first: &Response, again: &Response) {
+        if again.headers.get("Idempotent-Replayed").is_some() {
+            self.happened("key: replayed");
+            assert_eq!((again.status, &again.body), (200, &first.body));
+        } else {
+            self.happened("key: ran anew");
+            assert_eq!(result_of(again), verdict::result(&self.trial.import.records, &self.endings));
+            self.assert_memberships(&self.goal).await;
+            let replay = self.post().await;
+            assert_eq!((&replay.headers["Idempotent-Replayed"], &replay.body), (&"true".into(), &again.body));
+        }
+        let before = self.stage.memberships().await;
+        let mut other = self.body();
+        other["data"] = json!([{"audienceUserId": "other", "groups": "other"}]);
+        let mut event = post_event(&self.token(), other.to_string());
+        event["headers"]["idempotency-key"] = KEY.into();
+        let reused = self.function.invoke(event).await;
+        assert_eq!((reused.status, reused.code()), (422, "IDEMPOTENCY_KEY_REUSED"));
+        self.assert_memberships(&before).await;
+    }
+
+    async fn item(&self) -> Option<HashMap<String, AttributeValue>> {
+        let key = AttributeValue::S(format!("{}#{KEY}", self.trial.import.tenant));
+        let get = self.stage.client.get_item().table_name(&self.stage.names.imports).key("importKey", key);
+        get.send().await.expect("the table is read").item
+    }
+}
