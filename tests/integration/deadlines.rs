@@ -7,8 +7,8 @@
 use std::time::{Duration, Instant};
 
 use crate::support::proxy::{Action, Rule, Share};
-use crate::support::shorthand::{exact, fuzzy, numbered, numbered_pairs, off, pairs, resend};
-use crate::support::stage::{Function, Response, Stage, TOKEN};
+use crate::support::shorthand::{exact, fuzzy, numbered, numbered_pairs, off, pairs, repost, resend};
+use crate::support::stage::{Function, Response, Stage, TOKEN, post_event};
 use futures_util::future::join_all;
 use group_import::config::{Config, IdentityLookup};
 use serde_json::{Value, json};
@@ -189,4 +189,160 @@ async fn past_the_deadline_the_records_of_a_remembered_token_are_timeouts() {
         assert_eq!(function.import(params, numbered(3)).await.data()["status"], 1);
         stage.proxy.reset();
     }
+}
+
+/// Rules for the calls that look up values of this field, by whatever operation.
+fn hang_on(stage: &Stage, field: &'static str) {
+    if field == "audienceUserId" {
+        return stage.proxy.rule(Rule::on("BatchGetItem", Action::Hang));
+    }
+    for operation in ["ExecuteStatement", "Query"] {
+        let index = format!("{field}-index");
+        let of_field = move |body: &Value| body.to_string().contains(&index);
+        stage.proxy.rule(Rule::on(operation, Action::Hang).when(of_field));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whichever_look_up_hangs_what_is_known_by_then_is_told_in_time_and_the_rest_can_be_sent_again() {
+    let fields = ["unionid", "openid", "phone", "audienceUserId"];
+    let orders = [
+        (exact("add"), [fields; 1].concat(), true),
+        (fuzzy(1, "add"), fields.to_vec(), false),
+        (fuzzy(2, "add"), vec!["phone", "unionid", "openid", "audienceUserId"], false),
+    ];
+    let mut runs = Vec::new();
+    for (params, order, at_once) in orders {
+        for (wave, hanging) in order.clone().into_iter().enumerate() {
+            for lookup in [IdentityLookup::Statement, IdentityLookup::Query] {
+                runs.push((params.clone(), order.clone(), at_once, wave, hanging, lookup));
+            }
+        }
+    }
+    let run = async |(params, order, at_once, wave, hanging, lookup): (
+        Value,
+        Vec<&str>,
+        bool,
+        usize,
+        &'static str,
+        _,
+    )| {
+        let stage = Stage::new().await;
+        let customer = json!({"audienceUserId": "c1", "unionid": "c1", "openid": "c1", "phone": "c1"});
+        stage.put_customers([customer]).await;
+        let mut function = hurried(&stage, |config| config.identity_lookup = lookup).await;
+        hang_on(&stage, hanging);
+        // For each identifier a record that is matched by it, and one that nobody matches.
+        let mut data = vec![json!({"phone": 7, "groups": "g"})];
+        for field in &order {
+            data.push(json!({*field: "c1", "groups": format!("g {field}")}));
+            data.push(json!({*field: "nobody", "groups": "g"}));
+        }
+        let response = import(&stage, &function, params.clone(), data.into()).await;
+        let mut expected = vec!["INVALID_FIELD"];
+        for (turn, field) in order.iter().enumerate() {
+            // Waves before the one that hangs have been read, and so has the same wave's every other call.
+            let read = if at_once { *field != hanging } else { turn < wave };
+            expected.extend(["TIMEOUT", if read { "NOT_MATCHED" } else { "TIMEOUT" }]);
+        }
+        assert_eq!(response.failures(), expected, "{params} {hanging} {lookup:?}");
+        assert_eq!(stage.proxy.count("BatchWriteItem"), 0);
+
+        function.seconds = 30.0;
+        stage.proxy.clear_rules();
+        let again = repost(&function, &params, &response).await;
+        assert_eq!(
+            again.failures(),
+            ["INVALID_FIELD", "NOT_MATCHED", "NOT_MATCHED", "NOT_MATCHED", "NOT_MATCHED"]
+        );
+        assert_eq!(
+            stage.memberships().await,
+            pairs(order.iter().map(|field| ("t1#c1", format!("g {field}"))))
+        );
+    };
+    join_all(runs.into_iter().map(run)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_statement_whose_queries_hang_is_a_timeout_in_time() {
+    let stage = Stage::new().await;
+    stage.put_customers([json!({"audienceUserId": "c0", "openid": "o"})]).await;
+    let mut function = hurried(&stage, |_| {}).await;
+    let refused = Action::Error { status: 400, code: "ValidationException", message: "refused" };
+    stage.proxy.rule(Rule::on("ExecuteStatement", refused));
+    stage.proxy.rule(Rule::on("Query", Action::Hang));
+    let data = json!([{"openid": "o", "groups": "g"}, {"openid": "nobody", "groups": "g"}]);
+    let response = import(&stage, &function, fuzzy(1, "add"), data).await;
+    assert_eq!(response.failures(), ["TIMEOUT", "TIMEOUT"]);
+    function.seconds = 30.0;
+    stage.proxy.clear_rules();
+    let again = function.import(fuzzy(1, "add"), json!([{"openid": "o", "groups": "g"}])).await;
+    assert_eq!(again.failures(), [""; 0]);
+    assert_eq!(stage.memberships().await, numbered_pairs(1));
+}
+
+fn with_key(data: &Value) -> Value {
+    let mut event = post_event(TOKEN, json!({"publicParams": off("add"), "data": data}).to_string());
+    event["headers"]["idempotency-key"] = "k1".into();
+    event
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_whose_claim_hangs_is_503_in_time_and_nothing_is_written() {
+    let stage = Stage::new().await;
+    let mut function = hurried(&stage, |_| {}).await;
+    stage.proxy.rule(Rule::on("PutItem", Action::Hang));
+    let start = Instant::now();
+    let response = function.invoke(with_key(&numbered(5))).await;
+    assert!(start.elapsed().as_secs_f64() < SECONDS, "answered after {:?}", start.elapsed());
+    assert_eq!((response.status, response.code()), (503, "SERVICE_UNAVAILABLE"));
+    assert_eq!(response.headers["Retry-After"], "1");
+    assert!(stage.memberships().await.is_empty());
+
+    function.seconds = 30.0;
+    stage.proxy.clear_rules();
+    let again = function.invoke(with_key(&numbered(5))).await;
+    assert_eq!((again.failures(), again.headers.get("Idempotent-Replayed")), (vec![], None));
+    assert_eq!(stage.memberships().await, numbered_pairs(5));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outcome_that_cannot_be_stored_in_time_is_answered_in_time() {
+    let stage = Stage::new().await;
+    let mut function = hurried(&stage, |_| {}).await;
+    stage.proxy.rule(Rule::on("UpdateItem", Action::Hang));
+    let start = Instant::now();
+    let response = function.invoke(with_key(&numbered(5))).await;
+    assert!(start.elapsed().as_secs_f64() < SECONDS, "answered after {:?}", start.elapsed());
+    assert_eq!(response.failures(), [""; 0]);
+    assert_eq!(stage.memberships().await, numbered_pairs(5));
+
+    function.seconds = 30.0;
+    stage.proxy.clear_rules();
+    // The run counts as under way until its time is over, and then as dead.
+    let waiting = function.invoke(with_key(&numbered(5))).await;
+    assert_eq!((waiting.status, waiting.code()), (201, "IN_PROGRESS"));
+    tokio::time::sleep_until((start + Duration::from_secs_f64(SECONDS + 0.5)).into()).await;
+    let again = function.invoke(with_key(&numbered(5))).await;
+    assert_eq!((&again.body, again.headers.get("Idempotent-Replayed")), (&response.body, None));
+    assert_eq!(stage.memberships().await, numbered_pairs(5));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_keyed_import_whose_writes_hang_stores_what_it_can_or_is_run_again_when_its_time_is_over() {
+    let stage = Stage::new().await;
+    let mut function = hurried(&stage, |_| {}).await;
+    stage.proxy.rule(Rule::on("BatchWriteItem", Action::Hang));
+    let start = Instant::now();
+    let response = function.invoke(with_key(&numbered(5))).await;
+    assert!(start.elapsed().as_secs_f64() < SECONDS, "answered after {:?}", start.elapsed());
+    assert_eq!(response.failures(), ["TIMEOUT"; 5]);
+
+    function.seconds = 30.0;
+    stage.proxy.clear_rules();
+    tokio::time::sleep_until((start + Duration::from_secs_f64(SECONDS + 0.5)).into()).await;
+    // No call starts in the margin: the outcome was not stored, and the import is done by the repeat.
+    let again = function.invoke(with_key(&numbered(5))).await;
+    assert_eq!((again.failures(), again.headers.get("Idempotent-Replayed")), (vec![], None));
+    assert_eq!(stage.memberships().await, numbered_pairs(5));
 }

@@ -7,6 +7,7 @@ mod deadlines;
 mod events;
 mod faults;
 mod imports;
+mod isolation;
 mod looking;
 mod lookups;
 mod matching;

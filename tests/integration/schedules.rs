@@ -102,7 +102,7 @@ async fn run(trial: Trial) -> Vec<String> {
     run.count_faults();
     run.judge(&response, took).await;
     if run.trial.keyed {
-        run.ask_again(&response, start + Duration::from_secs_f64(run.trial.seconds)).await;
+        run.ask_again(&response).await;
     }
     run.resend(&response).await;
     run.events

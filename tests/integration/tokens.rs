@@ -164,13 +164,32 @@ async fn only_what_was_good_is_remembered() {
 }
 
 #[tokio::test]
-async fn a_disabled_tenant_is_refused_once_its_token_is_no_longer_remembered() {
+async fn what_is_taken_from_a_tenant_is_gone_when_its_token_is_no_longer_remembered() {
     let stage = Stage::new().await;
-    let function = remembering(&stage, 1).await;
-    import_as(&function, TOKEN).await.data();
-    stage.put_tenant(TOKEN, json!({"tenantId": "t1", "enabled": false})).await;
-    tokio::time::sleep(Duration::from_millis(1_100)).await;
-    assert_eq!(import_as(&function, TOKEN).await.code(), "FORBIDDEN");
+    let function = remembering(&stage, 2).await;
+    let withdrawals = [
+        (json!({"tenantId": "t2", "enabled": false}), "FORBIDDEN"),
+        (json!({"tenantId": "t2", "permissions": ["audience:read"]}), "FORBIDDEN"),
+        (json!({"tenantId": "t2", "expiresAt": now() - 1}), "TOKEN_ERROR"),
+    ];
+    let mut tokens = Vec::new();
+    for (n, (item, code)) in withdrawals.into_iter().enumerate() {
+        let token = format!("second token {n}");
+        stage.put_tenant(&token, json!({"tenantId": "t2"})).await;
+        function.import_as(&token, off("add"), numbered(1)).await.data();
+        stage.put_tenant(&token, item).await;
+        tokens.push((token, code));
+    }
+    // Whoever comes in meanwhile is not remembered the longer for it.
+    for (token, _) in &tokens {
+        function.import_as(token, off("add"), numbered(1)).await;
+    }
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let before = stage.memberships().await;
+    for (token, code) in tokens {
+        assert_eq!(function.import_as(&token, off("delete"), numbered(1)).await.code(), code);
+    }
+    assert_eq!(stage.memberships().await, before);
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! What must hold of an `Idempotency-Key` whose first request met faults (contract, section 8).
 
 use std::collections::HashMap;
-use std::time::Instant;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::json;
@@ -16,17 +16,18 @@ pub const KEY: &str = "key-of-the-trial";
 impl Run {
     /// Sends the import again with its key, at once and, where another run holds the key, when the time
     /// of that one is over.
-    pub async fn ask_again(&mut self, first: &Response, lease: Instant) {
+    pub async fn ask_again(&mut self, first: &Response) {
         let item = self.item().await;
         let ended = item.as_ref().is_some_and(|item| item.contains_key("failures"));
         if ended {
             assert_eq!(first.status, 200, "an outcome that nobody was told");
         }
         let before = self.stage.memberships().await;
-        let asked = Instant::now();
+        let asked = SystemTime::now();
         let again = self.post().await;
         if again.status == 201 {
-            assert!(item.is_some() && !ended, "nobody holds the key");
+            assert!(!ended, "the outcome is there");
+            let lease = lease(&item.expect("somebody holds the key"));
             assert!(asked < lease, "the time of the run that holds the key is over");
             self.happened("key: in progress");
             let nothing = json!({
@@ -37,7 +38,8 @@ impl Run {
             if self.trial.seconds > 10.0 {
                 return;
             }
-            tokio::time::sleep_until(lease.into()).await;
+            let left = lease.duration_since(SystemTime::now()).unwrap_or_default();
+            tokio::time::sleep(left + Duration::from_millis(10)).await;
             let last = self.post().await;
             return self.judge_ended(first, &last).await;
         }
@@ -75,4 +77,10 @@ impl Run {
         let get = self.stage.client.get_item().table_name(&self.stage.names.imports).key("importKey", key);
         get.send().await.expect("the table is read").item
     }
+}
+
+/// When the time of the run that holds a key is over.
+fn lease(item: &HashMap<String, AttributeValue>) -> SystemTime {
+    let millis = item["leaseUntil"].as_n().expect("a number").parse().expect("milliseconds");
+    UNIX_EPOCH + Duration::from_millis(millis)
 }
