@@ -13,15 +13,10 @@ use crate::config::LOG_FORMAT;
 /// Starts logging to standard output.
 ///
 /// `AWS_LAMBDA_LOG_LEVEL` sets the level of this crate's lines (`info` unless set) and
-/// `AWS_LAMBDA_LOG_FORMAT=JSON` their form, as Lambda sets both. Other crates only get to warn: at
-/// finer levels the Lambda runtime and the SDK write events and bodies, which hold tokens and
-/// identifiers.
+/// `AWS_LAMBDA_LOG_FORMAT=JSON` their form, as Lambda sets both.
 pub fn init() {
     let level = std::env::var("AWS_LAMBDA_LOG_LEVEL").ok().and_then(|level| level.parse().ok());
-    let targets = Targets::new()
-        .with_default(LevelFilter::WARN)
-        .with_target(env!("CARGO_CRATE_NAME"), level.unwrap_or(LevelFilter::INFO));
-    let registry = tracing_subscriber::registry().with(targets);
+    let registry = tracing_subscriber::registry().with(targets(level.unwrap_or(LevelFilter::INFO)));
     // CloudWatch keeps the time of each line.
     let lines = tracing_subscriber::fmt::layer().with_target(false).with_ansi(false).without_time();
     if std::env::var(LOG_FORMAT).is_ok_and(|format| format.eq_ignore_ascii_case("json")) {
@@ -34,4 +29,10 @@ pub fn init() {
         let location = info.location().map(ToString::to_string);
         error!(location, "panic");
     }));
+}
+
+/// What is logged where this crate's lines have this level. Other crates only get to warn: at finer
+/// levels the Lambda runtime and the SDK write events and bodies, which hold tokens and identifiers.
+pub fn targets(level: LevelFilter) -> Targets {
+    Targets::new().with_default(LevelFilter::WARN).with_target(env!("CARGO_CRATE_NAME"), level)
 }

@@ -20,6 +20,7 @@ mod proxy;
 mod records;
 mod retries;
 mod schedules;
+mod secrets;
 mod sent_back;
 mod summary;
 mod support;

@@ -7,6 +7,7 @@ pub mod embedded;
 pub mod model;
 pub mod proxy;
 pub mod runtime_api;
+pub mod secrets;
 pub mod shorthand;
 pub mod stage;
 #[path = "../../../examples/local/tables.rs"]
