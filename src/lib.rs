@@ -22,7 +22,6 @@
 //!
 //! Beside the way: [`config`], [`deadline`], [`fields`] (JSON read without decoding), [`hash`], [`log`].
 
-#![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
 pub mod config;
