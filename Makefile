@@ -1,4 +1,5 @@
-# Needs Rust, and Python 3 for tools that are installed on first use, into .local/ (git-ignored).
+# Needs Rust, and Python 3 for tools that are installed on first use, into .local/ (git-ignored); test-dynamodb-local
+# needs Java and npm as well.
 
 VENV := .local/venv
 DEPLOY := .local/deploy
@@ -25,6 +26,43 @@ test: ## Check form, lints and docs, and run every test
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
 	@# The tests talk to servers on this machine, whatever proxy the environment names.
 	NO_PROXY=127.0.0.1 cargo test --locked --all-targets
+
+DYNAMODB_LOCAL := .local/dynamodb-local-2.9.30
+
+.PHONY: test-dynamodb-local
+test-dynamodb-local: $(DYNAMODB_LOCAL)/DynamoDBLocal.jar ## Run the integration tests on Amazon's DynamoDB Local (Java, npm)
+	@exec scripts/test-dynamodb-local $(DYNAMODB_LOCAL) $(ARGS)
+
+# The package wraps Amazon's program for Node; only the program is taken.
+$(DYNAMODB_LOCAL)/DynamoDBLocal.jar:
+	@mkdir -p $(DYNAMODB_LOCAL)
+	@cd $(DYNAMODB_LOCAL) && npm pack --silent amplify-dynamodb-simulator@2.9.30 >/dev/null 2>&1
+	@cd $(DYNAMODB_LOCAL) && tar -xzf *.tgz --strip-components=2 package/emulator && rm *.tgz
+	@touch $@
+
+FUZZ := .local/cargo-fuzz-0.13.1
+SECONDS := 60
+
+# No sanitizer: the crate forbids unsafe code, so there is nothing in it for one to find; and without one a stable
+# compiler will do. The events are seeds as they are; what is found to be interesting is kept beside the tool.
+.PHONY: fuzz
+fuzz: $(FUZZ)/bin/cargo-fuzz ## Fuzz the way from event to answer (longer: make fuzz SECONDS=3600)
+	cargo fmt --check --manifest-path fuzz/Cargo.toml
+	@mkdir -p $(FUZZ)/corpus
+	$< build --sanitizer none --codegen-units 16 --target-dir target/fuzz event
+	@scripts/fuzz $< $(FUZZ)/corpus $(SECONDS) $(ARGS)
+
+$(FUZZ)/bin/cargo-fuzz:
+	cargo install --quiet --locked --root $(FUZZ) cargo-fuzz --version 0.13.1
+
+DENY := .local/cargo-deny-0.20.2
+
+.PHONY: deny
+deny: $(DENY)/bin/cargo-deny ## Check licences, origins and versions of all packages, and known advisories
+	@exec scripts/deny $<
+
+$(DENY)/bin/cargo-deny:
+	cargo install --quiet --locked --root $(DENY) cargo-deny --version 0.20.2
 
 AWS_VENV := .local/aws-venv
 

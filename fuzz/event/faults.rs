@@ -1,0 +1,94 @@
+//! What is wrong with the database, as an input says it.
+
+use group_import::config::IdentityLookup;
+
+/// What happens to a call instead of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    None,
+    /// An error of DynamoDB's form: HTTP status and code.
+    Error(u16, &'static str),
+    /// The connection breaks before anything is done.
+    Reset,
+    /// The connection breaks after everything is done.
+    AnswerLost,
+    /// No answer ever comes.
+    Hang,
+    /// An answer after some seconds.
+    Slow(u64),
+    /// 200, and no JSON.
+    Garbled,
+    /// 200, and the first half of the answer.
+    Truncated,
+    /// Of a batch, only as many items are done as this divisor says: 0 none, 2 half.
+    Unprocessed(usize),
+    /// The token is another's: `tenants` holds no item for it, one that is disabled, one not of its form.
+    Token(Token),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Token {
+    Unknown,
+    Disabled,
+    Expired,
+    Malformed,
+}
+
+const FAULTS: [Fault; 21] = [
+    Fault::None,
+    Fault::Error(500, "InternalServerError"),
+    Fault::Error(400, "ProvisionedThroughputExceededException"),
+    Fault::Error(400, "ThrottlingException"),
+    Fault::Error(400, "ValidationException"),
+    Fault::Error(400, "AccessDeniedException"),
+    Fault::Error(400, "ResourceNotFoundException"),
+    Fault::Error(503, ""),
+    Fault::Reset,
+    Fault::AnswerLost,
+    Fault::Hang,
+    Fault::Slow(3),
+    Fault::Slow(20),
+    Fault::Garbled,
+    Fault::Truncated,
+    Fault::Unprocessed(0),
+    Fault::Unprocessed(2),
+    Fault::Token(Token::Unknown),
+    Fault::Token(Token::Disabled),
+    Fault::Token(Token::Expired),
+    Fault::Token(Token::Malformed),
+];
+
+/// The faults of one run: one byte a call, in the order of the calls.
+#[derive(Clone, Debug)]
+pub struct Faults {
+    pub lookup: IdentityLookup,
+    /// Whether they begin anew when all have happened.
+    for_ever: bool,
+    calls: Vec<Fault>,
+    next: usize,
+}
+
+impl Faults {
+    pub const NONE: Self =
+        Self { lookup: IdentityLookup::Statement, for_ever: false, calls: Vec::new(), next: 0 };
+
+    /// The event of an input, and after the first NUL a byte of settings and the faults.
+    pub fn split(input: &[u8]) -> (&[u8], Self) {
+        let end = input.iter().position(|byte| *byte == 0).unwrap_or(input.len());
+        let (json, rest) = input.split_at(end);
+        let [0, settings, faults @ ..] = rest else { return (json, Self::NONE) };
+        let lookup = if settings & 1 == 0 { IdentityLookup::Statement } else { IdentityLookup::Query };
+        let calls = faults.iter().map(|byte| FAULTS[usize::from(*byte) % FAULTS.len()]).collect();
+        (json, Self { lookup, for_ever: settings & 2 != 0, calls, next: 0 })
+    }
+
+    /// What happens to the next call.
+    pub fn next(&mut self) -> Fault {
+        if self.for_ever && self.next >= self.calls.len() {
+            self.next = 0;
+        }
+        let fault = self.calls.get(self.next).copied().unwrap_or(Fault::None);
+        self.next += 1;
+        fault
+    }
+}

@@ -1,0 +1,159 @@
+//! Raw event in, envelope out: the whole function on the real SDK, in front of a DynamoDB in memory.
+//!
+//! An input is the JSON text of an event. After a first NUL, which no JSON has, it may say what is wrong with the
+//! database ([`faults::Faults`]). So `events/` is a corpus as it is.
+//!
+//! # Layout
+//!
+//! - `main` (here): the function, called twice: with the faults, and again without them
+//! - [`double`]: the database; [`faults`]: what is wrong with it
+//! - [`check`]: what holds for every answer
+//! - [`expected`]: what the model of the integration tests says of an import
+//! - [`mutation`]: changes to an event's body, and to the faults
+
+#![no_main]
+
+mod check;
+mod double;
+mod expected;
+mod faults;
+mod mutation;
+
+#[path = "../../tests/integration/support"]
+mod support {
+    #[expect(dead_code, reason = "the integration tests use all of it")]
+    pub mod model;
+}
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use aws_config::Region;
+use aws_credential_types::Credentials;
+use group_import::config::{Config, IdentityLookup, Tables};
+use group_import::database::{self, Database};
+use group_import::event::{Event, Header};
+use group_import::handler::Handler;
+use lambda_http::Context;
+use libfuzzer_sys::{Corpus, fuzz_mutator, fuzz_target};
+use tokio::runtime::Runtime;
+
+use crate::check::{Checked, Reply};
+use crate::double::{CUSTOMERS, Double, IMPORTS, MEMBERSHIPS, TENANTS};
+use crate::faults::Faults;
+
+/// Few enough that inputs go beyond it.
+pub const MAX_RECORDS: usize = 30;
+
+struct Function {
+    /// With its clock stopped: it jumps to the end of whatever is waited for.
+    runtime: Runtime,
+    by_statement: Handler,
+    by_query: Handler,
+    double: Double,
+}
+
+impl Function {
+    fn new() -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+        let runtime = runtime.expect("a runtime");
+        let double = Double::default();
+        let sdk = database::sdk_config()
+            .region(Region::new("local"))
+            .credentials_provider(Credentials::new("fuzz", "fuzz", None, None, "fuzz"))
+            .endpoint_url("http://double")
+            .http_client(double.clone())
+            .load();
+        let sdk = runtime.block_on(sdk);
+        let handler = |identity_lookup| {
+            let config = Config {
+                tables: Tables {
+                    tenants: TENANTS.to_owned(),
+                    customers: CUSTOMERS.to_owned(),
+                    memberships: MEMBERSHIPS.to_owned(),
+                    imports: Some(IMPORTS.to_owned()),
+                },
+                max_records: MAX_RECORDS,
+                max_body_bytes: 2 * 1024 * 1024,
+                // An input must end the same whatever came before it.
+                token_cache: Duration::ZERO,
+                deadline_margin: Duration::from_millis(1_500),
+                identity_lookup,
+                lookup_concurrency: 32,
+                write_concurrency: 32,
+            };
+            let database = Database::new(&sdk, &config);
+            Handler::new(config, database)
+        };
+        let (by_statement, by_query) = (handler(IdentityLookup::Statement), handler(IdentityLookup::Query));
+        Self { runtime, by_statement, by_query, double }
+    }
+
+    fn answer(&self, json: &[u8], lookup: IdentityLookup) -> Option<Reply> {
+        // As the runtime does it.
+        let event: Event = serde_json::from_slice(json).ok()?;
+        let handler = match lookup {
+            IdentityLookup::Statement => &self.by_statement,
+            IdentityLookup::Query => &self.by_query,
+        };
+        let mut context = Context::default();
+        context.request_id = "8476a536-e9f4-11e8-9739-2dfe598c3fcd".to_owned();
+        let cut_off = SystemTime::now() + Duration::from_secs(29);
+        context.deadline = cut_off.duration_since(UNIX_EPOCH).expect("after 1970").as_millis() as u64;
+        let reply = self.runtime.block_on(handler.handle(event, &context));
+        Some(Reply::read(&serde_json::to_string(&reply).expect("a reply is JSON")))
+    }
+}
+
+thread_local! {
+    static FUNCTION: Function = Function::new();
+}
+
+fuzz_target!(|input: &[u8]| -> Corpus {
+    let (json, faults) = Faults::split(input);
+    let Ok(event) = serde_json::from_slice::<Event>(json) else { return Corpus::Reject };
+    FUNCTION.with(|function| run(function, json, &event, faults));
+    Corpus::Keep
+});
+
+/// Handles an event with the faults, then once more without.
+fn run(function: &Function, json: &[u8], event: &Event, faults: Faults) {
+    // Pauses are random, names of runs too.
+    fastrand::seed(0);
+    let body = event.body.as_deref().unwrap_or_default();
+    let lookup = faults.lookup;
+
+    function.double.begin(faults);
+    let first = function.answer(json, lookup).expect("an event");
+    let checked = Checked::new(&first, body);
+    let database = function.double.state();
+    checked.failures_have_a_cause(database.met.any, database.met.malformed_tenant);
+    let import = expected::Import::read(body);
+    if let (Checked::Imported(result), Some(import)) = (&checked, &import) {
+        import.holds_for(result, &database.memberships, database.met.any);
+    }
+    let met = database.met.any;
+    drop(database);
+
+    // Whoever could not be served is served now, and who was is not harmed; but a key keeps its outcome.
+    function.double.heal();
+    let second = function.answer(json, lookup).expect("an event");
+    let checked = Checked::new(&second, body);
+    let once = matches!(event.header("idempotency-key"), Header::Value(_));
+    let kept = once && met;
+    checked.failures_have_a_cause(kept, false);
+    if !kept && let (Checked::Imported(result), Some(import)) = (&checked, &import) {
+        import.holds_for(result, &function.double.state().memberships, false);
+    }
+    if !met {
+        assert_eq!(first.body, second.body, "the same request ends the same");
+    }
+}
+
+fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
+    let mutated = match seed % 4 {
+        0 => None,
+        1 => mutation::of_faults(data, size, max_size),
+        _ => mutation::of_body(data, size, max_size),
+    };
+    mutated.unwrap_or_else(|| libfuzzer_sys::fuzzer_mutate(data, size, max_size))
+});
