@@ -22,7 +22,8 @@ local: $(CARGO_LAMBDA) ## Run the whole service on this machine (flags: make loc
 .PHONY: test
 test: ## Check form, lints and docs, and run every test
 	cargo fmt --check
-	cargo clippy --locked --all-targets -- -D warnings
+	@# The soak is no test of `cargo test`, so it is no target of --all-targets.
+	cargo clippy --locked --all-targets --test soak -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
 	@# The tests talk to servers on this machine, whatever proxy the environment names.
 	NO_PROXY=127.0.0.1 cargo test --locked --all-targets
@@ -63,6 +64,10 @@ deny: $(DENY)/bin/cargo-deny ## Check licences, origins and versions of all pack
 
 $(DENY)/bin/cargo-deny:
 	cargo install --quiet --locked --root $(DENY) cargo-deny --version 0.20.2
+
+.PHONY: soak
+soak: release ## Run the release binary under mixed requests and faults (longer: make soak ARGS="--minutes 30")
+	@NO_PROXY=127.0.0.1 cargo test --quiet --locked --test soak -- $(ARGS)
 
 AWS_VENV := .local/aws-venv
 

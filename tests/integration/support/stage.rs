@@ -112,6 +112,11 @@ impl Stage {
     /// The function as a process of its own, with settings of the test's own. Each of its
     /// invocations has `time`.
     pub async fn process(&self, time: Duration, more: &[(&str, &str)]) -> Process {
+        self.process_of(Path::new(EXECUTABLE), time, more).await
+    }
+
+    /// As [`process`](Self::process), from another executable.
+    pub async fn process_of(&self, executable: &Path, time: Duration, more: &[(&str, &str)]) -> Process {
         let endpoint = self.proxy.endpoint();
         let mut environment = vec![
             ("AWS_ENDPOINT_URL_DYNAMODB", &*endpoint),
@@ -124,7 +129,7 @@ impl Stage {
             ("IMPORTS_TABLE", &self.names.imports),
         ];
         environment.extend(more);
-        Process::start(Path::new(EXECUTABLE), &environment, time).await
+        Process::start(executable, &environment, time).await
     }
 
     /// Puts a tenant for `token`, with these attributes.

@@ -1,0 +1,316 @@
+//! The function's release binary under a long run of mixed requests, faults included: no answer wrong, memory flat, no
+//! file descriptor leaked.
+//!
+//! `make soak` runs it for a minute, `make soak ARGS="--minutes 30"` for longer. It prints its seed; `--seed` draws the
+//! same requests again. Memory and descriptors are read from `/proc`: Linux only.
+//!
+//! # Layout
+//!
+//! - `main` (here): one request after the other, and the sum at the end
+//! - [`draw`]: what is sent and what goes wrong
+//! - [`check`]: answers against the model
+//! - [`gate`]: connections that can be cut
+//! - [`vitals`]: memory and descriptors of the process
+
+mod check;
+mod draw;
+mod gate;
+mod options;
+#[expect(dead_code, reason = "the integration tests use all of it")]
+#[path = "../integration/support/mod.rs"]
+mod support;
+mod vitals;
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tokio::io::{copy, sink};
+
+use crate::draw::{DISABLED, Draw};
+use crate::gate::Gate;
+use crate::options::Options;
+use crate::support::model::{Customer, World};
+use crate::support::runtime_api::Process;
+use crate::support::stage::{Response, Stage, post_event};
+use crate::support::worlds::{Import, TENANTS};
+use crate::vitals::Vitals;
+
+/// The time of an invocation: so short that an outage uses it up now and then.
+const TIME: Duration = Duration::from_secs(6);
+
+/// The most bytes of a body, as the function has it by itself.
+const MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
+
+/// The tokens of [`TENANTS`].
+const TOKENS: [&str; 2] = ["token-1", "token-2"];
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let options = match Options::parse(std::env::args().skip(1)) {
+        Ok(options) => options,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    if cfg!(not(target_os = "linux")) {
+        println!("soak: NOT run, memory and file descriptors of another process are read on Linux only");
+        return ExitCode::SUCCESS;
+    }
+    println!("seed {}", options.seed);
+    let mut soak = Soak::start(&options).await;
+    let end = Instant::now() + options.time;
+    while Instant::now() < end {
+        soak.step().await;
+    }
+    soak.end().await
+}
+
+struct Soak {
+    draw: Draw,
+    stage: Stage,
+    gate: Gate,
+    process: Process,
+    vitals: Vitals,
+    /// What is stored, by the model.
+    world: World,
+    /// Requests with an `Idempotency-Key`, and how they were answered.
+    kept: Vec<(Value, String)>,
+    requests: usize,
+    records: usize,
+    faults: usize,
+    /// File descriptors after the first request.
+    descriptors: usize,
+}
+
+impl Soak {
+    async fn start(options: &Options) -> Self {
+        let mut draw = Draw::new(options.seed);
+        let world = draw.world();
+        let stage = Stage::new().await;
+        for (tenant, token) in TENANTS.into_iter().zip(TOKENS) {
+            stage.put_tenant(token, json!({"tenantId": tenant})).await;
+        }
+        stage.put_tenant(DISABLED, json!({"tenantId": "t9", "enabled": false})).await;
+        stage.put_customers(world.customers.iter().map(Customer::item)).await;
+        let gate = Gate::open(&stage.proxy.endpoint()).await;
+        // Tokens are asked about again and again.
+        let more = [("AWS_ENDPOINT_URL_DYNAMODB", &*gate.endpoint()), ("TOKEN_CACHE_SECONDS", "1")];
+        let mut process = stage.process_of(&options.function, TIME, &more).await;
+        let mut log = process.child.stdout.take().expect("piped");
+        tokio::spawn(async move { copy(&mut log, &mut sink()).await });
+        let vitals = Vitals::of(process.child.id().expect("the process lives"));
+        let kept = Vec::new();
+        let mut soak = Self {
+            draw,
+            stage,
+            gate,
+            process,
+            vitals,
+            world,
+            kept,
+            requests: 0,
+            records: 0,
+            faults: 0,
+            descriptors: 0,
+        };
+        soak.first().await;
+        soak
+    }
+
+    /// One customer's import, after which the process has one connection.
+    async fn first(&mut self) {
+        let params = json!({"isMatching": false, "optType": "add"});
+        let records = vec![json!({"audienceUserId": "w0", "groups": "bulk"})];
+        self.import(&Import { tenant: TENANTS[0], mode: "off", params, records }).await;
+        self.descriptors = self.vitals.descriptors();
+    }
+
+    async fn step(&mut self) {
+        match self.draw.rng.u8(0..20) {
+            0..=2 => self.refused().await,
+            3..=4 => self.repeat().await,
+            5..=8 => self.import_through_faults().await,
+            9..=11 => self.import_with_key().await,
+            _ => {
+                let import = self.draw.import();
+                self.import(&import).await;
+            }
+        }
+        self.stage.proxy.reset();
+        self.vitals.sample();
+    }
+
+    async fn invoke(&mut self, event: Value) -> Response {
+        self.requests += 1;
+        let answered = self.process.invoke(event).await;
+        assert_eq!(answered.kind, "response", "{}", answered.body);
+        Response::read(&answered.body)
+    }
+
+    fn event(&mut self, import: &Import) -> Value {
+        self.records += import.records.len();
+        let token = TOKENS[usize::from(import.tenant != TENANTS[0])];
+        post_event(token, json!({"publicParams": import.params, "data": import.records}).to_string())
+    }
+
+    /// An import while nothing is wrong.
+    async fn import(&mut self, import: &Import) {
+        let event = self.event(import);
+        self.import_by(event, import).await;
+    }
+
+    async fn import_by(&mut self, event: Value, import: &Import) -> Response {
+        let too_large = event["body"].as_str().is_some_and(|body| body.len() > MAX_BODY_BYTES);
+        let response = self.invoke(event).await;
+        if too_large {
+            assert_eq!((response.status, response.code()), (413, "PAYLOAD_TOO_LARGE"));
+            return response;
+        }
+        let before = self.world.memberships.clone();
+        let endings = self.world.import(import.tenant, &import.params, &import.records);
+        if import.params["dryRun"] == true {
+            self.world.memberships = before;
+        }
+        check::is_right(&response, import, &endings);
+        self.stored_is_right().await;
+        response
+    }
+
+    async fn stored_is_right(&self) {
+        let stored = self.stage.memberships().await;
+        let differing: Vec<_> = stored.symmetric_difference(&self.world.memberships).collect();
+        assert!(differing.is_empty(), "stored or missing: {differing:?}");
+    }
+
+    async fn import_with_key(&mut self) {
+        let mut import = self.draw.import();
+        import.params.as_object_mut().expect("an object").remove("dryRun");
+        let mut event = self.event(&import);
+        event["headers"]["idempotency-key"] = format!("key-{}", self.requests).into();
+        let response = self.import_by(event.clone(), &import).await;
+        if response.status == 200 {
+            if self.kept.len() == 20 {
+                self.kept.swap_remove(self.draw.rng.usize(..20));
+            }
+            self.kept.push((event, response.body));
+        }
+    }
+
+    /// The same key once more, with the same body or with another.
+    async fn repeat(&mut self) {
+        if self.kept.is_empty() {
+            return;
+        }
+        let (mut event, body) = self.kept[self.draw.rng.usize(..self.kept.len())].clone();
+        if self.draw.rng.u8(0..4) == 0 {
+            event["body"] = (event["body"].as_str().expect("a body").to_owned() + " ").into();
+            let response = self.invoke(event).await;
+            assert_eq!((response.status, response.code()), (422, "IDEMPOTENCY_KEY_REUSED"));
+        } else {
+            let response = self.invoke(event).await;
+            assert_eq!((response.status, &response.headers["Idempotent-Replayed"]), (200, &json!("true")));
+            assert_eq!(response.body, body);
+        }
+        self.stored_is_right().await;
+    }
+
+    async fn refused(&mut self) {
+        let refused = self.draw.refused();
+        let response = self.invoke(refused.event).await;
+        assert_eq!((response.status, response.code()), (refused.status, refused.code));
+        assert_eq!(response.envelope["data"], Value::Null);
+        self.stored_is_right().await;
+    }
+
+    /// An import while calls fail or connections break; what failed is sent again when that is over.
+    async fn import_through_faults(&mut self) {
+        self.faults += 1;
+        let import = self.draw.import();
+        let event = self.event(&import);
+        if event["body"].as_str().is_some_and(|body| body.len() > MAX_BODY_BYTES) {
+            return;
+        }
+        let response = match self.draw.rng.u8(0..6) {
+            0 => {
+                self.gate.shut().await;
+                self.invoke(event).await
+            }
+            1 => self.invoke_while_cutting(event).await,
+            _ => {
+                for _ in 0..self.draw.rng.usize(1..4) {
+                    self.stage.proxy.rule(self.draw.fault());
+                }
+                self.invoke(event).await
+            }
+        };
+        self.stage.proxy.clear_rules();
+        self.gate.reopen().await;
+        // A write that was given up may still be on its way to the database.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+
+        if response.status == 503 {
+            assert_eq!(
+                (response.code(), &response.headers["Retry-After"]),
+                ("SERVICE_UNAVAILABLE", &json!("1"))
+            );
+            self.stored_is_right().await;
+            return self.import(&import).await;
+        }
+        let before = self.world.memberships.clone();
+        let endings = self.world.import(import.tenant, &import.params, &import.records);
+        let dry_run = import.params["dryRun"] == true;
+        if dry_run {
+            self.world.memberships = before;
+        }
+        let (done, again) = check::is_right_after_faults(&response, &import, &endings);
+        let stored = self.stage.memberships().await;
+        for ending in done {
+            let customer = ending.customer.as_deref().expect("a success has a customer");
+            for group in &ending.groups {
+                let item = (format!("{}#{customer}", import.tenant), group.clone());
+                assert_eq!(stored.contains(&item), self.world.memberships.contains(&item), "{item:?}");
+            }
+        }
+        if again.is_empty() {
+            self.stored_is_right().await;
+        } else {
+            self.import(&Import { records: again, ..import }).await;
+        }
+    }
+
+    async fn invoke_while_cutting(&mut self, event: Value) -> Response {
+        self.requests += 1;
+        let pause = Duration::from_millis(self.draw.rng.u64(0..40));
+        let cut = async {
+            tokio::time::sleep(pause).await;
+            self.gate.reopen().await;
+        };
+        let (answered, ()) = tokio::join!(self.process.invoke(event), cut);
+        assert_eq!(answered.kind, "response", "{}", answered.body);
+        Response::read(&answered.body)
+    }
+
+    async fn end(mut self) -> ExitCode {
+        // Every connection that the process may keep is gone.
+        self.gate.reopen().await;
+        let before = self.descriptors;
+        self.first().await;
+        let (earlier, later) = self.vitals.memory();
+        println!(
+            "soak: {} requests, {} records, {} through faults, 0 wrong, rss {earlier} → {later} KiB, fds {before} → {}",
+            self.requests, self.records, self.faults, self.descriptors
+        );
+        let mut healthy = true;
+        if self.vitals.memory_grew() {
+            println!("memory grew");
+            healthy = false;
+        }
+        if self.descriptors > before {
+            println!("file descriptors leaked");
+            healthy = false;
+        }
+        if healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    }
+}
