@@ -22,8 +22,9 @@ local: $(CARGO_LAMBDA) ## Run the whole service on this machine (flags: make loc
 .PHONY: test
 test: ## Check form, lints and docs, and run every test
 	cargo fmt --check
-	@# The soak is no test of `cargo test`, so it is no target of --all-targets.
-	cargo clippy --locked --all-targets --test soak -- -D warnings
+	cargo clippy --locked --all-targets -- -D warnings
+	@# No part of `cargo test`, so --all-targets leaves it out.
+	cargo clippy --locked --test soak -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
 	@# The tests talk to servers on this machine, whatever proxy the environment names.
 	NO_PROXY=127.0.0.1 cargo test --locked --all-targets
