@@ -6,6 +6,7 @@ mod dashboard;
 mod deadlines;
 mod events;
 mod faults;
+mod hostile;
 mod imports;
 mod isolation;
 mod looking;

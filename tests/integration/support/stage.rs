@@ -231,13 +231,18 @@ impl Function {
     /// Handles an event.
     pub async fn invoke(&self, event: Value) -> Response {
         secrets::keep_event(&event);
-        let event: Event = serde_json::from_str(&event.to_string()).expect("every JSON text is an event");
+        Response::read(&self.reply(&event.to_string()).await)
+    }
+
+    /// The reply to an event, from its JSON text.
+    pub async fn reply(&self, event: &str) -> Value {
+        let event: Event = serde_json::from_str(event).expect("every JSON text is an event");
         let mut context = Context::default();
         context.request_id = REQUEST_ID.to_owned();
         let deadline = SystemTime::now() + Duration::from_secs_f64(self.seconds);
         context.deadline = deadline.duration_since(UNIX_EPOCH).expect("after 1970").as_millis() as u64;
         let reply = self.handler.handle(event, &context).await;
-        Response::read(&serde_json::to_value(&reply).expect("a reply is JSON"))
+        serde_json::to_value(&reply).expect("a reply is JSON")
     }
 }
 

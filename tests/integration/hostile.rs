@@ -1,0 +1,227 @@
+//! What nobody sends by mistake: bytes, nesting, sizes and headers made to break a reader. Each is answered in the
+//! envelope, never by a 5xx, and touches no other record. Here bodies; headers in `headers`.
+
+mod headers;
+
+use base64::Engine;
+use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE};
+use serde_json::{Value, json};
+
+use crate::support::shorthand::{exact, fuzzy, numbered, off, pairs};
+use crate::support::stage::{Function, Response, Stage, TENANT, TOKEN, post_event};
+
+const MAX_PAYLOAD_BYTES: usize = 6 * 1024 * 1024;
+
+fn sound() -> String {
+    json!({"publicParams": off("add"), "data": numbered(1)}).to_string()
+}
+
+/// Posts records as text: the answer's, too, because what comes back in it may be more than `Value` holds.
+async fn post(function: &Function, data: &str) -> String {
+    let body = format!(r#"{{"publicParams":{},"data":{data}}}"#, off("add"));
+    let reply = function.reply(&post_event(TOKEN, body).to_string()).await;
+    assert_eq!(reply["statusCode"], 200);
+    reply["body"].as_str().expect("a body").to_owned()
+}
+
+/// Posts bytes that may be no text.
+async fn post_bytes(function: &Function, body: &[u8]) -> Response {
+    let mut event = post_event(TOKEN, BASE64_STANDARD.encode(body));
+    event["isBase64Encoded"] = true.into();
+    function.invoke(event).await
+}
+
+#[tokio::test]
+async fn nesting_however_deep_is_read_and_sent_back_or_refused() {
+    let stage = Stage::new().await;
+    let function = stage.function().await;
+    for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
+        let depth = 100_000;
+        let deep = open.repeat(depth) + "1" + &close.repeat(depth);
+        let data = format!(
+            r#"[{{"openid":{deep},"groups":"g"}},{{"audienceUserId":"c1","groups":"g","x":{deep}}}]"#
+        );
+        let answer = post(&function, &data).await;
+        assert!(answer.contains(&format!(r#""openid":{deep},"groups":"g","errorCode":"INVALID_FIELD""#)));
+        assert!(answer.contains(r#""importSuccessNum":1,"#));
+
+        let unclosed = post_bytes(&function, open.repeat(2 * 1024 * 1024 / open.len()).as_bytes()).await;
+        assert_eq!((unclosed.status, unclosed.code()), (400, "PARAM_ERROR"));
+        let element = sound().replace("[{", &format!("[{deep},{{"));
+        let response = function.post(TOKEN, element).await;
+        // An object in spite of its depth, but no record; the list is no object.
+        if open == "[" {
+            assert_eq!((response.status, response.code()), (400, "PARAM_ERROR"));
+        } else {
+            assert_eq!(response.failures(), ["MISSING_IDENTIFIER"]);
+        }
+        let mut event = post_event(TOKEN, sound());
+        event["requestContext"]["http"]["extra"] = 0.into();
+        let event = event.to_string().replace("\"extra\":0", &format!("\"extra\":{deep}"));
+        assert_eq!(function.reply(&event).await["statusCode"], 200);
+    }
+    assert_eq!(stage.memberships().await, pairs([("t1#c1", "g"), ("t1#c0", "g")]));
+}
+
+#[tokio::test]
+async fn a_number_however_long_comes_back_to_the_letter() {
+    let stage = Stage::new().await;
+    let function = stage.function().await;
+    let digits = "1234567890".repeat(10_000);
+    for number in [digits.clone(), format!("-0.{digits}e+{digits}"), "1e999999999999".to_owned()] {
+        let answer = post(&function, &format!(r#"[{{"phone":{number},"groups":"g"}}]"#)).await;
+        let expected = format!(r#"[{{"phone":{number},"groups":"g","errorCode":"INVALID_FIELD","#);
+        assert!(answer.contains(&expected), "{} digits", number.len());
+    }
+}
+
+#[tokio::test]
+async fn half_a_surrogate_pair_is_no_text_and_costs_its_record_only() {
+    let stage = Stage::new().await;
+    let function = stage.function().await;
+    for half in [r"\ud800", r"\udfff", r"\udc00\ud800", r"\ud83dx", r"\ud800\u0041"] {
+        let data = format!(
+            r#"[{{"audienceUserId":"{half}","groups":"g"}},{{"audienceUserId":"c1","groups":"a,{half}"}},
+                {{"audienceUserId":"c1","groups":"g","{half}":"{half}"}}]"#
+        );
+        let answer = post(&function, &data).await;
+        assert_eq!(answer.matches("INVALID_FIELD").count(), 2, "{half}");
+        assert!(
+            answer.contains(&format!(r#"{{"audienceUserId":"{half}","groups":"g","errorCode""#)),
+            "{half}"
+        );
+        assert!(
+            answer.contains(&format!(r#"{{"audienceUserId":"c1","groups":"a,{half}","errorCode""#)),
+            "{half}"
+        );
+    }
+    assert_eq!(stage.memberships().await, pairs([("t1#c1", "g")]));
+}
+
+#[tokio::test]
+async fn characters_that_do_not_show_are_part_of_a_value() {
+    let stage = Stage::new().await;
+    // NUL, marks of direction, zero width, a byte order mark, an escape of terminals, a private use.
+    let odd = [
+        "a\u{0}b",
+        "\u{202e}txt",
+        "x\u{200f}",
+        "\u{200b}",
+        "\u{feff}y",
+        "\u{1b}[31m",
+        "\u{e000}",
+        "e\u{301}",
+    ];
+    stage.put_customers(odd.map(|id| json!({"audienceUserId": id, "unionid": id, "openid": id}))).await;
+    let function = stage.function().await;
+    let data: Value = odd.iter().map(|id| json!({"unionid": id, "openid": id, "groups": id})).collect();
+    for params in [exact("add"), fuzzy(1, "add"), fuzzy(2, "add")] {
+        assert_eq!(function.import(params, data.clone()).await.failures(), [""; 0]);
+        assert_eq!(stage.memberships().await, pairs(odd.map(|id| (format!("{TENANT}#{id}"), id))));
+    }
+    // To the letter: not as Unicode might compose it, nor without what does not show.
+    for other in ["ab", "txt", "x", "y", "\u{e9}", "a\u{0}"] {
+        let response = function.import(fuzzy(1, "add"), json!([{"unionid": other, "groups": "g"}])).await;
+        assert_eq!(response.failures(), ["NOT_MATCHED"], "{other:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_would_end_a_key_or_a_statement_is_a_value_like_others() {
+    let stage = Stage::new().await;
+    let odd = ["t2#c1", "#", "?", "' OR 1=1 --", "\"]) OR (\"a\" = \"a", "%00", "../..", "${x}", "{{x}}"];
+    stage.put_customers(odd.map(|id| json!({"audienceUserId": id, "phone": format!("9{id}")}))).await;
+    let function = stage.function().await;
+    let data: Value = odd.iter().map(|id| json!({"audienceUserId": id, "groups": id})).collect();
+    for params in [off("add"), exact("add")] {
+        assert_eq!(function.import(params, data.clone()).await.failures(), [""; 0]);
+        assert_eq!(stage.memberships().await, pairs(odd.map(|id| (format!("{TENANT}#{id}"), id))));
+    }
+}
+
+#[tokio::test]
+async fn two_megabytes_of_quotes_and_backslashes_are_answered_within_what_lambda_returns() {
+    let stage = Stage::new().await;
+    let mut process = stage.process(std::time::Duration::from_secs(60), &[]).await;
+    let most = 2 * 1024 * 1024;
+    for (piece, records) in [(r#"\""#, 1), (r"\\", 1), (r"\u0022", 1), (r#"\""#, 5_000), ("\u{1}", 1)] {
+        let frame = format!(r#"{{"publicParams":{},"data":[]}}"#, off("add")).len();
+        let room = (most - frame) / records - r#"{"openid":"","groups":1},"#.len();
+        let record = format!(r#"{{"openid":"{}","groups":1}}"#, piece.repeat(room / piece.len()));
+        let data = vec![record; records].join(",");
+        let body = format!(r#"{{"publicParams":{},"data":[{data}]}}"#, off("add"));
+        assert!(body.len() <= most && body.len() > most - 64 * 1024, "{} bytes", body.len());
+        let answered = process.invoke(post_event(TOKEN, body)).await;
+        assert_eq!(answered.kind, "response");
+        let returned = answered.body.to_string().len();
+        assert!(returned <= MAX_PAYLOAD_BYTES, "{piece} {records}: {returned} bytes");
+        let response = Response::read(&answered.body);
+        // A bare control character is no JSON.
+        if piece == "\u{1}" {
+            assert_eq!((response.status, response.code()), (400, "PARAM_ERROR"));
+        } else {
+            assert_eq!(response.data()["importFailNum"], records);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_body_in_another_encoding_is_not_json() {
+    let stage = Stage::new().await;
+    let function = stage.function().await;
+    let chinese = r#"{"publicParams":{"isMatching":false,"optType":"add"},"data":[{"audienceUserId":"c0","groups":"X"}]}"#;
+    let with = |bytes: &[u8]| {
+        let (before, after) = chinese.split_once('X').expect("a place");
+        [before.as_bytes(), bytes, after.as_bytes()].concat()
+    };
+    let utf16 = |to_bytes: fn(u16) -> [u8; 2]| sound().encode_utf16().flat_map(to_bytes).collect::<Vec<u8>>();
+    let (little, big) = (utf16(u16::to_le_bytes), utf16(u16::to_be_bytes));
+    let bodies = [
+        ("UTF-16LE", little.clone()),
+        ("UTF-16BE", big.clone()),
+        ("UTF-16LE with its mark", [&[0xff, 0xfe], &*little].concat()),
+        ("UTF-16BE with its mark", [&[0xfe, 0xff], &*big].concat()),
+        ("UTF-8 with a mark", [&[0xef, 0xbb, 0xbf], sound().as_bytes()].concat()),
+        ("GBK", with(&[0xd0, 0xc2, 0xbf, 0xcd])),
+        ("GB 18030", with(&[0x81, 0x30, 0x84, 0x36])),
+        ("Latin-1", with(&[0xe9])),
+        ("UTF-8, overlong", with(&[0xc0, 0xaf])),
+        ("UTF-8, a surrogate", with(&[0xed, 0xa0, 0x80])),
+        ("UTF-8, beyond Unicode", with(&[0xf4, 0x90, 0x80, 0x80])),
+        ("UTF-8, cut short", with(&[0xe6, 0x96])),
+        ("a bare NUL", with(&[0])),
+    ];
+    for (encoding, body) in bodies {
+        let response = post_bytes(&function, &body).await;
+        assert_eq!((response.status, response.code()), (400, "PARAM_ERROR"), "{encoding}");
+        assert!(response.msg().contains("JSON"), "{encoding}: {}", response.msg());
+    }
+    assert_eq!(post_bytes(&function, &with("新客".as_bytes())).await.data()["status"], 1);
+    assert_eq!(stage.memberships().await, pairs([("t1#c0", "新客")]));
+}
+
+#[tokio::test]
+async fn base64_of_another_kind_is_no_body() {
+    let stage = Stage::new().await;
+    let function = stage.function().await;
+    // So long that both alphabets differ, and that there is padding.
+    let body = sound().replace("\"g\"", "\"g???>>>\"");
+    let body = if body.len().is_multiple_of(3) { body + " " } else { body };
+    let encoded = BASE64_STANDARD.encode(&body);
+    let (unpadded, url_safe) = (BASE64_STANDARD_NO_PAD.encode(&body), BASE64_URL_SAFE.encode(&body));
+    assert!(encoded != unpadded && encoded != url_safe);
+    let lines = format!("{}\r\n{}", &encoded[..64], &encoded[64..]);
+    for wrong in [unpadded, url_safe, lines, format!(" {encoded}"), encoded.clone() + "=", body.clone()] {
+        let mut event = post_event(TOKEN, wrong.clone());
+        event["isBase64Encoded"] = true.into();
+        let response = function.invoke(event).await;
+        assert_eq!((response.status, response.code()), (400, "PARAM_ERROR"), "{wrong}");
+    }
+    assert_eq!(post_bytes(&function, body.as_bytes()).await.data()["status"], 1);
+    // Only the boolean says so.
+    for flag in [json!("true"), json!(1), json!(null)] {
+        let mut event = post_event(TOKEN, body.clone());
+        event["isBase64Encoded"] = flag;
+        assert_eq!(function.invoke(event).await.data()["status"], 1);
+    }
+}

@@ -1,0 +1,134 @@
+//! Tokens and other headers made to be taken for something else, and what a refusal tells of them.
+
+use serde_json::{Value, json};
+
+use super::sound;
+use crate::support::proxy::{Action, Rule};
+use crate::support::shorthand::{numbered, off};
+use crate::support::stage::{ADDRESS, Stage, TOKEN, post_event};
+
+#[tokio::test]
+async fn a_token_of_any_kind_but_the_right_one_gets_one_and_the_same_answer() {
+    let stage = Stage::new().await;
+    let function = stage.function().await;
+    let expected = function.import_as("unknown", off("add"), numbered(1)).await;
+    assert_eq!((expected.status, expected.code()), (401, "TOKEN_ERROR"));
+    let tokens = [
+        format!(" {TOKEN}"),
+        format!("{TOKEN} "),
+        format!("{TOKEN}\t"),
+        format!("{TOKEN}\r\nX-Token: {TOKEN}"),
+        format!("{TOKEN},{TOKEN}"),
+        format!("{TOKEN}, {TOKEN}"),
+        format!(",{TOKEN}"),
+        format!("{TOKEN}\u{0}"),
+        format!("\u{0}{TOKEN}"),
+        format!("\u{feff}{TOKEN}"),
+        format!("\"{TOKEN}\""),
+        format!("Bearer {TOKEN}"),
+        "令牌\u{202e}".to_owned(),
+        "\u{7f}\u{1}\u{1b}".to_owned(),
+        "\u{3000}".to_owned(),
+        "x".repeat(1024 * 1024),
+        // The hash itself opens nothing.
+        group_import::hash::sha256_hex(TOKEN.as_bytes()),
+    ];
+    let mut headers: Vec<Value> = tokens.iter().map(|token| json!({"x-token": token})).collect();
+    headers.extend([
+        json!({"x-token": null}),
+        json!({"x-token": 7}),
+        json!({"x-token": [TOKEN, "unknown"]}),
+        json!({"x-token": {"x-token": TOKEN}}),
+        json!({"X-Token": TOKEN, "x-token": "unknown"}),
+        json!({"X-Token": "", "x-token": TOKEN}),
+        json!({"x-token ": TOKEN, " x-token": TOKEN, "x_token": TOKEN, "x-token:": TOKEN}),
+        json!({"\u{212a}-token": TOKEN, "x-toKen\u{0}": TOKEN, "x\u{ad}-token": TOKEN}),
+        json!([["x-token", TOKEN]]),
+        json!(TOKEN),
+    ]);
+    for headers in headers {
+        stage.proxy.reset();
+        let mut event = post_event(TOKEN, sound());
+        event["headers"] = headers.clone();
+        let response = function.invoke(event).await;
+        let shown: String = headers.to_string().chars().take(80).collect();
+        assert_eq!((response.status, &response.body), (401, &expected.body), "{shown}");
+        assert!(stage.proxy.calls().len() <= 1, "{shown}");
+    }
+    assert!(stage.memberships().await.is_empty());
+}
+
+#[tokio::test]
+async fn headers_in_two_lists_must_agree() {
+    let stage = Stage::new().await;
+    let function = stage.function().await;
+    let event = |headers: Value, multi_value_headers: Value| {
+        json!({
+            "path": ADDRESS, "httpMethod": "POST", "headers": headers, "multiValueHeaders": multi_value_headers,
+            "body": sound(),
+        })
+    };
+    let refused = [
+        (json!({"X-Token": TOKEN}), json!({"X-Token": ["unknown"]})),
+        (json!({"X-Token": "unknown"}), json!({"X-Token": [TOKEN]})),
+        (json!({"X-Token": TOKEN}), json!({"x-token": [TOKEN, "unknown"]})),
+        (json!({"X-Token": TOKEN}), json!({"X-TOKEN": ["unknown"], "x-token": [TOKEN]})),
+        (json!({}), json!({"X-Token": [TOKEN, ""]})),
+        (json!(null), json!({"X-Token": []})),
+    ];
+    for (headers, multi_value_headers) in refused {
+        let event = event(headers, multi_value_headers);
+        assert_eq!(function.invoke(event.clone()).await.code(), "TOKEN_ERROR", "{event}");
+    }
+    for (headers, multi_value_headers) in [
+        (json!({"X-Token": TOKEN}), json!({"x-TOKEN": [TOKEN, TOKEN]})),
+        (json!(null), json!({"X-Token": [TOKEN]})),
+        (json!({"X-Token": TOKEN}), json!(null)),
+    ] {
+        function.invoke(event(headers, multi_value_headers)).await.data();
+    }
+    // Of the content type and the key as of the token.
+    let mut types =
+        event(json!({"X-Token": TOKEN}), json!({"Content-Type": ["application/json", "text/plain"]}));
+    assert_eq!(function.invoke(types.clone()).await.code(), "UNSUPPORTED_MEDIA_TYPE");
+    types["multiValueHeaders"] = json!({"Idempotency-Key": ["a", "b"]});
+    assert_eq!(function.invoke(types).await.code(), "PARAM_ERROR");
+}
+
+#[tokio::test]
+async fn a_refusal_never_shows_what_was_sent_or_what_the_database_said() {
+    let stage = Stage::new().await;
+    let function = stage.function().await;
+    let secret = "<script>secret</script>";
+    let mut other_path = post_event(TOKEN, sound());
+    other_path["rawPath"] = format!("/{secret}").into();
+    let mut other_type = post_event(TOKEN, sound());
+    other_type["headers"]["content-type"] = secret.into();
+    let mut key = post_event(TOKEN, sound());
+    key["headers"]["idempotency-key"] = format!("{secret} ").into();
+    let events = [
+        other_path,
+        other_type,
+        key,
+        post_event(secret, sound()),
+        post_event(TOKEN, secret),
+        post_event(
+            TOKEN,
+            json!({"publicParams": {"isMatching": false, "optType": secret}, "data": [{}]}).to_string(),
+        ),
+        post_event(TOKEN, json!({"publicParams": off("add"), "data": [secret]}).to_string()),
+    ];
+    for event in events {
+        let response = function.invoke(event).await;
+        assert!((400..500).contains(&response.status), "{}", response.body);
+        assert!(!response.body.contains("secret"), "{}", response.body);
+    }
+    stage.proxy.rule(Rule::on_any(Action::Error {
+        status: 400,
+        code: "ValidationException",
+        message: "secret",
+    }));
+    let response = function.invoke(post_event(TOKEN, sound())).await;
+    assert_eq!(response.status, 503);
+    assert!(!response.body.contains("secret"), "{}", response.body);
+}
