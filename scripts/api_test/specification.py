@@ -32,3 +32,12 @@ def of_the_function(specification):
     components["headers"]["RetryAfter"]["required"] = True
     components["schemas"]["Record"]["properties"] = {field: {} for field in RECORD_FIELDS}
     return strict
+
+
+def of_a_stranger(strict):
+    """The specification for a caller without a good token, who is told nothing but that and the method."""
+    reduced = copy.deepcopy(strict)
+    responses = reduced["paths"]["/api/integrate/audience/info/batchAdd"]["post"]["responses"]
+    for status in [status for status in responses if status not in ("401", "405")]:
+        del responses[status]
+    return reduced

@@ -11,6 +11,9 @@ import sys
 
 import boto3
 
+PROJECT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(PROJECT / "scripts" / "common"))
+
 import checks
 import stack
 from api import Api, Tables
@@ -19,7 +22,6 @@ from processes import end_on_signals
 from report import Report
 from stack import Stack
 
-PROJECT = pathlib.Path(__file__).resolve().parents[2]
 TOOLS = PROJECT / ".local" / "deploy" / "bin"
 EMULATOR = PROJECT / ".local" / "emulator" / "bin" / "ministack"
 DIRECTORY = PROJECT / ".local" / "deploy-test"
@@ -29,7 +31,7 @@ def main():
     end_on_signals()
     shutil.rmtree(DIRECTORY, ignore_errors=True)
     DIRECTORY.mkdir(parents=True)
-    report = Report()
+    report = Report("deploy test")
     with report, Emulator(EMULATOR, DIRECTORY) as emulator:
         Scene(emulator, report).play()
     return report.end()

@@ -7,7 +7,8 @@ import traceback
 class Report:
     """Counts checks. As a `with` statement it turns an error in the body into a failed check."""
 
-    def __init__(self):
+    def __init__(self, title):
+        self.title = title
         self.started = time.monotonic()
         self.counts = {True: 0, False: 0}
 
@@ -37,5 +38,5 @@ class Report:
 
     def end(self):
         """Prints the sum, which .ci/run reads, and returns the exit code."""
-        print(f"deploy test: {self.counts[True]} passed, {self.counts[False]} failed", flush=True)
+        print(f"{self.title}: {self.counts[True]} passed, {self.counts[False]} failed", flush=True)
         return 1 if self.counts[False] else 0
