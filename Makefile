@@ -70,6 +70,17 @@ $(DENY)/bin/cargo-deny:
 soak: release ## Run the release binary under mixed requests and faults (longer: make soak ARGS="--minutes 30")
 	@NO_PROXY=127.0.0.1 cargo test --quiet --locked --test soak -- $(ARGS)
 
+API_VENV := .local/api-venv
+
+.PHONY: test-api
+test-api: $(CARGO_LAMBDA) $(API_VENV)/installed ## Check docs/ (OpenAPI, pages, examples) against the running service
+	@PATH="$$PATH:$(CURDIR)/$(VENV)/bin" exec $(API_VENV)/bin/python -B scripts/api_test
+
+$(API_VENV)/installed: scripts/requirements-api.txt
+	python3 -m venv $(API_VENV)
+	$(API_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
 AWS_VENV := .local/aws-venv
 
 .PHONY: verify-aws
