@@ -89,6 +89,12 @@ pub enum ConfigError {
     },
 }
 
+/// `MAX_RECORDS` where it is not set.
+pub const DEFAULT_MAX_RECORDS: usize = 5_000;
+
+/// `MAX_BODY_BYTES` where it is not set.
+pub const DEFAULT_MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
+
 /// The largest payload of a synchronous invocation (AWS Lambda quotas): no body can be larger.
 pub const MAX_PAYLOAD_BYTES: usize = 6 * 1024 * 1024;
 
@@ -140,10 +146,15 @@ impl Config {
                 memberships: table("MEMBERSHIPS_TABLE")?,
                 imports: value("IMPORTS_TABLE", "a table's name")?,
             },
-            max_records: number("MAX_RECORDS", 5_000, 1..=1_000_000, "a whole number from 1 to 1000000")?,
+            max_records: number(
+                "MAX_RECORDS",
+                DEFAULT_MAX_RECORDS,
+                1..=1_000_000,
+                "a whole number from 1 to 1000000",
+            )?,
             max_body_bytes: number(
                 "MAX_BODY_BYTES",
-                2 * 1024 * 1024,
+                DEFAULT_MAX_BODY_BYTES,
                 1..=MAX_PAYLOAD_BYTES,
                 "a whole number from 1 to 6291456, the most that Lambda takes",
             )?,

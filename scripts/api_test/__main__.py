@@ -30,7 +30,7 @@ def main():
     with report:
         document = specification.load(PROJECT / "docs" / "openapi.yaml")
         conformance.document(report, document)
-        pages.check(report, PROJECT / "docs")
+        pages.check(report, PROJECT / "docs", document)
         report.say("starting the service (the first time it compiles for minutes)")
         with Service(PROJECT, DIRECTORY) as service:
             callers.check(report, PROJECT / "docs" / "examples", service, DIRECTORY)

@@ -4,6 +4,7 @@ mod answers;
 mod batch;
 mod dashboard;
 mod deadlines;
+mod docs;
 mod events;
 mod faults;
 mod hostile;
