@@ -1,0 +1,166 @@
+//! Imports a file of any size: a client of the API that may be killed at any time and goes on where it was.
+//!
+//! `--help` lists the flags. A run reads rows, sends them in batches, several at a time, and settles the batches in
+//! the order of the input: first the failed rows of a batch go to disk, then the journal says that it is done. So
+//! there is nothing to do at a stop: every end but the last is the same as being killed. A run that goes on reads the
+//! input from its beginning, which also proves that it is the same, and sends only what is not settled. What was sent
+//! but not settled is sent again under the same `Idempotency-Key`, and answered with the outcome it had.
+//!
+//! # Layout
+//!
+//! - `options`: the flags; `token`: the token
+//! - `rows`: the input as rows, with `csv` and `json_lines`
+//! - `batch`: rows as batches, their bodies and keys; pure
+//! - `send`: a batch on its way, with `answer` (what an answer means; pure) and `backoff` (when to try again; pure)
+//! - `failed`: the file of failed rows; `journal`: what is settled
+//! - `progress`: the bar
+
+mod answer;
+mod backoff;
+mod batch;
+mod failed;
+mod journal;
+mod options;
+mod progress;
+mod rows;
+mod send;
+mod token;
+
+use std::collections::VecDeque;
+use std::error::Error;
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::panic::resume_unwind;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::thread;
+
+use crate::batch::{Batches, Limits};
+use crate::failed::FailedRows;
+use crate::journal::{Identity, Journal, JournalError, Mark, Plan};
+use crate::options::{HELP, Options};
+use crate::progress::Progress;
+use crate::send::Sender;
+
+/// The exit status where some rows failed.
+const SOME_FAILED: u8 = 2;
+
+fn main() -> ExitCode {
+    match act() {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error}");
+            let mut cause = error.source();
+            while let Some(error) = cause {
+                eprintln!("  caused by: {error}");
+                cause = error.source();
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn act() -> Result<ExitCode, Box<dyn Error>> {
+    let Some(options) = Options::parse(std::env::args_os().skip(1))? else {
+        println!("{HELP}");
+        return Ok(ExitCode::SUCCESS);
+    };
+    let token = token::read(options.token_file.as_deref())?;
+    let (reader, identity): (Box<dyn Read>, _) = match &options.input {
+        None => (Box::new(io::stdin()), None),
+        Some(path) => {
+            let file = File::open(path).map_err(|error| format!("{}: {error}", path.display()))?;
+            let identity = Identity::of(&file)?;
+            (Box::new(file), Some(identity))
+        }
+    };
+    let progress = Progress::new(identity.as_ref().map(Identity::bytes));
+    let input = rows::open(BufReader::new(progress.reading(reader)), options.format)?;
+
+    let is_left_over = options.failed.exists() && !options.restart;
+    let mut journal = Journal::open(&options.state, &Plan::new(&options, identity), options.restart)?;
+    if journal.resumed.is_none() && is_left_over {
+        journal.remove()?;
+        let failed = options.failed.display();
+        return Err(format!("{failed} exists: move it away, name another by --failed, or --restart").into());
+    }
+    let mut mark = journal.resumed.take().unwrap_or_default();
+    let mut failed = FailedRows::open(&options.failed, input.heading, options.format, mark.failed_bytes)?;
+    let limits = Limits { rows: options.batch, bytes: options.batch_bytes };
+    let mut batches = Batches::new(input.rows, limits, &options.params);
+    skip_settled(&mut batches, &mark)?;
+    if mark.batches > 0 {
+        progress.tell(&format!("going on after {} rows", mark.imported + mark.failed));
+    }
+
+    let sender = Arc::new(Sender::new(&options, token, &journal.run, progress.clone()));
+    let run = Run { concurrency: options.concurrency, sender, progress };
+    if let Err(error) = run.import(batches, &mut failed, &mut journal, &mut mark) {
+        let done = mark.imported + mark.failed;
+        eprintln!("stopped after {done} rows, none is lost: the same command goes on from there");
+        return Err(error);
+    }
+    journal.remove()?;
+    println!("{} rows: {} imported, {} failed", mark.imported + mark.failed, mark.imported, mark.failed);
+    if mark.failed == 0 {
+        return Ok(ExitCode::SUCCESS);
+    }
+    println!("The failed rows and their reasons: {}", options.failed.display());
+    Ok(ExitCode::from(SOME_FAILED))
+}
+
+/// Reads over what is settled, and makes sure that it is what was settled.
+fn skip_settled(
+    batches: &mut Batches<impl Iterator<Item = io::Result<rows::Row>>>,
+    mark: &Mark,
+) -> Result<(), Box<dyn Error>> {
+    let mut chain = String::new();
+    for _ in 0..mark.batches {
+        chain = batches.next().transpose()?.ok_or(JournalError::InputChanged)?.chain;
+    }
+    if chain == mark.chain { Ok(()) } else { Err(JournalError::InputChanged.into()) }
+}
+
+struct Run {
+    concurrency: usize,
+    sender: Arc<Sender>,
+    progress: Progress,
+}
+
+impl Run {
+    /// Sends the batches, a thread for each, and settles the oldest before the next one is read: so memory is bounded,
+    /// and failed rows stand in the order of the input.
+    fn import(
+        mut self,
+        mut batches: Batches<impl Iterator<Item = io::Result<rows::Row>>>,
+        failed: &mut FailedRows,
+        journal: &mut Journal,
+        mark: &mut Mark,
+    ) -> Result<(), Box<dyn Error>> {
+        let mut under_way = VecDeque::new();
+        loop {
+            while under_way.len() < self.concurrency
+                && let Some(batch) = batches.next().transpose()?
+            {
+                let sender = Arc::clone(&self.sender);
+                under_way.push_back(thread::spawn(move || (sender.import(&batch), batch)));
+            }
+            let Some(oldest) = under_way.pop_front() else { break };
+            let (ended, batch) = oldest.join().unwrap_or_else(|panic| resume_unwind(panic));
+            let ended = ended?;
+            let rows = ended.iter().map(|(position, reason)| (&*batch.rows[*position].text, reason));
+            let failed_bytes = failed.append(rows)?;
+            *mark = Mark {
+                batches: batch.number + 1,
+                imported: mark.imported + (batch.rows.len() - ended.len()) as u64,
+                failed: mark.failed + ended.len() as u64,
+                failed_bytes,
+                chain: batch.chain,
+            };
+            journal.settle(mark)?;
+            self.progress.show(mark);
+        }
+        self.progress.end();
+        Ok(())
+    }
+}

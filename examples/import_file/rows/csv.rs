@@ -1,0 +1,403 @@
+//! CSV: the first line names the columns; a field that is empty is not given.
+
+use std::io::{self, BufRead};
+
+use csv_core::ReadRecordResult;
+
+use super::{Input, InputError, MAX_ROW_BYTES, REASON_FIELDS, Row};
+
+/// The columns that are sent. All others are only kept.
+const RECORD_FIELDS: [&str; 5] = ["audienceUserId", "openid", "unionid", "phone", "groups"];
+
+const BOM: &[u8] = "\u{feff}".as_bytes();
+
+/// Reads the names of the columns.
+pub fn open(reader: impl BufRead + 'static) -> Result<Input, InputError> {
+    let mut lines = Lines::new(reader);
+    let (fields, has_bom) = match lines.next()? {
+        Some(Line { fields, raw, fault: None, .. }) => (fields, raw.starts_with(BOM)),
+        _ => return Err(InputError::NoColumn("groups")),
+    };
+    let names: Vec<_> = fields.iter().map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect();
+    let columns = Columns::new(&names)?;
+    // Where the input has a mark of its encoding, the program that opens the failed rows wants one, too.
+    let mut heading = if has_bom { BOM.to_vec() } else { Vec::new() };
+    let kept = columns.kept.iter().map(|&position| names[position].as_str());
+    let titles: Vec<_> = kept.chain(REASON_FIELDS).collect();
+    for (position, title) in titles.iter().enumerate() {
+        push_field(&mut heading, title.as_bytes());
+        heading.push(if position + 1 < titles.len() { b',' } else { b'\n' });
+    }
+    Ok(Input { heading, rows: Box::new(CsvRows { lines, columns }) })
+}
+
+struct CsvRows<R> {
+    lines: Lines<R>,
+    columns: Columns,
+}
+
+impl<R: BufRead> Iterator for CsvRows<R> {
+    type Item = io::Result<Row>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let line = self.lines.next().transpose()?;
+        Some(line.map(|line| self.columns.row(line)))
+    }
+}
+
+/// Where things stand in a row.
+struct Columns {
+    count: usize,
+    /// The columns that are sent, by position.
+    sent: Vec<(usize, &'static str)>,
+    /// The positions that failed rows show: all but those of an earlier run's reasons.
+    kept: Vec<usize>,
+}
+
+impl Columns {
+    fn new(names: &[String]) -> Result<Self, InputError> {
+        let repeated = (1..names.len()).find(|&position| names[..position].contains(&names[position]));
+        if let Some(position) = repeated {
+            return Err(InputError::RepeatedColumn(names[position].clone()));
+        }
+        let position = |field: &str| names.iter().position(|name| name == field);
+        let sent: Vec<_> =
+            RECORD_FIELDS.iter().filter_map(|&field| Some((position(field)?, field))).collect();
+        if position("groups").is_none() {
+            return Err(InputError::NoColumn("groups"));
+        }
+        if sent.len() == 1 {
+            return Err(InputError::NoColumn("audienceUserId, openid, unionid or phone"));
+        }
+        let is_kept = |&position: &usize| !REASON_FIELDS.contains(&names[position].as_str());
+        Ok(Self { count: names.len(), sent, kept: (0..names.len()).filter(is_kept).collect() })
+    }
+
+    fn row(&self, line: Line) -> Row {
+        let Line { number, fields, fault, .. } = line;
+        let record = match fault {
+            Some(fault) => Err(format!("第{number}行{fault}")),
+            None if fields.len() != self.count => {
+                Err(format!("第{number}行有{}列，应为{}列", fields.len(), self.count))
+            }
+            None => self.record(&fields).ok_or_else(|| format!("第{number}行不是UTF-8")),
+        };
+        Row { text: self.text(&fields), record }
+    }
+
+    fn record(&self, fields: &[Vec<u8>]) -> Option<String> {
+        let mut record = String::from("{");
+        for &(position, name) in &self.sent {
+            let value = str::from_utf8(&fields[position]).ok()?;
+            if !value.is_empty() {
+                let comma = if record.len() > 1 { "," } else { "" };
+                let value = serde_json::to_string(value).expect("BUG: a string is JSON");
+                record.push_str(&format!("{comma}\"{name}\":{value}"));
+            }
+        }
+        record.push('}');
+        Some(record)
+    }
+
+    /// The row for the file of failed rows. Fields that are missing are empty there; what is beyond the columns stands
+    /// in the last of them, so that nothing is lost.
+    fn text(&self, fields: &[Vec<u8>]) -> Vec<u8> {
+        let mut text = Vec::new();
+        for &position in &self.kept {
+            let is_last = Some(&position) == self.kept.last();
+            let field = fields.get(position).map(Vec::as_slice).unwrap_or_default();
+            if is_last && fields.len() > self.count {
+                push_field(&mut text, &fields[position..].join(&b','));
+            } else {
+                push_field(&mut text, field);
+            }
+            text.push(b',');
+        }
+        text
+    }
+}
+
+/// Writes a field, in quotes where it needs them (RFC 4180).
+pub fn push_field(text: &mut Vec<u8>, field: &[u8]) {
+    if !field.iter().any(|byte| b",\"\r\n".contains(byte)) {
+        return text.extend_from_slice(field);
+    }
+    text.push(b'"');
+    for &byte in field {
+        text.extend_from_slice(if byte == b'"' { b"\"\"" } else { std::slice::from_ref(&byte) });
+    }
+    text.push(b'"');
+}
+
+/// One line of the table, over as many lines of the file as its quotes hold together.
+struct Line {
+    /// The number of its first line in the file.
+    number: u64,
+    fields: Vec<Vec<u8>>,
+    raw: Vec<u8>,
+    fault: Option<String>,
+}
+
+/// Splits bytes into lines of fields.
+///
+/// A quote that is never closed would swallow the rest of the file. So a line over the limit, or one that is open at
+/// the end, is taken to end where its first line ends, and the rest is read anew.
+struct Lines<R> {
+    reader: R,
+    splitter: Splitter,
+    /// Bytes to be read before those of the reader.
+    again: Vec<u8>,
+    again_from: usize,
+    number: u64,
+}
+
+impl<R: BufRead> Lines<R> {
+    fn new(reader: R) -> Self {
+        Self { reader, splitter: Splitter::new(), again: Vec::new(), again_from: 0, number: 1 }
+    }
+
+    fn next(&mut self) -> io::Result<Option<Line>> {
+        if !self.skip_line_ends()? {
+            return Ok(None);
+        }
+        let number = self.number;
+        self.splitter.clear();
+        let mut raw = Vec::new();
+        let fault = loop {
+            // Not by `fill`, which would borrow the splitter, too.
+            let input = match &self.again[self.again_from..] {
+                [] => self.reader.fill_buf()?,
+                again => again,
+            };
+            if input.is_empty() {
+                // An end of line ends every line but one that is open.
+                let (_, has_ended) = self.splitter.feed(b"\n");
+                break (!has_ended).then(|| "的引号没有结束".to_owned());
+            }
+            // Cut at the limit, wherever a buffer ends: the same bytes must make the same rows.
+            let input = &input[..input.len().min(MAX_ROW_BYTES + 1 - raw.len())];
+            let (taken, has_ended) = self.splitter.feed(input);
+            raw.extend_from_slice(&input[..taken]);
+            self.consume(taken);
+            if has_ended {
+                break None;
+            }
+            if raw.len() > MAX_ROW_BYTES {
+                break Some(format!("超过{MAX_ROW_BYTES}字节，或引号没有结束"));
+            }
+        };
+        if fault.is_some() {
+            raw = self.first_line(raw)?;
+            self.splitter.clear();
+            self.splitter.feed(&raw);
+            self.splitter.feed(b"");
+        }
+        Ok(Some(Line { number, fields: self.splitter.fields(), raw, fault }))
+    }
+
+    /// Cuts `raw` after its first line and has the rest read again. A line longer than `raw` is cut, and its rest lost.
+    fn first_line(&mut self, mut raw: Vec<u8>) -> io::Result<Vec<u8>> {
+        if let Some(end) = raw.iter().position(|&byte| byte == b'\n') {
+            let mut again = raw.split_off(end + 1);
+            self.number -= count_lines(&again);
+            again.extend_from_slice(&self.again[self.again_from..]);
+            (self.again, self.again_from) = (again, 0);
+            raw.pop();
+            return Ok(raw);
+        }
+        loop {
+            let input = self.fill()?;
+            let end = input.iter().position(|&byte| byte == b'\n');
+            let taken = end.map_or(input.len(), |end| end + 1);
+            self.consume(taken);
+            if end.is_some() || taken == 0 {
+                return Ok(raw);
+            }
+        }
+    }
+
+    /// Whether something follows.
+    fn skip_line_ends(&mut self) -> io::Result<bool> {
+        loop {
+            let input = self.fill()?;
+            if input.is_empty() {
+                return Ok(false);
+            }
+            let ends = input.iter().take_while(|byte| b"\r\n".contains(byte)).count();
+            if ends == 0 {
+                return Ok(true);
+            }
+            self.consume(ends);
+        }
+    }
+
+    fn fill(&mut self) -> io::Result<&[u8]> {
+        if self.again_from < self.again.len() {
+            return Ok(&self.again[self.again_from..]);
+        }
+        self.reader.fill_buf()
+    }
+
+    fn consume(&mut self, bytes: usize) {
+        if self.again_from < self.again.len() {
+            self.number += count_lines(&self.again[self.again_from..self.again_from + bytes]);
+            self.again_from += bytes;
+        } else {
+            let input = self.reader.fill_buf().expect("BUG: consumed bytes are in the buffer");
+            self.number += count_lines(&input[..bytes]);
+            self.reader.consume(bytes);
+        }
+    }
+}
+
+fn count_lines(bytes: &[u8]) -> u64 {
+    bytes.iter().filter(|&&byte| byte == b'\n').count() as u64
+}
+
+/// Finds the fields and the end of one line.
+struct Splitter {
+    core: csv_core::Reader,
+    bytes: Vec<u8>,
+    length: usize,
+    ends: Vec<usize>,
+    count: usize,
+}
+
+impl Splitter {
+    fn new() -> Self {
+        Self { core: csv_core::Reader::new(), bytes: vec![0; 1024], length: 0, ends: vec![0; 16], count: 0 }
+    }
+
+    fn clear(&mut self) {
+        self.core.reset();
+        (self.length, self.count) = (0, 0);
+    }
+
+    /// Takes bytes until the line ends: how many, and whether it did. No bytes mean the end of the input.
+    fn feed(&mut self, input: &[u8]) -> (usize, bool) {
+        let mut taken = 0;
+        loop {
+            let (result, read, written, ended) = self.core.read_record(
+                &input[taken..],
+                &mut self.bytes[self.length..],
+                &mut self.ends[self.count..],
+            );
+            taken += read;
+            self.length += written;
+            self.count += ended;
+            match result {
+                ReadRecordResult::InputEmpty => return (taken, false),
+                ReadRecordResult::OutputFull => self.bytes.resize(self.bytes.len() * 2, 0),
+                ReadRecordResult::OutputEndsFull => self.ends.resize(self.ends.len() * 2, 0),
+                ReadRecordResult::Record | ReadRecordResult::End => return (taken, true),
+            }
+        }
+    }
+
+    fn fields(&self) -> Vec<Vec<u8>> {
+        let starts = std::iter::once(0).chain(self.ends[..self.count].iter().copied());
+        starts.zip(&self.ends[..self.count]).map(|(start, &end)| self.bytes[start..end].to_vec()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::read;
+    use super::*;
+    use crate::options::Format;
+
+    fn records(text: &str) -> Vec<Result<String, String>> {
+        read(text.as_bytes(), Format::Csv).0
+    }
+
+    fn heading(text: &str) -> String {
+        let input = open(io::Cursor::new(text.as_bytes().to_vec())).expect("a header");
+        String::from_utf8(input.heading).expect("UTF-8")
+    }
+
+    #[test]
+    fn columns_come_in_any_order_and_empty_fields_are_not_given() {
+        let text = "\u{feff}\"groups\", phone ,note,unionid\r\n\"vip, \"\"a\"\"\",,x,u1\r\n\r\nb,1,,\r\n";
+        let expected = [r#"{"unionid":"u1","groups":"vip, \"a\""}"#, r#"{"phone":"1","groups":"b"}"#];
+        assert_eq!(records(text), expected.map(|record| Ok(record.to_owned())));
+        assert_eq!(heading(text), "\u{feff}groups,phone,note,unionid,errorCode,errorMsg,retryable\n");
+        let (_, texts) = read(text.as_bytes(), Format::Csv);
+        assert_eq!(texts, ["\"vip, \"\"a\"\"\",,x,u1,", "b,1,,,"]);
+    }
+
+    #[test]
+    fn reasons_of_an_earlier_run_are_left_out() {
+        let text = "errorCode,openid,retryable,groups,errorMsg\nTIMEOUT,o1,true,g,x\n";
+        assert_eq!(heading(text), "openid,groups,errorCode,errorMsg,retryable\n");
+        assert_eq!(read(text.as_bytes(), Format::Csv).1, ["o1,g,"]);
+    }
+
+    #[test]
+    fn a_header_that_names_no_usable_columns_is_refused() {
+        for text in ["", "\n", "openid,phone\n1,2", "groups\nx", "openid;groups\n", "groups,openid,openid\n"]
+        {
+            assert!(open(io::Cursor::new(text.as_bytes().to_vec())).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_row_of_another_length_is_bad_and_loses_nothing() {
+        let (records, texts) = read(b"openid,groups\no1\no2,a,\"b,c\"\no3,d", Format::Csv);
+        assert!(records[0].is_err() && records[1].is_err() && records[2].is_ok());
+        assert!(records[1].as_ref().is_err_and(|reason| reason.contains("第3行")));
+        assert_eq!(texts, ["o1,,", "o2,\"a,b,c\",", "o3,d,"]);
+    }
+
+    #[test]
+    fn a_row_that_is_no_text_keeps_its_bytes() {
+        let input = open(io::Cursor::new(b"openid,groups\n\xff,g\no2,g\n".to_vec())).expect("a header");
+        let rows: Vec<_> = input.rows.map(|row| row.expect("memory can be read")).collect();
+        assert!(rows[0].record.is_err() && rows[1].record.is_ok());
+        assert_eq!(rows[0].text, b"\xff,g,");
+    }
+
+    #[test]
+    fn a_quoted_field_may_span_lines() {
+        let text = "openid,groups,note\no1,g,\"a\r\nb\"\no2,g,\n";
+        assert_eq!(records(text).len(), 2);
+        assert_eq!(read(text.as_bytes(), Format::Csv).1[0], "o1,g,\"a\r\nb\",");
+    }
+
+    #[test]
+    fn an_unclosed_quote_costs_only_its_own_line() {
+        for rows in [3, 20_000] {
+            let mut text = "openid,groups\no0,\"g\n".to_owned();
+            for number in 1..=rows {
+                text.push_str(&format!("o{number},group number {number}\n"));
+            }
+            for text in [text.trim_end(), &text] {
+                let records = records(text);
+                assert_eq!(records.len(), rows + 1);
+                let bad = records[0].as_ref().expect_err("an open quote");
+                assert!(bad.contains("第2行"), "{bad}");
+                assert!(records[1..].iter().all(Result::is_ok));
+            }
+        }
+    }
+
+    #[test]
+    fn a_line_over_the_limit_costs_no_other() {
+        let text = format!("openid,groups\no1,{}\no2,g\nx", "g".repeat(3 * MAX_ROW_BYTES));
+        let records = records(&text);
+        assert!(records[0].is_err() && records[1].is_ok() && records[2].is_err());
+        assert!(records[2].as_ref().is_err_and(|reason| reason.contains("第4行")));
+    }
+
+    #[test]
+    fn the_size_of_the_readers_buffer_is_no_matter() {
+        let text = b"openid,groups\r\n\"o\"\"1\",\"a,\r\nb\"\r\n\r\no2,\"x\"\r\no3".to_vec();
+        let whole = read(&text, Format::Csv);
+        for capacity in 3..text.len() {
+            let reader = io::BufReader::with_capacity(capacity, io::Cursor::new(text.clone()));
+            let rows = open(reader).expect("a header").rows.map(|row| row.expect("memory can be read"));
+            let rows: (Vec<_>, Vec<_>) =
+                rows.map(|row| (row.record, String::from_utf8_lossy(&row.text).into_owned())).unzip();
+            assert_eq!(rows, whole);
+        }
+    }
+}
