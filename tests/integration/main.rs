@@ -8,6 +8,7 @@ mod docs;
 mod events;
 mod faults;
 mod hostile;
+mod import_file;
 mod imports;
 mod isolation;
 mod looking;

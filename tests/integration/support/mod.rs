@@ -4,6 +4,8 @@
 pub mod demo;
 #[path = "../../../examples/local/embedded.rs"]
 pub mod embedded;
+pub mod gateway;
+pub mod import_file;
 pub mod model;
 pub mod proxy;
 pub mod runtime_api;

@@ -1,0 +1,120 @@
+//! The example `import_file` as a process, with a directory of its own.
+
+use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
+use std::sync::OnceLock;
+
+use serde_json::Value;
+use tokio::process::{Child, Command};
+
+use super::stage::TOKEN;
+
+/// A directory for the files of one test, removed at its end.
+pub struct Desk {
+    directory: PathBuf,
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub struct Ended {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Desk {
+    pub fn new() -> Self {
+        let directory =
+            Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("import-{:016x}", fastrand::u64(..)));
+        std::fs::create_dir(&directory).expect("a new directory");
+        Self { directory }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
+    }
+
+    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+        std::fs::write(self.path(name), content).expect("a disk");
+    }
+
+    pub fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path(name)).expect("a file")
+    }
+
+    /// The names of the files that are there.
+    pub fn files(&self) -> Vec<String> {
+        let files = std::fs::read_dir(&self.directory).expect("a directory");
+        let mut names: Vec<_> = files
+            .map(|file| file.expect("an entry").file_name().into_string().expect("a name of a test"))
+            .collect();
+        names.sort();
+        names
+    }
+
+    /// The command that imports, with the usual token and these arguments, separated by spaces.
+    pub fn command(&self, url: &str, arguments: &str) -> Command {
+        let mut command = Command::new(executable());
+        command
+            .env_clear()
+            .env("X_TOKEN", TOKEN)
+            .current_dir(&self.directory)
+            .args(["--url", url])
+            .args(arguments.split_whitespace())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        command
+    }
+
+    pub fn start(&self, url: &str, arguments: &str) -> Child {
+        self.command(url, arguments).spawn().expect("the client starts")
+    }
+
+    pub async fn run(&self, url: &str, arguments: &str) -> Ended {
+        Ended::of(self.start(url, arguments)).await
+    }
+}
+
+impl Drop for Desk {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.directory);
+    }
+}
+
+impl Ended {
+    pub async fn of(child: Child) -> Self {
+        let Output { status, stdout, stderr } = child.wait_with_output().await.expect("the client ends");
+        let text = |bytes| String::from_utf8(bytes).expect("text");
+        Self { code: status.code(), stdout: text(stdout), stderr: text(stderr) }
+    }
+}
+
+/// The compiled example. Cargo names the executables of a package's binaries to its tests, but not those of its
+/// examples; so cargo is asked, which also compiles what is out of date.
+fn executable() -> &'static Path {
+    static EXECUTABLE: OnceLock<PathBuf> = OnceLock::new();
+    EXECUTABLE.get_or_init(|| {
+        let output = std::process::Command::new(env!("CARGO"))
+            .args([
+                "build",
+                "--locked",
+                "--example",
+                "import_file",
+                "--message-format=json-render-diagnostics",
+            ])
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .stderr(Stdio::inherit())
+            .output()
+            .expect("cargo runs");
+        assert!(output.status.success(), "the example import_file does not compile");
+        let messages = String::from_utf8(output.stdout).expect("JSON");
+        let mut messages = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let executable = messages.find_map(|message| {
+            (message["target"]["name"] == "import_file")
+                .then(|| message["executable"].as_str().map(PathBuf::from))?
+        });
+        executable.expect("cargo names the executable of import_file")
+    })
+}
