@@ -25,7 +25,7 @@ async fn what_the_function_logs_is_searched_in_both_of_its_forms() {
     assert_eq!(of_tenant.len(), 2, "one line as text, one as JSON: {of_tenant:?}");
     let is_json = |line: &&&String| line.starts_with('{');
     assert_eq!(of_tenant.iter().filter(is_json).count(), 1);
-    assert!(of_tenant.iter().all(|line| line.contains("imported")));
+    assert!(of_tenant.iter().all(|line| line.contains("request requestId=")));
     assert!(
         lines.iter().any(|line| line.contains("database call failed") && line.contains("BatchWriteItem"))
     );
