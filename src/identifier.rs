@@ -19,11 +19,15 @@ pub enum Identifier {
 }
 
 impl Identifier {
-    /// Every identifier type.
-    pub const ALL: [Identifier; 4] = [Self::Unionid, Self::Openid, Self::Phone, Self::AudienceUserId];
+    /// How many types there are.
+    pub const COUNT: usize = 4;
+
+    /// Every type, in the order of the record's fields.
+    pub const ALL: [Identifier; Self::COUNT] =
+        [Self::AudienceUserId, Self::Openid, Self::Unionid, Self::Phone];
 
     /// The name of the record's field and of the customer's attribute.
-    pub fn field(self) -> &'static str {
+    pub const fn field(self) -> &'static str {
         match self {
             Self::Unionid => "unionid",
             Self::Openid => "openid",
@@ -45,7 +49,7 @@ impl Identifier {
 
 /// The identifiers of one record, normalised.
 #[derive(Default)]
-pub struct Identifiers<'a>([Option<Cow<'a, str>>; 4]);
+pub struct Identifiers<'a>([Option<Cow<'a, str>>; Identifier::COUNT]);
 
 impl<'a> Identifiers<'a> {
     /// The value given for `identifier`.

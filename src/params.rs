@@ -58,7 +58,7 @@ pub enum IdentifyWay {
 
 impl IdentifyWay {
     /// The identifiers, the first to try first.
-    pub fn order(self) -> [Identifier; 4] {
+    pub fn order(self) -> [Identifier; Identifier::COUNT] {
         use Identifier::{AudienceUserId, Openid, Phone, Unionid};
         match self {
             Self::UnionidFirst => [Unionid, Openid, Phone, AudienceUserId],

@@ -12,15 +12,22 @@ use crate::group::GroupNames;
 use crate::identifier::{Identifier, Identifiers, MAX_IDENTIFIER_BYTES};
 use crate::params::Matching;
 
-/// The fields of a record, in the order in which a failed record shows them.
-const FIELDS: [&str; 5] = ["audienceUserId", "openid", "unionid", "phone", "groups"];
-const IDENTIFIERS: [Identifier; 4] =
-    [Identifier::AudienceUserId, Identifier::Openid, Identifier::Unionid, Identifier::Phone];
-const GROUPS: usize = 4;
+/// The fields of a record, in the order in which a failed record shows them: its identifiers, then
+/// [`GROUPS`].
+const FIELDS: [&str; Identifier::COUNT + 1] = {
+    let mut fields = ["groups"; Identifier::COUNT + 1];
+    let mut position = 0;
+    while position < Identifier::COUNT {
+        fields[position] = Identifier::ALL[position].field();
+        position += 1;
+    }
+    fields
+};
+const GROUPS: usize = Identifier::COUNT;
 
 /// A record as it was sent.
 #[derive(Debug)]
-pub struct SentRecord<'a>(Fields<'a, 5>);
+pub struct SentRecord<'a>(Fields<'a, { FIELDS.len() }>);
 
 /// What a sound record says: a customer, somehow identified, and groups.
 pub struct Record<'a> {
@@ -44,7 +51,7 @@ impl<'a> SentRecord<'a> {
     /// not use it.
     pub fn check(&self, matching: Matching) -> Result<Record<'a>, Failure> {
         let mut identifiers = Identifiers::default();
-        for (position, identifier) in IDENTIFIERS.into_iter().enumerate() {
+        for (position, identifier) in Identifier::ALL.into_iter().enumerate() {
             let value = self.text(position)?.and_then(|value| identifier.normalise(value));
             if value.as_ref().is_some_and(|value| value.len() > MAX_IDENTIFIER_BYTES) {
                 return Err(invalid(position, FieldFault::IdentifierTooLong));

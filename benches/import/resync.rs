@@ -82,9 +82,9 @@ pub fn table(resyncs: &[Resync]) -> String {
     ];
     let rows = resyncs.iter().map(|resync| {
         let thousands = LARGEST as f64 / 1e3;
-        let figures = [resync.asks as f64, resync.writes as f64, resync.units.read, resync.units.write];
         let mut row = vec![resync.new.to_owned(), resync.setting.to_owned()];
-        row.extend(figures.map(|figure| format!("{:.0}", figure / thousands)));
+        row.extend([resync.asks, resync.writes].map(|calls| format!("{:.1}", calls as f64 / thousands)));
+        row.extend([resync.units.read, resync.units.write].map(|units| format!("{:.0}", units / thousands)));
         row.push(format!("{:.2}", resync.price() / LARGEST as f64 * 1e6));
         row
     });
