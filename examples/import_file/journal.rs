@@ -166,7 +166,11 @@ fn read(file: &mut File) -> io::Result<Option<(Beginning, Mark)>> {
     let mut reader = BufReader::new(&*file);
     let mut line = Vec::new();
     let mut length = reader.read_until(b'\n', &mut line)?;
-    let Some(beginning) = whole::<Beginning>(&line) else { return Ok(None) };
+    if !line.ends_with(b"\n") {
+        return Ok(None);
+    }
+    let beginning = whole::<Beginning>(&line)
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "it holds something else"))?;
     let mut mark = Mark::default();
     loop {
         line.clear();
@@ -267,6 +271,14 @@ mod tests {
         assert!(matches!(refused, Err(JournalError::OtherPlan("--batch"))));
         let restarted = Journal::open(&scratch.0, &other, true).expect("a journal");
         assert_eq!(restarted.resumed, None);
+    }
+
+    #[test]
+    fn a_file_that_is_no_journal_is_left_alone() {
+        let scratch = Scratch::new();
+        std::fs::write(&scratch.0, "{}\n").expect("a disk");
+        assert!(matches!(Journal::open(&scratch.0, &plan(), false), Err(JournalError::File(..))));
+        assert_eq!(std::fs::read(&scratch.0).expect("a file"), b"{}\n");
     }
 
     #[test]

@@ -40,7 +40,7 @@ use crate::failed::FailedRows;
 use crate::journal::{Identity, Journal, JournalError, Mark, Plan};
 use crate::options::{HELP, Options};
 use crate::progress::Progress;
-use crate::send::Sender;
+use crate::send::{Sender, Stop};
 
 /// The exit status where some rows failed.
 const SOME_FAILED: u8 = 2;
@@ -96,6 +96,13 @@ fn act() -> Result<ExitCode, Box<dyn Error>> {
     let sender = Arc::new(Sender::new(&options, token, &journal.run, progress.clone()));
     let run = Run { concurrency: options.concurrency, sender, progress };
     if let Err(error) = run.import(batches, &mut failed, &mut journal, &mut mark) {
+        let is_refused =
+            error.downcast_ref().is_some_and(|stop| matches!(stop, Stop::Refused(_) | Stop::Unsendable(_)));
+        if is_refused && mark.batches == 0 {
+            // Whatever was mistyped may be mended without --restart.
+            journal.remove()?;
+            return Err(error);
+        }
         let done = mark.imported + mark.failed;
         eprintln!("stopped after {done} rows, none is lost: the same command goes on from there");
         return Err(error);

@@ -172,6 +172,20 @@ async fn whatever_the_way_does_to_answers_everything_runs_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nothing_comes_back_sooner_than_it_was_asked_to() {
+    let stage = Stage::new().await;
+    let throttled = Fault::Answer(429, Some("2"), r#"{"message":"Too Many Requests"}"#);
+    let gateway =
+        Gateway::with_faults(stage.function().await, move |number| (number == 0).then_some(throttled)).await;
+    let desk = Desk::new();
+    desk.write("list.csv", numbered_csv(1));
+    assert_done(&desk.run(&gateway.url(), "list.csv --match off").await, 0, "1 rows: 1 imported");
+    let exchanges = gateway.exchanges();
+    // The client's own first pause is half a second at most.
+    assert!(exchanges[1].at - exchanges[0].at >= Duration::from_secs(2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_import_that_is_still_running_is_waited_for() {
     let stage = Stage::new().await;
     stage.proxy.rule(Rule::on("BatchWriteItem", Action::Delay(Duration::from_millis(2_500))).times(1));
@@ -289,9 +303,8 @@ async fn a_refused_token_stops_the_run_and_a_good_one_lets_it_go_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stopped_run_goes_on_only_with_the_same_input_and_options() {
     let stage = Stage::new().await;
-    // The run stops at its third request and once more: only what is asked anew passes.
-    let unavailable = |number| (2..4).contains(&number).then_some(Fault::Answer(403, None, "no"));
-    let gateway = Gateway::with_faults(stage.function().await, unavailable).await;
+    let refused = |number| [2, 4].contains(&number).then_some(Fault::Answer(403, None, "no"));
+    let gateway = Gateway::with_faults(stage.function().await, refused).await;
     let desk = Desk::new();
     desk.write("list.csv", numbered_csv(500));
     let arguments = "list.csv --match off --batch 100 --concurrency 1";
@@ -310,6 +323,19 @@ async fn a_stopped_run_goes_on_only_with_the_same_input_and_options() {
     let mut expected = numbered_pairs(499);
     expected.insert(("t1#c999".to_owned(), "g".to_owned()));
     assert_eq!(stage.memberships().await, expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_is_refused_at_once_leaves_nothing_behind() {
+    let stage = Stage::new().await;
+    let gateway = Gateway::start(stage.function().await).await;
+    let desk = Desk::new();
+    desk.write("list.csv", numbered_csv(10));
+    let mistyped = format!("{}/x", gateway.url());
+    let refused = desk.run(&mistyped, "list.csv --match off").await;
+    assert!(refused.code == Some(1) && refused.stderr.contains("404 NOT_FOUND"), "{refused:?}");
+    assert_eq!(desk.files(), ["list.csv"]);
+    assert_done(&desk.run(&gateway.url(), "list.csv --match off").await, 0, "10 rows: 10 imported");
 }
 
 #[tokio::test(flavor = "multi_thread")]

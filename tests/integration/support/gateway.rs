@@ -5,6 +5,7 @@ use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
@@ -35,6 +36,7 @@ pub struct Exchange {
     pub key: String,
     pub body: String,
     pub status: Option<u16>,
+    pub at: Instant,
 }
 
 type Faults = Box<dyn Fn(usize) -> Option<Fault> + Send + Sync>;
@@ -113,7 +115,7 @@ impl Shared {
             .map(|(name, value)| (name.as_str(), value.to_str().expect("the client sends ASCII")))
             .collect();
         let key = headers.get("idempotency-key").copied().unwrap_or_default().to_owned();
-        let number = self.record(Exchange { key, body: body.clone(), status: None });
+        let number = self.record(Exchange { key, body: body.clone(), status: None, at: Instant::now() });
         let fault = (self.faults)(number);
         if let Some(Fault::Answer(status, retry_after, body)) = fault {
             self.sent(number, status);
