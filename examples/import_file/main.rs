@@ -9,7 +9,7 @@
 //! # Layout
 //!
 //! - `options`: the flags; `token`: the token
-//! - `rows`: the input as rows, with `csv` and `json_lines`
+//! - `rows`: the input as rows, with `csv` (over `lines`) and `json_lines`
 //! - `batch`: rows as batches, their bodies and keys; pure
 //! - `send`: a batch on its way, with `answer` (what an answer means; pure) and `backoff` (when to try again; pure)
 //! - `failed`: the file of failed rows; `journal`: what is settled

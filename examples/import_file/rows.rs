@@ -2,6 +2,7 @@
 
 mod csv;
 mod json_lines;
+mod lines;
 
 use std::io::{self, BufRead};
 

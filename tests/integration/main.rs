@@ -9,6 +9,7 @@ mod events;
 mod faults;
 mod hostile;
 mod import_file;
+mod import_file_again;
 mod imports;
 mod isolation;
 mod looking;

@@ -1,5 +1,7 @@
 //! The example `import_file` as a process, with a directory of its own.
 
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::sync::OnceLock;
@@ -84,11 +86,44 @@ impl Drop for Desk {
 }
 
 impl Ended {
+    /// Checks how a run ended that came to its end.
+    pub fn assert_done(&self, code: i32, summary: &str) {
+        assert_eq!(self.code, Some(code), "{self:?}");
+        assert!(self.stdout.starts_with(summary), "{self:?}");
+        assert!(!self.stdout.contains(TOKEN) && !self.stderr.contains(TOKEN), "{self:?}");
+    }
+
     pub async fn of(child: Child) -> Self {
         let Output { status, stdout, stderr } = child.wait_with_output().await.expect("the client ends");
         let text = |bytes| String::from_utf8(bytes).expect("text");
         Self { code: status.code(), stdout: text(stdout), stderr: text(stderr) }
     }
+}
+
+/// The file whose import asks for [`numbered_pairs`](super::shorthand::numbered_pairs).
+pub fn numbered_csv(rows: usize) -> String {
+    let mut text = "audienceUserId,groups\n".to_owned();
+    for number in 0..rows {
+        writeln!(text, "c{number},g").expect("text takes text");
+    }
+    text
+}
+
+/// As [`numbered_csv`], but every seventh row names no group; and the failed rows that come of it.
+pub fn holed_csv(rows: usize) -> (String, String, BTreeSet<(String, String)>) {
+    let mut text = "audienceUserId,groups\n".to_owned();
+    let mut failed = "audienceUserId,groups,errorCode,errorMsg,retryable\n".to_owned();
+    let mut expected = BTreeSet::new();
+    for number in 0..rows {
+        if number % 7 == 0 {
+            writeln!(text, "c{number},").expect("text takes text");
+            writeln!(failed, "c{number},,MISSING_GROUPS,缺少客户分组,false").expect("text takes text");
+        } else {
+            writeln!(text, "c{number},g").expect("text takes text");
+            expected.insert((format!("t1#c{number}"), "g".to_owned()));
+        }
+    }
+    (text, failed, expected)
 }
 
 /// The compiled example. Cargo names the executables of a package's binaries to its tests, but not those of its
