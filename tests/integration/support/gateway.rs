@@ -78,6 +78,11 @@ impl Gateway {
         format!("http://{}/prod{ADDRESS}", self.address)
     }
 
+    /// How many requests came in so far.
+    pub fn received(&self) -> usize {
+        self.shared.exchanges.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
     /// Every request so far, in the order they came in.
     pub fn exchanges(&self) -> Vec<Exchange> {
         self.shared.exchanges.lock().unwrap_or_else(PoisonError::into_inner).clone()
