@@ -29,7 +29,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_config::Region;
 use aws_credential_types::Credentials;
-use group_import::config::{Config, IdentityLookup, Tables};
+use group_import::config::{Config, IdentityLookup, SkipUnchanged, Tables};
 use group_import::database::{self, Database};
 use group_import::event::{Event, Header};
 use group_import::handler::Handler;
@@ -64,7 +64,7 @@ impl Function {
             .http_client(double.clone())
             .load();
         let sdk = runtime.block_on(sdk);
-        let handler = |identity_lookup| {
+        let handler = |identity_lookup, skip_unchanged| {
             let config = Config {
                 tables: Tables {
                     tenants: TENANTS.to_owned(),
@@ -78,13 +78,16 @@ impl Function {
                 token_cache: Duration::ZERO,
                 deadline_margin: Duration::from_millis(1_500),
                 identity_lookup,
+                skip_unchanged,
                 lookup_concurrency: 32,
                 write_concurrency: 32,
+                metrics: None,
             };
             let database = Database::new(&sdk, &config);
             Handler::new(config, database)
         };
-        let (by_statement, by_query) = (handler(IdentityLookup::Statement), handler(IdentityLookup::Query));
+        let by_statement = handler(IdentityLookup::Statement, SkipUnchanged::Auto);
+        let by_query = handler(IdentityLookup::Query, SkipUnchanged::Always);
         Self { runtime, by_statement, by_query, double }
     }
 

@@ -18,7 +18,7 @@ impl State {
         let answer = match operation {
             "ExecuteStatement" => execute_statement(body),
             "Query" => query(body),
-            "BatchGetItem" => batch_get_item(body, usize::MAX),
+            "BatchGetItem" => self.batch_get_item(body, usize::MAX),
             "BatchWriteItem" => self.batch_write_item(body, usize::MAX),
             "GetItem" if body["TableName"] == TENANTS => {
                 assert_eq!(text(&body["Key"]["tokenHash"]).len(), 64, "a hash, no token");
@@ -35,11 +35,37 @@ impl State {
     pub(super) fn act_in_part(&mut self, operation: &str, body: &Value, divisor: usize) -> Answer {
         let part = |items: &Value| list(items).len().checked_div(divisor).unwrap_or_default();
         let answer = match operation {
-            "BatchGetItem" => batch_get_item(body, part(&body["RequestItems"][CUSTOMERS]["Keys"])),
+            "BatchGetItem" => {
+                let (_, keys) = asked(body);
+                self.batch_get_item(body, keys.len().checked_div(divisor).unwrap_or_default())
+            }
             "BatchWriteItem" => self.batch_write_item(body, part(&body["RequestItems"][MEMBERSHIPS])),
             _ => return self.act(operation, body),
         };
         (200, answer.to_string())
+    }
+
+    fn batch_get_item(&self, body: &Value, most: usize) -> Value {
+        let (table, keys) = asked(body);
+        assert!((1..=100).contains(&keys.len()), "{} keys", keys.len());
+        let distinct: BTreeSet<_> = keys.iter().map(Value::to_string).collect();
+        assert_eq!(distinct.len(), keys.len(), "{keys:?}");
+        let (done, left) = keys.split_at(most.min(keys.len()));
+        let items: Vec<_> = if table == MEMBERSHIPS {
+            assert_eq!(body["RequestItems"][table]["ConsistentRead"], true);
+            let is_there = |key: &&Value| {
+                self.memberships
+                    .contains(&(text(&key["customerKey"]).to_owned(), text(&key["groupName"]).to_owned()))
+            };
+            done.iter().filter(is_there).cloned().collect()
+        } else {
+            done.iter()
+                .flat_map(|key| found("audienceUserId", text(&key["audienceUserId"]), text(&key["tenantId"])))
+                .map(|customer| json!({"audienceUserId": {"S": customer.id}}))
+                .collect()
+        };
+        let unprocessed = if left.is_empty() { json!({}) } else { json!({table: {"Keys": left}}) };
+        json!({"Responses": {table: items}, "UnprocessedKeys": unprocessed})
     }
 
     fn batch_write_item(&mut self, body: &Value, most: usize) -> Value {
@@ -162,19 +188,12 @@ fn query(body: &Value) -> Value {
     json!({"Count": items.len(), "Items": items})
 }
 
-fn batch_get_item(body: &Value, most: usize) -> Value {
-    let keys = list(&body["RequestItems"][CUSTOMERS]["Keys"]);
-    assert!((1..=100).contains(&keys.len()), "{} keys", keys.len());
-    let distinct: BTreeSet<_> = keys.iter().map(|key| text(&key["audienceUserId"])).collect();
-    assert_eq!(distinct.len(), keys.len(), "{keys:?}");
-    let (done, left) = keys.split_at(most.min(keys.len()));
-    let items: Vec<_> = done
-        .iter()
-        .flat_map(|key| found("audienceUserId", text(&key["audienceUserId"]), text(&key["tenantId"])))
-        .map(|customer| json!({"audienceUserId": {"S": customer.id}}))
-        .collect();
-    let unprocessed = if left.is_empty() { json!({}) } else { json!({CUSTOMERS: {"Keys": left}}) };
-    json!({"Responses": {CUSTOMERS: items}, "UnprocessedKeys": unprocessed})
+/// The table and the keys of a `BatchGetItem`.
+fn asked(body: &Value) -> (&str, &[Value]) {
+    let tables = body["RequestItems"].as_object().expect("tables");
+    let (table, asked) = tables.iter().next().expect("a table");
+    assert!(tables.len() == 1 && [CUSTOMERS, MEMBERSHIPS].contains(&table.as_str()), "{body}");
+    (table, list(&asked["Keys"]))
 }
 
 fn found(field: &str, value: &str, tenant: &str) -> Vec<Customer> {
