@@ -42,6 +42,13 @@ const TIME: Duration = Duration::from_secs(6);
 /// The most bytes of a body, as the function has it by itself.
 const MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
 
+/// How large an import comes before each look at the memory.
+const PROBE_RECORDS: usize = 3_000;
+
+/// How much time may pass between two looks, and at least how many there are.
+const BETWEEN_PROBES: Duration = Duration::from_secs(10);
+const PROBES: u32 = 24;
+
 /// The tokens of [`TENANTS`].
 const TOKENS: [&str; 2] = ["token-1", "token-2"];
 
@@ -60,9 +67,15 @@ async fn main() -> ExitCode {
     }
     println!("seed {}", options.seed);
     let mut soak = Soak::start(&options).await;
+    let between = BETWEEN_PROBES.min(options.time / PROBES);
     let end = Instant::now() + options.time;
+    let mut probe = Instant::now();
     while Instant::now() < end {
         soak.step().await;
+        if Instant::now() >= probe {
+            soak.probe().await;
+            probe = Instant::now() + between;
+        }
     }
     soak.end().await
 }
@@ -138,6 +151,16 @@ impl Soak {
                 self.import(&import).await;
             }
         }
+        self.stage.proxy.reset();
+    }
+
+    /// Notes the memory after one and the same large import: after any other it is that one's size that would be seen.
+    async fn probe(&mut self) {
+        let params = json!({"isMatching": true, "matchingType": 2, "identifyWay": 1, "optType": "add"});
+        let records = (0..PROBE_RECORDS)
+            .map(|n| json!({"unionid": format!("stranger-{n}"), "groups": "vip"}))
+            .collect();
+        self.import(&Import { tenant: TENANTS[0], mode: "fuzzy 1", params, records }).await;
         self.stage.proxy.reset();
         self.vitals.sample();
     }
@@ -303,7 +326,7 @@ impl Soak {
             self.requests, self.records, self.faults, self.descriptors
         );
         let mut healthy = true;
-        if self.vitals.memory_grew() {
+        if vitals::grew(earlier, later) {
             println!("memory grew");
             healthy = false;
         }
