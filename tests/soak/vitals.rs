@@ -2,8 +2,8 @@
 
 use std::fs;
 
-/// Memory may grow by a tenth, or by this where that is more: what an allocator keeps differs by as much.
-const TOLERANCE_KIB: u64 = 2 * 1024;
+/// How much memory may grow: what an allocator keeps differs by half of it within a minute.
+const TOLERANCE_KIB: u64 = 4 * 1024;
 
 pub struct Vitals {
     process: u32,
@@ -43,5 +43,5 @@ impl Vitals {
 
 /// Whether memory grew by more than noise does.
 pub fn grew(earlier: u64, later: u64) -> bool {
-    later > earlier + TOLERANCE_KIB.max(earlier / 10)
+    later > earlier + TOLERANCE_KIB
 }
