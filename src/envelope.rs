@@ -1,5 +1,7 @@
 //! The answer, always in the platform's envelope (contract, sections 2 and 7).
 
+use std::fmt;
+
 use lambda_http::http::StatusCode;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -12,7 +14,7 @@ use crate::report::Report;
 use crate::request::ImportRequest;
 
 /// An answer on its way to the caller.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 pub struct Answer {
     /// The HTTP status.
     pub status: StatusCode,
@@ -22,6 +24,13 @@ pub struct Answer {
     pub header: Option<(&'static str, &'static str)>,
     /// The envelope as JSON text.
     pub body: String,
+}
+
+/// Shows no body: it holds what the caller sent.
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answer").field("status", &self.status).finish_non_exhaustive()
+    }
 }
 
 #[derive(Serialize)]
@@ -34,7 +43,7 @@ struct Envelope<'a> {
 }
 
 /// What became of an import: `data` of the envelope.
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ImportResult<'r, 'a> {
     import_success_num: usize,

@@ -5,6 +5,7 @@
 //! 5xx. So the event is read here, and of it only what the function looks at.
 
 use std::collections::HashMap;
+use std::fmt;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -37,7 +38,7 @@ enum Format {
 }
 
 /// What a request says in a header.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 pub enum Header<'a> {
     /// It is not there.
     Absent,
@@ -45,6 +46,17 @@ pub enum Header<'a> {
     Value(&'a str),
     /// Several values that differ.
     Several,
+}
+
+/// Shows no value: it may be a token.
+impl fmt::Debug for Header<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Absent => "Absent",
+            Self::Value(_) => "Value",
+            Self::Several => "Several",
+        })
+    }
 }
 
 const NAMES: [&str; 8] = [

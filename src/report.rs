@@ -1,6 +1,7 @@
 //! How an import ended: with the request, enough to write the answer, now or at a replay.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
@@ -10,7 +11,6 @@ use crate::request::ImportRequest;
 use crate::resolution::Outcome;
 
 /// What became of the records of an import.
-#[derive(Debug)]
 pub struct Report {
     /// Which records failed and why, by index, in the order sent.
     pub failures: Vec<(usize, Failure)>,
@@ -19,13 +19,27 @@ pub struct Report {
 }
 
 /// A report in the form in which it is stored: small whatever the batch.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct StoredOutcome {
     /// For each code the indexes of the records that failed with it, as ranges such as `0-3,7`.
     /// What is wrong with a field is not kept: a replay sends the record again.
     pub failures: BTreeMap<String, String>,
     /// `matches` of the answer as JSON text, if it was asked for.
     pub matches: Option<String>,
+}
+
+/// Shows the failures: the matches name customers.
+impl fmt::Debug for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Report").field("failures", &self.failures).finish_non_exhaustive()
+    }
+}
+
+/// Shows the failures: the matches name customers.
+impl fmt::Debug for StoredOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoredOutcome").field("failures", &self.failures).finish_non_exhaustive()
+    }
 }
 
 impl From<&Report> for StoredOutcome {

@@ -4,6 +4,7 @@
 //! one outcome a record. Whoever drives it does the reading.
 
 use std::collections::HashMap;
+use std::fmt;
 
 use crate::failure::{Failure, Outage};
 use crate::identifier::{Identifier, Identifiers};
@@ -17,12 +18,19 @@ pub type Answer = Result<Vec<String>, Outage>;
 pub type Outcome = Result<Match, Failure>;
 
 /// The customer that a record means.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Match {
     /// The customer's ID, `audienceUserId`.
     pub customer: String,
     /// What decided.
     pub by: MatchedBy,
+}
+
+/// Shows what decided, and not whom it means.
+impl fmt::Debug for Match {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Match").field("by", &self.by).finish_non_exhaustive()
+    }
 }
 
 /// What made a customer the one that a record means.
@@ -45,7 +53,6 @@ impl MatchedBy {
 }
 
 /// The distinct values of one identifier type that must be looked up.
-#[derive(Debug)]
 pub struct Lookup<'r> {
     /// The type of all the values.
     pub identifier: Identifier,
