@@ -3,15 +3,31 @@
 //! Every line of every test here is searched as it is written, see `support::secrets`. These tests
 //! show that the search sees the lines and does not let one pass.
 
+use std::fmt;
 use std::process::Command;
+use std::time::Duration;
 
+use group_import::database::Claimed;
+use group_import::deadline::Deadline;
+use group_import::envelope::{Answer, ImportResult};
+use group_import::event::Event;
+use group_import::fields::Fields;
+use group_import::idempotency::{Claim, Earlier, IdempotencyKey};
+use group_import::identifier::Identifier;
+use group_import::import::Ended;
+use group_import::membership::WritePlan;
+use group_import::record::FailedRecord;
+use group_import::report::{self, Report, StoredOutcome};
+use group_import::request::ImportRequest;
+use group_import::resolution::{Match, MatchedBy, Outcome, Resolution};
+use group_import::tenant::{Tenant, TenantId, TokenHash};
 use serde_json::json;
 use tracing::trace;
 
 use crate::support::proxy::{Action, Rule};
 use crate::support::secrets::{self, Secrets};
 use crate::support::shorthand::{numbered, off};
-use crate::support::stage::Stage;
+use crate::support::stage::{Stage, post_event};
 
 #[tokio::test]
 async fn what_the_function_logs_is_searched_in_both_of_its_forms() {
@@ -67,4 +83,122 @@ fn a_secret_is_found_wherever_it_stands() {
         let found = secrets.shown_by(line.as_bytes());
         assert_eq!(found, shown.map(str::as_bytes), "{line}");
     }
+}
+
+/// A value, to be shown if it can be. Of two methods of one name Rust takes the type's own.
+struct Shown<'v, T>(&'v T);
+
+impl<T: fmt::Debug> Shown<'_, T> {
+    fn text(&self) -> Option<String> {
+        Some(format!("{0:?} {0:#?}", self.0))
+    }
+}
+
+trait Unshown {
+    fn text(&self) -> Option<String> {
+        None
+    }
+}
+
+impl<T> Unshown for Shown<'_, T> {}
+
+/// Shows each value in Rust's own form for debugging, if it has one, and fails if that shows a secret; how many do.
+macro_rules! shown {
+    ($($value:expr),* $(,)?) => {
+        [$({
+            let text = Shown($value).text();
+            for secret in SECRETS {
+                let text = text.as_deref().unwrap_or_default();
+                assert!(!text.contains(secret), "{} shows {secret}: {text}", stringify!($value));
+            }
+            usize::from(text.is_some())
+        }),*].into_iter().sum::<usize>()
+    };
+}
+
+const SECRETS: [&str; 6] =
+    ["secret-token", "secret-key", "secret-id", "secret-openid", "13812345678", "secret-group"];
+
+#[tokio::test]
+async fn no_type_shows_a_secret_when_it_is_debugged() {
+    let body = json!({
+        "publicParams": {"isMatching": true, "matchingType": 2, "identifyWay": 1, "optType": "add", "explain": true},
+        "data": [
+            {"audienceUserId": "secret-id", "openid": "secret-openid", "phone": "13812345678", "groups": "secret-group"},
+            {"openid": ["secret-openid"], "groups": "secret-group"},
+        ],
+    });
+    let mut event = post_event("secret-token", body.to_string());
+    event["headers"]["idempotency-key"] = "secret-key".into();
+    let event = Event::parse(&event.to_string());
+    let header = event.header("x-token");
+    let key = IdempotencyKey::parse(event.header("idempotency-key")).expect("a key").expect("there");
+    let tenant = Tenant {
+        id: TenantId::new("t1").expect("of the form"),
+        enabled: true,
+        permissions: Some(vec!["audience:group".to_owned()]),
+        expires_at: None,
+    };
+    let sent = event.body.clone().expect("a body");
+    let request = ImportRequest::parse(&sent, 10).expect("an import");
+    let [first, second] = &request.records[..] else { panic!("two records were sent") };
+    let fields = Fields::parse(&["data"], str::from_utf8(&sent).expect("text")).expect("an object");
+    let record = first.check(request.params.matching).expect("sound");
+    let failure = second.check(request.params.matching).err().expect("no text");
+    let failed = FailedRecord { sent: second, failure };
+
+    let mut resolution = Resolution::new(request.params.matching, [&record.identifiers].into_iter());
+    let lookups = resolution.next_wave().expect("an openid is asked for");
+    let lookup = &lookups[0];
+    let outcome: Outcome =
+        Ok(Match { customer: "secret-id".to_owned(), by: MatchedBy::Identifier(Identifier::Openid) });
+    let plan = WritePlan::new([(&outcome, &record.groups)].into_iter());
+    let matches = report::matches([(0, &outcome)].into_iter());
+    let report = Report { failures: vec![(1, failure)], matches: Some(matches) };
+    let stored = StoredOutcome::from(&report);
+    let claim = Claim::new(&sent, &Deadline::new(30_000, Duration::ZERO));
+    let earlier =
+        Earlier { body_hash: claim.body_hash.clone(), run: claim.run.clone(), outcome: Some(stored.clone()) };
+    let claimed = Claimed::Theirs(earlier.clone());
+    let result = ImportResult::new(&request, &report);
+    let answer = Answer::result(&result);
+    for secret in ["secret-id", "secret-openid", "secret-group"] {
+        assert!(answer.body.contains(secret), "there is nothing to hide in {}", answer.body);
+    }
+    let reply = event.reply(Answer::result(&result));
+    let hash = TokenHash::of("secret-token");
+    assert!(!hash.as_str().is_empty() && !format!("{hash:?}").contains(hash.as_str()));
+
+    let with_a_form = shown![
+        &event,
+        &header,
+        &key,
+        &tenant,
+        &request,
+        first,
+        &fields,
+        &record,
+        &record.identifiers,
+        &record.groups,
+        &failed,
+        &failure,
+        &resolution,
+        lookup,
+        &outcome,
+        &plan,
+        &plan.memberships,
+        &plan.memberships[0],
+        &stored,
+        &claim,
+        &earlier,
+        &claimed,
+        &result,
+        &answer,
+        &reply,
+        &hash,
+        &report,
+    ];
+    assert!(with_a_form > 10, "{with_a_form}");
+    let ended = [Ended::Ran(Report { ..report }), Ended::InProgress];
+    shown![&ended];
 }
