@@ -202,15 +202,50 @@ async fn an_outcome_that_could_not_be_stored_is_answered_and_a_retry_ends_in_the
     assert_eq!(post(&function, "k1", &mixed()).await.headers["Idempotent-Replayed"], "true");
 }
 
+/// What keeps a call from being answered, for good.
+fn outages() -> Vec<Action> {
+    let refused = |code| Action::Error { status: 400, code, message: "refused" };
+    let codes = [
+        "ProvisionedThroughputExceededException",
+        "ThrottlingException",
+        "ExpiredTokenException",
+        "UnrecognizedClientException",
+        "ResourceNotFoundException",
+        "AccessDeniedException",
+        "ValidationException",
+    ];
+    let down = Action::Error { status: 500, code: "InternalServerError", message: "down" };
+    codes.map(refused).into_iter().chain([down, Action::Reset, Action::Garble]).collect()
+}
+
 #[tokio::test]
 async fn a_key_that_cannot_be_checked_stops_the_import() {
     let stage = stage().await;
-    let down = Action::Error { status: 500, code: "InternalServerError", message: "down" };
-    stage.proxy.rule(Rule::on("PutItem", down));
-    let response = post(&stage.function().await, "k1", &mixed()).await;
-    assert_eq!((response.status, response.code()), (503, "SERVICE_UNAVAILABLE"));
-    assert_eq!(response.headers["Retry-After"], "1");
-    assert!(stage.memberships().await.is_empty());
+    let function = stage.function().await;
+    for outage in outages() {
+        stage.proxy.rule(Rule::on("PutItem", outage.clone()));
+        let response = post(&function, "k1", &mixed()).await;
+        assert_eq!((response.status, response.code()), (503, "SERVICE_UNAVAILABLE"), "{outage:?}");
+        assert_eq!(response.headers["Retry-After"], "1");
+        assert!(stage.memberships().await.is_empty());
+        stage.proxy.clear_rules();
+    }
+    assert_eq!(post(&function, "k1", &mixed()).await.data()["importSuccessNum"], 2);
+}
+
+#[tokio::test]
+async fn whatever_keeps_an_outcome_from_being_stored_it_is_answered_and_the_key_stays_held() {
+    let stage = stage().await;
+    let function = stage.function().await;
+    for (n, outage) in outages().into_iter().enumerate() {
+        stage.proxy.rule(Rule::on("UpdateItem", outage.clone()));
+        let key = format!("k{n}");
+        let response = post(&function, &key, &mixed()).await;
+        assert_eq!(response.data()["importSuccessNum"], 2, "{outage:?}");
+        assert_eq!(stage.memberships().await.len(), 3, "{outage:?}");
+        stage.proxy.clear_rules();
+        assert_eq!(post(&function, &key, &mixed()).await.code(), "IN_PROGRESS", "{outage:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
