@@ -191,7 +191,7 @@ async fn past_the_deadline_the_records_of_a_remembered_token_are_timeouts() {
     }
 }
 
-/// Rules for the calls that look up values of this field, by whatever operation.
+/// Has calls hang that look up values of this field, by whatever operation.
 fn hang_on(stage: &Stage, field: &'static str) {
     if field == "audienceUserId" {
         return stage.proxy.rule(Rule::on("BatchGetItem", Action::Hang));
@@ -207,7 +207,7 @@ fn hang_on(stage: &Stage, field: &'static str) {
 async fn whichever_look_up_hangs_what_is_known_by_then_is_told_in_time_and_the_rest_can_be_sent_again() {
     let fields = ["unionid", "openid", "phone", "audienceUserId"];
     let orders = [
-        (exact("add"), [fields; 1].concat(), true),
+        (exact("add"), fields.to_vec(), true),
         (fuzzy(1, "add"), fields.to_vec(), false),
         (fuzzy(2, "add"), vec!["phone", "unionid", "openid", "audienceUserId"], false),
     ];

@@ -185,7 +185,7 @@ const LOOK_ALIKES: [&str; 16] = [
     "\u{feff}a1",       // byte order mark
     "a1\u{fe0f}",       // variation selector
     "a\u{ad}1",         // soft hyphen
-    "a\0001",
+    "a\x001",
     "a1\0",
     "\u{1d41a}1", // mathematical bold a
 ];

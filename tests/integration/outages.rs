@@ -153,12 +153,11 @@ async fn no_more_calls_are_under_way_than_the_settings_say() {
 #[tokio::test]
 async fn while_nobody_listens_nothing_is_lost_and_a_process_goes_on_when_somebody_does_again() {
     let mut stage = stage().await;
-    let customers = [off("add"), exact("add"), fuzzy(1, "add")];
     let with_memory = |config: &mut Config| config.token_cache = Duration::from_secs(3_600);
     let function = stage.function().await;
     let remembering = stage.function_with(with_memory).await;
     clean(&remembering).await;
-    for params in customers {
+    for params in [off("add"), exact("add"), fuzzy(1, "add")] {
         stage.proxy.close().await;
         let refused = function.import(params.clone(), numbered(5)).await;
         assert_eq!((refused.status, refused.code()), (503, "SERVICE_UNAVAILABLE"));

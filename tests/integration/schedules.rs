@@ -22,7 +22,7 @@ use futures_util::{StreamExt, stream};
 use proptest::test_runner::Config;
 use serde_json::{Value, json};
 
-use crate::support::model::{Customer, Ending, World};
+use crate::support::model::{Customer, Ending};
 use crate::support::shorthand::result_of;
 use crate::support::stage::{Function, Response, Stage, post_event};
 use crate::support::worlds::TENANTS;
@@ -125,7 +125,7 @@ impl Run {
             .await;
         function.seconds = trial.seconds;
 
-        let mut world = World::clone(&trial.world);
+        let mut world = trial.world.clone();
         let endings = world.import(trial.import.tenant, &trial.import.params, &trial.import.records);
         let dry_run = trial.import.params["dryRun"] == true;
         let goal = if dry_run { trial.world.memberships.clone() } else { world.memberships };

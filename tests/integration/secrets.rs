@@ -144,7 +144,7 @@ async fn no_type_shows_a_secret_when_it_is_debugged() {
     let [first, second] = &request.records[..] else { panic!("two records were sent") };
     let fields = Fields::parse(&["data"], str::from_utf8(&sent).expect("text")).expect("an object");
     let record = first.check(request.params.matching).expect("sound");
-    let failure = second.check(request.params.matching).err().expect("no text");
+    let failure = second.check(request.params.matching).expect_err("no text");
     let failed = FailedRecord { sent: second, failure };
 
     let mut resolution = Resolution::new(request.params.matching, [&record.identifiers].into_iter());

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::Run;
-use crate::support::model;
+use crate::support::model::CODES;
 use crate::support::shorthand::result_of;
 use crate::support::stage::{REQUEST_ID, Response};
 
@@ -21,9 +21,10 @@ impl Run {
         if response.status == 503 {
             assert_eq!(response.code(), "SERVICE_UNAVAILABLE");
             assert_eq!(response.headers["Retry-After"], "1");
-            let asked = self.stage.proxy.faults().into_iter().map(|(operation, _)| operation);
-            let of_the_way_in = |operation: String| operation == "GetItem" || operation == "PutItem";
-            assert!(asked.map(of_the_way_in).any(|is| is), "the token and the key could be checked");
+            let faults = self.stage.proxy.faults();
+            let of_the_way_in =
+                |(operation, _): &(String, _)| operation == "GetItem" || operation == "PutItem";
+            assert!(faults.iter().any(of_the_way_in), "the token and the key could be checked");
             return self.assert_memberships(&self.trial.world.memberships).await;
         }
         let codes = self.judge_answer(response, took);
@@ -139,7 +140,7 @@ fn codes(records: &[Value], failed: &Value) -> Vec<Option<&'static str>> {
         |failed: &Value, record: &Value| fields.iter().all(|field| failed.get(field) == record.get(field));
     let codes = records.iter().map(|record| {
         let failed = failed.next_if(|failed| is_echo(failed, record))?;
-        Some(*model::CODES.iter().find(|code| failed["errorCode"] == **code).expect("a code of the contract"))
+        Some(*CODES.iter().find(|code| failed["errorCode"] == **code).expect("a code of the contract"))
     });
     let codes = codes.collect();
     assert_eq!(failed.next(), None, "each failed record is one that was sent, in the order sent");
