@@ -10,6 +10,7 @@ import sys
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(PROJECT / "scripts" / "common"))
 
+import answers
 import callers
 import conformance
 import pages
@@ -33,6 +34,7 @@ def main():
         pages.check(report, PROJECT / "docs", document)
         report.say("starting the service (the first time it compiles for minutes)")
         with Service(PROJECT, DIRECTORY) as service:
+            answers.check(report, specification.of_the_function(document), service)
             callers.check(report, PROJECT / "docs" / "examples", service, DIRECTORY)
             conformance.function(report, document, service, TOOLS, DIRECTORY)
     return report.end()
