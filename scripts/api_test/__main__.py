@@ -30,7 +30,7 @@ def main():
     report = Report("api")
     with report:
         document = specification.load(PROJECT / "docs" / "openapi.yaml")
-        conformance.document(report, document)
+        conformance.standard(report, document)
         pages.check(report, PROJECT / "docs", document)
         report.say("starting the service (the first time it compiles for minutes)")
         with Service(PROJECT, DIRECTORY) as service:

@@ -64,7 +64,8 @@ class Program:
 
 
 def not_matched(openid, groups):
-    return {"openid": openid, "groups": groups, "errorCode": "NOT_MATCHED", "errorMsg": "未匹配到客户", "retryable": False}
+    failure = {"errorCode": "NOT_MATCHED", "errorMsg": "未匹配到客户", "retryable": False}
+    return {"openid": openid, "groups": groups, **failure}
 
 
 def counts(messages):

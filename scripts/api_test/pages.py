@@ -1,4 +1,4 @@
-"""The two pages for callers: they say the same, quote the examples to the letter, and name what docs/openapi.yaml has."""
+"""The two pages for callers: they say the same, quote the examples to the letter, and fit docs/openapi.yaml."""
 
 import collections
 import json
@@ -29,7 +29,8 @@ def check(report, docs, document):
     english, chinese = (blocks(text) for text in texts.values())
     report.check("both pages have the same code", english == chinese)
     english, chinese = ([list(map(essence, rows)) for rows in tables(text)] for text in texts.values())
-    different = [pair for pair in zip(sum(english, []), sum(chinese, [])) if pair[0] != pair[1]]
+    rows = zip(sum(english, []), sum(chinese, []), strict=False)
+    different = [(one, other) for one, other in rows if one != other]
     report.check("both pages have the same tables: names, codes, messages and numbers",
                  english == chinese, different[:3] or (len(english), len(chinese)))
 
