@@ -13,6 +13,7 @@ const LARGEST_DURATION_MS: u64 = 100_000_000_000;
 pub struct Deadline {
     no_new_calls: Instant,
     no_more_waiting: Instant,
+    last_call: Instant,
     cut_off: SystemTime,
 }
 
@@ -21,7 +22,8 @@ impl Deadline {
     ///
     /// `deadline_ms` is what the Runtime API says: milliseconds since 1970 when the invocation is
     /// cut off. From `margin` before that no new call starts; calls under way are waited for
-    /// during the first half of the margin, the second half is for the answer.
+    /// during the first half of the margin, the second half is for the answer, less what
+    /// [`last_call`](Self::last_call) may take.
     pub fn new(deadline_ms: u64, margin: Duration) -> Self {
         let deadline = Duration::from_millis(deadline_ms);
         let left = if deadline_ms < LARGEST_DURATION_MS {
@@ -33,6 +35,7 @@ impl Deadline {
         Self {
             no_new_calls: now + left.saturating_sub(margin),
             no_more_waiting: now + left.saturating_sub(margin / 2),
+            last_call: now + left.saturating_sub(margin / 4),
             cut_off: SystemTime::now() + left,
         }
     }
@@ -45,6 +48,12 @@ impl Deadline {
     /// Whether a new call may start after a pause.
     pub fn allows_calls_in(&self, pause: Duration) -> bool {
         Instant::now() + pause < self.no_new_calls
+    }
+
+    /// The deadline of the one call that writes down what has been done: it may still be made and
+    /// waited for until a quarter of the margin is left.
+    pub fn last_call(self) -> Self {
+        Self { no_new_calls: self.last_call, no_more_waiting: self.last_call, ..self }
     }
 
     /// When the invocation is cut off, by the wall clock.
@@ -79,6 +88,16 @@ mod tests {
         assert!(!deadline.allows_calls());
         let grace = deadline.no_more_waiting() - Instant::now();
         assert!(grace > Duration::from_millis(500) && grace <= Duration::from_millis(650), "{grace:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_last_call_has_until_a_quarter_of_the_margin_is_left() {
+        let deadline = Deadline::new(10_000, Duration::from_millis(2_000)).last_call();
+        tokio::time::advance(Duration::from_millis(9_400)).await;
+        assert!(deadline.allows_calls());
+        tokio::time::advance(Duration::from_millis(100)).await;
+        assert!(!deadline.allows_calls());
+        assert_eq!(deadline.no_more_waiting(), Instant::now());
     }
 
     #[tokio::test(start_paused = true)]

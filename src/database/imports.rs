@@ -143,7 +143,9 @@ impl Session<'_> {
             .expression_attribute_names("#run", "run")
             .expression_attribute_values(":run", AttributeValue::S(claim.run.clone()))
             .send();
-        if let Err(error) = self.tally.during(Stage::Key, self.call("UpdateItem", request)).await {
+        // Also where the work has used up all the time: what was done is told, so it must be kept.
+        let session = Self { deadline: self.deadline.last_call(), ..*self };
+        if let Err(error) = self.tally.during(Stage::Key, session.call("UpdateItem", request)).await {
             warn!(?error, "the end of a run was not stored");
         }
     }

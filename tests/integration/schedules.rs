@@ -119,6 +119,7 @@ impl Run {
         let mut function = stage
             .function_with(|config| {
                 config.identity_lookup = trial.identity_lookup;
+                config.skip_unchanged = trial.skip_unchanged;
                 config.deadline_margin = trial.margin;
                 config.token_cache = Duration::from_secs(if trial.remembered { 3_600 } else { 0 });
             })

@@ -14,7 +14,7 @@ use group_import::event::Event;
 use group_import::fields::Fields;
 use group_import::idempotency::{Claim, Earlier, IdempotencyKey};
 use group_import::identifier::Identifier;
-use group_import::import::Ended;
+use group_import::import::{Ended, Run};
 use group_import::membership::WritePlan;
 use group_import::record::FailedRecord;
 use group_import::report::{self, Report, StoredOutcome};
@@ -199,6 +199,6 @@ async fn no_type_shows_a_secret_when_it_is_debugged() {
         &report,
     ];
     assert!(with_a_form > 10, "{with_a_form}");
-    let ended = [Ended::Ran(Report { ..report }), Ended::InProgress];
+    let ended = [Ended::Ran(Run { report, matched: 1 }), Ended::InProgress];
     shown![&ended];
 }

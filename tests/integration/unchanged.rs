@@ -4,27 +4,17 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::join_all;
 use group_import::config::SkipUnchanged::{self, Always, Auto, Never};
 use serde_json::{Value, json};
 
 use crate::support::proxy::{Action, Rule, Share};
 use crate::support::shorthand::{numbered, numbered_pairs, off, pairs};
-use crate::support::stage::{Function, REQUEST_ID, Stage};
+use crate::support::stage::{BEFORE, Function, REQUEST_ID, Stage};
 
-const EARLIER: &str = "an-earlier-request";
-
-/// Puts the memberships of [`numbered`] records, as an earlier import would have left them.
+/// Puts the memberships of [`numbered`] records, as an earlier import left them.
 async fn put_earlier(stage: &Stage, numbers: impl IntoIterator<Item = usize>) {
-    let text = |text: &str| AttributeValue::S(text.to_owned());
-    for number in numbers {
-        let put = stage.client.put_item().table_name(&stage.names.memberships);
-        let put = put.item("customerKey", text(&format!("t1#c{number}"))).item("groupName", text("g"));
-        let put = put.item("tenantId", text("t1")).item("audienceUserId", text(&format!("c{number}")));
-        let put = put.item("updatedAt", text("2026-01-01T00:00:00Z")).item("importId", text(EARLIER));
-        put.send().await.expect("the item is put");
-    }
+    stage.put_memberships(&pairs(numbers.into_iter().map(|number| (format!("t1#c{number}"), "g")))).await;
 }
 
 async fn skipping(stage: &Stage, skip_unchanged: SkipUnchanged) -> Function {
@@ -40,7 +30,7 @@ fn calls(stage: &Stage) -> (usize, usize) {
 async fn written_by(stage: &Stage) -> (usize, usize) {
     let items = stage.membership_items().await;
     let by = |id: &str| items.iter().filter(|item| item["importId"] == id).count();
-    (by(REQUEST_ID), by(EARLIER))
+    (by(REQUEST_ID), by(BEFORE))
 }
 
 #[tokio::test]

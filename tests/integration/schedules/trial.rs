@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use group_import::config::IdentityLookup;
+use group_import::config::{IdentityLookup, SkipUnchanged};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -79,6 +79,7 @@ pub struct Trial {
     pub seconds: f64,
     pub margin: Duration,
     pub identity_lookup: IdentityLookup,
+    pub skip_unchanged: SkipUnchanged,
     /// Whether the token was good a moment ago, and is remembered.
     pub remembered: bool,
     /// Whether the import carries an `Idempotency-Key`.
@@ -105,11 +106,12 @@ fn trials(operation: &'static str, fault: Action) -> impl Strategy<Value = Trial
     let after = if matches!(operation, "GetItem" | "PutItem" | "UpdateItem") { 0..1 } else { 0..2 };
     let first = planned(Just(Some(operation)), Just(fault), after);
     let others = planned(option::weighted(0.9, select(OPERATIONS.to_vec())), select(FAULTS.to_vec()), 0..4);
+    let skips = select(vec![SkipUnchanged::Auto, SkipUnchanged::Always, SkipUnchanged::Never]);
     let settings =
-        (any::<bool>(), any::<bool>(), prop::bool::weighted(0.3), prop::bool::weighted(0.3), looks());
+        (any::<bool>(), any::<bool>(), prop::bool::weighted(0.3), prop::bool::weighted(0.3), looks(), skips);
     let drawn = (worlds::world(POOL, 60), worlds::import(POOL, 1..40), first, vec(others, 0..3), settings);
     drawn.prop_map(move |(world, mut import, first, others, settings)| {
-        let (by_query, remembered, keyed, hurried, (dry_run, explain)) = settings;
+        let (by_query, remembered, keyed, hurried, (dry_run, explain), skip_unchanged) = settings;
         let faults: Vec<_> = [first].into_iter().chain(others).collect();
         // What hangs for ever takes all the time there is.
         let hangs = |planned: &Planned| matches!(planned.fault, Action::Hang) && planned.times.is_none();
@@ -135,6 +137,7 @@ fn trials(operation: &'static str, fault: Action) -> impl Strategy<Value = Trial
                 _ if by_query => IdentityLookup::Query,
                 _ => IdentityLookup::Statement,
             },
+            skip_unchanged,
             remembered: remembered && operation != "GetItem",
             keyed,
         }

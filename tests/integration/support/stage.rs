@@ -32,6 +32,9 @@ pub const TOKEN: &str = "token-of-t1";
 /// The ID of that tenant.
 pub const TENANT: &str = "t1";
 
+/// The import that memberships are of that a test puts itself.
+pub const BEFORE: &str = "before";
+
 /// The Lambda request ID of every request.
 pub const REQUEST_ID: &str = "8476a536-e9f4-11e8-9739-2dfe598c3fcd";
 
@@ -154,11 +157,11 @@ impl Stage {
         self.put_all(&self.names.customers, customers.collect()).await;
     }
 
-    /// Puts memberships, each a customer key and a group name, as an import named `before` left them.
+    /// Puts memberships, each a customer key and a group name, as the import [`BEFORE`] left them.
     pub async fn put_memberships(&self, memberships: &BTreeSet<(String, String)>) {
         let items = memberships
             .iter()
-            .map(|(key, group)| item(&json!({"customerKey": key, "groupName": group, "importId": "before"})));
+            .map(|(key, group)| item(&json!({"customerKey": key, "groupName": group, "importId": BEFORE})));
         self.put_all(&self.names.memberships, items.collect()).await;
     }
 
