@@ -58,7 +58,10 @@ const FAULTS: [Fault; 21] = [
     Fault::Token(Token::Malformed),
 ];
 
-/// The faults of one run: one byte a call, in the order of the calls.
+/// The attempts that the SDK makes at a call: a fault that lasts for so many is an outage.
+const ATTEMPTS: usize = 4;
+
+/// The faults of one run, in the order of the calls: each byte is one for an attempt or for a call.
 #[derive(Clone, Debug)]
 pub struct Faults {
     pub lookup: IdentityLookup,
@@ -78,7 +81,11 @@ impl Faults {
         let (json, rest) = input.split_at(end);
         let [0, settings, faults @ ..] = rest else { return (json, Self::NONE) };
         let lookup = if settings & 1 == 0 { IdentityLookup::Statement } else { IdentityLookup::Query };
-        let calls = faults.iter().map(|byte| FAULTS[usize::from(*byte) % FAULTS.len()]).collect();
+        let calls = faults.iter().flat_map(|byte| {
+            let (times, which) = (usize::from(*byte) / FAULTS.len(), usize::from(*byte) % FAULTS.len());
+            vec![FAULTS[which]; if times.is_multiple_of(2) { 1 } else { ATTEMPTS }]
+        });
+        let calls = calls.collect();
         (json, Self { lookup, for_ever: settings & 2 != 0, calls, next: 0 })
     }
 
