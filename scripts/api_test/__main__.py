@@ -1,5 +1,7 @@
 """Holds the documents for callers against the running function: docs/openapi.yaml, the two pages, and the examples.
 
+The Chinese pages for everybody else are held against the English ones.
+
 `make test-api` runs it with the Python of .local/api-venv. Everything it writes lies in .local/api-test and in target.
 """
 
@@ -15,6 +17,7 @@ import callers
 import conformance
 import pages
 import specification
+import translations
 from processes import end_on_signals
 from report import Report
 from service import Service
@@ -32,6 +35,7 @@ def main():
         document = specification.load(PROJECT / "docs" / "openapi.yaml")
         conformance.standard(report, document)
         pages.check(report, PROJECT / "docs", document)
+        translations.check(report, PROJECT)
         report.say("starting the service (the first time it compiles for minutes)")
         with Service(PROJECT, DIRECTORY) as service:
             answers.check(report, specification.of_the_function(document), service)
