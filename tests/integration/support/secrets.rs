@@ -29,8 +29,9 @@ const PREFIX: usize = 4;
 impl Secrets {
     /// Keeps a value, unless it is so short or so common that a line may hold it by chance.
     pub fn keep(&mut self, value: &str) {
-        let number = value.bytes().all(|byte| byte.is_ascii_digit());
-        let common = VOCABULARY.contains(value) || (number && value.len() < 8);
+        // A part of a request's ID or of a time could be the same.
+        let of_an_id = value.len() < 9 && value.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+        let common = VOCABULARY.contains(value) || of_an_id;
         if let Some(prefix) = value.as_bytes().first_chunk()
             && !common
         {
