@@ -4,13 +4,15 @@
 //! The times leave a second or more for a busy machine: a call must come in before the answer has
 //! to be out, an answer before the invocation is cut off.
 
+mod keys;
+
 use std::time::{Duration, Instant};
 
 use crate::support::proxy::{Action, Rule, Share};
 use crate::support::shorthand::{exact, fuzzy, numbered, numbered_pairs, off, pairs, repost, resend};
-use crate::support::stage::{Function, Response, Stage, TOKEN, post_event};
+use crate::support::stage::{Function, Response, Stage, TOKEN};
 use futures_util::future::join_all;
-use group_import::config::{Config, IdentityLookup};
+use group_import::config::{Config, IdentityLookup, SkipUnchanged};
 use serde_json::{Value, json};
 
 /// The time of an invocation, of which the margin leaves one second for calls.
@@ -281,66 +283,20 @@ async fn a_refused_statement_whose_queries_hang_is_a_timeout_in_time() {
     assert_eq!(stage.memberships().await, numbered_pairs(1));
 }
 
-fn with_key(data: &Value) -> Value {
-    let mut event = post_event(TOKEN, json!({"publicParams": off("add"), "data": data}).to_string());
-    event["headers"]["idempotency-key"] = "k1".into();
-    event
-}
-
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_whose_claim_hangs_is_503_in_time_and_nothing_is_written() {
+async fn asking_that_takes_all_the_time_leaves_what_was_told_by_then_a_success() {
     let stage = Stage::new().await;
-    let mut function = hurried(&stage, |_| {}).await;
-    stage.proxy.rule(Rule::on("PutItem", Action::Hang));
-    let start = Instant::now();
-    let response = function.invoke(with_key(&numbered(5))).await;
-    assert!(start.elapsed().as_secs_f64() < SECONDS, "answered after {:?}", start.elapsed());
-    assert_eq!((response.status, response.code()), (503, "SERVICE_UNAVAILABLE"));
-    assert_eq!(response.headers["Retry-After"], "1");
-    assert!(stage.memberships().await.is_empty());
-
-    function.seconds = 30.0;
-    stage.proxy.clear_rules();
-    let again = function.invoke(with_key(&numbered(5))).await;
-    assert_eq!((again.failures(), again.headers.get("Idempotent-Replayed")), (vec![], None));
-    assert_eq!(stage.memberships().await, numbered_pairs(5));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_outcome_that_cannot_be_stored_in_time_is_answered_in_time() {
-    let stage = Stage::new().await;
-    let mut function = hurried(&stage, |_| {}).await;
-    stage.proxy.rule(Rule::on("UpdateItem", Action::Hang));
-    let start = Instant::now();
-    let response = function.invoke(with_key(&numbered(5))).await;
-    assert!(start.elapsed().as_secs_f64() < SECONDS, "answered after {:?}", start.elapsed());
-    assert_eq!(response.failures(), [""; 0]);
-    assert_eq!(stage.memberships().await, numbered_pairs(5));
-
-    function.seconds = 30.0;
-    stage.proxy.clear_rules();
-    // The run counts as under way until its time is over, and then as dead.
-    let waiting = function.invoke(with_key(&numbered(5))).await;
-    assert_eq!((waiting.status, waiting.code()), (201, "IN_PROGRESS"));
-    tokio::time::sleep_until((start + Duration::from_secs_f64(SECONDS + 0.5)).into()).await;
-    let again = function.invoke(with_key(&numbered(5))).await;
-    assert_eq!((&again.body, again.headers.get("Idempotent-Replayed")), (&response.body, None));
-    assert_eq!(stage.memberships().await, numbered_pairs(5));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_keyed_import_whose_time_runs_out_stores_its_outcome() {
-    let stage = Stage::new().await;
-    let mut function = hurried(&stage, |_| {}).await;
-    stage.proxy.rule(Rule::on("BatchWriteItem", Action::Hang));
-    let start = Instant::now();
-    let response = function.invoke(with_key(&numbered(5))).await;
-    assert!(start.elapsed().as_secs_f64() < SECONDS, "answered after {:?}", start.elapsed());
-    assert_eq!(response.failures(), ["TIMEOUT"; 5]);
-
-    function.seconds = 30.0;
-    stage.proxy.clear_rules();
-    let again = function.invoke(with_key(&numbered(5))).await;
-    assert_eq!((&again.body, &again.headers["Idempotent-Replayed"]), (&response.body, &"true".into()));
-    assert!(stage.memberships().await.is_empty());
+    let mut function = hurried(&stage, |config| {
+        config.skip_unchanged = SkipUnchanged::Always;
+        config.lookup_concurrency = 1;
+    })
+    .await;
+    stage.put_memberships(&numbered_pairs(500)).await;
+    stage.proxy.rule(Rule::on("BatchGetItem", Action::Delay(Duration::from_millis(400))));
+    let response = import(&stage, &function, off("add"), numbered(501)).await;
+    let imported = response.data()["importSuccessNum"].as_u64().expect("a number");
+    assert!((100..500).contains(&imported) && imported.is_multiple_of(100), "{imported}");
+    assert_eq!(stage.proxy.count("BatchWriteItem"), 0);
+    assert_timeouts(&stage, &mut function, &off("add"), &response).await;
+    assert_eq!(stage.memberships().await, numbered_pairs(501));
 }
