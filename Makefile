@@ -1,5 +1,5 @@
-# Needs Rust, and Python 3 for tools that are installed on first use, into .local/ (git-ignored); test-dynamodb-local
-# needs Java and npm as well.
+# Needs Rust with a C compiler, and Python 3 for tools that are installed on first use, into .local/ (git-ignored); fuzz
+# needs a C++ compiler as well, test-dynamodb-local Java and npm.
 
 VENV := .local/venv
 DEPLOY := .local/deploy
@@ -32,13 +32,13 @@ test: ## Check form, lints and docs, and run every test
 DYNAMODB_LOCAL := .local/dynamodb-local-2.9.30
 
 .PHONY: test-dynamodb-local
-test-dynamodb-local: $(DYNAMODB_LOCAL)/DynamoDBLocal.jar ## Run the integration tests on Amazon's DynamoDB Local (Java, npm)
+test-dynamodb-local: $(DYNAMODB_LOCAL)/installed ## Run the integration tests on Amazon's DynamoDB Local (Java, npm)
 	@exec scripts/test-dynamodb-local $(DYNAMODB_LOCAL) $(ARGS)
 
 # The package wraps Amazon's program for Node; only the program is taken.
-$(DYNAMODB_LOCAL)/DynamoDBLocal.jar:
+$(DYNAMODB_LOCAL)/installed:
 	@mkdir -p $(DYNAMODB_LOCAL)
-	@cd $(DYNAMODB_LOCAL) && npm pack --silent amplify-dynamodb-simulator@2.9.30 >/dev/null 2>&1
+	@cd $(DYNAMODB_LOCAL) && npm pack --silent amplify-dynamodb-simulator@2.9.30 >/dev/null
 	@cd $(DYNAMODB_LOCAL) && tar -xzf *.tgz --strip-components=2 package/emulator && rm *.tgz
 	@touch $@
 
@@ -50,6 +50,8 @@ SECONDS := 60
 .PHONY: fuzz
 fuzz: $(FUZZ)/bin/cargo-fuzz ## Fuzz the way from event to answer (longer: make fuzz SECONDS=3600)
 	cargo fmt --check --manifest-path fuzz/Cargo.toml
+	@# cargo-fuzz would write down what does not fit.
+	cargo metadata --quiet --locked --format-version 1 --manifest-path fuzz/Cargo.toml >/dev/null
 	@mkdir -p $(FUZZ)/corpus
 	$< build --sanitizer none --codegen-units 16 --target-dir target/fuzz event
 	@scripts/fuzz $< $(FUZZ)/corpus $(SECONDS) $(ARGS)

@@ -50,8 +50,7 @@ pub struct Run {
 /// Why an import did not run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ImportError {
-    /// The explanation asked for would make the answer larger than Lambda can return. Nothing was
-    /// written.
+    /// The explanation asked for would make the answer larger than Lambda can return.
     #[error("the answer would be too large")]
     AnswerTooLarge,
     /// The `Idempotency-Key` came before with another body.
@@ -69,7 +68,7 @@ impl Import<'_, '_> {
     /// Runs the import, unless a request with the same key did or does (contract, section 8).
     ///
     /// # Errors
-    /// See [`ImportError`]; nothing was written.
+    /// See [`ImportError`]; no membership was written.
     pub async fn run_once(self, key: ImportKey<'_>, claim: &Claim) -> Result<Ended, ImportError> {
         let earlier = match self.session.claim(key, claim).await.map_err(ImportError::KeyUnchecked)? {
             Claimed::Ours => return self.run_claimed(key, claim).await.map(Ended::Ran),
@@ -99,7 +98,7 @@ impl Import<'_, '_> {
     /// Runs the import to its end.
     ///
     /// # Errors
-    /// The explanation asked for does not fit an answer; nothing was written.
+    /// The explanation asked for does not fit an answer; no membership was written.
     pub async fn run(self) -> Result<Run, ImportError> {
         let Params { matching, opt_type, dry_run, explain } = self.request.params;
         let checked: Vec<_> = self.request.records.iter().map(|sent| sent.check(matching)).collect();

@@ -7,7 +7,8 @@ use crate::params::ParameterError;
 /// The address of the import, as `msg` names it.
 pub const ADDRESS: &str = "/api/integrate/audience/info/batchAdd";
 
-/// A request that was refused. It has read nothing but its token and written nothing.
+/// A request that was refused. It has written no membership, and read nothing but its token, unless
+/// its `Idempotency-Key` or the size of its explanation was the reason.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// No such address.

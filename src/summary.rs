@@ -131,17 +131,15 @@ impl Summary {
                 ("optType", params.opt_type.name().into()),
                 ("dryRun", params.dry_run.into()),
                 ("replayed", self.replayed.into()),
-                ("records", records.into()),
             ]);
             if let Some(Figures { matched, retryable, failures }) = &self.ended {
                 let failed: usize = failures.values().sum();
                 members.extend([
+                    ("records", records.into()),
                     ("matched", (*matched).into()),
                     ("succeeded", (records - failed).into()),
                     ("failed", failed.into()),
                     ("retryable", (*retryable).into()),
-                ]);
-                members.extend([
                     ("unchanged", usage.unchanged.into()),
                     ("written", usage.written.into()),
                     ("removed", usage.removed.into()),

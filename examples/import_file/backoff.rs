@@ -5,6 +5,9 @@ use std::time::{Duration, SystemTime};
 const FIRST: Duration = Duration::from_millis(500);
 const LONGEST: Duration = Duration::from_secs(20);
 
+/// The longest that a server is believed: past the longest patience there is no difference.
+const LONGEST_ASKED: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// The pauses between the attempts of one request: doubling, and random by half, so that many requests refused at
 /// once do not come back at once.
 #[derive(Debug, Default)]
@@ -28,10 +31,11 @@ impl Backoff {
 /// What a `Retry-After` header asks for: seconds, or a date (RFC 9110, section 10.2.3).
 pub fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     let value = value.trim();
-    match value.parse() {
-        Ok(seconds) => Some(Duration::from_secs(seconds)),
-        Err(_) => httpdate::parse_http_date(value).ok()?.duration_since(now).ok(),
-    }
+    let asked = match value.parse() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => httpdate::parse_http_date(value).ok()?.duration_since(now).ok()?,
+    };
+    Some(asked.min(LONGEST_ASKED))
 }
 
 #[cfg(test)]
@@ -65,6 +69,7 @@ mod tests {
             (" 120 ", Some(120)),
             ("Sun, 06 Nov 1994 08:50:07 GMT", Some(30)),
             ("Sun, 06 Nov 1994 08:49:00 GMT", None),
+            ("18446744073709551615", Some(86_400)),
             ("-1", None),
             ("1.5", None),
             ("", None),

@@ -59,7 +59,7 @@ def permissions(report, iam, stack, found):
 
 def dashboard(report, cloudwatch, stack, found):
     names = stack.resources()
-    text = cloudwatch.get_dashboard(DashboardName=stack.name)["DashboardBody"]
+    text = cloudwatch.get_dashboard(DashboardName=names["Dashboard"])["DashboardBody"]
     widgets = json.loads(text)["widgets"]
     report.check("the dashboard is JSON with all its references worked out", widgets and "${" not in text, text)
     shown = [name for name in (names["Function"], names["FunctionLogs"], *found.names()) if name in text]

@@ -73,7 +73,9 @@ impl Session<'_> {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => Err(self.judge(operation, &error)),
             Err(_) => {
-                self.tally.failed(operation, "cut off");
+                if self.tally.failed(operation, "cut off") {
+                    warn!(operation, "database call cut off");
+                }
                 Err(CallError::Outage(Outage::Timeout))
             }
         }

@@ -57,7 +57,7 @@ impl Session<'_> {
     /// one ended. As far as [`SkipUnchanged`](crate::config::SkipUnchanged) says, what is as wanted
     /// already is not written.
     pub async fn write(&self, writing: Writing<'_>, memberships: &[Membership<'_>]) -> Vec<Written> {
-        let unchanged = self.tally.during(Stage::Unchanged, self.unchanged(writing, memberships)).await;
+        let unchanged = self.unchanged(writing, memberships).await;
         let (places, changed): (Vec<_>, Vec<_>) =
             memberships.iter().copied().enumerate().filter(|(place, _)| !unchanged[*place]).unzip();
 

@@ -1,17 +1,20 @@
 //! Asking which memberships are as wanted already, so that they need no write.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::call::at_most;
 use super::existing::{BATCH_GET_KEYS, Wanted};
 use super::memberships::{CUSTOMER_KEY, GROUP_NAME, Writing};
-use super::{Item, Session};
+use super::{Item, Session, Stage};
 use crate::config::SkipUnchanged;
 use crate::membership::Membership;
 use crate::params::OptType;
-use crate::unchanged::{asking_pays, sample};
+use crate::unchanged::{SAMPLE, asking_pays, sample};
+
+const _: () = assert!(SAMPLE <= BATCH_GET_KEYS, "a sample is one call");
 
 impl Session<'_> {
     /// For each membership whether it is known to be as wanted: there, if it is to be added; not
@@ -23,26 +26,28 @@ impl Session<'_> {
     /// word, as it would have had after a write (contract, section 6).
     pub(super) async fn unchanged(&self, writing: Writing<'_>, memberships: &[Membership<'_>]) -> Vec<bool> {
         let mut unchanged = vec![false; memberships.len()];
-        let sample = match self.database.skip_unchanged {
+        let mut sampled = Vec::new();
+        match self.database.skip_unchanged {
             SkipUnchanged::Never => return unchanged,
-            SkipUnchanged::Always => Vec::new(),
-            SkipUnchanged::Auto => sample(memberships.len()),
-        };
-        if self.database.skip_unchanged == SkipUnchanged::Auto {
-            let asked = self.ask(writing, memberships, &sample, &mut unchanged).await;
-            let as_wanted = sample.iter().filter(|&&place| unchanged[place]).count();
-            if !asking_pays(as_wanted, asked) {
-                return unchanged;
+            SkipUnchanged::Always => {}
+            SkipUnchanged::Auto => {
+                sampled = sample(memberships.len());
+                let asked = self.ask(writing, memberships, &sampled, &mut unchanged).await;
+                let as_wanted = sampled.iter().filter(|&&place| unchanged[place]).count();
+                if !asking_pays(as_wanted, asked) {
+                    return unchanged;
+                }
             }
         }
         let rest: Vec<_> =
-            (0..memberships.len()).filter(|place| sample.binary_search(place).is_err()).collect();
+            (0..memberships.len()).filter(|place| sampled.binary_search(place).is_err()).collect();
         self.ask(writing, memberships, &rest, &mut unchanged).await;
         unchanged
     }
 
     /// Asks about the memberships at these places, many calls at a time; how many of them were
-    /// answered.
+    /// answered. After a call that was not answered whole no further one is made: its time is better
+    /// spent on writing.
     async fn ask(
         &self,
         writing: Writing<'_>,
@@ -50,14 +55,20 @@ impl Session<'_> {
         places: &[usize],
         unchanged: &mut [bool],
     ) -> usize {
+        let given_up = &AtomicBool::new(false);
         let calls = places.chunks(BATCH_GET_KEYS).collect();
-        let answered = at_most(self.database.lookup_concurrency, calls, |places: &[usize]| async move {
+        let asking = at_most(self.database.lookup_concurrency, calls, |places: &[usize]| async move {
+            if given_up.load(Ordering::Relaxed) {
+                return (places, vec![None; places.len()]);
+            }
             let chunk: Vec<_> = places.iter().map(|&place| memberships[place]).collect();
-            (places, self.ask_once(writing, &chunk).await)
+            let answers = self.ask_once(writing, &chunk).await;
+            given_up.fetch_or(answers.contains(&None), Ordering::Relaxed);
+            (places, answers)
         });
         let wanted = writing.opt_type == OptType::Add;
         let mut asked = 0;
-        for (places, answers) in answered.await {
+        for (places, answers) in self.tally.during(Stage::Unchanged, asking).await {
             for (&place, there) in places.iter().zip(answers) {
                 asked += usize::from(there.is_some());
                 unchanged[place] = there == Some(wanted);

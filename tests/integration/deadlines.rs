@@ -1,7 +1,7 @@
 //! An invocation with little time: no call starts too late, and the answer still comes (contract,
 //! section 4: `TIMEOUT`).
 //!
-//! The times leave a second or more for a busy machine: a call must come in before the answer has
+//! The times leave three quarters of a second or more for a busy machine: a call must come in before the answer has
 //! to be out, an answer before the invocation is cut off.
 
 mod keys;

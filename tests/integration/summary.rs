@@ -128,8 +128,12 @@ async fn a_summary_tells_how_the_records_ended() {
     assert!(0.0 < time("databaseMs") && time("databaseMs") <= time("durationMs"), "{ran}");
 
     let (_, again) = logged.summary(event).await;
-    assert_part(&again, &json!({"coldStart": false, "replayed": true, "records": 4, "databaseCalls": 1}));
-    assert_eq!(again.get("succeeded"), None, "they were counted when they ran: {again}");
+    assert_part(&again, &json!({"coldStart": false, "replayed": true, "databaseCalls": 1}));
+    assert_eq!(
+        (again.get("records"), again.get("succeeded")),
+        (None, None),
+        "they were counted when they ran: {again}"
+    );
     assert_ne!(again["requestId"], ran["requestId"]);
 
     let (_, refused) = logged.summary(post_event("unknown", "{}")).await;

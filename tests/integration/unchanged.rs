@@ -117,6 +117,21 @@ async fn what_cannot_be_asked_is_written() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn asking_that_hangs_leaves_time_for_writing() {
+    let stage = Stage::new().await;
+    let function = stage
+        .function_with(|config| {
+            config.skip_unchanged = Always;
+            config.lookup_concurrency = 2;
+        })
+        .await;
+    stage.proxy.rule(Rule::on("BatchGetItem", Action::Hang));
+    assert_eq!(function.import(off("add"), numbered(1_000)).await.data()["importSuccessNum"], 1_000);
+    assert!(stage.proxy.count("BatchGetItem") < 10, "no further call after one that hung");
+    assert_eq!(stage.memberships().await, numbered_pairs(1_000));
+}
+
 #[tokio::test]
 async fn keys_left_unprocessed_are_asked_for_again() {
     let stage = Stage::new().await;
