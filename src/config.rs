@@ -133,8 +133,7 @@ impl Config {
             Some(_) => Err(ConfigError::Invalid { name, expected: FLAG }),
         };
         let per_tenant = flag("METRICS_PER_TENANT")?;
-        let is_json =
-            value(LOG_FORMAT, "text or JSON")?.is_some_and(|format| format.eq_ignore_ascii_case("json"));
+        let has_metrics = value(LOG_FORMAT, "text or JSON")?.is_some_and(|format| is_json(&format));
         let function = value("AWS_LAMBDA_FUNCTION_NAME", "a function's name")?.unwrap_or_default();
 
         const LOOKUP: &str = "statement or query";
@@ -183,13 +182,18 @@ impl Config {
             },
             lookup_concurrency: concurrency("LOOKUP_CONCURRENCY")?,
             write_concurrency: concurrency("WRITE_CONCURRENCY")?,
-            metrics: is_json.then_some(Metrics { function, per_tenant }),
+            metrics: has_metrics.then_some(Metrics { function, per_tenant }),
         })
     }
 }
 
 /// Lambda's variable for the form of log lines.
 pub const LOG_FORMAT: &str = "AWS_LAMBDA_LOG_FORMAT";
+
+/// Whether a value of [`LOG_FORMAT`] asks for JSON.
+pub fn is_json(format: &str) -> bool {
+    format.eq_ignore_ascii_case("json")
+}
 
 const DEFAULT_CONCURRENCY: usize = 32;
 

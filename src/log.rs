@@ -8,7 +8,7 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::config::LOG_FORMAT;
+use crate::config::{LOG_FORMAT, is_json};
 
 /// Starts logging to standard output.
 ///
@@ -19,7 +19,7 @@ pub fn init() {
     let registry = tracing_subscriber::registry().with(targets(level.unwrap_or(LevelFilter::INFO)));
     // CloudWatch keeps the time of each line.
     let lines = tracing_subscriber::fmt::layer().with_target(false).with_ansi(false).without_time();
-    if std::env::var(LOG_FORMAT).is_ok_and(|format| format.eq_ignore_ascii_case("json")) {
+    if std::env::var(LOG_FORMAT).is_ok_and(|format| is_json(&format)) {
         registry.with(lines.json()).init();
     } else {
         registry.with(lines).init();

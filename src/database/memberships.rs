@@ -16,8 +16,8 @@ use crate::tenant::TenantId;
 const BATCH_WRITE_ITEMS: usize = 25;
 
 /// The key attributes of a membership's item.
-pub(super) const CUSTOMER_KEY: &str = "customerKey";
-pub(super) const GROUP_NAME: &str = "groupName";
+const CUSTOMER_KEY: &str = "customerKey";
+const GROUP_NAME: &str = "groupName";
 
 /// How the writing of one membership ended.
 pub type Written = Result<(), Outage>;
@@ -46,9 +46,11 @@ impl Writing<'_> {
         format!("{}#{}", self.tenant.as_str(), membership.customer)
     }
 
-    /// The customer of a `customerKey`, if it is one of this tenant's.
-    pub(super) fn customer(self, key: &str) -> Option<&str> {
-        key.strip_prefix(self.tenant.as_str())?.strip_prefix('#')
+    /// The membership that an item or its key is of, if it is one of this tenant's.
+    pub(super) fn membership(self, item: &Item) -> Option<Membership<'_>> {
+        let text = |name| item.get(name).map(AttributeValue::as_s)?.ok();
+        let customer = text(CUSTOMER_KEY)?.strip_prefix(self.tenant.as_str())?.strip_prefix('#')?;
+        Some(Membership { customer, group: text(GROUP_NAME)? })
     }
 }
 
@@ -111,7 +113,10 @@ impl Writer<'_> {
             let requests = pending.iter().map(|&place| self.request(chunk[place])).collect();
             let before = pending.len();
             match self.write_once(requests).await {
-                Ok(left) => pending.retain(|&place| left.iter().any(|key| self.is_key_of(key, chunk[place]))),
+                Ok(left) => {
+                    let left: Vec<_> = left.iter().filter_map(|key| self.writing.membership(key)).collect();
+                    pending.retain(|&place| left.contains(&chunk[place]));
+                }
                 Err(error) => break error,
             }
             if pending.is_empty() {
@@ -159,11 +164,6 @@ impl Writer<'_> {
                 WriteRequest::builder().delete_request(delete).build()
             }
         }
-    }
-
-    fn is_key_of(self, item: &Item, membership: Membership<'_>) -> bool {
-        let is = |name: &str, value: &str| matches!(item.get(name), Some(AttributeValue::S(found)) if found == value);
-        is(GROUP_NAME, membership.group) && is(CUSTOMER_KEY, &self.writing.customer_key(membership))
     }
 }
 

@@ -3,11 +3,9 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use aws_sdk_dynamodb::types::AttributeValue;
-
 use super::call::at_most;
 use super::existing::{BATCH_GET_KEYS, Wanted};
-use super::memberships::{CUSTOMER_KEY, GROUP_NAME, Writing};
+use super::memberships::Writing;
 use super::{Item, Session, Stage};
 use crate::config::SkipUnchanged;
 use crate::membership::Membership;
@@ -86,11 +84,7 @@ impl Session<'_> {
             consistent: true,
             count: chunk.len(),
             key: |place: usize| writing.key(chunk[place]),
-            place: |item: &Item| {
-                let text = |name| item.get(name).map(AttributeValue::as_s)?.ok();
-                let customer = writing.customer(text(CUSTOMER_KEY)?)?;
-                places.get(&Membership { customer, group: text(GROUP_NAME)? }).copied()
-            },
+            place: |item: &Item| places.get(&writing.membership(item)?).copied(),
         };
         self.are_there(&wanted).await.into_iter().map(Result::ok).collect()
     }
