@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::check::{Imported, is_outage};
 use crate::double::TENANT;
@@ -97,15 +97,7 @@ impl Import {
     }
 
     fn matches(&self) -> Value {
-        let matched = self.endings.iter().enumerate().filter_map(|(index, ending)| {
-            let by = match ending.reads.last() {
-                None => "audienceUserId",
-                Some(_) if self.params["matchingType"] == 1 => "exact",
-                Some((field, _)) => field,
-            };
-            let customer = ending.customer.as_deref()?;
-            Some(json!({"index": index, "audienceUserId": customer, "matchedBy": by}))
-        });
-        matched.collect()
+        let endings = (0..).zip(&self.endings);
+        endings.filter_map(|(index, ending)| ending.explained(index, &self.params)).collect()
     }
 }

@@ -21,6 +21,16 @@ async fn skipping(stage: &Stage, skip_unchanged: SkipUnchanged) -> Function {
     stage.function_with(|config| config.skip_unchanged = skip_unchanged).await
 }
 
+/// A function that asks about every membership, two calls at a time.
+async fn asking_by_twos(stage: &Stage) -> Function {
+    stage
+        .function_with(|config| {
+            config.skip_unchanged = Always;
+            config.lookup_concurrency = 2;
+        })
+        .await
+}
+
 /// Calls of `BatchGetItem` and `BatchWriteItem`.
 fn calls(stage: &Stage) -> (usize, usize) {
     (stage.proxy.count("BatchGetItem"), stage.proxy.count("BatchWriteItem"))
@@ -120,12 +130,7 @@ async fn what_cannot_be_asked_is_written() {
 #[tokio::test(flavor = "multi_thread")]
 async fn asking_that_hangs_leaves_time_for_writing() {
     let stage = Stage::new().await;
-    let function = stage
-        .function_with(|config| {
-            config.skip_unchanged = Always;
-            config.lookup_concurrency = 2;
-        })
-        .await;
+    let function = asking_by_twos(&stage).await;
     stage.proxy.rule(Rule::on("BatchGetItem", Action::Hang));
     assert_eq!(function.import(off("add"), numbered(1_000)).await.data()["importSuccessNum"], 1_000);
     assert!(stage.proxy.count("BatchGetItem") < 10, "no further call after one that hung");
@@ -147,12 +152,7 @@ async fn keys_left_unprocessed_are_asked_for_again() {
 #[tokio::test]
 async fn asking_keeps_to_the_bound_on_look_ups() {
     let stage = Stage::new().await;
-    let function = stage
-        .function_with(|config| {
-            config.skip_unchanged = Always;
-            config.lookup_concurrency = 2;
-        })
-        .await;
+    let function = asking_by_twos(&stage).await;
     stage.proxy.rule(Rule::on("BatchGetItem", Action::Delay(Duration::from_millis(15))));
     assert_eq!(function.import(off("add"), numbered(1_000)).await.data()["status"], 1);
     assert_eq!((stage.proxy.count("BatchGetItem"), stage.proxy.peak("BatchGetItem")), (10, 2));

@@ -23,15 +23,7 @@ pub fn is_right(response: &Response, import: &Import, endings: &[Ending]) {
 }
 
 fn matches(params: &Value, endings: &[Ending]) -> Value {
-    let matched = endings.iter().enumerate().filter_map(|(index, ending)| {
-        let by = match ending.reads.last() {
-            None => "audienceUserId",
-            Some(_) if params["matchingType"] == 1 => "exact",
-            Some((field, _)) => field,
-        };
-        Some(json!({"index": index, "audienceUserId": ending.customer.as_deref()?, "matchedBy": by}))
-    });
-    matched.collect()
+    (0..).zip(endings).filter_map(|(index, ending)| ending.explained(index, params)).collect()
 }
 
 /// The answer to an import some of whose calls failed: what must hold all the same. Gives the endings of the records

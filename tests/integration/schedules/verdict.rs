@@ -75,16 +75,8 @@ impl Run {
             told.insert(entry["index"].as_u64().expect("an index") as usize, entry);
         }
         for (index, ending) in self.endings.iter().enumerate() {
-            let expected = ending.customer.as_ref().map(|customer| {
-                let by = match ending.reads.last() {
-                    None => "audienceUserId",
-                    Some(_) if params["matchingType"] == 1 => "exact",
-                    Some((field, _)) => field,
-                };
-                json!({"index": index, "audienceUserId": customer, "matchedBy": by})
-            });
             match told.remove(&index) {
-                Some(entry) => assert_eq!(Some(entry), expected.as_ref()),
+                Some(entry) => assert_eq!(Some(entry), ending.explained(index, params).as_ref()),
                 None => assert!(codes[index].is_some(), "record {index} is a success and not explained"),
             }
         }

@@ -96,6 +96,18 @@ pub struct Ending {
     pub code: Option<&'static str>,
 }
 
+impl Ending {
+    /// The entry of `matches` of a record at `index`, if it means a customer.
+    pub fn explained(&self, index: usize, params: &Value) -> Option<Value> {
+        let by = match self.reads.last() {
+            None => "audienceUserId",
+            Some(_) if params["matchingType"] == 1 => "exact",
+            Some((field, _)) => field,
+        };
+        Some(json!({"index": index, "audienceUserId": self.customer.as_deref()?, "matchedBy": by}))
+    }
+}
+
 impl World {
     /// Runs an import, all of whose calls are answered.
     pub fn import(&mut self, tenant: &str, params: &Value, records: &[Value]) -> Vec<Ending> {
