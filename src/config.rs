@@ -62,7 +62,7 @@ pub enum IdentityLookup {
     Query,
 }
 
-/// When it is asked which memberships need no write (see [`unchanged`](crate::unchanged)).
+/// When it is asked which memberships need no write (see [`unchanged`](crate::resolution::unchanged)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SkipUnchanged {
     /// When a sample of the batch says that asking costs no more than it saves.

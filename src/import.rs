@@ -1,15 +1,15 @@
 //! One import from its records to its result: look-ups, resolution, writes.
 
+use crate::database::claim::Claim;
 use crate::database::{Claimed, ImportKey, Session, Writing};
-use crate::envelope;
-use crate::failure::Outage;
-use crate::idempotency::Claim;
-use crate::identifier::Identifiers;
-use crate::membership::WritePlan;
-use crate::params::Params;
-use crate::report::{self, Report};
 use crate::request::ImportRequest;
-use crate::resolution::{Outcome, Resolution};
+use crate::request::failure::Outage;
+use crate::request::fields;
+use crate::request::identifier::Identifiers;
+use crate::request::params::Params;
+use crate::resolution::customer::{Outcome, Resolution};
+use crate::resolution::membership::WritePlan;
+use crate::resolution::report::{self, Report};
 use crate::tenant::TenantId;
 
 /// An import on its way.
@@ -23,8 +23,8 @@ pub struct Import<'i, 'a> {
     pub id: &'i str,
     /// What was asked for.
     pub request: &'i ImportRequest<'a>,
-    /// The size of the request's body, in bytes.
-    pub body_bytes: usize,
+    /// The most bytes that the explanation may have, counted as a string inside JSON.
+    pub room_for_matches: usize,
 }
 
 /// How a request for an import ended.
@@ -107,10 +107,7 @@ impl Import<'_, '_> {
 
         let outcomes = self.resolve(sound.iter().map(|(_, record)| &record.identifiers)).await;
         let matches = explain.then(|| report::matches(sound.iter().map(|(index, _)| *index).zip(&outcomes)));
-        // That the answer fits without them was seen before anything was read.
-        if matches.is_some()
-            && !envelope::answer_fits(self.body_bytes, &self.request.records, matches.as_deref())
-        {
+        if matches.as_deref().is_some_and(|raw| fields::escaped_bytes(raw) > self.room_for_matches) {
             return Err(ImportError::AnswerTooLarge);
         }
 

@@ -4,47 +4,27 @@
 //! a customer of the caller's tenant, and the customer is put into the groups or taken out of them.
 //!
 //! # Layout
-//! The way of a request, in order:
+//! How a request is processed, from the top down; nothing knows of what stands above it:
 //!
-//! - [`event`]: what API Gateway sends, and the form of the reply
-//! - [`handler`]: the checks, one after the other
-//! - [`tenant`]: tokens and the tenants they stand for
-//! - [`request`]: the body, with [`params`], [`record`], [`identifier`] and [`group`]
-//! - [`idempotency`]: one run for many requests with one key
-//! - [`import`]: one import from its records to its result
-//! - [`resolution`]: who each record means; pure
-//! - [`membership`]: what must be written, and how each record ended; pure
-//! - [`unchanged`]: which of it is worth asking about first; pure
+//! - [`http`]: the event, the checks of the request, the envelope
+//! - [`telemetry`]: the line that the request leaves in the log, and its metrics
+//! - [`import`]: one import from its records to its report
 //! - [`database`]: everything DynamoDB
-//! - [`report`]: how the import ended
-//! - [`envelope`]: the answer, with [`refusal`] (of a request) and [`failure`] (of a record)
-//! - [`summary`]: the line that the request leaves in the log, and its metrics
+//! - [`resolution`]: whom each record means, and what must be written; pure
+//! - [`request`]: what a caller may send; pure
+//! - [`tenant`]: tokens and the tenants they stand for
 //!
-//! Beside the way: [`config`], [`deadline`], [`fields`] (JSON read without decoding), [`hash`], [`log`].
+//! Beside them: [`config`], [`deadline`], [`hash`].
 
 #![warn(missing_docs)]
 
 pub mod config;
 pub mod database;
 pub mod deadline;
-pub mod envelope;
-pub mod event;
-pub mod failure;
-pub mod fields;
-pub mod group;
-pub mod handler;
 pub mod hash;
-pub mod idempotency;
-pub mod identifier;
+pub mod http;
 pub mod import;
-pub mod log;
-pub mod membership;
-pub mod params;
-pub mod record;
-pub mod refusal;
-pub mod report;
 pub mod request;
 pub mod resolution;
-pub mod summary;
+pub mod telemetry;
 pub mod tenant;
-pub mod unchanged;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use group_import::config::Config;
 use group_import::database::{self, Database};
-use group_import::event::Event;
-use group_import::handler::Handler;
-use group_import::log;
+use group_import::http::event::Event;
+use group_import::http::handler::Handler;
+use group_import::telemetry::log;
 use lambda_http::{Error, LambdaEvent, lambda_runtime, service_fn};
 use tokio::runtime;
 use tracing::error;

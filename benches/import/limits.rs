@@ -11,7 +11,7 @@ use crate::double::{Calls, FURTHER_PAGE, OF_MEMBERSHIPS, Tally};
 use crate::measure::{Bench, Import};
 use crate::options::Options;
 use crate::process::{Process, Program};
-use crate::report::THIS;
+use crate::resolution::report::THIS;
 use crate::resync;
 use crate::workload::{LARGEST, Matching, SIZES, Scenario};
 

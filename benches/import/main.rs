@@ -29,7 +29,7 @@ use crate::machine::{Machine, Size};
 use crate::measure::Bench;
 use crate::options::{Action, Options};
 use crate::process::Program;
-use crate::report::{PYTHON, QUERY, Report, THIS};
+use crate::resolution::report::{PYTHON, QUERY, Report, THIS};
 use crate::workload::{LARGEST, Matching, SIZES, Scenario, Workload};
 
 /// Why the bench ended early, for the one who runs it.

@@ -10,7 +10,7 @@ use crate::limits::verdict;
 use crate::measure::{Bench, Import};
 use crate::options::Options;
 use crate::process::{Process, Program};
-use crate::report::{self, THIS};
+use crate::resolution::report::{self, THIS};
 use crate::workload::{LARGEST, Matching, Scenario};
 
 const SETTINGS: [&str; 3] = ["auto", "always", "never"];

@@ -1,6 +1,6 @@
 //! What an answer means for the batch that was sent. No I/O.
 
-use group_import::fields::{self, Fields};
+use group_import::request::fields::{self, Fields};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 

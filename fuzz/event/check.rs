@@ -136,7 +136,7 @@ fn sent_back(error_data: &RawValue, request: &ImportRequest<'_>) -> Vec<Failed> 
         let code = text(members["errorCode"]);
         assert_eq!(members["retryable"].get(), is_outage(&code).to_string(), "{code}");
         assert!(!text(members["errorMsg"]).is_empty());
-        let is_this = |record: &group_import::record::SentRecord<'_>| {
+        let is_this = |record: &group_import::request::record::SentRecord<'_>| {
             record.fields().count() + 3 == members.len()
                 && record
                     .fields()

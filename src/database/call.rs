@@ -18,7 +18,7 @@ use tracing::warn;
 use super::Session;
 use super::usage::Tally;
 use crate::deadline::Deadline;
-use crate::failure::Outage;
+use crate::request::failure::Outage;
 
 /// Why a call brought nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

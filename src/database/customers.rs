@@ -9,9 +9,9 @@ use super::call::{CallError, at_most};
 use super::existing::{BATCH_GET_KEYS, Wanted};
 use super::{Item, Session, Stage, attribute};
 use crate::config::IdentityLookup;
-use crate::failure::Outage;
-use crate::identifier::Identifier;
-use crate::resolution::{Answer, Lookup};
+use crate::request::failure::Outage;
+use crate::request::identifier::Identifier;
+use crate::resolution::customer::{Answer, Lookup};
 use crate::tenant::TenantId;
 
 /// Values of one statement. DynamoDB takes up to 50 and answers in pages of up to 10 items; nine

@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::types::KeysAndAttributes;
 
 use super::call::{Backoff, CallError};
 use super::{Item, Session};
-use crate::failure::Outage;
+use crate::request::failure::Outage;
 
 /// Keys of one `BatchGetItem` (DynamoDB API reference).
 pub(super) const BATCH_GET_KEYS: usize = 100;

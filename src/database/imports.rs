@@ -5,10 +5,11 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailur
 use tracing::warn;
 
 use super::call::CallError;
+use super::claim::{Claim, Earlier};
 use super::{Item, Session, Stage};
-use crate::failure::Outage;
-use crate::idempotency::{Claim, Earlier, IdempotencyKey};
-use crate::report::StoredOutcome;
+use crate::request::failure::Outage;
+use crate::request::idempotency_key::IdempotencyKey;
+use crate::resolution::report::StoredOutcome;
 use crate::tenant::TenantId;
 
 /// The largest outcome that is stored, in bytes: an item may have 400 KB (DynamoDB quotas).

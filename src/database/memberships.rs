@@ -7,9 +7,9 @@ use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, PutRequest, WriteRe
 
 use super::call::{Backoff, CallError, at_most};
 use super::{Item, Session, Stage, attribute};
-use crate::failure::Outage;
-use crate::membership::Membership;
-use crate::params::OptType;
+use crate::request::failure::Outage;
+use crate::request::params::OptType;
+use crate::resolution::membership::Membership;
 use crate::tenant::TenantId;
 
 /// Items of one `BatchWriteItem` (DynamoDB API reference).

@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::{Item, Session, Stage};
-use crate::failure::Outage;
+use crate::request::failure::Outage;
 use crate::tenant::{Tenant, TenantId, TokenHash};
 
 /// Why a tenant could not be read.

@@ -8,9 +8,9 @@ use super::existing::{BATCH_GET_KEYS, Wanted};
 use super::memberships::Writing;
 use super::{Item, Session, Stage};
 use crate::config::SkipUnchanged;
-use crate::membership::Membership;
-use crate::params::OptType;
-use crate::unchanged::{SAMPLE, asking_pays, sample};
+use crate::request::params::OptType;
+use crate::resolution::membership::Membership;
+use crate::resolution::unchanged::{SAMPLE, asking_pays, sample};
 
 const _: () = assert!(SAMPLE <= BATCH_GET_KEYS, "a sample is one call");
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::params::OptType;
+use crate::request::params::OptType;
 
 /// What an invocation asked of the database.
 #[derive(Clone, Debug, Default)]

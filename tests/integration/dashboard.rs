@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use group_import::summary::{METRICS, NAMESPACE};
+use group_import::telemetry::summary::{METRICS, NAMESPACE};
 use serde_json::Value;
 
 use crate::support::model::CODES;

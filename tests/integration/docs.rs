@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use group_import::config::{DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_RECORDS, MAX_PAYLOAD_BYTES};
-use group_import::event::Header;
-use group_import::failure::{Failure, FieldFault, Outage};
-use group_import::group::{MAX_NAME_BYTES, MAX_NAMES};
-use group_import::idempotency::IdempotencyKey;
-use group_import::identifier::MAX_IDENTIFIER_BYTES;
-use group_import::refusal::Refusal;
+use group_import::http::event::Header;
+use group_import::http::handler;
+use group_import::http::refusal::Refusal;
+use group_import::request::failure::{Failure, FieldFault, Outage};
+use group_import::request::group::{MAX_NAME_BYTES, MAX_NAMES};
+use group_import::request::identifier::MAX_IDENTIFIER_BYTES;
 use group_import::request::{ImportRequest, RequestError};
 
 const ENGLISH: &str = include_str!("../../docs/api.md");
@@ -163,7 +163,7 @@ fn every_parameter_at_fault_stands_in_the_pages_with_its_message() {
         Err(RequestError::Parameter(error)) => error,
         _ => panic!("{body} has a parameter at fault"),
     });
-    let key = IdempotencyKey::parse(Header::Value("")).expect_err("an empty key is none");
+    let key = handler::idempotency_key(Header::Value("")).expect_err("an empty key is none");
     let mut fields = BTreeSet::new();
     for error in errors.chain([key]) {
         for (name, page) in PAGES {

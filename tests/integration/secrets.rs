@@ -8,18 +8,19 @@ use std::process::Command;
 use std::time::Duration;
 
 use group_import::database::Claimed;
+use group_import::database::claim::{Claim, Earlier};
 use group_import::deadline::Deadline;
-use group_import::envelope::{Answer, ImportResult};
-use group_import::event::Event;
-use group_import::fields::Fields;
-use group_import::idempotency::{Claim, Earlier, IdempotencyKey};
-use group_import::identifier::Identifier;
+use group_import::http::envelope::{Answer, ImportResult};
+use group_import::http::event::Event;
 use group_import::import::{Ended, Run};
-use group_import::membership::WritePlan;
-use group_import::record::FailedRecord;
-use group_import::report::{self, Report, StoredOutcome};
 use group_import::request::ImportRequest;
-use group_import::resolution::{Match, MatchedBy, Outcome, Resolution};
+use group_import::request::fields::Fields;
+use group_import::request::idempotency_key::IdempotencyKey;
+use group_import::request::identifier::Identifier;
+use group_import::request::record::FailedRecord;
+use group_import::resolution::customer::{Match, MatchedBy, Outcome, Resolution};
+use group_import::resolution::membership::WritePlan;
+use group_import::resolution::report::{self, Report, StoredOutcome};
 use group_import::tenant::{Tenant, TenantId, TokenHash};
 use serde_json::json;
 use tracing::trace;
@@ -132,7 +133,7 @@ async fn no_type_shows_a_secret_when_it_is_debugged() {
     event["headers"]["idempotency-key"] = "secret-key".into();
     let event = Event::parse(&event.to_string());
     let header = event.header("x-token");
-    let key = IdempotencyKey::parse(event.header("idempotency-key")).expect("a key").expect("there");
+    let key = IdempotencyKey::parse("secret-key").expect("a key");
     let tenant = Tenant {
         id: TenantId::new("t1").expect("of the form"),
         enabled: true,

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use group_import::envelope::{Answer, ImportResult};
-use group_import::failure::Failure;
-use group_import::params::Matching;
-use group_import::report::Report;
+use group_import::http::envelope::{Answer, ImportResult};
 use group_import::request::ImportRequest;
+use group_import::request::failure::Failure;
+use group_import::request::params::Matching;
+use group_import::resolution::report::Report;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -177,7 +177,7 @@ fn body(params: &Value, data: &str, strays: &[Json], data_first: bool) -> String
 fn answer(body: &str) -> String {
     let request = ImportRequest::parse(body.as_bytes(), 100).expect("an import");
     let matching = request.params.matching;
-    let failure = |sent: &group_import::record::SentRecord<'_>| match sent.check(matching) {
+    let failure = |sent: &group_import::request::record::SentRecord<'_>| match sent.check(matching) {
         Err(failure) => Some(failure),
         Ok(_) => (matching != Matching::Off).then_some(Failure::NotMatched),
     };

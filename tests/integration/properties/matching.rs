@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use group_import::failure::{Failure, Outage};
-use group_import::identifier::Identifier;
-use group_import::membership::WritePlan;
-use group_import::record::Record;
 use group_import::request::ImportRequest;
-use group_import::resolution::{Answer, Outcome, Resolution};
+use group_import::request::failure::{Failure, Outage};
+use group_import::request::identifier::Identifier;
+use group_import::request::record::Record;
+use group_import::resolution::customer::{Answer, Outcome, Resolution};
+use group_import::resolution::membership::WritePlan;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseResult};
 use serde_json::json;

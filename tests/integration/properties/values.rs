@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use group_import::group::GroupNames;
-use group_import::identifier::{Identifier, Identifiers};
+use group_import::request::group::GroupNames;
+use group_import::request::identifier::{Identifier, Identifiers};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;

@@ -66,8 +66,8 @@ pub fn begin() {
     static BEGUN: Once = Once::new();
     BEGUN.call_once(|| {
         // What the embedded database says is no line of the function's.
-        let targets =
-            group_import::log::targets(LevelFilter::TRACE).with_target("dynoxide", LevelFilter::OFF);
+        let targets = group_import::telemetry::log::targets(LevelFilter::TRACE)
+            .with_target("dynoxide", LevelFilter::OFF);
         let text = fmt::layer().with_ansi(false).without_time().with_writer(|| Line);
         let json = fmt::layer().json().without_time().with_writer(|| Line);
         let lines = tracing_subscriber::registry().with(targets).with(text).with(json);

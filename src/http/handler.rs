@@ -10,16 +10,17 @@ use lambda_http::Context;
 use tracing::error;
 
 use crate::config::{Config, MAX_PAYLOAD_BYTES};
+use crate::database::claim::Claim;
 use crate::database::{Database, ImportKey, Session, Tally, TenantError};
 use crate::deadline::Deadline;
-use crate::envelope::{self, Answer, ImportResult};
-use crate::event::{Event, Header, Reply};
-use crate::idempotency::{Claim, IdempotencyKey};
+use crate::http::envelope::{self, Answer, ImportResult};
+use crate::http::event::{Event, Header, Reply};
+use crate::http::refusal::{ADDRESS, Refusal};
 use crate::import::{Ended, Import, ImportError, Run};
-use crate::params::ParameterError;
-use crate::refusal::{ADDRESS, Refusal};
+use crate::request::idempotency_key::IdempotencyKey;
+use crate::request::params::ParameterError;
 use crate::request::{ImportRequest, RequestError};
-use crate::summary::{Figures, Summary};
+use crate::telemetry::summary::{Figures, Response, Summary};
 use crate::tenant::{Denial, TenantCache, TenantId, TokenHash};
 
 /// The address that the platform gave up (the platform's page).
@@ -50,8 +51,13 @@ impl Handler {
         let answer = guard(self.answer(&event, context, &tally, &mut summary).boxed())
             .await
             .unwrap_or_else(|refusal| Answer::refusal(&refusal));
-        let metrics = self.config.metrics.as_ref();
-        summary.write(&context.request_id, &answer, &tally.usage(), started.elapsed(), metrics);
+        let response = Response {
+            request_id: &context.request_id,
+            status: answer.status.as_u16(),
+            error_code: answer.code,
+            duration: started.elapsed(),
+        };
+        summary.write(&response, &tally.usage(), self.config.metrics.as_ref());
         event.reply(answer)
     }
 
@@ -69,11 +75,12 @@ impl Handler {
         summary.tenant = Some(tenant.clone());
         require_json(event.header("content-type"))?;
         let body = event.body.as_deref().ok_or(Refusal::NotJson)?;
-        let request = &self.read(body)?;
+        let (request, room_for_matches) = &self.read(body)?;
         summary.asked = Some((request.params, request.records.len()));
-        let key = IdempotencyKey::parse(event.header("idempotency-key"))?;
+        let key = idempotency_key(event.header("idempotency-key"))?;
 
-        let import = Import { session, tenant, id: &context.request_id, request, body_bytes: body.len() };
+        let import =
+            Import { session, tenant, id: &context.request_id, request, room_for_matches: *room_for_matches };
         let ended = match &key {
             // A dry run changes nothing, so it needs no protection from being run twice.
             Some(key) if !request.params.dry_run => {
@@ -133,7 +140,8 @@ impl Handler {
         Ok(id)
     }
 
-    fn read<'b>(&self, body: &'b [u8]) -> Result<ImportRequest<'b>, Refusal> {
+    /// The request in a body, and how much room its response has for `matches`.
+    fn read<'b>(&self, body: &'b [u8]) -> Result<(ImportRequest<'b>, usize), Refusal> {
         let Config { max_body_bytes, max_records, .. } = self.config;
         if body.len() > max_body_bytes {
             return Err(Refusal::BodyTooLarge(max_body_bytes));
@@ -143,10 +151,9 @@ impl Handler {
             RequestError::TooManyRecords => Refusal::TooManyRecords(max_records),
             RequestError::Parameter(error) => Refusal::Parameter(error),
         })?;
-        if !envelope::answer_fits(body.len(), &request.records, None) {
-            return Err(Refusal::AnswerTooLarge(MAX_PAYLOAD_BYTES));
-        }
-        Ok(request)
+        let room = envelope::room_for_matches(body.len(), &request)
+            .ok_or(Refusal::AnswerTooLarge(MAX_PAYLOAD_BYTES))?;
+        Ok((request, room))
     }
 }
 
@@ -179,6 +186,19 @@ fn is_address(path: &str, address: &str) -> bool {
         }
         None => false,
     }
+}
+
+/// The key that a request carries, if any.
+///
+/// # Errors
+/// The header is not of its form, or there are several that differ.
+pub fn idempotency_key(header: Header<'_>) -> Result<Option<IdempotencyKey>, ParameterError> {
+    let key = match header {
+        Header::Absent => return Ok(None),
+        Header::Value(text) => IdempotencyKey::parse(text),
+        Header::Several => None,
+    };
+    key.map(Some).ok_or_else(|| ParameterError::new("Idempotency-Key", "1到255个可见ASCII字符"))
 }
 
 fn keys_not_taken() -> ParameterError {
@@ -257,6 +277,16 @@ mod tests {
             assert!(!passes(Header::Value(value)), "{value}");
         }
         assert!(!passes(Header::Several));
+    }
+
+    #[test]
+    fn a_key_is_one_value_of_its_form() {
+        let key = |header| idempotency_key(header).map(|key| key.is_some());
+        assert_eq!(key(Header::Absent), Ok(false));
+        assert_eq!(key(Header::Value("k")), Ok(true));
+        for header in [Header::Value("not visible"), Header::Value(""), Header::Several] {
+            assert_eq!(key(header).map_err(|error| error.field), Err("Idempotency-Key".to_owned()));
+        }
     }
 
     #[tokio::test]

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use crate::failure::FieldFault;
+use crate::request::failure::FieldFault;
 
 /// The longest group name, in bytes of UTF-8 (contract, section 4).
 pub const MAX_NAME_BYTES: usize = 256;

@@ -1,6 +1,7 @@
 //! DynamoDB: everything that is read and written goes through here. Nothing here knows of HTTP.
 
 mod call;
+pub mod claim;
 mod customers;
 mod existing;
 mod imports;

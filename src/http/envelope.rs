@@ -7,11 +7,12 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::config::MAX_PAYLOAD_BYTES;
-use crate::failure::MAX_MESSAGE_BYTES;
-use crate::record::{FailedRecord, SentRecord};
-use crate::refusal::Refusal;
-use crate::report::Report;
+use crate::http::refusal::Refusal;
 use crate::request::ImportRequest;
+use crate::request::failure::MAX_MESSAGE_BYTES;
+use crate::request::fields;
+use crate::request::record::{FailedRecord, SentRecord};
+use crate::resolution::report::Report;
 
 /// An answer on its way to the caller.
 #[derive(PartialEq, Eq)]
@@ -127,32 +128,27 @@ const FRAME_BYTES: usize = 4096;
 /// quote counted twice.
 const FAILURE_BYTES: usize = 256 + MAX_MESSAGE_BYTES;
 
-/// Whether the answer to a body of `body_bytes` holding these records fits what Lambda can return,
-/// whichever of them fail. Reckoned before anything is written, so that no outcome is lost later.
+/// How many bytes are left for `matches`, counted as a string inside JSON, in the response to a body
+/// of `body_bytes`, whichever of its records fail; `None` if not even they fit what Lambda can
+/// return. Computed before anything is written, so that no outcome is lost later.
 ///
 /// Lambda returns a body as a string inside JSON (AWS Lambda quotas: 6 MB), so a quote, a
 /// backslash or a line break of the body counts twice.
-pub fn answer_fits(body_bytes: usize, records: &[SentRecord<'_>], matches: Option<&RawValue>) -> bool {
-    let frame =
-        FRAME_BYTES + records.len() * FAILURE_BYTES + matches.map_or(0, |raw| escaped_bytes(raw.get()));
-    if frame + 2 * body_bytes <= MAX_PAYLOAD_BYTES {
-        return true;
+pub fn room_for_matches(body_bytes: usize, request: &ImportRequest<'_>) -> Option<usize> {
+    let left = MAX_PAYLOAD_BYTES.checked_sub(FRAME_BYTES + request.records.len() * FAILURE_BYTES)?;
+    let at_most = 2 * body_bytes;
+    if !request.params.explain && at_most <= left {
+        return Some(left - at_most);
     }
-    let fields = records.iter().flat_map(SentRecord::fields);
-    let sent: usize =
-        fields.map(|(name, raw)| name.len() + "\"\":,\"\"".len() + escaped_bytes(raw.get())).sum();
-    frame + sent <= MAX_PAYLOAD_BYTES
-}
-
-/// The size of a JSON text as a string inside JSON.
-fn escaped_bytes(json: &str) -> usize {
-    json.len() + json.bytes().filter(|byte| matches!(byte, b'"' | b'\\' | ..b' ')).count()
+    let fields = request.records.iter().flat_map(SentRecord::fields);
+    let sent = fields.map(|(name, raw)| name.len() + "\"\":,\"\"".len() + fields::escaped_bytes(raw));
+    left.checked_sub(sent.sum())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::failure::{Failure, FieldFault};
+    use crate::request::failure::{Failure, FieldFault};
     use serde_json::Value;
 
     const LONGEST: Failure =
@@ -200,7 +196,7 @@ mod tests {
                     serde_json::to_string(&answer.body).expect("a string").len()
                 };
                 let bytes = bytes(LONGEST).max(bytes(Failure::MissingIdentifier));
-                if answer_fits(body.len(), &request.records, None) {
+                if room_for_matches(body.len(), &request).is_some() {
                     assert!(bytes + FRAME_BYTES / 2 <= MAX_PAYLOAD_BYTES, "{count} records: {bytes} bytes");
                     fitting += 1;
                 } else {
@@ -212,16 +208,19 @@ mod tests {
     }
 
     #[test]
-    fn matches_count_with_their_escapes() {
-        let body = body("{}", 1);
-        let request = ImportRequest::parse(body.as_bytes(), 1).expect("an import");
-        let fits = |bytes: usize| {
-            let matches =
-                RawValue::from_string(format!("[\"{}\"]", r#"\""#.repeat(bytes / 4))).expect("JSON");
-            answer_fits(body.len(), &request.records, Some(&matches))
+    fn what_the_records_leave_is_room_for_matches() {
+        let room = |body: &str| {
+            let mut request = ImportRequest::parse(body.as_bytes(), 1).expect("an import");
+            let quick = room_for_matches(body.len(), &request).expect("it fits");
+            request.params.explain = true;
+            (quick, room_for_matches(body.len(), &request).expect("it fits"))
         };
-        assert!(fits(6_200_000));
-        assert!(!fits(6_300_000));
+        let (_, without) = room(&body("{}", 1));
+        assert!((6_250_000..MAX_PAYLOAD_BYTES).contains(&without), "{without}");
+        // A name with its punctuation, and a value whose quotes and backslashes count twice.
+        let (quick, exact) = room(&body(r#"{"phone":"a\"b","other":"not sent back"}"#, 1));
+        assert_eq!(without - exact, "phone".len() + 6 + r#"\"a\\\"b\""#.len());
+        assert!(quick <= exact, "the quick bound is the stricter one");
     }
 
     #[test]

@@ -1,54 +1,13 @@
-//! `Idempotency-Key`: one run for any number of requests with one key (contract, section 8).
+//! Claims: of all requests with one `Idempotency-Key`, one runs the import (contract, section 8).
 
-use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::deadline::Deadline;
-use crate::event::Header;
 use crate::hash::sha256_hex;
-use crate::params::ParameterError;
-use crate::report::StoredOutcome;
+use crate::resolution::report::StoredOutcome;
 
 /// How long a key is remembered.
 const REMEMBERED: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// The longest key.
-const MAX_KEY_BYTES: usize = 255;
-
-/// The value of an `Idempotency-Key` header: 1 to 255 visible ASCII characters.
-#[derive(Clone, PartialEq, Eq)]
-pub struct IdempotencyKey(String);
-
-impl IdempotencyKey {
-    /// The key that a request carries, if any.
-    ///
-    /// # Errors
-    /// The header is not of its form.
-    pub fn parse(header: Header<'_>) -> Result<Option<Self>, ParameterError> {
-        let visible = |key: &str| key.bytes().all(|byte| byte.is_ascii_graphic());
-        match header {
-            Header::Absent => Ok(None),
-            Header::Value(key) if (1..=MAX_KEY_BYTES).contains(&key.len()) && visible(key) => {
-                Ok(Some(Self(key.to_owned())))
-            }
-            Header::Value(_) | Header::Several => {
-                Err(ParameterError::new("Idempotency-Key", "1到255个可见ASCII字符"))
-            }
-        }
-    }
-
-    /// The key as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-/// Shows nothing: a caller may put anything into a key.
-impl fmt::Debug for IdempotencyKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("IdempotencyKey")
-    }
-}
 
 /// One invocation's claim to run the import of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,22 +57,6 @@ pub struct Earlier {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_key_is_1_to_255_visible_ascii_characters() {
-        let longest = "k".repeat(255);
-        for key in ["k", "!~", "6f9619ff-8b86-d011-b42d-00cf4fc964ff", &longest] {
-            let parsed = IdempotencyKey::parse(Header::Value(key)).expect("a key").expect("there");
-            assert_eq!(parsed.as_str(), key);
-            assert_eq!(format!("{parsed:?}"), "IdempotencyKey");
-        }
-        assert_eq!(IdempotencyKey::parse(Header::Absent), Ok(None));
-        let too_long = "k".repeat(256);
-        for key in ["", " ", "a b", "a\t", "键", "a\u{7f}", &too_long] {
-            assert!(IdempotencyKey::parse(Header::Value(key)).is_err(), "{key:?}");
-        }
-        assert!(IdempotencyKey::parse(Header::Several).is_err());
-    }
 
     #[tokio::test]
     async fn a_claim_lasts_until_its_invocation_is_cut_off() {

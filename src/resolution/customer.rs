@@ -6,9 +6,9 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use crate::failure::{Failure, Outage};
-use crate::identifier::{Identifier, Identifiers};
-use crate::params::Matching;
+use crate::request::failure::{Failure, Outage};
+use crate::request::identifier::{Identifier, Identifiers};
+use crate::request::params::Matching;
 
 /// What the look-up of one value found: the IDs (`audienceUserId`) of the customers of the tenant
 /// that have it, no two alike; none is an answer too.

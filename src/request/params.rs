@@ -2,8 +2,8 @@
 
 use serde_json::value::RawValue;
 
-use crate::fields::{self, Fields};
-use crate::identifier::Identifier;
+use crate::request::fields::{self, Fields};
+use crate::request::identifier::Identifier;
 
 /// What an import does with each membership.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,8 +12,8 @@ use base64::prelude::BASE64_STANDARD;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
-use crate::envelope::Answer;
-use crate::fields::{self, Fields};
+use crate::http::envelope::Answer;
+use crate::request::fields::{self, Fields};
 
 /// An HTTP request as API Gateway hands it on, from an HTTP API (payload format 2.0) or a REST API
 /// (1.0). What is missing from the event is empty here.

@@ -2,7 +2,7 @@
 
 use lambda_http::http::StatusCode;
 
-use crate::params::ParameterError;
+use crate::request::params::ParameterError;
 
 /// The address of the import, as `msg` names it.
 pub const ADDRESS: &str = "/api/integrate/audience/info/batchAdd";

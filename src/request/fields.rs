@@ -75,6 +75,13 @@ pub fn text(raw: &RawValue) -> Option<Cow<'_, str>> {
     serde_json::from_str(quoted).ok().map(|Text(text)| text)
 }
 
+/// The size of a JSON text as a string inside JSON, in bytes: quotes, backslashes and control
+/// characters count twice.
+pub fn escaped_bytes(raw: &RawValue) -> usize {
+    let json = raw.get();
+    json.len() + json.bytes().filter(|byte| matches!(byte, b'"' | b'\\' | ..b' ')).count()
+}
+
 /// Shows nothing of what the fields hold: they are the caller's data.
 impl<const N: usize> fmt::Debug for Fields<'_, N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -6,9 +6,9 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::failure::{Failure, Outage};
 use crate::request::ImportRequest;
-use crate::resolution::Outcome;
+use crate::request::failure::{Failure, Outage};
+use crate::resolution::customer::Outcome;
 
 /// What became of the records of an import.
 pub struct Report {

@@ -6,11 +6,11 @@ use std::fmt;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::value::RawValue;
 
-use crate::failure::{Failure, FieldFault};
-use crate::fields::{self, Fields};
-use crate::group::GroupNames;
-use crate::identifier::{Identifier, Identifiers, MAX_IDENTIFIER_BYTES};
-use crate::params::Matching;
+use crate::request::failure::{Failure, FieldFault};
+use crate::request::fields::{self, Fields};
+use crate::request::group::GroupNames;
+use crate::request::identifier::{Identifier, Identifiers, MAX_IDENTIFIER_BYTES};
+use crate::request::params::Matching;
 
 /// The fields of a record, in the order in which a failed record shows them: its identifiers, then
 /// [`GROUPS`].

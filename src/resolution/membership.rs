@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use crate::failure::{Failure, Outage};
-use crate::group::GroupNames;
-use crate::resolution::{Match, Outcome};
+use crate::request::failure::{Failure, Outage};
+use crate::request::group::GroupNames;
+use crate::resolution::customer::{Match, Outcome};
 
 /// One customer in one group.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]

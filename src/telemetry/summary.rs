@@ -14,9 +14,8 @@ use tracing::info;
 
 use crate::config::Metrics;
 use crate::database::Usage;
-use crate::envelope::Answer;
-use crate::params::Params;
-use crate::report::Report;
+use crate::request::params::Params;
+use crate::resolution::report::Report;
 use crate::tenant::TenantId;
 
 /// Under what the metrics stand in CloudWatch.
@@ -66,6 +65,18 @@ pub struct Summary {
     pub replayed: bool,
 }
 
+/// What the caller was sent, and when.
+pub struct Response<'s> {
+    /// The Lambda request ID.
+    pub request_id: &'s str,
+    /// The HTTP status.
+    pub status: u16,
+    /// `errorCode` of the envelope.
+    pub error_code: &'static str,
+    /// The time from the event to the response.
+    pub duration: Duration,
+}
+
 /// How the records of an import ended, in numbers.
 pub struct Figures {
     matched: usize,
@@ -87,15 +98,8 @@ impl Figures {
 
 impl Summary {
     /// Writes the line: as JSON with metrics if `metrics` are wanted, otherwise as a readable one.
-    pub fn write(
-        &self,
-        request_id: &str,
-        answer: &Answer,
-        usage: &Usage,
-        duration: Duration,
-        metrics: Option<&Metrics>,
-    ) {
-        let members = self.members(request_id, answer, usage, duration);
+    pub fn write(&self, response: &Response<'_>, usage: &Usage, metrics: Option<&Metrics>) {
+        let members = self.members(response, usage);
         match metrics {
             Some(metrics) => {
                 // A log that cannot be written is no reason to fail a request.
@@ -105,22 +109,16 @@ impl Summary {
         }
     }
 
-    fn members(
-        &self,
-        request_id: &str,
-        answer: &Answer,
-        usage: &Usage,
-        duration: Duration,
-    ) -> Vec<(&'static str, Value)> {
-        let (refused, errors) = (answer.status.is_client_error(), answer.status.is_server_error());
+    fn members(&self, response: &Response<'_>, usage: &Usage) -> Vec<(&'static str, Value)> {
+        let Response { request_id, status, error_code, duration } = *response;
         let mut members = vec![
             ("requestId", request_id.into()),
             ("coldStart", self.cold_start.into()),
-            ("status", answer.status.as_u16().into()),
-            ("errorCode", answer.code.into()),
+            ("status", status.into()),
+            ("errorCode", error_code.into()),
             ("requests", 1.into()),
-            ("refused", u8::from(refused).into()),
-            ("errors", u8::from(errors).into()),
+            ("refused", u8::from((400..500).contains(&status)).into()),
+            ("errors", u8::from((500..600).contains(&status)).into()),
         ];
         if let Some(tenant) = &self.tenant {
             members.push(("tenant", tenant.as_str().into()));

@@ -16,11 +16,11 @@ pub enum Outage {
 pub enum FieldFault {
     /// The value is not a JSON string, or its escapes form no Unicode text.
     NotText,
-    /// An identifier over [`MAX_IDENTIFIER_BYTES`](crate::identifier::MAX_IDENTIFIER_BYTES).
+    /// An identifier over [`MAX_IDENTIFIER_BYTES`](crate::request::identifier::MAX_IDENTIFIER_BYTES).
     IdentifierTooLong,
-    /// A group name over [`MAX_NAME_BYTES`](crate::group::MAX_NAME_BYTES).
+    /// A group name over [`MAX_NAME_BYTES`](crate::request::group::MAX_NAME_BYTES).
     GroupNameTooLong,
-    /// More than [`MAX_NAMES`](crate::group::MAX_NAMES) group names.
+    /// More than [`MAX_NAMES`](crate::request::group::MAX_NAMES) group names.
     TooManyGroups,
 }
 

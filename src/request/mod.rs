@@ -1,0 +1,19 @@
+//! What a caller may send (contract, sections 3, 4, 8 and 9). Pure.
+//!
+//! - [`ImportRequest`]: the body: settings and records
+//! - [`params`]: the settings
+//! - [`record`]: one record, with its [`identifier`]s and its [`group`]s
+//! - [`failure`]: why a record was not imported
+//! - [`idempotency_key`]: the key that makes an import run once
+//! - [`fields`]: members of a JSON object, read without decoding
+
+mod body;
+pub mod failure;
+pub mod fields;
+pub mod group;
+pub mod idempotency_key;
+pub mod identifier;
+pub mod params;
+pub mod record;
+
+pub use body::{ImportRequest, RequestError};
