@@ -17,17 +17,15 @@ help: ## List the targets
 
 .PHONY: local
 local: $(CARGO_LAMBDA) ## Run the whole service on this machine (flags: make local ARGS="--help")
-	@PATH="$$PATH:$(CURDIR)/$(VENV)/bin" exec cargo run --locked --example local -- $(ARGS)
+	@PATH="$$PATH:$(CURDIR)/$(VENV)/bin" exec cargo run --locked --package local -- $(ARGS)
 
 .PHONY: test
 test: ## Check form, lints and docs, and run every test
-	cargo fmt --check
-	cargo clippy --locked --all-targets -- -D warnings
-	@# No part of `cargo test`, so --all-targets leaves it out.
-	cargo clippy --locked --test soak -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
 	@# The tests talk to servers on this machine, whatever proxy the environment names.
-	NO_PROXY=127.0.0.1 cargo test --locked --all-targets
+	NO_PROXY=127.0.0.1 cargo test --locked --workspace --all-targets
 
 DYNAMODB_LOCAL := .local/dynamodb-local-2.9.30
 
@@ -70,7 +68,7 @@ $(DENY)/bin/cargo-deny:
 
 .PHONY: soak
 soak: release ## Run the release binary under mixed requests and faults (longer: make soak ARGS="--minutes 30")
-	@NO_PROXY=127.0.0.1 cargo test --quiet --locked --test soak -- $(ARGS)
+	@NO_PROXY=127.0.0.1 cargo run --quiet --locked --package soak -- $(ARGS)
 
 API_VENV := .local/api-venv
 
@@ -109,17 +107,17 @@ $(AWS_VENV)/test-installed: scripts/requirements-aws-test.txt $(AWS_VENV)/instal
 
 .PHONY: bench
 bench: release $(BENCH_VENV)/installed ## Measure the function beside other ways to write it (flags: make bench ARGS="--seconds 1")
-	cargo bench --locked --bench import --profile driver -- --python $(BENCH_VENV)/bin/python $(ARGS)
+	cargo run --locked --package bench --profile driver -- --python $(BENCH_VENV)/bin/python $(ARGS)
 
 .PHONY: bench-ci
 bench-ci: release ## Check the calls and instructions of an import against their limits
-	cargo bench --locked --bench import --profile dev -- --limits $(ARGS)
+	cargo run --locked --package bench -- --limits $(ARGS)
 
 .PHONY: bench-update
 bench-update: ## Write down the instructions as they are now, in benches/instructions.json
 	@$(MAKE) bench-ci ARGS=--update
 
-# Built alone: beside a bench, cargo gives it the features that dev-dependencies ask for.
+# Built alone: beside other packages, cargo gives it the features that those ask for.
 .PHONY: release
 release:
 	cargo build --locked --release

@@ -99,6 +99,22 @@ pub const DEFAULT_MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
 pub const MAX_PAYLOAD_BYTES: usize = 6 * 1024 * 1024;
 
 impl Config {
+    /// The settings where nothing but the tables is set.
+    pub fn new(tables: Tables) -> Self {
+        Self {
+            tables,
+            max_records: DEFAULT_MAX_RECORDS,
+            max_body_bytes: DEFAULT_MAX_BODY_BYTES,
+            token_cache: Duration::from_secs(60),
+            deadline_margin: Duration::from_millis(1_500),
+            identity_lookup: IdentityLookup::Statement,
+            skip_unchanged: SkipUnchanged::Auto,
+            lookup_concurrency: 32,
+            write_concurrency: 32,
+            metrics: None,
+        }
+    }
+
     /// Reads the environment of the process.
     ///
     /// # Errors
@@ -125,7 +141,7 @@ impl Config {
             };
 
         const CONCURRENCY: &str = "a whole number from 1 to 1000";
-        let concurrency = |name| number(name, DEFAULT_CONCURRENCY, 1..=1000, CONCURRENCY);
+        let concurrency = |name, default| number(name, default, 1..=1000, CONCURRENCY);
         const FLAG: &str = "true or false";
         let flag = |name| match value(name, FLAG)?.as_deref() {
             None | Some("false") => Ok(false),
@@ -138,51 +154,54 @@ impl Config {
 
         const LOOKUP: &str = "statement or query";
         const SKIP: &str = "auto, always or never";
+        let default = Self::new(Tables {
+            tenants: table("TENANTS_TABLE")?,
+            customers: table("CUSTOMERS_TABLE")?,
+            memberships: table("MEMBERSHIPS_TABLE")?,
+            imports: value("IMPORTS_TABLE", "a table's name")?,
+        });
         Ok(Self {
-            tables: Tables {
-                tenants: table("TENANTS_TABLE")?,
-                customers: table("CUSTOMERS_TABLE")?,
-                memberships: table("MEMBERSHIPS_TABLE")?,
-                imports: value("IMPORTS_TABLE", "a table's name")?,
-            },
             max_records: number(
                 "MAX_RECORDS",
-                DEFAULT_MAX_RECORDS,
+                default.max_records,
                 1..=1_000_000,
                 "a whole number from 1 to 1000000",
             )?,
             max_body_bytes: number(
                 "MAX_BODY_BYTES",
-                DEFAULT_MAX_BODY_BYTES,
+                default.max_body_bytes,
                 1..=MAX_PAYLOAD_BYTES,
                 "a whole number from 1 to 6291456, the most that Lambda takes",
             )?,
             token_cache: Duration::from_secs(number(
                 "TOKEN_CACHE_SECONDS",
-                60,
+                default.token_cache.as_secs() as usize,
                 0..=86_400,
                 "a whole number from 0 to 86400",
             )? as u64),
             deadline_margin: Duration::from_millis(number(
                 "DEADLINE_MARGIN_MS",
-                1_500,
+                default.deadline_margin.as_millis() as usize,
                 0..=900_000,
                 "a whole number from 0 to 900000",
             )? as u64),
             identity_lookup: match value("IDENTITY_LOOKUP", LOOKUP)?.as_deref() {
-                None | Some("statement") => IdentityLookup::Statement,
+                None => default.identity_lookup,
+                Some("statement") => IdentityLookup::Statement,
                 Some("query") => IdentityLookup::Query,
                 Some(_) => return Err(ConfigError::Invalid { name: "IDENTITY_LOOKUP", expected: LOOKUP }),
             },
             skip_unchanged: match value("SKIP_UNCHANGED", SKIP)?.as_deref() {
-                None | Some("auto") => SkipUnchanged::Auto,
+                None => default.skip_unchanged,
+                Some("auto") => SkipUnchanged::Auto,
                 Some("always") => SkipUnchanged::Always,
                 Some("never") => SkipUnchanged::Never,
                 Some(_) => return Err(ConfigError::Invalid { name: "SKIP_UNCHANGED", expected: SKIP }),
             },
-            lookup_concurrency: concurrency("LOOKUP_CONCURRENCY")?,
-            write_concurrency: concurrency("WRITE_CONCURRENCY")?,
+            lookup_concurrency: concurrency("LOOKUP_CONCURRENCY", default.lookup_concurrency)?,
+            write_concurrency: concurrency("WRITE_CONCURRENCY", default.write_concurrency)?,
             metrics: has_metrics.then_some(Metrics { function, per_tenant }),
+            tables: default.tables,
         })
     }
 }
@@ -194,8 +213,6 @@ pub const LOG_FORMAT: &str = "AWS_LAMBDA_LOG_FORMAT";
 pub fn is_json(format: &str) -> bool {
     format.eq_ignore_ascii_case("json")
 }
-
-const DEFAULT_CONCURRENCY: usize = 32;
 
 #[cfg(test)]
 mod tests {

@@ -4,7 +4,6 @@ use crate::database::claim::Claim;
 use crate::database::{Claimed, ImportKey, Session, Writing};
 use crate::request::ImportRequest;
 use crate::request::failure::Outage;
-use crate::request::fields;
 use crate::request::identifier::Identifiers;
 use crate::request::params::Params;
 use crate::resolution::customer::{Outcome, Resolution};
@@ -107,7 +106,7 @@ impl Import<'_, '_> {
 
         let outcomes = self.resolve(sound.iter().map(|(_, record)| &record.identifiers)).await;
         let matches = explain.then(|| report::matches(sound.iter().map(|(index, _)| *index).zip(&outcomes)));
-        if matches.as_deref().is_some_and(|raw| fields::escaped_bytes(raw) > self.room_for_matches) {
+        if matches.as_deref().is_some_and(|raw| raw_fields::escaped_bytes(raw) > self.room_for_matches) {
             return Err(ImportError::AnswerTooLarge);
         }
 

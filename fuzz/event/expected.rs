@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::check::{Imported, is_outage};
 use crate::double::TENANT;
-use crate::support::model::{Customer, Ending, World};
+use reference::world::{Customer, Ending, World};
 
 /// The customers of the double and the memberships that it begins with. What the events in `events/` name exists.
 pub fn world() -> World {

@@ -19,12 +19,6 @@ mod expected;
 mod faults;
 mod mutation;
 
-#[path = "../../tests/integration/support"]
-mod support {
-    #[expect(dead_code, reason = "the integration tests use all of it")]
-    pub mod model;
-}
-
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_config::Region;

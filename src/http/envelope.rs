@@ -10,7 +10,6 @@ use crate::config::MAX_PAYLOAD_BYTES;
 use crate::http::refusal::Refusal;
 use crate::request::ImportRequest;
 use crate::request::failure::MAX_MESSAGE_BYTES;
-use crate::request::fields;
 use crate::request::record::{FailedRecord, SentRecord};
 use crate::resolution::report::Report;
 
@@ -141,7 +140,7 @@ pub fn room_for_matches(body_bytes: usize, request: &ImportRequest<'_>) -> Optio
         return Some(left - at_most);
     }
     let fields = request.records.iter().flat_map(SentRecord::fields);
-    let sent = fields.map(|(name, raw)| name.len() + "\"\":,\"\"".len() + fields::escaped_bytes(raw));
+    let sent = fields.map(|(name, raw)| name.len() + "\"\":,\"\"".len() + raw_fields::escaped_bytes(raw));
     left.checked_sub(sent.sum())
 }
 

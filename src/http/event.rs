@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 use crate::http::envelope::Answer;
-use crate::request::fields::{self, Fields};
+use raw_fields::Fields;
 
 /// An HTTP request as API Gateway hands it on, from an HTTP API (payload format 2.0) or a REST API
 /// (1.0). What is missing from the event is empty here.
@@ -76,7 +76,7 @@ impl Event {
         let Ok(event) = Fields::parse(&NAMES, json) else { return Self::default() };
         let [raw_path, path, context, method, headers, multi_value_headers, body, base64] =
             std::array::from_fn(|position| event.get(position));
-        let text = |raw: Option<&RawValue>| raw.and_then(fields::text).unwrap_or_default().into_owned();
+        let text = |raw: Option<&RawValue>| raw.and_then(raw_fields::text).unwrap_or_default().into_owned();
         // Told by what only 2.0 has: emulators put members of 1.0 into it, too.
         let (format, path, method) = match context.and_then(http_method) {
             Some(method) => (Format::Http, raw_path, Some(method)),
@@ -143,8 +143,8 @@ fn collect(lists: [Option<&RawValue>; 2]) -> HashMap<String, Vec<String>> {
     for (name, raw) in entries.flatten() {
         let values = headers.entry(name.to_ascii_lowercase()).or_default();
         match serde_json::from_str::<Vec<&RawValue>>(raw.get()) {
-            Ok(several) => values.extend(several.into_iter().filter_map(fields::text).map(String::from)),
-            Err(_) => values.extend(fields::text(raw).map(String::from)),
+            Ok(several) => values.extend(several.into_iter().filter_map(raw_fields::text).map(String::from)),
+            Err(_) => values.extend(raw_fields::text(raw).map(String::from)),
         }
     }
     headers

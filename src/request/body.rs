@@ -2,9 +2,9 @@
 
 use serde_json::value::RawValue;
 
-use crate::request::fields::Fields;
 use crate::request::params::{ParameterError, Params};
 use crate::request::record::SentRecord;
+use raw_fields::Fields;
 
 /// One import as the caller asked for it.
 #[derive(Debug)]

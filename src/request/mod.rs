@@ -5,11 +5,9 @@
 //! - [`record`]: one record, with its [`identifier`]s and its [`group`]s
 //! - [`failure`]: why a record was not imported
 //! - [`idempotency_key`]: the key that makes an import run once
-//! - [`fields`]: members of a JSON object, read without decoding
 
 mod body;
 pub mod failure;
-pub mod fields;
 pub mod group;
 pub mod idempotency_key;
 pub mod identifier;

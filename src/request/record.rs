@@ -7,10 +7,10 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::value::RawValue;
 
 use crate::request::failure::{Failure, FieldFault};
-use crate::request::fields::{self, Fields};
 use crate::request::group::GroupNames;
 use crate::request::identifier::{Identifier, Identifiers, MAX_IDENTIFIER_BYTES};
 use crate::request::params::Matching;
+use raw_fields::Fields;
 
 /// The fields of a record, in the order in which a failed record shows them: its identifiers, then
 /// [`GROUPS`].
@@ -83,7 +83,7 @@ impl<'a> SentRecord<'a> {
         match self.0.get(position) {
             None => Ok(None),
             Some(raw) if raw.get() == "null" => Ok(None),
-            Some(raw) => match fields::text(raw) {
+            Some(raw) => match raw_fields::text(raw) {
                 Some(text) => Ok(Some(text)),
                 None => Err(invalid(position, FieldFault::NotText)),
             },

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use crate::support::proxy::{Action, Rule};
-use crate::support::shorthand::{numbered, numbered_pairs, off};
-use crate::support::stage::{ADDRESS, Function, Response, Stage, TOKEN, post_event};
 use serde_json::{Value, json};
+use testing::function::{ADDRESS, Function, Response, post_event};
+use testing::proxy::{Action, Rule};
+use testing::shorthand::{numbered, numbered_pairs, off};
+use testing::stage::{Stage, TOKEN};
 
 const RETIRED_ADDRESS: &str = "/api/integrate/audience/group/batchAdd";
 const DISABLED: &str = "token-of-a-disabled-tenant";

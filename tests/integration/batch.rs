@@ -11,10 +11,11 @@ use tokio::runtime::Handle;
 use tokio::task::block_in_place;
 
 use crate::properties;
-use crate::support::model::{self, CODES, Customer, Ending, World};
-use crate::support::shorthand::result_of;
-use crate::support::stage::{Function, Stage, TENANT};
-use crate::support::worlds::{self, Import, TENANTS};
+use reference::draw::{self, Import, TENANTS};
+use reference::world::{self, CODES, Customer, Ending, World};
+use testing::function::Function;
+use testing::shorthand::result_of;
+use testing::stage::{Stage, TENANT};
 
 /// Time enough for any machine: what comes out must not depend on its speed.
 const SECONDS: f64 = 600.0;
@@ -54,7 +55,7 @@ async fn agree(
     import: &Import,
 ) -> Result<Vec<Ending>, TestCaseError> {
     let endings = world.import(import.tenant, &import.params, &import.records);
-    prop_assert_eq!(post(function, import).await, model::result(&import.records, &endings));
+    prop_assert_eq!(post(function, import).await, world::result(&import.records, &endings));
     let written = stage.memberships().await;
     let missing: BTreeSet<_> = world.memberships.difference(&written).collect();
     let surplus: BTreeSet<_> = written.difference(&world.memberships).collect();
@@ -68,7 +69,7 @@ const POOL: u32 = 60;
 #[tokio::test(flavor = "multi_thread")]
 async fn imports_into_small_worlds_end_as_the_contract_says_and_may_be_sent_again() {
     let coverage = properties::Coverage::default();
-    let cases = (worlds::world(POOL, 160), prop::collection::vec(worlds::import(POOL, 50..150), 2..4));
+    let cases = (draw::world(POOL, 160), prop::collection::vec(draw::import(POOL, 50..150), 2..4));
     // Each case is a database: few of them, and few attempts to make a failing one smaller.
     let config = Config { cases: 30, max_shrink_iters: 60, ..properties::config() };
     properties::check(config, &cases, |(mut world, imports)| {
@@ -90,7 +91,7 @@ async fn imports_into_small_worlds_end_as_the_contract_says_and_may_be_sent_agai
             })
         })
     });
-    let settings = worlds::modes().map(|(mode, _)| mode.to_owned()).into_iter();
+    let settings = draw::modes().map(|(mode, _)| mode.to_owned()).into_iter();
     let settings = settings.chain(["\"add\"", "\"delete\""].map(str::to_owned));
     coverage.is(settings.chain(without_outages()));
 }
@@ -153,7 +154,7 @@ fn records(random: &mut Rng) -> Vec<Value> {
 async fn a_full_batch(mode: &'static str, expected: &[&str]) {
     let mut random = Rng::with_seed(20_260_801);
     let mut world = World { customers: customers(&mut random), ..World::default() };
-    let (_, params) = worlds::modes().into_iter().find(|(name, _)| *name == mode).expect("a mode");
+    let (_, params) = draw::modes().into_iter().find(|(name, _)| *name == mode).expect("a mode");
     let mut import = Import { tenant: TENANT, mode, params, records: records(&mut random) };
     let stage = stage(&world).await;
     let function = function(&stage).await;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use group_import::telemetry::summary::{METRICS, NAMESPACE};
 use serde_json::Value;
 
-use crate::support::model::CODES;
+use reference::world::CODES;
 
 fn resources() -> Value {
     let mut template: Value = serde_saphyr::from_str(include_str!("../../template.yaml")).expect("YAML");

@@ -8,12 +8,13 @@ mod keys;
 
 use std::time::{Duration, Instant};
 
-use crate::support::proxy::{Action, Rule, Share};
-use crate::support::shorthand::{exact, fuzzy, numbered, numbered_pairs, off, pairs, repost, resend};
-use crate::support::stage::{Function, Response, Stage, TOKEN};
 use futures_util::future::join_all;
 use group_import::config::{Config, IdentityLookup, SkipUnchanged};
 use serde_json::{Value, json};
+use testing::function::{Function, Response};
+use testing::proxy::{Action, Rule, Share};
+use testing::shorthand::{exact, fuzzy, numbered, numbered_pairs, off, pairs, repost, resend};
+use testing::stage::{Stage, TOKEN};
 
 /// The time of an invocation, of which the margin leaves one second for calls.
 const SECONDS: f64 = 4.0;

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::support::demo::{self, SHARED_PHONE, TOKEN};
-use crate::support::stage::Stage;
+use testing::demo::{self, SHARED_PHONE, TOKEN};
+use testing::stage::Stage;
 
 /// Every event by its file's name.
 fn events() -> BTreeMap<String, Value> {

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::support::proxy::{Action, Rule, Share};
-use crate::support::shorthand::{exact, failures_by, fuzzy, numbered, numbered_pairs, off, pairs, resend};
-use crate::support::stage::{Response, Stage};
 use futures_util::future::join_all;
 use group_import::config::{IdentityLookup, SkipUnchanged};
 use serde_json::{Value, json};
+use testing::function::Response;
+use testing::proxy::{Action, Rule, Share};
+use testing::shorthand::{exact, failures_by, fuzzy, numbered, numbered_pairs, off, pairs, resend};
+use testing::stage::Stage;
 
 const BROKEN: Action = Action::Error { status: 500, code: "InternalServerError", message: "broken" };
 const REFUSED: Action = Action::Error { status: 400, code: "ValidationException", message: "refused" };

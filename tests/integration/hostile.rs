@@ -7,8 +7,9 @@ use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE};
 use serde_json::{Value, json};
 
-use crate::support::shorthand::{exact, fuzzy, numbered, off, pairs};
-use crate::support::stage::{Function, Response, Stage, TENANT, TOKEN, post_event};
+use testing::function::{Function, Response, post_event};
+use testing::shorthand::{exact, fuzzy, numbered, off, pairs};
+use testing::stage::{Stage, TENANT, TOKEN};
 
 const MAX_PAYLOAD_BYTES: usize = 6 * 1024 * 1024;
 
@@ -142,7 +143,7 @@ async fn what_would_end_a_key_or_a_statement_is_a_value_like_others() {
 #[tokio::test]
 async fn two_megabytes_of_quotes_and_backslashes_are_answered_within_what_lambda_returns() {
     let stage = Stage::new().await;
-    let mut process = stage.process(std::time::Duration::from_secs(60), &[]).await;
+    let mut process = stage.process(crate::FUNCTION.as_ref(), std::time::Duration::from_secs(60), &[]).await;
     let most = 2 * 1024 * 1024;
     for (piece, records) in [(r#"\""#, 1), (r"\\", 1), (r"\u0022", 1), (r#"\""#, 5_000), ("\u{1}", 1)] {
         let frame = format!(r#"{{"publicParams":{},"data":[]}}"#, off("add")).len();

@@ -2,8 +2,9 @@
 
 use serde_json::json;
 
-use crate::support::shorthand::{fuzzy, pairs};
-use crate::support::stage::{REQUEST_ID, Stage, TENANT};
+use testing::function::REQUEST_ID;
+use testing::shorthand::{fuzzy, pairs};
+use testing::stage::{Stage, TENANT};
 
 #[tokio::test]
 async fn a_fuzzy_add_writes_one_item_a_customer_and_group() {

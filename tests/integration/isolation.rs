@@ -6,8 +6,9 @@ use std::collections::BTreeSet;
 use group_import::config::IdentityLookup;
 use serde_json::{Value, json};
 
-use crate::support::shorthand::{exact, fuzzy, numbered, off, pairs};
-use crate::support::stage::{Stage, TOKEN, post_event};
+use testing::function::post_event;
+use testing::shorthand::{exact, fuzzy, numbered, off, pairs};
+use testing::stage::{Stage, TOKEN};
 
 /// The second tenant's token.
 const SECOND: &str = "token-of-t2";

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::support::stage::{Response, Stage, TOKEN, post_event};
+use testing::function::{Response, post_event};
+use testing::stage::{Stage, TOKEN};
 
 async fn stage() -> Stage {
     let stage = Stage::new().await;

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use crate::support::proxy::{Action, Call, Rule};
-use crate::support::shorthand::{exact, fuzzy, pairs};
-use crate::support::stage::{Function, Stage};
 use group_import::config::IdentityLookup;
 use serde_json::{Value, json};
+use testing::function::Function;
+use testing::proxy::{Action, Call, Rule};
+use testing::shorthand::{exact, fuzzy, pairs};
+use testing::stage::Stage;
 
 async fn by_query(stage: &Stage) -> Function {
     stage.function_with(|config| config.identity_lookup = IdentityLookup::Query).await

@@ -8,8 +8,6 @@ mod docs;
 mod events;
 mod faults;
 mod hostile;
-mod import_file;
-mod import_file_again;
 mod imports;
 mod isolation;
 mod looking;
@@ -20,14 +18,14 @@ mod parameters;
 mod permissions;
 mod process;
 mod properties;
-mod proxy;
 mod records;
 mod retries;
 mod schedules;
 mod secrets;
 mod sent_back;
 mod summary;
-mod support;
-mod tables;
 mod tokens;
 mod unchanged;
+
+/// The function's binary.
+const FUNCTION: &str = env!("CARGO_BIN_EXE_customer-group-import");

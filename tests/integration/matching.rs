@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::support::shorthand::{exact, failures_by, fuzzy, numbered, off, pairs};
-use crate::support::stage::{Function, Stage};
 use aws_sdk_dynamodb::types::AttributeValue;
 use group_import::config::IdentityLookup;
 use serde_json::{Value, json};
+use testing::function::Function;
+use testing::shorthand::{exact, failures_by, fuzzy, numbered, off, pairs};
+use testing::stage::Stage;
 
 /// What a record comes to: the customer it means, or a code.
 type Expected = Result<&'static str, &'static str>;

@@ -5,12 +5,13 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use crate::support::proxy::{Action, Rule};
-use crate::support::shorthand::{exact, fuzzy, numbered, numbered_pairs, off, resend};
-use crate::support::stage::{Function, Stage};
 use futures_util::future::join_all;
 use group_import::config::{Config, IdentityLookup, SkipUnchanged};
 use serde_json::{Value, json};
+use testing::function::Function;
+use testing::proxy::{Action, Rule};
+use testing::shorthand::{exact, fuzzy, numbered, numbered_pairs, off, resend};
+use testing::stage::Stage;
 
 const THROTTLED: Action =
     Action::Error { status: 400, code: "ProvisionedThroughputExceededException", message: "slow down" };

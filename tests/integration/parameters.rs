@@ -1,8 +1,9 @@
 //! `publicParams` and the shape of `data` (contract, section 3).
 
-use crate::support::shorthand::{exact, fuzzy, numbered, numbered_pairs, off};
-use crate::support::stage::{Function, Response, Stage, TOKEN};
 use serde_json::{Value, json};
+use testing::function::{Function, Response};
+use testing::shorthand::{exact, fuzzy, numbered, numbered_pairs, off};
+use testing::stage::{Stage, TOKEN};
 
 /// Posts a body that must be refused as 400, after no call but the token's.
 async fn refused(stage: &Stage, function: &Function, body: &str) -> Response {

@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use group_import::config::IdentityLookup;
 use serde_json::{Value, json};
 
-use crate::support::proxy::Call;
-use crate::support::stage::{Stage, TOKEN, post_event};
-use crate::support::tables::TableNames;
+use testing::function::post_event;
+use testing::proxy::Call;
+use testing::stage::{Stage, TOKEN};
+use testing::tables::TableNames;
 
 /// An action of IAM and the resource that it is allowed or taken on.
 type Grants = BTreeSet<(String, String)>;

@@ -7,15 +7,16 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt;
 
-use crate::support::proxy::{Action, Rule};
-use crate::support::runtime_api::Process;
-use crate::support::shorthand::pairs;
-use crate::support::stage::{Response, Stage, TOKEN, post_event};
+use testing::function::{Response, post_event};
+use testing::proxy::{Action, Rule};
+use testing::runtime_api::Process;
+use testing::shorthand::pairs;
+use testing::stage::{Stage, TOKEN};
 
 const TIME: Duration = Duration::from_secs(30);
 
 async fn start(stage: &Stage, more: &[(&str, &str)]) -> Process {
-    stage.process(TIME, more).await
+    stage.process(crate::FUNCTION.as_ref(), TIME, more).await
 }
 
 fn import() -> Value {

@@ -1,8 +1,9 @@
 //! What a record may hold, and what it comes to mean (contract, section 4).
 
-use crate::support::shorthand::{exact, fuzzy, off, pairs};
-use crate::support::stage::{Function, Stage, TENANT};
 use serde_json::{Value, json};
+use testing::function::Function;
+use testing::shorthand::{exact, fuzzy, off, pairs};
+use testing::stage::{Stage, TENANT};
 
 /// The code of the one failed record of an import of this one; `None` where it succeeded.
 async fn failure(function: &Function, params: Value, record: Value) -> Option<String> {

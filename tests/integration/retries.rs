@@ -8,8 +8,9 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use crate::support::proxy::{Action, Rule};
-use crate::support::stage::{Function, Response, Stage, TOKEN, post_event};
+use testing::function::{Function, Response, post_event};
+use testing::proxy::{Action, Rule};
+use testing::stage::{Stage, TOKEN};
 
 /// Some records succeed; of the others each fails in its own way.
 fn mixed() -> Value {
@@ -156,7 +157,7 @@ async fn a_run_that_was_killed_is_taken_over_by_exactly_one_when_its_time_is_ove
     let stage = stage().await;
     stage.proxy.rule(Rule::on("BatchWriteItem", Action::Hang).times(1));
     let time = Duration::from_secs(4);
-    let mut process = stage.process(time, &[]).await;
+    let mut process = stage.process(crate::FUNCTION.as_ref(), time, &[]).await;
     process.send(event(TOKEN, "k1", &mixed()));
     while stage.proxy.count("BatchWriteItem") == 0 {
         sleep(Duration::from_millis(10)).await;

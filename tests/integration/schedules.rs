@@ -22,10 +22,11 @@ use futures_util::{StreamExt, stream};
 use proptest::test_runner::Config;
 use serde_json::{Value, json};
 
-use crate::support::model::{Customer, Ending};
-use crate::support::shorthand::result_of;
-use crate::support::stage::{Function, Response, Stage, post_event};
-use crate::support::worlds::TENANTS;
+use reference::draw::TENANTS;
+use reference::world::{Customer, Ending};
+use testing::function::{Function, Response, post_event};
+use testing::shorthand::result_of;
+use testing::stage::Stage;
 use trial::{FAULTS, OPERATIONS, Trial};
 
 /// Schedules that run at the same time: most of them wait.

@@ -1,6 +1,6 @@
 //! Nothing that a caller sends is shown by a log line.
 //!
-//! Every line of every test here is searched as it is written, see `support::secrets`. These tests
+//! Every line of every test here is searched as it is written, see `testing::secrets`. These tests
 //! show that the search sees the lines and does not let one pass.
 
 use std::fmt;
@@ -14,7 +14,6 @@ use group_import::http::envelope::{Answer, ImportResult};
 use group_import::http::event::Event;
 use group_import::import::{Ended, Run};
 use group_import::request::ImportRequest;
-use group_import::request::fields::Fields;
 use group_import::request::idempotency_key::IdempotencyKey;
 use group_import::request::identifier::Identifier;
 use group_import::request::record::FailedRecord;
@@ -22,13 +21,15 @@ use group_import::resolution::customer::{Match, MatchedBy, Outcome, Resolution};
 use group_import::resolution::membership::WritePlan;
 use group_import::resolution::report::{self, Report, StoredOutcome};
 use group_import::tenant::{Tenant, TenantId, TokenHash};
+use raw_fields::Fields;
 use serde_json::json;
 use tracing::trace;
 
-use crate::support::proxy::{Action, Rule};
-use crate::support::secrets::{self, Secrets};
-use crate::support::shorthand::{numbered, off};
-use crate::support::stage::{Stage, post_event};
+use testing::function::post_event;
+use testing::proxy::{Action, Rule};
+use testing::secrets::{self, Secrets};
+use testing::shorthand::{numbered, off};
+use testing::stage::Stage;
 
 #[tokio::test]
 async fn what_the_function_logs_is_searched_in_both_of_its_forms() {

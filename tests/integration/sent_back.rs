@@ -1,8 +1,9 @@
 //! `errorData`: the failed records as they were sent, fit to be posted back (contract, sections 4 and 7).
 
-use crate::support::shorthand::{exact, fuzzy, off, repost};
-use crate::support::stage::{Function, Response, Stage, TOKEN};
 use serde_json::{Value, json};
+use testing::function::{Function, Response};
+use testing::shorthand::{exact, fuzzy, off, repost};
+use testing::stage::{Stage, TOKEN};
 
 async fn post(function: &Function, params: &Value, data: &str) -> Response {
     function.post(TOKEN, format!(r#"{{"publicParams":{params},"data":{data}}}"#)).await

@@ -8,10 +8,11 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::ChildStdout;
 
-use crate::support::proxy::{Action, Rule, Share};
-use crate::support::runtime_api::Process;
-use crate::support::shorthand::{exact, fuzzy, numbered, off};
-use crate::support::stage::{Stage, TENANT, TOKEN, post_event};
+use testing::function::post_event;
+use testing::proxy::{Action, Rule, Share};
+use testing::runtime_api::Process;
+use testing::shorthand::{exact, fuzzy, numbered, off};
+use testing::stage::{Stage, TENANT, TOKEN};
 
 const THROTTLED: Action =
     Action::Error { status: 400, code: "ProvisionedThroughputExceededException", message: "slow down" };
@@ -24,7 +25,7 @@ struct Logged {
 
 impl Logged {
     async fn start(stage: &Stage, more: &[(&str, &str)]) -> Self {
-        let mut process = stage.process(Duration::from_secs(30), more).await;
+        let mut process = stage.process(crate::FUNCTION.as_ref(), Duration::from_secs(30), more).await;
         let stdout = process.child.stdout.take().expect("piped");
         Self { process, lines: BufReader::new(stdout).lines() }
     }

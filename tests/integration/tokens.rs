@@ -2,10 +2,11 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::support::proxy::{Action, Rule};
-use crate::support::shorthand::{numbered, off, pairs};
-use crate::support::stage::{ADDRESS, Function, Response, Stage, TOKEN, post_event};
 use serde_json::{Value, json};
+use testing::function::{ADDRESS, Function, Response, post_event};
+use testing::proxy::{Action, Rule};
+use testing::shorthand::{numbered, off, pairs};
+use testing::stage::{Stage, TOKEN};
 
 fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs()

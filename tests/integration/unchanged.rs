@@ -8,9 +8,10 @@ use futures_util::future::join_all;
 use group_import::config::SkipUnchanged::{self, Always, Auto, Never};
 use serde_json::{Value, json};
 
-use crate::support::proxy::{Action, Rule, Share};
-use crate::support::shorthand::{numbered, numbered_pairs, off, pairs};
-use crate::support::stage::{BEFORE, Function, REQUEST_ID, Stage};
+use testing::function::{Function, REQUEST_ID};
+use testing::proxy::{Action, Rule, Share};
+use testing::shorthand::{numbered, numbered_pairs, off, pairs};
+use testing::stage::{BEFORE, Stage};
 
 /// Puts the memberships of [`numbered`] records, as an earlier import left them.
 async fn put_earlier(stage: &Stage, numbers: impl IntoIterator<Item = usize>) {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{Answer, CUSTOMERS, IMPORTS, MEMBERSHIPS, State, TENANT, TENANTS, error};
 use crate::expected::world;
 use crate::faults::Token;
-use crate::support::model::Customer;
+use reference::world::Customer;
 
 /// Results of `IN` come in pages of up to 10 items (DynamoDB developer guide, PartiQL select).
 const PAGE_ITEMS: usize = 10;

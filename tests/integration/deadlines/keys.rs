@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::{SECONDS, hurried};
-use crate::support::proxy::{Action, Rule};
-use crate::support::shorthand::{numbered, numbered_pairs, off};
-use crate::support::stage::{Function, Response, Stage, TOKEN, post_event};
+use testing::function::{Function, Response, post_event};
+use testing::proxy::{Action, Rule};
+use testing::shorthand::{numbered, numbered_pairs, off};
+use testing::stage::{Stage, TOKEN};
 
 fn with_key(data: &Value) -> Value {
     let mut event = post_event(TOKEN, json!({"publicParams": off("add"), "data": data}).to_string());

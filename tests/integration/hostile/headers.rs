@@ -3,9 +3,10 @@
 use serde_json::{Value, json};
 
 use super::sound;
-use crate::support::proxy::{Action, Rule};
-use crate::support::shorthand::{numbered, off};
-use crate::support::stage::{ADDRESS, Stage, TOKEN, post_event};
+use testing::function::{ADDRESS, post_event};
+use testing::proxy::{Action, Rule};
+use testing::shorthand::{numbered, off};
+use testing::stage::{Stage, TOKEN};
 
 #[tokio::test]
 async fn a_token_of_any_kind_but_the_right_one_gets_one_and_the_same_answer() {

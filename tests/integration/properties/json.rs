@@ -15,8 +15,8 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::{Coverage, check, config};
-use crate::support::model::{CODES, World};
-use crate::support::worlds;
+use reference::draw;
+use reference::world::{CODES, World};
 
 const FIELDS: [&str; 5] = ["audienceUserId", "openid", "unionid", "phone", "groups"];
 
@@ -203,7 +203,7 @@ struct Data<'a> {
 #[test]
 fn a_failed_record_goes_back_exactly_as_it_was_sent() {
     let coverage = Coverage::default();
-    let modes = select(worlds::modes().to_vec());
+    let modes = select(draw::modes().to_vec());
     let cases = (modes, vec(record(), 1..12), vec(value(), 0..2), space(), any::<bool>());
     check(config(), &cases, |((_, mut params), records, strays, space, data_first)| {
         params["optType"] = "add".into();

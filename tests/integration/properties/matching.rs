@@ -13,8 +13,8 @@ use proptest::test_runner::{Config, TestCaseResult};
 use serde_json::json;
 
 use super::{Coverage, check, config};
-use crate::support::model::{CODES, Ending, Outages, World};
-use crate::support::worlds::{self, Import};
+use reference::draw::{self, Import};
+use reference::world::{CODES, Ending, Outages, World};
 
 const POOL: u32 = 6;
 
@@ -138,7 +138,7 @@ fn decider(ending: &Ending, import: &Import) -> Option<&'static str> {
 /// Everything that can happen to records when the database fails with `outages`.
 fn possible(outages: &[&str]) -> Vec<String> {
     let mut possible = Vec::new();
-    for (mode, _) in worlds::modes() {
+    for (mode, _) in draw::modes() {
         let fuzzy = mode.starts_with("fuzzy");
         let can = |code: &&str| match *code {
             "NOT_MATCHED" | "AMBIGUOUS" => mode != "off",
@@ -158,7 +158,7 @@ fn possible(outages: &[&str]) -> Vec<String> {
 #[test]
 fn every_record_ends_as_the_contract_says() {
     let coverage = Coverage::default();
-    let cases = (worlds::world(POOL, 40), Just(Outages::default()), worlds::import(POOL, 1..40));
+    let cases = (draw::world(POOL, 40), Just(Outages::default()), draw::import(POOL, 1..40));
     check(many(), &cases, |case| agree(case, &coverage));
     coverage.is(possible(&[]));
 }
@@ -166,14 +166,14 @@ fn every_record_ends_as_the_contract_says() {
 #[test]
 fn every_record_ends_as_the_contract_says_whatever_calls_fail() {
     let coverage = Coverage::default();
-    let cases = (worlds::world(POOL, 40), worlds::outages(POOL), worlds::import(POOL, 1..40));
+    let cases = (draw::world(POOL, 40), draw::outages(POOL), draw::import(POOL, 1..40));
     check(many(), &cases, |case| agree(case, &coverage));
     coverage.is(possible(&["STORE_ERROR", "TIMEOUT"]));
 }
 
 #[test]
 fn the_order_of_the_records_changes_no_ending_and_no_membership() {
-    let cases = (worlds::world(POOL, 40), worlds::outages(POOL), worlds::import(POOL, 1..40));
+    let cases = (draw::world(POOL, 40), draw::outages(POOL), draw::import(POOL, 1..40));
     check(config(), &cases, |(world, outages, import)| {
         let there = run(&world, &outages, &import)?;
         let mut back = import.clone();

@@ -11,7 +11,7 @@ use proptest::test_runner::Config;
 use serde_json::json;
 
 use super::{Coverage, check, config};
-use crate::support::model;
+use reference::text;
 
 /// Characters and pieces that mean something to a reader, and some that only look so: U+200B and
 /// U+FEFF are no white space, full-width digits and commas are not those of ASCII.
@@ -84,7 +84,7 @@ fn an_identifier_is_read_as_the_contract_says() {
         let field = identifier.field();
         let given: Cow<'_, str> = if owned { sent.clone().into() } else { sent.as_str().into() };
         let value = identifier.normalise(given).map(Cow::into_owned);
-        prop_assert_eq!(&value, &model::value(&json!({field: sent}), field));
+        prop_assert_eq!(&value, &text::value(&json!({field: sent}), field));
         let what = match &value {
             None => "nothing is given",
             Some(value) if *value == sent => "the value is as sent",
@@ -124,7 +124,7 @@ fn groups() -> impl Strategy<Value = String> {
 fn groups_are_split_as_the_contract_says() {
     let coverage = Coverage::default();
     check(many(), &groups(), |sent| {
-        let expected = model::split(&sent);
+        let expected = text::split(&sent);
         let too_long = expected.iter().any(|name| name.len() > 256);
         match GroupNames::parse(sent.as_str().into()) {
             Ok(groups) => {

@@ -7,8 +7,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::json;
 
 use super::{Run, verdict};
-use crate::support::shorthand::result_of;
-use crate::support::stage::{Response, post_event};
+use testing::function::{Response, post_event};
+use testing::shorthand::result_of;
 
 /// The key of every trial that has one.
 pub const KEY: &str = "key-of-the-trial";

@@ -11,9 +11,9 @@ use proptest::sample::select;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
-use crate::support::model::World;
-use crate::support::proxy::{Action, Rule, Share};
-use crate::support::worlds::{self, Import};
+use reference::draw::{self, Import};
+use reference::world::World;
+use testing::proxy::{Action, Rule, Share};
 
 /// Numbers of identifiers: enough for two statements of an identifier and three batches of writes.
 const POOL: u32 = 12;
@@ -109,7 +109,7 @@ fn trials(operation: &'static str, fault: Action) -> impl Strategy<Value = Trial
     let skips = select(vec![SkipUnchanged::Auto, SkipUnchanged::Always, SkipUnchanged::Never]);
     let settings =
         (any::<bool>(), any::<bool>(), prop::bool::weighted(0.3), prop::bool::weighted(0.3), looks(), skips);
-    let drawn = (worlds::world(POOL, 60), worlds::import(POOL, 1..40), first, vec(others, 0..3), settings);
+    let drawn = (draw::world(POOL, 60), draw::import(POOL, 1..40), first, vec(others, 0..3), settings);
     drawn.prop_map(move |(world, mut import, first, others, settings)| {
         let (by_query, remembered, keyed, hurried, (dry_run, explain), skip_unchanged) = settings;
         let faults: Vec<_> = [first].into_iter().chain(others).collect();
@@ -118,7 +118,7 @@ fn trials(operation: &'static str, fault: Action) -> impl Strategy<Value = Trial
         let hurried = hurried || faults.iter().any(hangs);
         let (seconds, margin) = if hurried { (6.0, 4_000) } else { (30.0, 1_500) };
         if import.mode == "off" && matches!(operation, "ExecuteStatement" | "Query" | "BatchGetItem") {
-            let [_, (mode, mut params), ..] = worlds::modes();
+            let [_, (mode, mut params), ..] = draw::modes();
             params["optType"] = import.params["optType"].take();
             import = Import { mode, params, ..import };
         }

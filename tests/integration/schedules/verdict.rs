@@ -7,11 +7,12 @@ use group_import::config::SkipUnchanged;
 use serde_json::{Value, json};
 
 use super::Run;
-use crate::support::model::CODES;
-use crate::support::shorthand::result_of;
-use crate::support::stage::{BEFORE, REQUEST_ID, Response};
+use reference::world::CODES;
+use testing::function::{REQUEST_ID, Response};
+use testing::shorthand::result_of;
+use testing::stage::BEFORE;
 
-pub use crate::support::model::result;
+pub use reference::world::result;
 
 /// What a record itself is to blame for: no fault can change it.
 const OF_THE_RECORD: [&str; 3] = ["INVALID_FIELD", "MISSING_IDENTIFIER", "MISSING_GROUPS"];

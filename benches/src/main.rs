@@ -1,0 +1,107 @@
+//! What the function costs: measured behind a Runtime API, in front of a DynamoDB of hash maps.
+//!
+//! `make bench` runs it, `make bench-ci` runs its part that no noise touches; `benches/README.md`
+//! says what is measured and how.
+//!
+//! # Layout
+//!
+//! - `workload`: the imports and what must come of them
+//! - `double`: the database; `process`: a function's process and the Runtime API
+//! - `measure`: programs side by side; `report`: the tables and the JSON file
+//! - `resync`: what memberships cost that are in place already
+//! - `limits`: calls and instructions against what they may be
+//! - `machine`: what the system tells; `options`: the flags
+
+mod double;
+mod limits;
+mod machine;
+mod measure;
+mod options;
+mod process;
+mod report;
+mod resync;
+mod workload;
+
+use std::process::ExitCode;
+
+use crate::double::Double;
+use crate::machine::{Machine, Size};
+use crate::measure::Bench;
+use crate::options::{Action, Options};
+use crate::process::Program;
+use crate::report::{PYTHON, QUERY, Report, THIS};
+use crate::workload::{LARGEST, Matching, SIZES, Scenario, Workload};
+
+/// Why the bench ended early, for the one who runs it.
+type Failure = Box<dyn std::error::Error>;
+
+// One thread, so that a machine with two cores has one left for the function.
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    match act().await {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn act() -> Result<ExitCode, Failure> {
+    let options = Options::parse(std::env::args().skip(1))?;
+    if let Action::Nothing = options.action {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let workload = Workload::new();
+    let double = Double::start(&workload).await?;
+    let bench = Bench { workload, double, time: options.time };
+    match options.action {
+        Action::Limits { update } => limits::check(&bench, &options, update).await,
+        Action::Measure | Action::Nothing => measure(&bench, &options).await.map(|()| ExitCode::SUCCESS),
+    }
+}
+
+async fn measure(bench: &Bench, options: &Options) -> Result<(), Failure> {
+    let function = options.function.as_os_str();
+    let handler = concat!(env!("CARGO_MANIFEST_DIR"), "/python/runtime.py");
+    let programs = [
+        Program { name: THIS, command: vec![function.into()], environment: vec![] },
+        Program {
+            name: QUERY,
+            command: vec![function.into()],
+            environment: vec![("IDENTITY_LOOKUP", "query")],
+        },
+        Program {
+            name: PYTHON,
+            // -B: as on Lambda, nothing is written beside the handler.
+            command: vec![options.python.as_os_str().into(), "-B".into(), handler.into()],
+            environment: vec![],
+        },
+    ];
+    let size = Size::of(&options.function, &options.python, &options.out).await?;
+    let mut cells = Vec::new();
+    for (delay_ms, scenario) in scenarios() {
+        let Scenario { matching, records, dry_run } = scenario;
+        let what = if dry_run { "look-ups alone" } else { "import" };
+        eprintln!("{records} records, {} matching, {what}, {delay_ms} ms a call", matching.name());
+        cells.extend(bench.measure(scenario, delay_ms, &programs).await?);
+    }
+    let report = Report { machine: Machine::this(), size, cells };
+    println!("{}", report.details());
+    report.write(&options.out)?;
+    println!("\n{}", resync::table(&resync::measure(bench, options).await?));
+    Ok(())
+}
+
+fn scenarios() -> Vec<(u64, Scenario)> {
+    let mut scenarios = Vec::new();
+    for matching in [Matching::Fuzzy, Matching::Exact] {
+        for delay_ms in [0, 5] {
+            for records in SIZES {
+                scenarios.push((delay_ms, Scenario { matching, dry_run: false, records }));
+            }
+        }
+        scenarios.push((0, Scenario { matching, dry_run: true, records: LARGEST }));
+    }
+    scenarios
+}

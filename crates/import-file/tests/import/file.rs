@@ -1,0 +1,233 @@
+//! The client of `examples/import_file`, against the function on a real database: what is imported, what fails.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::desk::{Desk, holed_csv, numbered_csv};
+use testing::gateway::{Fault, Gateway};
+use testing::proxy::{Action, Rule};
+use testing::shorthand::{numbered_pairs, pairs};
+use testing::stage::Stage;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_csv_file_is_imported_and_its_failed_rows_can_be_fed_back() {
+    let stage = Stage::new().await;
+    stage.put_customers([json!({"audienceUserId": "c1", "unionid": "u1", "openid": "o1"})]).await;
+    let gateway = Gateway::start(stage.function().await).await;
+    let desk = Desk::new();
+    desk.write(
+        "list.csv",
+        "\u{feff}note,openid,groups,unionid\r\n\
+         first,o1,\"vip, new\",u1\r\n\
+         \"late, \"\"x\"\"\",o2,vip,\r\n\
+         broken,o1,vip\r\n\
+         ,,,\r\n\
+         last,,spring,u1\r\n",
+    );
+    let ended = desk.run(&gateway.url(), "list.csv --match fuzzy").await;
+    ended.assert_done(2, "5 rows: 2 imported, 3 failed\n");
+    let mut expected = pairs([("t1#c1", "vip"), ("t1#c1", "new"), ("t1#c1", "spring")]);
+    assert_eq!(stage.memberships().await, expected);
+    assert_eq!(
+        desk.read("list.failed.csv"),
+        "\u{feff}note,openid,groups,unionid,errorCode,errorMsg,retryable\n\
+         \"late, \"\"x\"\"\",o2,vip,,NOT_MATCHED,未匹配到客户,false\n\
+         broken,o1,vip,,BAD_ROW,第4行有3列，应为4列,false\n\
+         ,,,,MISSING_IDENTIFIER,缺少可用的客户标识,false\n"
+    );
+    assert_eq!(desk.files(), ["list.csv", "list.failed.csv"], "no state is left");
+
+    // The cause is gone: one customer is there now, and somebody mended the other rows.
+    stage.put_customers([json!({"audienceUserId": "c2", "openid": "o2"})]).await;
+    desk.write("list.failed.csv", desk.read("list.failed.csv").replace("\n,,,,MISS", "\nx,o2,new,,MISS"));
+    let ended = desk.run(&gateway.url(), "list.failed.csv --match fuzzy").await;
+    ended.assert_done(0, "3 rows: 3 imported, 0 failed\n");
+    expected.extend(pairs([("t1#c2", "vip"), ("t1#c2", "new")]));
+    assert_eq!(stage.memberships().await, expected);
+    assert_eq!(desk.files(), ["list.csv", "list.failed.csv"], "no row failed, no file");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_file_imported_again_is_not_told_the_old_outcome() {
+    let stage = Stage::new().await;
+    let gateway = Gateway::start(stage.function().await).await;
+    let desk = Desk::new();
+    desk.write("list.csv", "openid,groups\no1,vip\n");
+    desk.run(&gateway.url(), "list.csv --match exact").await.assert_done(2, "1 rows: 0 imported");
+    stage.put_customers([json!({"audienceUserId": "c1", "openid": "o1"})]).await;
+    let ended = desk.run(&gateway.url(), "list.csv --match exact").await;
+    assert_eq!(ended.code, Some(1), "failed rows are not overwritten unasked: {ended:?}");
+    assert!(ended.stderr.contains("--restart"), "{ended:?}");
+    let ended = desk.run(&gateway.url(), "list.csv --match exact --restart").await;
+    ended.assert_done(0, "1 rows: 1 imported, 0 failed\n");
+    assert_eq!(desk.files(), ["list.csv"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn json_lines_are_sent_as_they_are() {
+    let stage = Stage::new().await;
+    let gateway = Gateway::start(stage.function().await).await;
+    let desk = Desk::new();
+    let long = r#"{"phone":12345678901234567890123.10,"audienceUserId":"c9","groups":"g","note":1e999}"#;
+    desk.write(
+        "list.jsonl",
+        format!(
+            "{{ \"groups\" : \"g,\\u5f20\", \"audienceUserId\" : \"c1\", \"note\": \"\\ud800\" }}\n\
+             {long}\n\nnot JSON\n[1]\n{{\"audienceUserId\":\"c2\",\"groups\":\"g\"}}"
+        ),
+    );
+    let ended = desk.run(&gateway.url(), "list.jsonl --match off").await;
+    ended.assert_done(2, "5 rows: 2 imported, 3 failed\n");
+    assert_eq!(stage.memberships().await, pairs([("t1#c1", "g"), ("t1#c1", "张"), ("t1#c2", "g")]));
+    assert!(gateway.exchanges()[0].body.contains(long), "sent to the letter");
+    let failed = desk.read("list.failed.jsonl");
+    let kept = long.strip_suffix('}').expect("an object");
+    assert_eq!(
+        failed,
+        format!(
+            "{kept},\"errorCode\":\"INVALID_FIELD\",\"errorMsg\":\"phone必须是字符串\",\"retryable\":false}}\n\
+             {{\"badRow\":\"not JSON\",\"errorCode\":\"BAD_ROW\",\"errorMsg\":\"第4行不是JSON对象\",\"retryable\":false}}\n\
+             {{\"badRow\":\"[1]\",\"errorCode\":\"BAD_ROW\",\"errorMsg\":\"第5行不是JSON对象\",\"retryable\":false}}\n"
+        )
+    );
+    desk.write("list.failed.jsonl", failed.replace("12345678901234567890123.10", "null"));
+    let ended = desk.run(&gateway.url(), "list.failed.jsonl --match off").await;
+    ended.assert_done(2, "3 rows: 1 imported, 2 failed\n");
+    assert!(stage.memberships().await.contains(&("t1#c9".to_owned(), "g".to_owned())));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_the_way_does_to_answers_everything_runs_once() {
+    const THROTTLED: Fault = Fault::Answer(429, Some("1"), r#"{"message":"Too Many Requests"}"#);
+    const UNAVAILABLE: Fault = Fault::Answer(503, Some("0"), r#"{"message":"Service Unavailable"}"#);
+    const GATEWAY: Fault = Fault::Answer(502, None, "<html>Bad Gateway</html>");
+    const LATE: Fault = Fault::Answer(504, None, r#"{"message":"Endpoint request timed out"}"#);
+    const DIED: Fault = Fault::Answer(500, None, r#"{"message":"Internal Server Error"}"#);
+    let faults = [
+        Some(THROTTLED),
+        Some(Fault::Reset),
+        None,
+        Some(UNAVAILABLE),
+        Some(Fault::Silence),
+        Some(GATEWAY),
+        None,
+        Some(LATE),
+        Some(Fault::Reset),
+        Some(DIED),
+    ];
+    let stage = Stage::new().await;
+    let faulty = move |number: usize| faults.get(number).copied().flatten();
+    let gateway = Gateway::with_faults(stage.function().await, faulty).await;
+    let desk = Desk::new();
+    let (csv, failed, expected) = holed_csv(700);
+    desk.write("list.csv", csv);
+    let arguments = "list.csv --match off --batch 100 --concurrency 3 --timeout 2";
+    let ended = desk.run(&gateway.url(), arguments).await;
+    ended.assert_done(2, "700 rows: 600 imported, 100 failed\n");
+    assert_eq!(desk.read("list.failed.csv"), failed);
+    assert_eq!(stage.memberships().await, expected);
+    // 7 batches of 85 or 86 records with groups, 25 to a write.
+    assert_eq!(stage.proxy.count("BatchWriteItem"), 7 * 4);
+    let exchanges = gateway.exchanges();
+    let keys: BTreeSet<_> = exchanges.iter().map(|exchange| &exchange.key).collect();
+    let bodies: BTreeSet<_> = exchanges.iter().map(|exchange| (&exchange.key, &exchange.body)).collect();
+    assert_eq!((keys.len(), bodies.len()), (7, 7), "a key for each batch, a body for each key");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_comes_back_sooner_than_it_was_asked_to() {
+    let stage = Stage::new().await;
+    let throttled = Fault::Answer(429, Some("2"), r#"{"message":"Too Many Requests"}"#);
+    let gateway =
+        Gateway::with_faults(stage.function().await, move |number| (number == 0).then_some(throttled)).await;
+    let desk = Desk::new();
+    desk.write("list.csv", numbered_csv(1));
+    desk.run(&gateway.url(), "list.csv --match off").await.assert_done(0, "1 rows: 1 imported");
+    let exchanges = gateway.exchanges();
+    // The client's own first pause is half a second at most.
+    assert!(exchanges[1].at - exchanges[0].at >= Duration::from_secs(2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_that_is_still_running_is_waited_for() {
+    let stage = Stage::new().await;
+    stage.proxy.rule(Rule::on("BatchWriteItem", Action::Delay(Duration::from_millis(2_500))).times(1));
+    let gateway = Gateway::start(stage.function().await).await;
+    let desk = Desk::new();
+    desk.write("list.csv", numbered_csv(10));
+    let ended = desk.run(&gateway.url(), "list.csv --match off --timeout 1").await;
+    ended.assert_done(0, "10 rows: 10 imported, 0 failed\n");
+    let statuses: Vec<_> = gateway.exchanges().iter().map(|exchange| exchange.status).collect();
+    assert!(statuses.contains(&Some(201)), "{statuses:?}");
+    assert_eq!(stage.proxy.count("BatchWriteItem"), 1);
+    assert_eq!(stage.memberships().await, numbered_pairs(10));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_that_fail_for_now_are_sent_again_alone_under_a_key_of_their_own() {
+    let stage = Stage::new().await;
+    let refused = Action::Error { status: 400, code: "AccessDeniedException", message: "no" };
+    stage.proxy.rule(Rule::on("BatchWriteItem", refused).times(1));
+    let gateway = Gateway::start(stage.function().await).await;
+    let desk = Desk::new();
+    desk.write("list.csv", numbered_csv(100));
+    desk.run(&gateway.url(), "list.csv --match off").await.assert_done(0, "100 rows: 100 imported");
+    assert_eq!(stage.memberships().await, numbered_pairs(100));
+    let exchanges = gateway.exchanges();
+    assert_eq!(exchanges.len(), 2);
+    assert_ne!(exchanges[0].key, exchanges[1].key);
+    assert_eq!(exchanges[1].body.matches("audienceUserId").count(), 25);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_that_keep_failing_for_now_end_among_the_failed_rows() {
+    let stage = Stage::new().await;
+    let refused = Action::Error { status: 400, code: "AccessDeniedException", message: "no" };
+    let only_c1 = |body: &serde_json::Value| body.to_string().contains("t1#c1\"");
+    stage.proxy.rule(Rule::on("BatchWriteItem", refused).when(only_c1));
+    let gateway = Gateway::start(stage.function().await).await;
+    let desk = Desk::new();
+    desk.write("list.csv", "audienceUserId,groups\nc1,g\nc2,\n");
+    let ended = desk.run(&gateway.url(), "list.csv --match off").await;
+    ended.assert_done(2, "2 rows: 0 imported, 2 failed\n");
+    let failed = desk.read("list.failed.csv");
+    assert!(
+        failed.contains("c1,g,STORE_ERROR,") && failed.contains(",true\nc2,,MISSING_GROUPS,"),
+        "{failed}"
+    );
+    stage.proxy.clear_rules();
+    desk.write("list.failed.csv", failed.replace("c2,,", "c2,g,"));
+    desk.run(&gateway.url(), "list.failed.csv --match off").await.assert_done(0, "2 rows: 2 imported");
+    assert_eq!(stage.memberships().await, pairs([("t1#c1", "g"), ("t1#c2", "g")]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dry_run_tells_what_would_fail_and_writes_nothing() {
+    let stage = Stage::new().await;
+    let gateway = Gateway::start(stage.function().await).await;
+    let desk = Desk::new();
+    let (csv, failed, expected) = holed_csv(70);
+    desk.write("list.csv", csv);
+    let ended = desk.run(&gateway.url(), "list.csv --match off --dry-run").await;
+    ended.assert_done(2, "70 rows: 60 imported, 10 failed\n");
+    assert!(stage.memberships().await.is_empty());
+    assert_eq!(desk.read("list.dry-run-failed.csv"), failed);
+    desk.run(&gateway.url(), "list.csv --match off").await.assert_done(2, "70 rows: 60 imported");
+    assert_eq!(stage.memberships().await, expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_thousand_rows_end_as_they_should() {
+    const ROWS: usize = 100_000;
+    let stage = Stage::new().await;
+    let gateway = Gateway::start(stage.function().await).await;
+    let desk = Desk::new();
+    let (csv, failed, expected) = holed_csv(ROWS);
+    desk.write("list.csv", csv);
+    let ended = desk.run(&gateway.url(), "list.csv --match off --batch 5000").await;
+    ended.assert_done(2, "100000 rows: 85714 imported, 14286 failed\n");
+    assert!(desk.read("list.failed.csv") == failed, "the failed rows differ");
+    assert!(stage.memberships().await == expected, "the memberships differ");
+}

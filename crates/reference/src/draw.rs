@@ -1,0 +1,199 @@
+//! Random customers and records, drawn from pools so small that matches, conflicts and ambiguities
+//! all happen often.
+//!
+//! Customer number 3 has the identifiers `c3`, `u3`, `o3` and `13800000003`, unless it lacks one or
+//! has that of another number; a record about number 3 likewise.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+use serde_json::{Map, Value, json};
+
+use crate::world::{Customer, Outages, World};
+
+/// The tenants of every world.
+pub const TENANTS: [&str; 2] = ["t1", "t2"];
+
+const IDENTIFIERS: [&str; 4] = ["audienceUserId", "unionid", "openid", "phone"];
+
+/// Every setting of `publicParams`, without `optType`: its name, and its JSON.
+pub fn modes() -> [(&'static str, Value); 4] {
+    [
+        ("off", json!({"isMatching": false})),
+        ("exact", json!({"isMatching": true, "matchingType": 1})),
+        ("fuzzy 1", json!({"isMatching": true, "matchingType": 2, "identifyWay": 1})),
+        ("fuzzy 2", json!({"isMatching": true, "matchingType": 2, "identifyWay": 2})),
+    ]
+}
+
+/// An import: who asks, how, and for what.
+#[derive(Clone, Debug)]
+pub struct Import {
+    pub tenant: &'static str,
+    /// Which of [`modes`].
+    pub mode: &'static str,
+    pub params: Value,
+    pub records: Vec<Value>,
+}
+
+/// Imports of any tenant and mode, about numbers below `pool`.
+pub fn import(pool: u32, records: std::ops::Range<usize>) -> impl Strategy<Value = Import> {
+    let params = (select(modes().to_vec()), select(vec!["add", "delete"]), select(TENANTS.to_vec()));
+    (params, vec(record(pool), records)).prop_map(|(((mode, mut params), opt_type, tenant), records)| {
+        params["optType"] = opt_type.into();
+        Import { tenant, mode, params, records }
+    })
+}
+
+/// Worlds of up to `most` customers numbered below `pool`, with some memberships.
+pub fn world(pool: u32, most: usize) -> impl Strategy<Value = World> {
+    let memberships = vec((select(TENANTS.to_vec()), 0..pool, 0..GROUPS), 0..most);
+    (vec(customer(pool), 0..most), memberships).prop_map(|(drawn, memberships)| {
+        let mut world = World::default();
+        for customer in drawn {
+            let is_this = |other: &Customer| (&other.tenant, &other.id) == (&customer.tenant, &customer.id);
+            if !world.customers.iter().any(is_this) {
+                world.customers.push(customer);
+            }
+        }
+        for (tenant, number, group) in memberships {
+            world.memberships.insert((format!("{tenant}#c{number}"), group_name(group)));
+        }
+        world
+    })
+}
+
+/// Outages of look-ups and writes about numbers below `pool`, none to many.
+pub fn outages(pool: u32) -> impl Strategy<Value = Outages> {
+    let code = || select(vec!["STORE_ERROR", "TIMEOUT"]);
+    let look_up = (select(IDENTIFIERS.to_vec()), 0..pool, code())
+        .prop_map(|(field, number, code)| (field, identifier(field, number), code));
+    let write = (0..pool, 0..GROUPS, code())
+        .prop_map(|(number, group, code)| (identifier("audienceUserId", number), group_name(group), code));
+    (vec(look_up, 0..8), vec(write, 0..8)).prop_map(|(look_ups, writes)| Outages { look_ups, writes })
+}
+
+/// What stands in the place of an identifier: nothing, that of one's own number, or another's.
+/// Number 0 is popular: its customers fill more than a page of an answer.
+fn choice(pool: u32) -> impl Strategy<Value = Option<Option<u32>>> {
+    prop_oneof![
+        3 => Just(None),
+        5 => Just(Some(None)),
+        1 => (0..pool).prop_map(|other| Some(Some(other))),
+        1 => Just(Some(Some(0))),
+    ]
+}
+
+fn customer(pool: u32) -> impl Strategy<Value = Customer> {
+    // One person may be two customers, which share what identifies the person.
+    let person = prop_oneof![2 => Just(None), 1 => (0..pool).prop_map(Some)];
+    let choices = (choice(pool), choice(pool), choice(pool));
+    (select(TENANTS.to_vec()), 0..pool, person, choices).prop_map(
+        |(tenant, number, person, (unionid, openid, phone))| {
+            let draw = |field, choice: Option<Option<u32>>| {
+                choice.map(|other| identifier(field, other.or(person).unwrap_or(number)))
+            };
+            Customer {
+                tenant: tenant.to_owned(),
+                id: identifier("audienceUserId", number),
+                unionid: draw("unionid", unionid),
+                openid: draw("openid", openid),
+                phone: draw("phone", phone),
+            }
+        },
+    )
+}
+
+/// The identifier of this number, in the form in which the table holds it.
+fn identifier(field: &str, number: u32) -> String {
+    match field {
+        "audienceUserId" => format!("c{number}"),
+        "unionid" => format!("u{number}"),
+        "openid" => format!("o{number}"),
+        _ => format!("138{number:08}"),
+    }
+}
+
+fn record(pool: u32) -> impl Strategy<Value = Value> {
+    let fields = IDENTIFIERS.map(|field| sent_identifier(field, pool));
+    // With a single identifier a record is matched more often, and more often ambiguous.
+    let only = prop_oneof![2 => Just(None), 1 => select(IDENTIFIERS.to_vec()).prop_map(Some)];
+    (0..pool, only, fields, groups()).prop_map(|(number, only, identifiers, groups)| {
+        let mut record = Map::new();
+        for (field, sent) in IDENTIFIERS.into_iter().zip(identifiers) {
+            match sent {
+                _ if only.is_some_and(|only| only != field) => {}
+                Sent::Absent => {}
+                Sent::As(value) => drop(record.insert(field.to_owned(), value)),
+                Sent::Number { number: other, before, after } => {
+                    let value = identifier(field, other.unwrap_or(number));
+                    record.insert(field.to_owned(), format!("{before}{value}{after}").into());
+                }
+            }
+        }
+        if let Some(groups) = groups {
+            record.insert("groups".to_owned(), groups);
+        }
+        Value::Object(record)
+    })
+}
+
+#[derive(Clone, Debug)]
+enum Sent {
+    Absent,
+    /// The identifier of a number, the record's own if `None`, with something around it.
+    Number {
+        number: Option<u32>,
+        before: &'static str,
+        after: &'static str,
+    },
+    As(Value),
+}
+
+fn sent_identifier(field: &'static str, pool: u32) -> BoxedStrategy<Sent> {
+    let before = match field {
+        "phone" => vec!["", "", " ", "+86", "0086", "86", "(+86) ", " 8-6 "],
+        _ => vec!["", "", "", " ", "\u{3000}\t"],
+    };
+    let decorated = (choice(pool), select(before), select(vec!["", "", " ", "\r\n"])).prop_map(
+        |(choice, before, after)| {
+            choice.map_or(Sent::Absent, |number| Sent::Number { number, before, after })
+        },
+    );
+    let blank = select(vec![json!(null), json!(""), json!(" \u{2003}\n")]).prop_map(Sent::As);
+    let longest = select(vec![json!("x".repeat(1024)), json!(" ".to_owned() + &"é".repeat(512))]);
+    prop_oneof![60 => decorated, 6 => blank, 1 => no_text().prop_map(Sent::As), 1 => longest.prop_map(Sent::As)]
+        .boxed()
+}
+
+/// What is no string that may stand in an identifier.
+fn no_text() -> impl Strategy<Value = Value> {
+    select(vec![json!(7), json!(true), json!([]), json!({"a": "b"}), json!("x".repeat(1025))])
+}
+
+const GROUPS: u32 = 5;
+
+fn group_name(number: u32) -> String {
+    ["vip", "新客", "g 3", "四", "e"][number as usize].to_owned()
+}
+
+fn groups() -> impl Strategy<Value = Option<Value>> {
+    let separator = select(vec![",", ",", " , ", ",,", ",\u{3000}"]);
+    let names = vec((0..GROUPS, separator), 1..5).prop_map(|names| {
+        let joined: String =
+            names.into_iter().map(|(number, separator)| group_name(number) + separator).collect();
+        Some(joined.into())
+    });
+    let hundred: Vec<_> = (0..100).map(|number| number.to_string()).collect();
+    let odd = vec![
+        None,
+        Some(json!(null)),
+        Some(json!(" ,\t,, ")),
+        Some(json!(["vip"])),
+        Some(json!("n".repeat(256))),
+        Some(json!("vip,".to_owned() + &"n".repeat(257))),
+        Some(json!(hundred.join(",") + ",7, 8")),
+        Some(json!(hundred.join(",") + ",100")),
+    ];
+    prop_oneof![40 => names, 4 => select(odd)]
+}

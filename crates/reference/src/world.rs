@@ -1,0 +1,279 @@
+//! What exists, and what an import makes of it.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value, json};
+
+use crate::text::{split, value};
+
+/// The record codes in the order of the contract's table (section 4).
+pub const CODES: [&str; 8] = [
+    "INVALID_FIELD",
+    "MISSING_IDENTIFIER",
+    "MISSING_GROUPS",
+    "NOT_MATCHED",
+    "CONFLICT",
+    "AMBIGUOUS",
+    "STORE_ERROR",
+    "TIMEOUT",
+];
+
+/// A customer as the table holds it.
+#[derive(Clone, Debug)]
+pub struct Customer {
+    pub tenant: String,
+    pub id: String,
+    pub unionid: Option<String>,
+    pub openid: Option<String>,
+    pub phone: Option<String>,
+}
+
+impl Customer {
+    fn has(&self, field: &str, value: &str) -> bool {
+        match field {
+            "audienceUserId" => self.id == value,
+            "unionid" => self.unionid.as_deref() == Some(value),
+            "openid" => self.openid.as_deref() == Some(value),
+            _ => self.phone.as_deref() == Some(value),
+        }
+    }
+
+    /// The customer as an item of its table.
+    pub fn item(&self) -> Value {
+        let mut item = json!({"audienceUserId": self.id, "tenantId": self.tenant});
+        let sparse = [("unionid", &self.unionid), ("openid", &self.openid), ("phone", &self.phone)];
+        for (name, value) in sparse {
+            if let Some(value) = value {
+                item[name] = value.as_str().into();
+            }
+        }
+        item
+    }
+}
+
+/// What the database fails at, each with the code that comes of it.
+#[derive(Clone, Debug, Default)]
+pub struct Outages {
+    /// (field, value in the form compared, code)
+    pub look_ups: Vec<(&'static str, String, &'static str)>,
+    /// (customer ID, group, code)
+    pub writes: Vec<(String, String, &'static str)>,
+}
+
+impl Outages {
+    pub fn of_look_up(&self, field: &str, value: &str) -> Option<&'static str> {
+        self.look_ups.iter().find(|outage| outage.0 == field && outage.1 == value).map(|outage| outage.2)
+    }
+
+    pub fn of_write(&self, customer: &str, group: &str) -> Option<&'static str> {
+        self.writes.iter().find(|outage| outage.0 == customer && outage.1 == group).map(|outage| outage.2)
+    }
+}
+
+/// What exists: the customers of all tenants, and the memberships as (customer key, group).
+#[derive(Clone, Debug, Default)]
+pub struct World {
+    pub customers: Vec<Customer>,
+    pub memberships: BTreeSet<(String, String)>,
+}
+
+/// What the contract says of one record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ending {
+    /// What is looked up for it: field and value, in order.
+    pub reads: Vec<(&'static str, String)>,
+    /// The customer it means, if it means one.
+    pub customer: Option<String>,
+    /// The groups that it names.
+    pub groups: Vec<String>,
+    /// Why it failed, if it did.
+    pub code: Option<&'static str>,
+}
+
+impl Ending {
+    /// The entry of `matches` of a record at `index`, if it means a customer.
+    pub fn explained(&self, index: usize, params: &Value) -> Option<Value> {
+        let by = match self.reads.last() {
+            None => "audienceUserId",
+            Some(_) if params["matchingType"] == 1 => "exact",
+            Some((field, _)) => field,
+        };
+        Some(json!({"index": index, "audienceUserId": self.customer.as_deref()?, "matchedBy": by}))
+    }
+}
+
+impl World {
+    /// Runs an import, all of whose calls are answered.
+    pub fn import(&mut self, tenant: &str, params: &Value, records: &[Value]) -> Vec<Ending> {
+        self.import_through(&Outages::default(), tenant, params, records)
+    }
+
+    /// Runs an import some of whose calls fail.
+    pub fn import_through(
+        &mut self,
+        outages: &Outages,
+        tenant: &str,
+        params: &Value,
+        records: &[Value],
+    ) -> Vec<Ending> {
+        let mut endings = Vec::new();
+        for record in records {
+            let mut ending = self.resolve(outages, tenant, params, record);
+            if let Some(customer) = &ending.customer {
+                let mut codes = Vec::new();
+                for group in &ending.groups {
+                    let item = (format!("{tenant}#{customer}"), group.clone());
+                    match outages.of_write(customer, group) {
+                        Some(code) => codes.push(code),
+                        None if params["optType"] == "add" => drop(self.memberships.insert(item)),
+                        None => drop(self.memberships.remove(&item)),
+                    }
+                }
+                ending.code = first(&codes);
+            }
+            endings.push(ending);
+        }
+        endings
+    }
+
+    fn resolve(&self, outages: &Outages, tenant: &str, params: &Value, record: &Value) -> Ending {
+        let groups = split(record["groups"].as_str().unwrap_or_default());
+        let mut ending = Ending { reads: Vec::new(), customer: None, groups, code: check(params, record) };
+        if ending.code.is_some() {
+            return ending;
+        }
+        if params["isMatching"] == false {
+            ending.customer = value(record, "audienceUserId");
+            return ending;
+        }
+        let exact = params["matchingType"] == 1;
+        let order = if !exact && params["identifyWay"] == 2 {
+            ["phone", "unionid", "openid", "audienceUserId"]
+        } else {
+            ["unionid", "openid", "phone", "audienceUserId"]
+        };
+        let mut answers = Vec::new();
+        for field in order {
+            let Some(value) = value(record, field) else { continue };
+            let answer = match outages.of_look_up(field, &value) {
+                Some(code) => Err(code),
+                None => Ok(self.who(tenant, field, &value)),
+            };
+            ending.reads.push((field, value));
+            let decides = !exact && answer != Ok(Vec::new());
+            answers.push(answer);
+            if decides {
+                break;
+            }
+        }
+        match if exact { intersect(answers) } else { decide(answers) } {
+            Ok(customer) => ending.customer = Some(customer),
+            Err(code) => ending.code = Some(code),
+        }
+        ending
+    }
+
+    fn who(&self, tenant: &str, field: &str, value: &str) -> Vec<String> {
+        let mut ids = Vec::new();
+        for customer in &self.customers {
+            if customer.tenant == tenant && customer.has(field, value) {
+                ids.push(customer.id.clone());
+            }
+        }
+        ids
+    }
+}
+
+/// The codes that need no database.
+fn check(params: &Value, record: &Value) -> Option<&'static str> {
+    let mut codes = Vec::new();
+    for field in ["audienceUserId", "openid", "unionid", "phone", "groups"] {
+        if !matches!(record[field], Value::Null | Value::String(_)) {
+            codes.push("INVALID_FIELD");
+        }
+    }
+    let fields = ["unionid", "openid", "phone", "audienceUserId"];
+    if fields.iter().any(|field| value(record, field).is_some_and(|value| value.len() > 1024)) {
+        codes.push("INVALID_FIELD");
+    }
+    let usable = if params["isMatching"] == false { &fields[3..] } else { &fields[..] };
+    if usable.iter().all(|field| value(record, field).is_none()) {
+        codes.push("MISSING_IDENTIFIER");
+    }
+    let groups = split(record["groups"].as_str().unwrap_or_default());
+    if groups.len() > 100 || groups.iter().any(|name| name.len() > 256) {
+        codes.push("INVALID_FIELD");
+    }
+    if groups.is_empty() {
+        codes.push("MISSING_GROUPS");
+    }
+    first(&codes)
+}
+
+type Answer = Result<Vec<String>, &'static str>;
+
+/// Fuzzy: the last answer, for no other was followed by a further one, decides.
+fn decide(answers: Vec<Answer>) -> Result<String, &'static str> {
+    let mut matched = answers.into_iter().next_back().expect("some identifier is given")?;
+    match matched.len() {
+        0 => Err("NOT_MATCHED"),
+        1 => Ok(matched.remove(0)),
+        _ => Err("AMBIGUOUS"),
+    }
+}
+
+/// Exact: whoever is in all answers. A conflict is known only when all answers are.
+fn intersect(answers: Vec<Answer>) -> Result<String, &'static str> {
+    let mut codes = Vec::new();
+    for answer in &answers {
+        match answer {
+            Ok(matched) if matched.is_empty() => codes.push("NOT_MATCHED"),
+            Ok(_) => {}
+            Err(code) => codes.push(code),
+        }
+    }
+    if let Some(code) = first(&codes) {
+        return Err(code);
+    }
+    let mut common = answers[0].clone()?;
+    common.retain(|id| answers.iter().all(|answer| answer.as_ref().is_ok_and(|ids| ids.contains(id))));
+    match common.len() {
+        0 => Err("CONFLICT"),
+        1 => Ok(common.remove(0)),
+        _ => Err("AMBIGUOUS"),
+    }
+}
+
+fn first(codes: &[&'static str]) -> Option<&'static str> {
+    CODES.into_iter().find(|code| codes.contains(code))
+}
+
+/// `data` of the answer (contract, section 7), without each record's `errorMsg`, whose wording is free.
+pub fn result(records: &[Value], endings: &[Ending]) -> Value {
+    let mut failed = Vec::new();
+    for (record, ending) in records.iter().zip(endings) {
+        let Some(code) = ending.code else { continue };
+        let mut echo = Map::new();
+        for (name, value) in record.as_object().expect("records are objects") {
+            if ["audienceUserId", "openid", "unionid", "phone", "groups"].contains(&name.as_str()) {
+                echo.insert(name.clone(), value.clone());
+            }
+        }
+        echo.insert("errorCode".to_owned(), code.into());
+        echo.insert("retryable".to_owned(), (code == "STORE_ERROR" || code == "TIMEOUT").into());
+        failed.push(Value::Object(echo));
+    }
+    let succeeded = records.len() - failed.len();
+    let (status, message) = match (succeeded, failed.len()) {
+        (_, 0) => (1, "成功"),
+        (0, _) => (-1, "失败"),
+        _ => (2, "部分导入成功"),
+    };
+    json!({
+        "importSuccessNum": succeeded,
+        "importFailNum": failed.len(),
+        "status": status,
+        "message": message,
+        "errorData": if failed.is_empty() { Value::Null } else { failed.into() },
+    })
+}

@@ -1,0 +1,185 @@
+//! The function's release binary under a long run of mixed requests, faults included: no answer wrong, memory flat, no
+//! file descriptor leaked.
+//!
+//! `make soak` runs it for a minute, `make soak ARGS="--minutes 30"` for longer. It prints its seed; `--seed` draws the
+//! same requests again. Memory and descriptors are read from `/proc`: Linux only.
+//!
+//! # Layout
+//!
+//! - `main` (here): one request after the other, and the sum at the end
+//! - [`draw`]: what is sent and what goes wrong
+//! - [`requests`]: the kinds of requests, each with what must come of it
+//! - [`check`]: answers against the model
+//! - [`gate`]: connections that can be cut
+//! - [`vitals`]: memory and descriptors of the process
+
+mod check;
+mod draw;
+mod gate;
+mod options;
+mod requests;
+mod vitals;
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tokio::io::{copy, sink};
+
+use crate::draw::{DISABLED, Draw};
+use crate::gate::Gate;
+use crate::options::Options;
+use crate::vitals::Vitals;
+use reference::draw::{Import, TENANTS};
+use reference::world::{Customer, World};
+use testing::runtime_api::Process;
+use testing::stage::Stage;
+
+/// The time of an invocation: so short that an outage uses it up now and then.
+const TIME: Duration = Duration::from_secs(6);
+
+/// How large an import comes before each look at the memory.
+const PROBE_RECORDS: usize = 3_000;
+
+/// How much time may pass between two looks, and at least how many there are.
+const BETWEEN_PROBES: Duration = Duration::from_secs(10);
+const PROBES: u32 = 24;
+
+/// The tokens of [`TENANTS`].
+const TOKENS: [&str; 2] = ["token-1", "token-2"];
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let options = match Options::parse(std::env::args().skip(1)) {
+        Ok(options) => options,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    if cfg!(not(target_os = "linux")) {
+        println!("soak: NOT run, memory and file descriptors of another process are read on Linux only");
+        return ExitCode::SUCCESS;
+    }
+    println!("seed {}", options.seed);
+    let mut soak = Soak::start(&options).await;
+    let between = BETWEEN_PROBES.min(options.time / PROBES);
+    let end = Instant::now() + options.time;
+    let mut probe = Instant::now();
+    while Instant::now() < end {
+        soak.step().await;
+        if Instant::now() >= probe {
+            soak.probe().await;
+            probe = Instant::now() + between;
+        }
+    }
+    soak.end().await
+}
+
+struct Soak {
+    draw: Draw,
+    stage: Stage,
+    gate: Gate,
+    process: Process,
+    vitals: Vitals,
+    /// What is stored, by the model.
+    world: World,
+    /// Requests with an `Idempotency-Key`, and how they were answered.
+    kept: Vec<(Value, String)>,
+    requests: usize,
+    records: usize,
+    faults: usize,
+    /// File descriptors after the first request.
+    descriptors: usize,
+}
+
+impl Soak {
+    async fn start(options: &Options) -> Self {
+        let mut draw = Draw::new(options.seed);
+        let world = draw.world();
+        let stage = Stage::new().await;
+        for (tenant, token) in TENANTS.into_iter().zip(TOKENS) {
+            stage.put_tenant(token, json!({"tenantId": tenant})).await;
+        }
+        stage.put_tenant(DISABLED, json!({"tenantId": "t9", "enabled": false})).await;
+        stage.put_customers(world.customers.iter().map(Customer::item)).await;
+        let gate = Gate::open(&stage.proxy.endpoint()).await;
+        // Tokens are asked about again and again.
+        let more = [("AWS_ENDPOINT_URL_DYNAMODB", &*gate.endpoint()), ("TOKEN_CACHE_SECONDS", "1")];
+        let mut process = stage.process(&options.function, TIME, &more).await;
+        let mut log = process.child.stdout.take().expect("piped");
+        tokio::spawn(async move { copy(&mut log, &mut sink()).await });
+        let vitals = Vitals::of(process.child.id().expect("the process lives"));
+        let kept = Vec::new();
+        let mut soak = Self {
+            draw,
+            stage,
+            gate,
+            process,
+            vitals,
+            world,
+            kept,
+            requests: 0,
+            records: 0,
+            faults: 0,
+            descriptors: 0,
+        };
+        soak.first().await;
+        soak
+    }
+
+    /// One customer's import, after which the process has one connection.
+    async fn first(&mut self) {
+        let params = json!({"isMatching": false, "optType": "add"});
+        let records = vec![json!({"audienceUserId": "w0", "groups": "bulk"})];
+        self.import(&Import { tenant: TENANTS[0], mode: "off", params, records }).await;
+        self.descriptors = self.vitals.descriptors();
+    }
+
+    async fn step(&mut self) {
+        match self.draw.rng.u8(0..20) {
+            0..=2 => self.refused().await,
+            3..=4 => self.repeat().await,
+            5..=8 => self.import_through_faults().await,
+            9..=11 => self.import_with_key().await,
+            _ => {
+                let import = self.draw.import();
+                self.import(&import).await;
+            }
+        }
+        self.stage.proxy.reset();
+    }
+
+    /// Notes the memory after one and the same large import: after any other it is that one's size that would be seen.
+    async fn probe(&mut self) {
+        let params = json!({"isMatching": true, "matchingType": 2, "identifyWay": 1, "optType": "add"});
+        let records = (0..PROBE_RECORDS)
+            .map(|n| json!({"unionid": format!("stranger-{n}"), "groups": "vip"}))
+            .collect();
+        self.import(&Import { tenant: TENANTS[0], mode: "fuzzy 1", params, records }).await;
+        self.stage.proxy.reset();
+        self.vitals.sample();
+    }
+
+    async fn end(mut self) -> ExitCode {
+        // Every connection that the process may keep is gone.
+        self.gate.reopen().await;
+        let before = self.descriptors;
+        self.first().await;
+        let (earlier, later) = self.vitals.memory();
+        println!(
+            "soak: {} requests, {} records, {} through faults, 0 wrong, rss {earlier} → {later} KiB, fds {before} → {}",
+            self.requests, self.records, self.faults, self.descriptors
+        );
+        let mut healthy = true;
+        if vitals::grew(earlier, later) {
+            println!("memory grew");
+            healthy = false;
+        }
+        if self.descriptors > before {
+            println!("file descriptors leaked");
+            healthy = false;
+        }
+        if healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    }
+}

@@ -1,0 +1,164 @@
+//! The kinds of requests, each with what must come of it.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::{Soak, TOKENS, check};
+use reference::draw::{Import, TENANTS};
+use testing::function::{Response, post_event};
+
+/// The most bytes of a body, as the function has it by itself.
+const MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
+
+impl Soak {
+    async fn invoke(&mut self, event: Value) -> Response {
+        self.requests += 1;
+        let answered = self.process.invoke(event).await;
+        assert_eq!(answered.kind, "response", "{}", answered.body);
+        Response::read(&answered.body)
+    }
+
+    fn event(&mut self, import: &Import) -> Value {
+        self.records += import.records.len();
+        let token = TOKENS[usize::from(import.tenant != TENANTS[0])];
+        post_event(token, json!({"publicParams": import.params, "data": import.records}).to_string())
+    }
+
+    /// An import while nothing is wrong.
+    pub async fn import(&mut self, import: &Import) {
+        let event = self.event(import);
+        self.import_by(event, import).await;
+    }
+
+    async fn import_by(&mut self, event: Value, import: &Import) -> Response {
+        let too_large = event["body"].as_str().is_some_and(|body| body.len() > MAX_BODY_BYTES);
+        let response = self.invoke(event).await;
+        if too_large {
+            assert_eq!((response.status, response.code()), (413, "PAYLOAD_TOO_LARGE"));
+            return response;
+        }
+        let before = self.world.memberships.clone();
+        let endings = self.world.import(import.tenant, &import.params, &import.records);
+        if import.params["dryRun"] == true {
+            self.world.memberships = before;
+        }
+        check::is_right(&response, import, &endings);
+        self.stored_is_right().await;
+        response
+    }
+
+    async fn stored_is_right(&self) {
+        let stored = self.stage.memberships().await;
+        let differing: Vec<_> = stored.symmetric_difference(&self.world.memberships).collect();
+        assert!(differing.is_empty(), "stored or missing: {differing:?}");
+    }
+
+    pub async fn import_with_key(&mut self) {
+        let mut import = self.draw.import();
+        import.params.as_object_mut().expect("an object").remove("dryRun");
+        let mut event = self.event(&import);
+        event["headers"]["idempotency-key"] = format!("key-{}", self.requests).into();
+        let response = self.import_by(event.clone(), &import).await;
+        if response.status == 200 {
+            if self.kept.len() == 20 {
+                self.kept.swap_remove(self.draw.rng.usize(..20));
+            }
+            self.kept.push((event, response.body));
+        }
+    }
+
+    /// The same key once more, with the same body or with another.
+    pub async fn repeat(&mut self) {
+        if self.kept.is_empty() {
+            return;
+        }
+        let (mut event, body) = self.kept[self.draw.rng.usize(..self.kept.len())].clone();
+        if self.draw.rng.u8(0..4) == 0 {
+            event["body"] = (event["body"].as_str().expect("a body").to_owned() + " ").into();
+            let response = self.invoke(event).await;
+            assert_eq!((response.status, response.code()), (422, "IDEMPOTENCY_KEY_REUSED"));
+        } else {
+            let response = self.invoke(event).await;
+            assert_eq!((response.status, &response.headers["Idempotent-Replayed"]), (200, &json!("true")));
+            assert_eq!(response.body, body);
+        }
+        self.stored_is_right().await;
+    }
+
+    pub async fn refused(&mut self) {
+        let refused = self.draw.refused();
+        let response = self.invoke(refused.event).await;
+        assert_eq!((response.status, response.code()), (refused.status, refused.code));
+        assert_eq!(response.envelope["data"], Value::Null);
+        self.stored_is_right().await;
+    }
+
+    /// An import while calls fail or connections break; what failed is sent again when that is over.
+    pub async fn import_through_faults(&mut self) {
+        self.faults += 1;
+        let import = self.draw.import();
+        let event = self.event(&import);
+        if event["body"].as_str().is_some_and(|body| body.len() > MAX_BODY_BYTES) {
+            return;
+        }
+        let response = match self.draw.rng.u8(0..6) {
+            0 => {
+                self.gate.shut().await;
+                self.invoke(event).await
+            }
+            1 => self.invoke_while_cutting(event).await,
+            _ => {
+                for _ in 0..self.draw.rng.usize(1..4) {
+                    self.stage.proxy.rule(self.draw.fault());
+                }
+                self.invoke(event).await
+            }
+        };
+        self.stage.proxy.clear_rules();
+        self.gate.reopen().await;
+        // A write that was given up may still be on its way to the database.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+
+        if response.status == 503 {
+            assert_eq!(
+                (response.code(), &response.headers["Retry-After"]),
+                ("SERVICE_UNAVAILABLE", &json!("1"))
+            );
+            self.stored_is_right().await;
+            return self.import(&import).await;
+        }
+        let before = self.world.memberships.clone();
+        let endings = self.world.import(import.tenant, &import.params, &import.records);
+        let dry_run = import.params["dryRun"] == true;
+        if dry_run {
+            self.world.memberships = before;
+        }
+        let (done, again) = check::is_right_after_faults(&response, &import, &endings);
+        let stored = self.stage.memberships().await;
+        for ending in done {
+            let customer = ending.customer.as_deref().expect("a success has a customer");
+            for group in &ending.groups {
+                let item = (format!("{}#{customer}", import.tenant), group.clone());
+                assert_eq!(stored.contains(&item), self.world.memberships.contains(&item), "{item:?}");
+            }
+        }
+        if again.is_empty() {
+            self.stored_is_right().await;
+        } else {
+            self.import(&Import { records: again, ..import }).await;
+        }
+    }
+
+    async fn invoke_while_cutting(&mut self, event: Value) -> Response {
+        self.requests += 1;
+        let pause = Duration::from_millis(self.draw.rng.u64(0..40));
+        let cut = async {
+            tokio::time::sleep(pause).await;
+            self.gate.reopen().await;
+        };
+        let (answered, ()) = tokio::join!(self.process.invoke(event), cut);
+        assert_eq!(answered.kind, "response", "{}", answered.body);
+        Response::read(&answered.body)
+    }
+}

@@ -1,0 +1,167 @@
+//! The function on a [`Stage`], called as API Gateway calls it, and its responses.
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use aws_config::Region;
+use aws_sdk_dynamodb::config::Credentials;
+use group_import::config::{Config, Tables};
+use group_import::database::{self, Database};
+use group_import::http::event::Event;
+use group_import::http::handler::Handler;
+use lambda_http::Context;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use crate::embedded::{ACCESS_KEY, REGION};
+use crate::secrets;
+use crate::stage::{Stage, TOKEN};
+
+/// The address of the import.
+pub const ADDRESS: &str = "/api/integrate/audience/info/batchAdd";
+
+/// The Lambda request ID of every request.
+pub const REQUEST_ID: &str = "8476a536-e9f4-11e8-9739-2dfe598c3fcd";
+
+impl Stage {
+    /// The settings that a deployment has unless it sets others; no token is remembered.
+    pub fn config(&self) -> Config {
+        let tables = Tables {
+            tenants: self.names.tenants.clone(),
+            customers: self.names.customers.clone(),
+            memberships: self.names.memberships.clone(),
+            imports: Some(self.names.imports.clone()),
+        };
+        Config { token_cache: Duration::ZERO, ..Config::new(tables) }
+    }
+
+    /// The function with the usual settings.
+    pub async fn function(&self) -> Function {
+        self.function_with(|_| {}).await
+    }
+
+    /// The function with settings of the test's own.
+    pub async fn function_with(&self, set: impl FnOnce(&mut Config)) -> Function {
+        let mut config = self.config();
+        set(&mut config);
+        let sdk = sdk_config(&self.proxy.endpoint()).await;
+        let database = Database::new(&sdk, &config);
+        Function { handler: Handler::new(config, database), seconds: 30.0 }
+    }
+}
+
+/// The SDK's settings as the function makes them, for an emulator at `endpoint`.
+pub async fn sdk_config(endpoint: &str) -> aws_config::SdkConfig {
+    let credentials = Credentials::new(ACCESS_KEY, ACCESS_KEY, None, None, "test");
+    let loader = database::sdk_config().region(Region::new(REGION)).credentials_provider(credentials);
+    loader.endpoint_url(endpoint).load().await
+}
+
+/// The function, and how long each of its invocations may take.
+pub struct Function {
+    pub handler: Handler,
+    /// The time of an invocation, in seconds.
+    pub seconds: f64,
+}
+
+impl Function {
+    /// Posts an import as JSON, with the usual token.
+    pub async fn import(&self, params: Value, data: Value) -> Response {
+        self.import_as(TOKEN, params, data).await
+    }
+
+    /// Posts an import as JSON, with this token.
+    pub async fn import_as(&self, token: &str, params: Value, data: Value) -> Response {
+        self.post(token, json!({"publicParams": params, "data": data}).to_string()).await
+    }
+
+    /// Posts a body, with this token.
+    pub async fn post(&self, token: &str, body: impl Into<String>) -> Response {
+        self.invoke(post_event(token, body)).await
+    }
+
+    /// Handles an event.
+    pub async fn invoke(&self, event: Value) -> Response {
+        secrets::keep_event(&event);
+        Response::read(&self.reply(&event.to_string()).await)
+    }
+
+    /// The reply to an event, from its JSON text.
+    pub async fn reply(&self, event: &str) -> Value {
+        let event: Event = serde_json::from_str(event).expect("every JSON text is an event");
+        let mut context = Context::default();
+        context.request_id = REQUEST_ID.to_owned();
+        let deadline = SystemTime::now() + Duration::from_secs_f64(self.seconds);
+        context.deadline = deadline.duration_since(UNIX_EPOCH).expect("after 1970").as_millis() as u64;
+        let reply = self.handler.handle(event, &context).await;
+        serde_json::to_value(&reply).expect("a reply is JSON")
+    }
+}
+
+/// An event of an HTTP API (payload format 2.0) that posts `body` to the import.
+pub fn post_event(token: &str, body: impl Into<String>) -> Value {
+    json!({
+        "version": "2.0",
+        "rawPath": ADDRESS,
+        "headers": {"x-token": token, "content-type": "application/json"},
+        "requestContext": {"http": {"method": "POST", "path": ADDRESS}, "stage": "$default"},
+        "body": body.into(),
+        "isBase64Encoded": false,
+    })
+}
+
+/// An answer, opened.
+#[derive(Debug)]
+pub struct Response {
+    pub status: u64,
+    pub headers: Value,
+    /// The envelope as it was sent.
+    pub body: String,
+    pub envelope: Value,
+}
+
+impl Response {
+    /// Reads the reply to API Gateway, and checks what holds for every answer (contract, section 2).
+    pub fn read(reply: &Value) -> Self {
+        let status = reply["statusCode"].as_u64().expect("a status");
+        assert_eq!(reply["isBase64Encoded"], false);
+        assert_eq!(reply["headers"]["Content-Type"], "application/json");
+        let body = reply["body"].as_str().expect("a body");
+        let envelope: Value = serde_json::from_str(body).expect("the body is JSON");
+        let keys: BTreeSet<_> = envelope.as_object().expect("an object").keys().map(String::as_str).collect();
+        assert_eq!(keys, BTreeSet::from(["code", "data", "errorCode", "msg"]));
+        assert_eq!(envelope["code"], status.to_string());
+        assert_ne!(envelope["msg"], "");
+        Self { status, headers: reply["headers"].clone(), body: body.to_owned(), envelope }
+    }
+
+    /// `errorCode` of the envelope.
+    pub fn code(&self) -> &str {
+        self.envelope["errorCode"].as_str().expect("a string")
+    }
+
+    /// `msg` of the envelope.
+    pub fn msg(&self) -> &str {
+        self.envelope["msg"].as_str().expect("a string")
+    }
+
+    /// The result of an import that ran to its end.
+    pub fn data(&self) -> &Value {
+        assert_eq!((self.status, self.code(), self.msg()), (200, "SUCCESS", "ok"));
+        &self.envelope["data"]
+    }
+
+    /// The codes of the failed records, in order.
+    pub fn failures(&self) -> Vec<&str> {
+        let failed = self.data()["errorData"].as_array();
+        failed.into_iter().flatten().map(|record| record["errorCode"].as_str().expect("a code")).collect()
+    }
+
+    /// `errorData` as it was sent, to the letter.
+    pub fn error_data(&self) -> String {
+        type Members<'a> = HashMap<&'a str, &'a RawValue>;
+        let envelope: Members<'_> = serde_json::from_str(&self.body).expect("an object");
+        let data: Members<'_> = serde_json::from_str(envelope["data"].get()).expect("an object");
+        data["errorData"].get().to_owned()
+    }
+}

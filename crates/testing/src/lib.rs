@@ -1,0 +1,35 @@
+//! What tests, benchmarks, the fuzzer and the local run have in common.
+//!
+//! # Layout
+//!
+//! - [`runtime_api`]: the Lambda Runtime API, and a function's process that it feeds
+//!
+//! With the feature `stage`, the function on a real database:
+//!
+//! - [`embedded`]: a DynamoDB inside this process; [`tables`]: its tables, from `template.yaml`; [`demo`]: demo data
+//! - [`proxy`]: what stands between the SDK and a database: it counts, checks and breaks calls
+//! - [`stage`]: database, proxy, tenants, customers; [`function`]: the function, and its responses
+//! - [`gateway`]: API Gateway in front of the function
+//! - [`secrets`]: the search of every log line
+//! - [`shorthand`]: parameters, records and states that many tests use
+
+pub mod runtime_api;
+
+#[cfg(feature = "stage")]
+pub mod demo;
+#[cfg(feature = "stage")]
+pub mod embedded;
+#[cfg(feature = "stage")]
+pub mod function;
+#[cfg(feature = "stage")]
+pub mod gateway;
+#[cfg(feature = "stage")]
+pub mod proxy;
+#[cfg(feature = "stage")]
+pub mod secrets;
+#[cfg(feature = "stage")]
+pub mod shorthand;
+#[cfg(feature = "stage")]
+pub mod stage;
+#[cfg(feature = "stage")]
+pub mod tables;

@@ -1,0 +1,137 @@
+//! Every log line of every test, held against everything that no log may show.
+//!
+//! What the function is given (tokens, items of its tables, bodies) is kept here before the function
+//! sees it, and each line is searched for it as it is written, at the finest level there is. A line
+//! that shows any of it ends the whole run: there is no test that could pass over it.
+
+use std::collections::{HashMap, HashSet};
+use std::io::{self, Write};
+use std::sync::{LazyLock, Mutex, MutexGuard, Once, PoisonError};
+
+use serde_json::Value;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::fmt;
+use tracing_subscriber::layer::SubscriberExt;
+
+use reference::text;
+
+/// What the function's lines say of themselves. A value that is a part of this cannot be told from it.
+const VOCABULARY: &str = "\
+    the token and the name of a table, an import and its records: new, null, true, none, other, open, error";
+
+/// The values that no line may show, by their first [`PREFIX`] bytes.
+#[derive(Default)]
+pub struct Secrets(HashMap<[u8; PREFIX], HashSet<Vec<u8>>>);
+
+/// Shorter values stand in any text by chance.
+const PREFIX: usize = 4;
+
+impl Secrets {
+    /// Keeps a value, unless it is so short or so common that a line may hold it by chance.
+    pub fn keep(&mut self, value: &str) {
+        // A part of a request's ID or of a time could be the same.
+        let of_an_id = value.len() < 9 && value.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+        let common = VOCABULARY.contains(value) || of_an_id;
+        if let Some(prefix) = value.as_bytes().first_chunk()
+            && !common
+        {
+            self.0.entry(*prefix).or_default().insert(value.as_bytes().to_owned());
+        }
+    }
+
+    /// A kept value that a line shows.
+    pub fn shown_by(&self, line: &[u8]) -> Option<&[u8]> {
+        let starts = (0..line.len()).map(|start| &line[start..]);
+        let kept = starts.filter_map(|rest| Some((rest, self.0.get(rest.first_chunk()?)?)));
+        kept.flat_map(|(rest, values)| values.iter().filter(move |value| rest.starts_with(value)))
+            .next()
+            .map(Vec::as_slice)
+    }
+}
+
+#[derive(Default)]
+struct Watch {
+    secrets: Secrets,
+    lines: Vec<String>,
+}
+
+static WATCH: LazyLock<Mutex<Watch>> = LazyLock::new(Mutex::default);
+
+fn watch() -> MutexGuard<'static, Watch> {
+    WATCH.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Begins to watch the lines of this process, if that is not done yet.
+pub fn begin() {
+    static BEGUN: Once = Once::new();
+    BEGUN.call_once(|| {
+        // What the embedded database says is no line of the function's.
+        let targets = group_import::telemetry::log::targets(LevelFilter::TRACE)
+            .with_target("dynoxide", LevelFilter::OFF);
+        let text = fmt::layer().with_ansi(false).without_time().with_writer(|| Line);
+        let json = fmt::layer().json().without_time().with_writer(|| Line);
+        let lines = tracing_subscriber::registry().with(targets).with(text).with(json);
+        tracing::subscriber::set_global_default(lines).expect("nobody else listens to the tests' lines");
+        keep("publicParams");
+    });
+}
+
+/// Keeps a value from every line to come.
+pub fn keep(value: &str) {
+    watch().secrets.keep(value);
+}
+
+/// Keeps the identifiers of a customer, or of a record as it was sent.
+pub fn keep_identifiers(record: &Value) {
+    let mut watch = watch();
+    for field in ["audienceUserId", "unionid", "openid", "phone"] {
+        if let Value::String(sent) = &record[field] {
+            watch.secrets.keep(sent);
+            watch.secrets.keep(&text::value(record, field).unwrap_or_default());
+        }
+    }
+}
+
+/// Keeps what an event holds of its caller: token, `Idempotency-Key`, identifiers and group names.
+pub fn keep_event(event: &Value) {
+    let headers = event["headers"].as_object().into_iter().flatten();
+    for (name, value) in headers {
+        if ["x-token", "idempotency-key"].contains(&&*name.to_ascii_lowercase()) {
+            keep(value.as_str().unwrap_or_default());
+        }
+    }
+    let body = event["body"].as_str().unwrap_or_default();
+    let body: Value = serde_json::from_str(body).unwrap_or_default();
+    for record in body["data"].as_array().into_iter().flatten() {
+        keep_identifiers(record);
+        let groups = record["groups"].as_str().unwrap_or_default();
+        let mut watch = watch();
+        text::split(groups).iter().for_each(|name| watch.secrets.keep(name));
+    }
+}
+
+/// Every line so far, in each of the two forms.
+pub fn lines() -> Vec<String> {
+    watch().lines.clone()
+}
+
+/// Where a line goes: to be searched and remembered.
+struct Line;
+
+impl Write for Line {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let mut watch = watch();
+        if let Some(secret) = watch.secrets.shown_by(line) {
+            // Straight to the error output: the test harness would swallow what is printed.
+            let [secret, line] = [secret, line].map(String::from_utf8_lossy);
+            io::stderr().write_all(format!("a log line shows {secret:?}: {line}").as_bytes())?;
+            std::process::abort();
+        }
+        watch.lines.push(String::from_utf8_lossy(line).into_owned());
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

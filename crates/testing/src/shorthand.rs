@@ -1,0 +1,73 @@
+//! What many imports of the tests are made of, and what is asked about many answers.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use crate::function::{Function, Response};
+use crate::stage::Stage;
+
+/// `publicParams` without matching.
+pub fn off(opt_type: &str) -> Value {
+    json!({"isMatching": false, "optType": opt_type})
+}
+
+/// `publicParams` of exact matching.
+pub fn exact(opt_type: &str) -> Value {
+    json!({"isMatching": true, "matchingType": 1, "optType": opt_type})
+}
+
+/// `publicParams` of fuzzy matching.
+pub fn fuzzy(identify_way: u8, opt_type: &str) -> Value {
+    json!({"isMatching": true, "matchingType": 2, "identifyWay": identify_way, "optType": opt_type})
+}
+
+/// Memberships as [`Stage::memberships`] gives them.
+pub fn pairs<K: ToString, G: ToString>(
+    expected: impl IntoIterator<Item = (K, G)>,
+) -> BTreeSet<(String, String)> {
+    expected.into_iter().map(|(key, group)| (key.to_string(), group.to_string())).collect()
+}
+
+/// A record for each of `0..n` without matching: customer `c0` into group `g`, and so on.
+pub fn numbered(n: usize) -> Value {
+    (0..n).map(|n| json!({"audienceUserId": format!("c{n}"), "groups": "g"})).collect()
+}
+
+/// The memberships that [`numbered`] records ask for.
+pub fn numbered_pairs(n: usize) -> BTreeSet<(String, String)> {
+    pairs((0..n).map(|n| (format!("t1#c{n}"), "g")))
+}
+
+/// The codes of the failed records by what they hold in `field`.
+pub fn failures_by(response: &Response, field: &str) -> BTreeMap<String, String> {
+    let text = |value: &Value| value.as_str().expect("a string").to_owned();
+    let failed = response.data()["errorData"].as_array();
+    failed.into_iter().flatten().map(|record| (text(&record[field]), text(&record["errorCode"]))).collect()
+}
+
+/// `data` of an answer as the model has it: without the wording of each failure, and the matches.
+pub fn result_of(response: &Response) -> Value {
+    let mut data = response.data().clone();
+    for failed in data["errorData"].as_array_mut().into_iter().flatten() {
+        let message = failed.as_object_mut().expect("an object").remove("errorMsg");
+        assert!(message.is_some_and(|message| message.as_str().is_some_and(|text| !text.is_empty())));
+    }
+    data.as_object_mut().expect("an object").remove("matches");
+    data
+}
+
+/// Posts the failed records back as they came, once nothing is in their way, and expects that all
+/// of them succeed.
+pub async fn resend(stage: &Stage, function: &Function, params: &Value, failed: &Response) {
+    stage.proxy.clear_rules();
+    let response = repost(function, params, failed).await;
+    assert_eq!(response.data()["errorData"], Value::Null, "the fault is lifted");
+    assert_eq!(response.data()["importSuccessNum"], failed.data()["importFailNum"]);
+}
+
+/// Posts the failed records back to the letter.
+pub async fn repost(function: &Function, params: &Value, failed: &Response) -> Response {
+    let body = format!(r#"{{"publicParams":{params},"data":{}}}"#, failed.error_data());
+    function.post(crate::stage::TOKEN, body).await
+}
