@@ -102,8 +102,7 @@ fn without_outages() -> impl Iterator<Item = String> {
     codes.chain(["success"]).map(str::to_owned)
 }
 
-/// Customers of the large batch, by tenant: the embedded database reads all of them for every
-/// statement, so their number is the time that the test takes.
+/// Customers of the large batch, by tenant.
 const CUSTOMERS: [(&str, u32); 2] = [(TENANTS[0], 2_000), (TENANTS[1], 500)];
 
 const RECORDS: usize = 5_000;
@@ -157,6 +156,7 @@ async fn a_full_batch(mode: &'static str, expected: &[&str]) {
     let (_, params) = draw::modes().into_iter().find(|(name, _)| *name == mode).expect("a mode");
     let mut import = Import { tenant: TENANT, mode, params, records: records(&mut random) };
     let stage = stage(&world).await;
+    stage.proxy.statements_by_key();
     let function = function(&stage).await;
 
     import.params["optType"] = "add".into();

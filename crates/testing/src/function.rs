@@ -44,7 +44,10 @@ impl Stage {
     pub async fn function_with(&self, set: impl FnOnce(&mut Config)) -> Function {
         let mut config = self.config();
         set(&mut config);
-        let sdk = sdk_config(&self.proxy.endpoint()).await;
+        let mut sdk = sdk_config(&self.proxy.endpoint()).await;
+        if self.clock_is_paused {
+            sdk = sdk.into_builder().http_client(self.proxy.in_process()).build();
+        }
         let database = Database::new(&sdk, &config);
         Function { handler: Handler::new(config, database), seconds: 30.0 }
     }

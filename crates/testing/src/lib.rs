@@ -26,6 +26,8 @@ pub mod gateway;
 #[cfg(feature = "stage")]
 pub mod proxy;
 #[cfg(feature = "stage")]
+mod real_time;
+#[cfg(feature = "stage")]
 pub mod secrets;
 #[cfg(feature = "stage")]
 pub mod shorthand;

@@ -9,12 +9,14 @@
 //!
 //! - `proxy` (here): the server, its settings and its record of calls.
 //! - [`rule`]: which calls are met by what.
+//! - [`in_process`]: the proxy without its socket, for a paused clock.
 //! - [`wire`]: DynamoDB's requests and answers as HTTP messages, and the way to the upstream.
 //! - [`pages`]: small pages for `ExecuteStatement` and `Query`.
 //! - [`batch`]: batches of which only a part is done.
 //! - [`strict`]: what DynamoDB refuses and emulators accept.
 
 mod batch;
+mod in_process;
 mod pages;
 mod rule;
 mod strict;
@@ -25,7 +27,7 @@ use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -34,12 +36,15 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::Instant;
 
 pub use batch::Share;
+pub use in_process::InProcess;
 use pages::Pages;
 pub use rule::{Action, Rule};
 use strict::Keys;
-use wire::{Answer, Request, Upstream};
+pub use wire::Upstream;
+use wire::{Answer, Request};
 
 /// A running proxy. It stops, and closes its connections, when dropped.
 pub struct Proxy {
@@ -90,6 +95,12 @@ impl Proxy {
     /// What the SDK takes as `endpoint_url`.
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// What takes the place of the network under the SDK's client, where the clock is paused. The proxy checks, counts
+    /// and breaks the calls as ever; only [`close`](Self::close) does not touch them.
+    pub fn in_process(&self) -> InProcess {
+        InProcess::Proxy(Arc::clone(&self.shared))
     }
 
     /// The time on the clock of [`Call::at`].
@@ -144,6 +155,12 @@ impl Proxy {
         self.shared.state().page_size = items;
     }
 
+    /// From now on each value of an `IN` is read by its key, as on AWS: emulators scan the index for each statement,
+    /// which takes minutes where tables are large. Needs a [`page_size`](Self::page_size).
+    pub fn statements_by_key(&self) {
+        self.shared.state().statements_by_key = true;
+    }
+
     /// Whether to refuse what DynamoDB refuses and emulators let pass, in statements, index reads
     /// and batches; on unless switched off.
     pub fn strict_partiql(&self, strict: bool) {
@@ -164,7 +181,7 @@ impl Drop for Proxy {
 }
 
 /// What the connections share with the handle.
-struct Shared {
+pub struct Shared {
     upstream: Upstream,
     pages: Pages,
     started: Instant,
@@ -178,6 +195,7 @@ struct State {
     loads: HashMap<String, Load>,
     rules: Vec<Rule>,
     page_size: Option<usize>,
+    statements_by_key: bool,
     strict: bool,
     keys: Keys,
 }
@@ -213,12 +231,15 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// An error closes the connection without an answer.
-    async fn answer(
+    /// An error closes the connection without a response.
+    async fn read_and_respond(
         self: Arc<Self>,
         request: hyper::Request<Incoming>,
     ) -> io::Result<hyper::Response<wire::Body>> {
-        let request = wire::read(request).await?;
+        self.respond(wire::read(request).await?).await
+    }
+
+    async fn respond(&self, request: Request) -> io::Result<hyper::Response<wire::Body>> {
         let _under_way = self.record(&request);
         if let Some(message) = self.refusal(&request) {
             return Ok(wire::whole(wire::validation_error(&message)));
@@ -267,9 +288,14 @@ impl Shared {
     }
 
     async fn forward(&self, request: &Request) -> io::Result<Answer> {
-        let page_size = self.state().page_size;
+        let (page_size, by_key) = {
+            let state = self.state();
+            (state.page_size, state.statements_by_key)
+        };
         match (page_size, request.operation.as_str()) {
-            (Some(size), "ExecuteStatement") => self.pages.statement(&self.upstream, request, size).await,
+            (Some(size), "ExecuteStatement") => {
+                self.pages.statement(&self.upstream, request, size, by_key).await
+            }
             (Some(size), "Query") => pages::query(&self.upstream, request, size).await,
             _ => self.upstream.send(request, &request.body).await,
         }
@@ -283,7 +309,7 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>) {
         while connections.try_join_next().is_some() {}
         let shared = Arc::clone(&shared);
         connections.spawn(async move {
-            let service = service_fn(move |request| Arc::clone(&shared).answer(request));
+            let service = service_fn(move |request| Arc::clone(&shared).read_and_respond(request));
             let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
             // Fails where a rule broke the connection or the client hung up: the client's to notice.
             let _ = connection.await;

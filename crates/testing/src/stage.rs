@@ -10,7 +10,8 @@ use group_import::tenant::TokenHash;
 use serde_json::{Value, json};
 
 use crate::embedded::{self, ACCESS_KEY, Embedded, REGION};
-use crate::proxy::Proxy;
+use crate::proxy::{InProcess, Proxy, Upstream};
+use crate::real_time;
 use crate::runtime_api::Process;
 use crate::secrets;
 use crate::tables::{self, TableNames};
@@ -34,29 +35,44 @@ pub struct Stage {
     /// A client of the database itself: what it does is neither counted nor broken.
     pub client: Client,
     pub names: TableNames,
+    pub(crate) clock_is_paused: bool,
     _database: Option<Embedded>,
 }
 
 impl Stage {
     /// Empty tables, but for the tenant [`TENANT`].
     pub async fn new() -> Self {
+        Self::begin(false).await
+    }
+
+    /// As [`new`](Self::new), in a test whose clock is paused: the calls of its functions and of its client do not go
+    /// through a socket here, and the clock stands still while the database is at work.
+    pub async fn paused() -> Self {
+        Self::begin(true).await
+    }
+
+    async fn begin(clock_is_paused: bool) -> Self {
         secrets::begin();
         let (endpoint, database) = match std::env::var(TEST_ENDPOINT) {
             Ok(endpoint) => (endpoint, None),
             Err(_) => {
                 let database = dynoxide::Database::memory().expect("a database in memory");
-                let database = Embedded::start(database, 0).await.expect("a free port");
+                let database = real_time::run(Embedded::start(database, 0)).await.expect("a free port");
                 (database.endpoint().to_owned(), Some(database))
             }
         };
-        let client = embedded::client(&endpoint);
+        let mut settings = embedded::settings(&endpoint);
+        if clock_is_paused {
+            settings = settings.http_client(InProcess::Upstream(Upstream::new(&endpoint)));
+        }
+        let client = Client::from_conf(settings.build());
         // Stages may share a database.
         let names = TableNames::prefixed(&format!("test-{:016x}-", fastrand::u64(..)));
         tables::create_all(&client, &names).await.expect("the tables are created");
         let proxy = Proxy::start(&endpoint).await;
         proxy.table_key(&names.memberships, &["customerKey", "groupName"]);
         proxy.page_size(Some(10));
-        let stage = Self { proxy, client, names, _database: database };
+        let stage = Self { proxy, client, names, clock_is_paused, _database: database };
         stage.put_tenant(TOKEN, json!({"tenantId": TENANT})).await;
         stage
     }

@@ -8,6 +8,7 @@ use std::io;
 use std::sync::{Mutex, PoisonError};
 
 use hyper::StatusCode;
+use hyper::header::HeaderValue;
 use serde_json::{Value, json};
 
 use super::wire::{self, Answer, Request, Upstream};
@@ -34,10 +35,22 @@ impl Results {
 
 impl Pages {
     /// Reads the upstream to its end on the first call; a continuation is answered from memory.
-    pub async fn statement(&self, upstream: &Upstream, request: &Request, size: usize) -> io::Result<Answer> {
+    /// With `by_key`, the upstream reads each value by its key.
+    pub async fn statement(
+        &self,
+        upstream: &Upstream,
+        request: &Request,
+        size: usize,
+        by_key: bool,
+    ) -> io::Result<Answer> {
         let size = at_most(size, &request.body);
         let Some(token) = request.body["NextToken"].as_str() else {
-            let items = match read_to_the_end(upstream, request).await? {
+            let items = if by_key {
+                read_by_key(upstream, request).await?
+            } else {
+                read_to_the_end(upstream, request, "NextToken", "NextToken").await?
+            };
+            let items = match items {
                 Ok(items) => items,
                 Err(refusal) => return Ok(refusal),
             };
@@ -77,8 +90,14 @@ fn page(items: &[Value], number: &str, from: usize, size: usize) -> Answer {
     wire::json(StatusCode::OK, &body)
 }
 
-/// All items of a statement, or the answer that was no success.
-async fn read_to_the_end(upstream: &Upstream, request: &Request) -> io::Result<Result<Vec<Value>, Answer>> {
+/// All items of a statement or a query, or the answer that was no success. A page's `ended_at` is what the next one
+/// begins with as its `begin`.
+async fn read_to_the_end(
+    upstream: &Upstream,
+    request: &Request,
+    begin: &str,
+    ended_at: &str,
+) -> io::Result<Result<Vec<Value>, Answer>> {
     let mut body = request.body.clone();
     let mut items = Vec::new();
     loop {
@@ -90,11 +109,46 @@ async fn read_to_the_end(upstream: &Upstream, request: &Request) -> io::Result<R
         if let Value::Array(found) = page["Items"].take() {
             items.extend(found);
         }
-        match page["NextToken"].take() {
+        match page[ended_at].take() {
             Value::Null => return Ok(Ok(items)),
-            token => body["NextToken"] = token,
+            place => body[begin] = place,
         }
     }
+}
+
+/// All items of a statement, each of whose values is read by a `Query`: as DynamoDB does, where emulators scan the whole
+/// index for an `IN`.
+///
+/// Of the form `SELECT "a", "b" FROM "table"."index" WHERE "field" IN [?, ...] AND "other" = ?`.
+async fn read_by_key(upstream: &Upstream, request: &Request) -> io::Result<Result<Vec<Value>, Answer>> {
+    let statement = request.body["Statement"].as_str().expect("a statement");
+    let names: Vec<_> = statement.split('"').skip(1).step_by(2).collect();
+    let [selected @ .., table, index, field, other] = &names[..] else {
+        panic!("another statement: {statement}")
+    };
+    let parameters = request.body["Parameters"].as_array().expect("parameters");
+    let (other_value, values) = parameters.split_last().expect("parameters");
+    let mut headers = request.headers.clone();
+    headers.insert("x-amz-target", HeaderValue::from_static("DynamoDB_20120810.Query"));
+    let mut items = Vec::new();
+    for value in values {
+        let body = json!({
+            "TableName": table,
+            "IndexName": index,
+            "KeyConditionExpression": "#field = :value AND #other = :other",
+            "ExpressionAttributeNames": {"#field": field, "#other": other},
+            "ExpressionAttributeValues": {":value": value, ":other": other_value},
+        });
+        let query = Request { operation: "Query".to_owned(), headers: headers.clone(), body };
+        match read_to_the_end(upstream, &query, "ExclusiveStartKey", "LastEvaluatedKey").await? {
+            Ok(found) => items.extend(found),
+            Err(refusal) => return Ok(Err(refusal)),
+        }
+    }
+    for item in &mut items {
+        item.as_object_mut().expect("an item").retain(|name, _| selected.contains(&&**name));
+    }
+    Ok(Ok(items))
 }
 
 /// `Query` pages by itself: it only has to be told to.

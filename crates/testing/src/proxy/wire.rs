@@ -15,6 +15,8 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
 
+use crate::real_time;
+
 /// What an answer of the proxy's own carries as its request id, before a number.
 pub const REQUEST_ID_PREFIX: &str = "proxy-";
 
@@ -25,6 +27,14 @@ pub struct Request {
     pub body: Value,
 }
 
+impl Request {
+    pub fn new(headers: HeaderMap, body: &[u8]) -> io::Result<Self> {
+        let target = headers.get("x-amz-target").and_then(|value| value.to_str().ok());
+        let operation = target.and_then(|target| target.rsplit('.').next()).unwrap_or_default().to_owned();
+        Ok(Self { operation, headers, body: serde_json::from_slice(body)? })
+    }
+}
+
 /// An answer, read whole.
 pub type Answer = Response<Bytes>;
 
@@ -33,18 +43,12 @@ pub type Body = UnsyncBoxBody<Bytes, io::Error>;
 
 pub async fn read(request: hyper::Request<Incoming>) -> io::Result<Request> {
     let (head, body) = request.into_parts();
-    let target = head.headers.get("x-amz-target");
-    let target = target.and_then(|value| value.to_str().ok());
-    let operation = target.and_then(|target| target.rsplit('.').next());
     let body = body.collect().await.map_err(io::Error::other)?;
-    Ok(Request {
-        operation: operation.unwrap_or_default().to_owned(),
-        headers: head.headers,
-        body: serde_json::from_slice(&body.to_bytes())?,
-    })
+    Request::new(head.headers, &body.to_bytes())
 }
 
 /// The way to the DynamoDB implementation behind the proxy.
+#[derive(Clone)]
 pub struct Upstream {
     client: Client<HttpConnector, Full<Bytes>>,
     uri: Uri,
@@ -67,14 +71,18 @@ impl Upstream {
         *forwarded.method_mut() = Method::POST;
         *forwarded.uri_mut() = self.uri.clone();
         *forwarded.headers_mut() = end_to_end(request.headers.clone());
-        let answer = match self.client.request(forwarded).await {
-            Ok(answer) => answer,
-            Err(failure) => return Ok(error(502, "UpstreamUnreachable", &failure.to_string())),
-        };
-        let (mut head, body) = answer.into_parts();
-        head.headers = end_to_end(head.headers);
-        let body = body.collect().await.map_err(io::Error::other)?;
-        Ok(Response::from_parts(head, body.to_bytes()))
+        let client = self.client.clone();
+        real_time::run(async move {
+            let answer = match client.request(forwarded).await {
+                Ok(answer) => answer,
+                Err(failure) => return Ok(error(502, "UpstreamUnreachable", &failure.to_string())),
+            };
+            let (mut head, body) = answer.into_parts();
+            head.headers = end_to_end(head.headers);
+            let body = body.collect().await.map_err(io::Error::other)?;
+            Ok(Response::from_parts(head, body.to_bytes()))
+        })
+        .await
     }
 }
 
