@@ -1,13 +1,12 @@
 # Needs Rust with a C compiler, and Python 3 for tools that are installed on first use, into .local/ (git-ignored); fuzz
 # needs a C++ compiler as well, test-dynamodb-local Java and npm.
 
-VENV := .local/venv
-DEPLOY := .local/deploy
-EMULATOR := .local/emulator
-BENCH_VENV := .local/bench-venv
+# An installed cargo-lambda is used as it is. The redirection makes old versions of make use a shell.
+CARGO_LAMBDA := $(if $(shell command -v cargo-lambda 2>/dev/null),,.local/cargo-lambda/installed)
+PATH_LAMBDA := PATH="$$PATH:$(CURDIR)/.local/cargo-lambda/bin"
 
-# A cargo-lambda that is installed already is taken as it is. The redirection makes old versions of make use a shell.
-CARGO_LAMBDA := $(if $(shell command -v cargo-lambda 2>/dev/null),,$(VENV)/bin/cargo-lambda)
+# What a suite writes lies in a folder of its target.
+PYTEST = .local/test/bin/python -B -m pytest --basetemp .local/$@
 
 .DEFAULT_GOAL := help
 
@@ -17,7 +16,7 @@ help: ## List the targets
 
 .PHONY: local
 local: $(CARGO_LAMBDA) ## Run the whole service on this machine (flags: make local ARGS="--help")
-	@PATH="$$PATH:$(CURDIR)/$(VENV)/bin" exec cargo run --locked --package local -- $(ARGS)
+	@$(PATH_LAMBDA) exec cargo run --locked --package local -- $(ARGS)
 
 .PHONY: test
 test: ## Check form, lints and docs, and run every test
@@ -70,44 +69,25 @@ $(DENY)/bin/cargo-deny:
 soak: release ## Run the release binary under mixed requests and faults (longer: make soak ARGS="--minutes 30")
 	@NO_PROXY=127.0.0.1 cargo run --quiet --locked --package soak -- $(ARGS)
 
-API_VENV := .local/api-venv
-
 .PHONY: test-api
-test-api: $(CARGO_LAMBDA) $(API_VENV)/installed ## Check docs/ (OpenAPI, pages, examples) against the running service
-	@PATH="$$PATH:$(CURDIR)/$(VENV)/bin" exec $(API_VENV)/bin/python -B scripts/api_test
-
-$(API_VENV)/installed: scripts/requirements-api.txt
-	python3 -m venv $(API_VENV)
-	$(API_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
-	@touch $@
-
-AWS_VENV := .local/aws-venv
+test-api: $(CARGO_LAMBDA) .local/test/installed ## Check docs/ (OpenAPI, pages, examples) against the running service
+	@$(PATH_LAMBDA) exec $(PYTEST) scripts/tests/api $(ARGS)
 
 .PHONY: verify-aws
-verify-aws: $(AWS_VENV)/installed ## Measure how DynamoDB treats IN, advise IDENTITY_LOOKUP (make verify-aws ARGS="--help")
-	@exec $(AWS_VENV)/bin/python scripts/verify-aws $(ARGS)
+verify-aws: .local/aws/installed ## Measure how DynamoDB treats IN, advise IDENTITY_LOOKUP (make verify-aws ARGS="--help")
+	@exec .local/aws/bin/python scripts/verify-aws $(ARGS)
 
 .PHONY: token
-token: $(AWS_VENV)/installed ## Make, list, disable or withdraw a tenant's token (make token ARGS="--help")
-	@exec $(AWS_VENV)/bin/python scripts/make-token $(ARGS)
+token: .local/aws/installed ## Create, list, disable or revoke a tenant's tokens (make token ARGS="--help")
+	@exec .local/aws/bin/python scripts/make-token $(ARGS)
 
 .PHONY: test-verify-aws
-test-verify-aws: $(AWS_VENV)/test-installed ## Test verify-aws and make-token on an emulated AWS
-	@exec $(AWS_VENV)/bin/python scripts/tests
-
-# Silent: what these targets print on standard output may be piped on.
-$(AWS_VENV)/installed: scripts/requirements-aws.txt
-	@python3 -m venv $(AWS_VENV)
-	@$(AWS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
-	@touch $@
-
-$(AWS_VENV)/test-installed: scripts/requirements-aws-test.txt $(AWS_VENV)/installed
-	@$(AWS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
-	@touch $@
+test-verify-aws: .local/test/installed .local/emulator/installed ## Test verify-aws and make-token on an emulated AWS
+	@exec $(PYTEST) scripts/tests/aws $(ARGS)
 
 .PHONY: bench
-bench: release $(BENCH_VENV)/installed ## Measure the function beside other ways to write it (flags: make bench ARGS="--seconds 1")
-	cargo run --locked --package bench --profile driver -- --python $(BENCH_VENV)/bin/python $(ARGS)
+bench: release .local/aws/installed ## Measure the function beside other ways to write it (flags: make bench ARGS="--seconds 1")
+	cargo run --locked --package bench --profile driver -- --python .local/aws/bin/python $(ARGS)
 
 .PHONY: bench-ci
 bench-ci: release ## Check the calls and instructions of an import against their limits
@@ -122,32 +102,41 @@ bench-update: ## Write down the instructions as they are now, in benches/instruc
 release:
 	cargo build --locked --release
 
-$(BENCH_VENV)/installed: benches/python/requirements.txt
-	python3 -m venv $(BENCH_VENV)
-	$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
-	@touch $@
-
-# Without dependencies: the only one, a C compiler of 450 MB, is for cross-compiling, not for a local run.
-$(VENV)/bin/cargo-lambda: scripts/requirements-local.txt
-	python3 -m venv $(VENV)
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement $<
-	@touch $@
-
 .PHONY: tools
-tools: $(DEPLOY)/installed ## Install what deploys to AWS (sam, cargo-lambda) into .local/deploy/bin
+tools: .local/deploy/installed ## Install what deploys to AWS (sam, cargo-lambda) into .local/deploy/bin
 
 .PHONY: validate
-validate: $(DEPLOY)/installed ## Check template.yaml as a deployment would
+validate: .local/deploy/installed ## Check template.yaml as a deployment would
 	@# sam asks for a region although it checks against none.
-	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 $(DEPLOY)/bin/sam validate --lint --template template.yaml
-	$(DEPLOY)/bin/cfn-lint --include-checks I -- template.yaml
+	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 .local/deploy/bin/sam validate --lint --template template.yaml
+	.local/deploy/bin/cfn-lint --include-checks I -- template.yaml
 
 .PHONY: deploy-test
-deploy-test: $(DEPLOY)/installed $(EMULATOR)/installed ## Deploy to an emulated AWS and use the function there
-	@exec $(DEPLOY)/bin/python -B scripts/deploy_test
+deploy-test: .local/deploy/installed .local/emulator/installed .local/test/installed ## Deploy to an emulated AWS and use the function there
+	@exec $(PYTEST) scripts/tests/deploy $(ARGS)
 
-# Marked when all of it is there: an installation that was cut short is taken up again.
-$(DEPLOY)/installed $(EMULATOR)/installed: .local/%/installed: scripts/requirements-%.txt scripts/requirements-local.txt
-	python3 -m venv $(@D)
-	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+SHELL_SCRIPTS := .ci/run docs/examples/import.sh scripts/deny scripts/fuzz scripts/test-dynamodb-local
+
+.PHONY: lint
+lint: .local/dev/installed ## Check the form of all Python, and Python and shell for errors
+	.local/dev/bin/ruff format --check
+	.local/dev/bin/ruff check
+	.local/dev/bin/shellcheck $(SHELL_SCRIPTS)
+
+# Versions that still fit stay; ARGS=--upgrade takes the newest. cargo-lambda without dependencies: the only one, a C
+# compiler of 450 MB, is for cross-compiling, not for a local run.
+.PHONY: lock
+lock: .local/dev/installed ## Regenerate the lock files in scripts/requirements (make lock ARGS=--upgrade)
+	@for file in $(basename $(wildcard scripts/requirements/*.in)); do \
+	  case $$file in */cargo-lambda) alone=--no-deps ;; *) alone= ;; esac; \
+	  .local/dev/bin/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-emit-index-url \
+	    --no-header $$alone $(ARGS) --output-file $$file.txt $$file.in || exit; \
+	done
+
+# A virtual environment of exactly the packages in a lock file. Silent, as what some targets print may be piped on; the
+# marker comes last, so that an interrupted installation is repeated.
+.local/%/installed: scripts/requirements/%.txt
+	@echo "installing $(@D)" >&2
+	@python3 -m venv --clear $(@D)
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --requirement $<
 	@touch $@

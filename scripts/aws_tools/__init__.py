@@ -1,1 +1,1 @@
-"""What `verify-aws` and `make-token` are made of."""
+"""The modules of `verify-aws` and `make-token`."""

@@ -1,26 +1,26 @@
-"""Which IDENTITY_LOOKUP fits what was measured, and why."""
+"""Which IDENTITY_LOOKUP fits the measurements, and why."""
 
 from .facts import FULL_PAGE, PAGE
 from .lookups import FUNCTION_VALUES
 
-# A statement of nine keyed reads costs what nine queries do, and 1.11 times that with one read too many for the token
+# A statement of nine keyed reads costs as much as nine queries, and 1.11 times that with one extra read for the token
 # of a page; a scan of the index costs at least twice as much.
-MOST_COST = 1.25
+MAX_COST = 1.25
 
 
 def advise(cases):
     """The setting and its reasons. Results come before cost, and cost before time."""
-    # Identifiers that several customers share are rare: they must be found, and need not be cheap.
+    # Identifiers that several customers share are rare: they must be found, but need not be cheap.
     used = [case for case in cases if case["values"] == FUNCTION_VALUES and case["mix"] != "several"]
     reasons = []
     fits = True
 
-    refused = [case for case in used if case["statement"]["refused"]]
-    if refused:
-        told = refused[0]["statement"]["refused"]
+    rejected = [case["statement"]["refused"] for case in used if case["statement"]["refused"]]
+    if rejected:
+        error = rejected[0]
         return {
             "identity_lookup": "query",
-            "reasons": [f"results: a statement is refused: {told['code']}: {told['message']}"],
+            "reasons": [f"results: a statement is rejected: {error['code']}: {error['message']}"],
         }
 
     wrong = [f"{case['values']} {case['mix']}" for case in cases if case["same"] is False]
@@ -30,25 +30,26 @@ def advise(cases):
     else:
         reasons.append("results: the same both ways, and all that was written")
 
+    value = f"a value in a statement of {FUNCTION_VALUES}"
     cost = ratios(used, lambda case: case["statement"]["units"], lambda case: case["query"]["units"])
     if cost is None:
-        reasons.append("cost: the service does not say what both ways consume")
+        reasons.append("cost: the service does not say what the look-ups consume")
     else:
-        dear = cost[1] > MOST_COST
+        dear = cost[1] > MAX_COST
         fits = fits and not dear
-        verdict = f"more than the {MOST_COST} that the calls saved are worth" if dear else "not dearer"
-        reasons.append(f"cost: a value in a statement of {FUNCTION_VALUES} costs {span(cost)} times its Query: {verdict}")
+        verdict = f"more than the {MAX_COST} that the saved calls are worth" if dear else "not more"
+        reasons.append(f"cost: {value} costs {span(cost)} times its Query: {verdict}")
 
     time = ratios(used, lambda case: case["statement"]["ms"] / case["values"], lambda case: case["query"]["ms"])
     slow = time[1] >= 1
     fits = fits and not slow
-    verdict = "nothing is gained" if slow else "quicker"
-    reasons.append(f"time: a value in a statement of {FUNCTION_VALUES} takes {span(time)} times its Query: {verdict}")
+    verdict = "no gain" if slow else "faster"
+    reasons.append(f"time: {value} takes {span(time)} times its Query: {verdict}")
     return {"identity_lookup": "statement" if fits else "query", "reasons": reasons, "cost": cost, "time": time}
 
 
 def ratios(cases, above, below):
-    """The least and the most of a ratio over the cases; None where a part is not known, or nothing to divide by."""
+    """The least and the most of a ratio over the cases; None where a part is unknown or the divisor is zero."""
     parts = [(above(case), below(case)) for case in cases]
     if any(over is None or not under for over, under in parts):
         return None
@@ -62,11 +63,11 @@ def span(ratio):
 
 
 def values_hint(facts):
-    """Whether nine values a statement is the right number here; None where no page was cut."""
+    """Whether nine values per statement is the right number here; None where nothing was split into pages."""
     answers = {fact["question"]: fact["answer"] for fact in facts}
     page, token = answers[PAGE], answers[FULL_PAGE]
     if page == "-" or token == "-":
         return None
     best = int(page) - 1 if token == "yes" else int(page)
-    fit = "as it is" if best == FUNCTION_VALUES else f"{best} would spare calls"
-    return f"values a statement: {FUNCTION_VALUES} (src/database/customers.rs, STATEMENT_VALUES): {fit}"
+    fit = "as it is" if best == FUNCTION_VALUES else f"{best} would save calls"
+    return f"values per statement: {FUNCTION_VALUES} (src/database/customers.rs, STATEMENT_VALUES): {fit}"

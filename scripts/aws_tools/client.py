@@ -8,26 +8,26 @@ try:
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError, ClientError
 except ModuleNotFoundError as missing:
-    sys.exit(f"{missing.name} is not installed here: run this by its make target, or with .local/aws-venv/bin/python")
+    sys.exit(f"{missing.name} is not installed here: run this by its make target, or with .local/aws/bin/python")
 
-# What a call can end with that is not a defect of these tools.
+# Errors of a call that are no defect of these tools.
 Errors = (BotoCoreError, ClientError)
 
 AWS_DOMAINS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws", ".api.amazonwebservices.com.cn")
 
 
 class Failure(Exception):
-    """An end that the user is told in one line."""
+    """An error that is reported to the user in one line."""
 
 
 def add_options(parser):
-    """The options that say where AWS is. Account, credentials and profile come from the environment, as for the AWS CLI."""
+    """Options for the place of AWS. Account, credentials and profile come from the environment, as for the AWS CLI."""
     parser.add_argument("--region", help="AWS region (default: AWS_REGION, AWS_DEFAULT_REGION or the profile's)")
-    parser.add_argument("--endpoint", metavar="URL", help="an emulator; it is sent made-up credentials")
+    parser.add_argument("--endpoint", metavar="URL", help="an emulator, which gets made-up credentials")
 
 
 def client(service, options):
-    """A client of `service`, where `options` say."""
+    """A client of `service` at the place that `options` name."""
     config = {
         "connect_timeout": 5,
         "read_timeout": 15,
@@ -41,7 +41,7 @@ def client(service, options):
         service,
         region_name=options.region or "us-east-1",
         endpoint_url=options.endpoint,
-        # An account's credentials have no business at another address.
+        # Real credentials are never sent to another address.
         aws_access_key_id="local",
         aws_secret_access_key="local",
         # An emulator on this machine is not behind the proxy that the environment may name.
@@ -60,13 +60,13 @@ def code(error):
     return error.response.get("Error", {}).get("Code", "Unknown")
 
 
-def is_refusal(error):
-    """Whether the service understood a request and would refuse it again: not a throttle, not a fault of its own."""
+def is_rejection(error):
+    """Whether the service would reject the request again: it neither throttled nor failed."""
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)
-    passing = ("Throttl", "Throughput", "LimitExceeded", "ExpiredToken", "UnrecognizedClient")
-    return 400 <= status < 500 and not any(word in code(error) for word in passing)
+    transient = ("Throttl", "Throughput", "LimitExceeded", "ExpiredToken", "UnrecognizedClient")
+    return 400 <= status < 500 and not any(word in code(error) for word in transient)
 
 
 def say(text):
-    """Tells how far things are, beside the output proper."""
+    """Prints a message to standard error, apart from the output."""
     print(text, file=sys.stderr, flush=True)

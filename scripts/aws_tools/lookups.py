@@ -1,4 +1,4 @@
-"""Looks up the same values by one statement and by a Query each, as src/database/customers.rs does, and measures both."""
+"""Measures looking up values by one statement and by a Query each, both as src/database/customers.rs does."""
 
 import statistics
 import time
@@ -23,13 +23,13 @@ MIXES = ("hits", "half", "misses", "several")
 # Customers that share one value in the mix "several".
 SHARERS = 3
 
-# Customers nobody asks for: enough that a scan of the index would cost more than nine keyed reads do.
+# Customers that are not looked up: enough that a scan of the index would cost more than nine keyed reads do.
 OTHERS = 1_000
 
 # A new item is in its indexes within a second, as a rule.
 INDEX_SECONDS = 60
 
-# No answer here has more items than this, so that a service that continues for ever is stopped.
+# More than any result here has: ends the reading if a service returns tokens for ever.
 MOST_PAGES = 1_000
 
 
@@ -71,15 +71,15 @@ def statement_text(table, field, size):
     return f'SELECT "{ID}", "{field}" FROM "{table}"."{field}-index" WHERE "{field}" IN [{places}] AND "tenantId" = ?'
 
 
-class Answer:
-    """What one look-up found, how, and at what price."""
+class Result:
+    """What a look-up found, in which pages, and what it cost."""
 
     def __init__(self, pages, seconds):
         self.found = sorted((item[FIELD]["S"], item[ID]["S"]) for page in pages for item in page.get("Items", []))
         self.pages = [len(page.get("Items", [])) for page in pages]
         self.ms = seconds * 1_000
         consumed = [page.get("ConsumedCapacity") for page in pages]
-        # None: the service does not say. A sum over some of the pages would be no price.
+        # None: the service does not say. A sum over some of the pages would be wrong.
         self.units = None if None in consumed else sum(one["CapacityUnits"] for one in consumed)
         self.consumed = consumed
 
@@ -92,9 +92,9 @@ def read(call, token, next_token, **request):
         page = call(ReturnConsumedCapacity="INDEXES", **request)
         pages.append(page)
         if not page.get(next_token):
-            return Answer(pages, time.perf_counter() - begun)
+            return Result(pages, time.perf_counter() - begun)
         if len(pages) == MOST_PAGES:
-            raise Failure(f"an answer has over {MOST_PAGES} pages")
+            raise Failure(f"a result has over {MOST_PAGES} pages")
         request[token] = page[next_token]
 
 
@@ -118,7 +118,7 @@ def by_query(client, table, text):
 
 
 def wait_for_index(client, table):
-    """Indexes follow their table: waits until every value that is asked for is found."""
+    """Indexes follow their table: waits until every value that will be looked up is found."""
     end = time.monotonic() + INDEX_SECONDS
     for mix in ("hits", "several"):
         for text in mixed(mix, MOST_VALUES):
@@ -128,7 +128,7 @@ def wait_for_index(client, table):
                 time.sleep(0.2)
 
 
-def refusal(error):
+def rejection(error):
     return {"code": aws.code(error), "message": error.response.get("Error", {}).get("Message", "")}
 
 
@@ -146,44 +146,44 @@ def measure(client, table, runs):
 def measure_case(client, table, size, mix, runs):
     values = mixed(mix, size)
     wanted = expected(values)
-    statements, queries, same, refused = [], [], True, None
-    # By turns, so that a network that changes its mood meets both ways alike.
+    statements, queries, same, rejected = [], [], True, None
+    # Alternating, so that changes of the network affect both alike.
     for _ in range(runs):
         try:
             statements.append(by_statement(client, table, values))
             same = same and statements[-1].found == wanted
         except ClientError as error:
-            if not aws.is_refusal(error):
+            if not aws.is_rejection(error):
                 raise
-            refused = refusal(error)
-        answers = [by_query(client, table, text) for text in values]
-        same = same and sorted(pair for answer in answers for pair in answer.found) == wanted
-        queries.append(answers)
+            rejected = rejection(error)
+        results = [by_query(client, table, text) for text in values]
+        same = same and sorted(pair for result in results for pair in result.found) == wanted
+        queries.append(results)
 
-    one_by_one = [answer for answers in queries for answer in answers]
-    units = [answer.units for answer in queries[-1]]
+    single = [result for results in queries for result in results]
+    units = [result.units for result in queries[-1]]
     return {
         "values": size,
         "mix": mix,
         "items": len(wanted),
-        "same": None if refused else same,
+        "same": None if rejected else same,
         "statement": {
-            "refused": refused,
+            "refused": rejected,
             "pages": statements[-1].pages if statements else None,
             "units": statements[-1].units if statements else None,
             "consumed": statements[-1].consumed if statements else None,
             "ms": median(statements),
-            "ms_all": [round(answer.ms, 3) for answer in statements],
+            "ms_all": [round(result.ms, 3) for result in statements],
         },
         "query": {
-            "calls": sum(len(answer.pages) for answer in queries[-1]),
+            "calls": sum(len(result.pages) for result in queries[-1]),
             "units": None if None in units else sum(units),
             # Of one value, as the function sends many at a time.
-            "ms": median(one_by_one),
-            "ms_all": [round(answer.ms, 3) for answer in one_by_one],
+            "ms": median(single),
+            "ms_all": [round(result.ms, 3) for result in single],
         },
     }
 
 
-def median(answers):
-    return round(statistics.median(answer.ms for answer in answers), 3) if answers else None
+def median(results):
+    return round(statistics.median(result.ms for result in results), 3) if results else None

@@ -1,7 +1,7 @@
-"""A customers table of this run's own: made from template.yaml, and deleted whatever happens.
+"""A customers table for one run: created from template.yaml, and deleted whatever happens.
 
-No table is ever named from outside. The name is new each time, CreateTable refuses a name that is taken, and before
-the table is deleted it must show this run's tag.
+No option names a table. The name is new each time, CreateTable rejects an existing one, and only a table with the tag
+of this run is deleted.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ from .client import ClientError, Failure, say
 TEMPLATE = pathlib.Path(__file__).resolve().parents[2] / "template.yaml"
 RESOURCE = "CustomersTable"
 
-# What decides how its indexes are read. Backups and encryption keys of a table that lives for minutes would only cost.
+# The properties that affect reading its indexes. Backups and encryption keys of a table for minutes would only cost.
 DEFINITION = ("BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes")
 
 PREFIX = "verify-aws-"
@@ -30,14 +30,14 @@ BATCH_WRITE_ITEMS = 25
 # Five minutes: a new table with three indexes takes well under one.
 WAIT = {"Delay": 1, "MaxAttempts": 300}
 
-# ListTagsOfResource may answer some seconds late (DynamoDB API reference, TagResource).
+# ListTagsOfResource may be some seconds late (DynamoDB API reference, TagResource).
 TAG_ATTEMPTS = 10
 
 
 def definition():
-    """The customers table of the template, as CreateTable takes it."""
-    with open(TEMPLATE, encoding="utf-8") as template:
-        properties = yaml.safe_load(template)["Resources"][RESOURCE]["Properties"]
+    """The customers table of the template, as parameters of CreateTable."""
+    template = yaml.safe_load(TEMPLATE.read_text(encoding="utf-8"))
+    properties = template["Resources"][RESOURCE]["Properties"]
     taken = {name: properties.get(name) for name in DEFINITION}
     missing = [name for name, value in taken.items() if value is None]
     if missing:
@@ -47,7 +47,7 @@ def definition():
 
 @contextlib.contextmanager
 def uninterrupted():
-    """Ctrl-C and its like wait for the end of the block: an answer lost halfway would leave a table without an owner."""
+    """Defers Ctrl-C and its like to the end of the block: a response lost halfway would orphan a table."""
     stops = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
     before = signal.pthread_sigmask(signal.SIG_BLOCK, stops)
     try:
@@ -58,7 +58,7 @@ def uninterrupted():
 
 @contextlib.contextmanager
 def own_table(client):
-    """Makes the table for the time of the block."""
+    """Creates the table for the time of the block."""
     table = OwnTable(client, definition())
     try:
         with uninterrupted():
@@ -71,24 +71,24 @@ def own_table(client):
 
 
 class OwnTable:
-    """The table, its name, and the proof that it is this run's."""
+    """The table, its name, and the proof that this run created it."""
 
-    def __init__(self, client, described):
+    def __init__(self, client, definition):
         self.client = client
         self.run = secrets.token_hex(16)
         self.name = f"{PREFIX}{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{self.run[:8]}"
-        self.described = described
-        # What CreateTable answered: not set when it refused, or when its answer was lost.
+        self.definition = definition
+        # The response of CreateTable: None if it rejected the request or its response was lost.
         self.created = None
 
     def create(self):
-        say(f"making the table {self.name}")
+        say(f"creating the table {self.name}")
         try:
             tags = [{"Key": TAG, "Value": self.run}]
-            answer = self.client.create_table(TableName=self.name, Tags=tags, **self.described)
+            response = self.client.create_table(TableName=self.name, Tags=tags, **self.definition)
         except self.client.exceptions.ResourceInUseException as taken:
-            raise Failure(f"a table {self.name} exists already: nothing was written to it") from taken
-        self.created = answer["TableDescription"]
+            raise Failure(f"a table {self.name} already exists: nothing was written to it") from taken
+        self.created = response["TableDescription"]
 
     def wait_for(self, state):
         self.client.get_waiter(state).wait(TableName=self.name, WaiterConfig=WAIT)
@@ -99,17 +99,17 @@ class OwnTable:
         pause = 0.1
         while requests:
             batch, requests = requests[:BATCH_WRITE_ITEMS], requests[BATCH_WRITE_ITEMS:]
-            answer = self.client.batch_write_item(RequestItems={self.name: batch})
-            unprocessed = answer.get("UnprocessedItems", {}).get(self.name, [])
+            response = self.client.batch_write_item(RequestItems={self.name: batch})
+            unprocessed = response.get("UnprocessedItems", {}).get(self.name, [])
             if len(unprocessed) == len(batch):
                 if pause > 10:
-                    raise Failure(f"{self.name} takes no more items: the service throttles")
+                    raise Failure(f"{self.name} accepts no more items: the service throttles")
                 time.sleep(pause)
                 pause *= 2
             requests += unprocessed
 
     def delete(self):
-        """Deletes the table if it is there and is this run's."""
+        """Deletes the table if it exists and this run created it."""
         try:
             if self.created is not None:
                 # DescribeTable may not know a new table yet (DynamoDB API reference).
@@ -118,14 +118,14 @@ class OwnTable:
             if found is None:
                 return
             if not self._is_ours(found):
-                raise Failure(f"the table {self.name} does not show this run's tag {TAG}: it was left alone")
+                raise Failure(f"the table {self.name} does not have the tag {TAG} of this run: it was left alone")
             say(f"deleting the table {self.name}")
-            # A table that is still being made cannot be deleted.
+            # A table that is still being created cannot be deleted.
             self.wait_for("table_exists")
             self.client.delete_table(TableName=self.name)
             self.wait_for("table_not_exists")
         except aws.Errors as error:
-            raise Failure(f"the table {self.name} may still be there, delete it by hand: {error}") from error
+            raise Failure(f"the table {self.name} may still exist, delete it by hand: {error}") from error
 
     def _describe(self):
         try:
@@ -134,16 +134,16 @@ class OwnTable:
             return None
 
     def _is_ours(self, found):
-        """By its tag. Only where tags cannot be read: by being the very table that CreateTable answered."""
+        """By its tag; only where tags cannot be read, by being the very table that CreateTable returned."""
         for _ in range(TAG_ATTEMPTS):
             try:
-                answer = self.client.list_tags_of_resource(ResourceArn=found["TableArn"])
+                response = self.client.list_tags_of_resource(ResourceArn=found["TableArn"])
             except ClientError as error:
-                if not aws.is_refusal(error):
+                if not aws.is_rejection(error):
                     raise
                 marks = ("TableArn", "TableId", "CreationDateTime")
                 return self.created is not None and all(found.get(mark) == self.created.get(mark) for mark in marks)
-            tags = {tag["Key"]: tag["Value"] for tag in answer.get("Tags", [])}
+            tags = {tag["Key"]: tag["Value"] for tag in response.get("Tags", [])}
             if TAG in tags:
                 return tags[TAG] == self.run
             time.sleep(1)

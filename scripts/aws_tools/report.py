@@ -1,4 +1,4 @@
-"""What is printed."""
+"""The printed report."""
 
 from .advice import values_hint
 
@@ -16,13 +16,13 @@ COLUMNS = (
     ("Query: calls", lambda case: case["query"]["calls"]),
     ("units", lambda case: units(case["query"]["units"])),
     ("ms/value", lambda case: milliseconds(case["query"]["ms"])),
-    ("same", lambda case: {True: "yes", False: "NO", None: "refused"}[case["same"]]),
+    ("same", lambda case: {True: "yes", False: "NO", None: "rejected"}[case["same"]]),
 )
 
 
 def text(measured):
     """The whole report."""
-    place = "AWS" if measured["aws"] else "an emulator: its times, units and refusals say nothing about AWS"
+    place = "AWS" if measured["aws"] else "an emulator: its times, units and rejections say nothing about AWS"
     parts = [
         f"{measured['endpoint']} ({place})\n"
         f"{measured['customers']} customers, medians of {measured['runs']} runs, {measured['measured_at']}",
@@ -34,18 +34,18 @@ def text(measured):
 
 
 def advice(measured):
-    told = measured["advice"]
+    advised = measured["advice"]
     place = "" if measured["aws"] else " this emulator; measure AWS before you set it"
-    lines = [f"IDENTITY_LOOKUP={told['identity_lookup']} fits{place}"]
-    lines += [f"  {reason}" for reason in told["reasons"]]
+    lines = [f"IDENTITY_LOOKUP={advised['identity_lookup']} fits{place}"]
+    lines += [f"  {reason}" for reason in advised["reasons"]]
     hint = values_hint(measured["facts"])
     if hint:
         lines.append(f"  {hint}")
     for function in measured.get("stack", []):
-        same = function["identity_lookup"] == told["identity_lookup"]
+        same = function["identity_lookup"] == advised["identity_lookup"]
         lines.append(
             f"deployed: {function['function']} has IDENTITY_LOOKUP={function['identity_lookup']}: "
-            + ("as advised" if same else f"advised is {told['identity_lookup']}")
+            + ("as advised" if same else f"advised is {advised['identity_lookup']}")
         )
     return "\n".join(lines)
 
@@ -59,7 +59,7 @@ def table(head, rows):
     """Columns as wide as they need; numbers to the right."""
     rows = [head] + [[str(cell) for cell in row] for row in rows]
     widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
-    lines = ("  ".join(cell.rjust(width) for cell, width in zip(row, widths)) for row in rows)
+    lines = ("  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
     return "\n".join(lines)
 
 

@@ -1,4 +1,4 @@
-"""A deployed stack, as its function is set: read, never written."""
+"""The settings of the functions of a deployed stack: read, never written."""
 
 from . import client as aws
 
@@ -6,7 +6,7 @@ from . import client as aws
 def functions(options, variable):
     """The stack's functions that have the environment variable: their names, and all their variables.
 
-    The function is asked and not the stack's tables: a stack can be given a table that it did not make.
+    From the function, not from the stack's tables: a stack can be given a table that it did not create.
     """
     found = []
     pages = aws.client("cloudformation", options).get_paginator("list_stack_resources")

@@ -1,0 +1,82 @@
+"""Child processes that do not outlive the tests."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import time
+
+
+class Group:
+    """A process and all that it starts, in a session of their own; the terminal's Ctrl-C does not reach them.
+
+    The end of the `with` statement kills: whatever runs here keeps nothing that could be lost.
+    """
+
+    def __init__(self, command, log, **options):
+        self.command = [str(part) for part in command]
+        self.log = log
+        with log.open("w") as output:
+            self.process = subprocess.Popen(
+                self.command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                **options,
+            )
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def has_ended(self, wait=False):
+        """Leaves the process unreaped: until the group is killed, its number belongs to no other."""
+        options = os.WEXITED | os.WNOWAIT | (0 if wait else os.WNOHANG)
+        return os.waitid(os.P_PID, self.process.pid, options) is not None
+
+    def wait_until(self, ready, seconds):
+        """Polls `ready` until it returns something, and returns that."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and not self.has_ended():
+            if found := ready():
+                return found
+            time.sleep(0.05)
+        raise CommandFailed(f"{self} did not start")
+
+    def stop(self, seconds):
+        """Lets the first process end what it started in other groups, before it is killed."""
+        if not self.has_ended():
+            os.kill(self.process.pid, signal.SIGTERM)
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and not self.has_ended():
+            time.sleep(0.05)
+
+    def output(self):
+        return self.log.read_text(encoding="utf-8", errors="replace")
+
+    def __str__(self):
+        return f"{' '.join(self.command)} ({self.log}):\n{self.output()[-4000:]}\n"
+
+
+class CommandFailed(Exception):
+    """A command that ended with an error or did not start; its last output is in the message."""
+
+
+def run(command, log, **options):
+    """Runs a command to its end, its output in the file `log`, and leaves no process of it behind."""
+    with Group(command, log, **options) as group:
+        group.has_ended(wait=True)
+    if group.process.returncode != 0:
+        raise CommandFailed(f"{group} ended with {group.process.returncode}")
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
