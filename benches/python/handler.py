@@ -1,6 +1,6 @@
-"""The import as a straightforward Lambda handler: a thread pool, one Query an identifier, BatchWriteItem.
+"""The import as a straightforward Lambda handler: a thread pool, one Query per identifier, BatchWriteItem.
 
-It keeps the contract for the imports of the bench: sound records, no Idempotency-Key.
+It fulfils the contract for the imports of the bench: valid records, no Idempotency-Key.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ TENANTS = os.environ["TENANTS_TABLE"]
 CUSTOMERS = os.environ["CUSTOMERS_TABLE"]
 MEMBERSHIPS = os.environ["MEMBERSHIPS_TABLE"]
 
-# As many calls at a time as the function in Rust makes; each has its connection.
+# As many concurrent calls as the function in Rust makes; each has its connection.
 CONCURRENCY = 32
 
 FIELDS = ["unionid", "openid", "phone", "audienceUserId"]
@@ -44,7 +44,7 @@ def handle(event, context):
     errors = []
     items = {}
     now = datetime.now(timezone.utc).isoformat()
-    for record, customer in zip(records, customers):
+    for record, customer in zip(records, customers, strict=True):
         if isinstance(customer, Failed):
             code = str(customer)
             errors.append({**record, "errorCode": code, "errorMsg": MESSAGES[code], "retryable": False})
@@ -66,10 +66,10 @@ def handle(event, context):
 def tenant_of(token):
     key = hashlib.sha256(token.encode()).hexdigest()
     if key not in tenants:
-        answer = dynamodb.get_item(TableName=TENANTS, Key={"tokenHash": {"S": key}}, ConsistentRead=True)
-        if "Item" not in answer:
+        response = dynamodb.get_item(TableName=TENANTS, Key={"tokenHash": {"S": key}}, ConsistentRead=True)
+        if "Item" not in response:
             return None
-        tenants[key] = answer["Item"]["tenantId"]["S"]
+        tenants[key] = response["Item"]["tenantId"]["S"]
     return tenants[key]
 
 
@@ -150,8 +150,8 @@ def write_request(item, opt_type):
 
 def write_chunk(chunk):
     while chunk:
-        answer = dynamodb.batch_write_item(RequestItems={MEMBERSHIPS: chunk})
-        chunk = answer["UnprocessedItems"].get(MEMBERSHIPS)
+        response = dynamodb.batch_write_item(RequestItems={MEMBERSHIPS: chunk})
+        chunk = response["UnprocessedItems"].get(MEMBERSHIPS)
         if chunk:
             time.sleep(0.05)
 

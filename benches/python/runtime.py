@@ -1,4 +1,4 @@
-"""The loop of Lambda's Python runtime: asks the Runtime API for an event, answers it, asks again."""
+"""The loop of Lambda's Python runtime: gets an event from the Runtime API, sends its response, and starts again."""
 
 import http.client
 import json
@@ -23,8 +23,8 @@ def main():
         response, event = call(connection, "GET", "next")
         request_id = response.headers["lambda-runtime-aws-request-id"]
         try:
-            answer = handle(json.loads(event), SimpleNamespace(aws_request_id=request_id))
-            call(connection, "POST", f"{request_id}/response", json.dumps(answer, ensure_ascii=False).encode())
+            result = handle(json.loads(event), SimpleNamespace(aws_request_id=request_id))
+            call(connection, "POST", f"{request_id}/response", json.dumps(result, ensure_ascii=False).encode())
         except Exception:
             error = {"errorMessage": traceback.format_exc(), "errorType": "Exception"}
             call(connection, "POST", f"{request_id}/error", json.dumps(error).encode())

@@ -64,8 +64,8 @@ def span(ratio):
 
 def values_hint(facts):
     """Whether nine values per statement is the right number here; None where nothing was split into pages."""
-    answers = {fact["question"]: fact["answer"] for fact in facts}
-    page, token = answers[PAGE], answers[FULL_PAGE]
+    found = {fact["question"]: fact["answer"] for fact in facts}
+    page, token = found[PAGE], found[FULL_PAGE]
     if page == "-" or token == "-":
         return None
     best = int(page) - 1 if token == "yes" else int(page)

@@ -61,9 +61,9 @@ def customers():
 
 def expected(values):
     """Which customers the values belong to, sorted."""
-    wanted = set(values)
+    included = set(values)
     mine = (item for item in customers() if item["tenantId"]["S"] == TENANT)
-    return sorted((item[FIELD]["S"], item[ID]["S"]) for item in mine if item[FIELD]["S"] in wanted)
+    return sorted((item[FIELD]["S"], item[ID]["S"]) for item in mine if item[FIELD]["S"] in included)
 
 
 def statement_text(table, field, size):

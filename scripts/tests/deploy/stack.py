@@ -1,68 +1,141 @@
-"""The stack: built and deployed by sam as a user would, and what it holds."""
+"""A stack, deployed by sam as a user would, its tables and its API."""
 
+import hashlib
 import platform
+
+import requests
 
 from processes import run
 
-# What one deploys for on a machine of this kind, so that the machine itself can run it.
+# That of this machine, so that it can run the function.
 ARCHITECTURE = "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64"
 
+TOKEN = "token-of-the-deploy-test"
+TENANT = "deploy-test"
 
-def build(tools, project, directory, environment):
-    """Builds the function as for AWS and returns the template that deploys it."""
-    built = project / "target" / "sam"
-    command = [tools / "sam", "build", "--build-dir", built, "--parameter-overrides", f"Architecture={ARCHITECTURE}"]
-    run(command, directory / "build.log", cwd=project, env=environment)
-    return built / "template.yaml"
+# The parameters of an import that has no others.
+FUZZY = {"isMatching": True, "matchingType": 2, "identifyWay": 1, "optType": "add"}
+
+TABLES = {"TenantsTable", "CustomersTable", "MembershipsTable", "ImportsTable"}
+
+
+class Sam:
+    """sam with the environment given; the output of each command lies in the directory."""
+
+    def __init__(self, executable, directory, environment):
+        self.executable = executable
+        self.directory = directory
+        self.environment = environment
+
+    def run(self, verb, *arguments, title=""):
+        # From a directory without a template: sam would use that.
+        log = self.directory / f"{verb}{title}.log"
+        run([self.executable, verb, *arguments], log, cwd=self.directory, env=self.environment)
+
+    def build(self, project):
+        """Builds the function as for AWS and returns the template that deploys it."""
+        built = project / "target" / "sam"
+        options = ["--template-file", project / "template.yaml", "--build-dir", built]
+        self.run("build", *options, "--parameter-overrides", f"Architecture={ARCHITECTURE}")
+        return built / "template.yaml"
 
 
 class Stack:
     """A stack by its name."""
 
-    def __init__(self, name, sam, template, directory, environment, client):
+    def __init__(self, name, sam, emulator):
         self.name = name
         self.sam = sam
-        self.template = template
-        self.directory = directory
-        self.environment = environment
-        self.client = client
+        self.emulator = emulator
+        self.client = emulator.client("cloudformation")
 
-    def deploy(self, **parameters):
+    def deploy(self, template, **parameters):
         """Creates the stack, or updates it; parameters that are not given keep their values."""
         given = [f"{name}={value}" for name, value in {"Architecture": ARCHITECTURE, **parameters}.items()]
-        self.run(
-            "deploy",
-            "--template-file",
-            self.template,
-            "--resolve-s3",
-            "--capabilities",
-            "CAPABILITY_IAM",
-            "--parameter-overrides",
-            *given,
-        )
+        options = ["--template-file", template, "--resolve-s3", "--capabilities", "CAPABILITY_IAM"]
+        self.run("deploy", *options, "--parameter-overrides", *given)
 
     def delete(self):
-        """Deletes the stack."""
         self.run("delete", "--no-prompts")
 
     def run(self, verb, *arguments):
         # A samconfig.toml of the user's is for other stacks.
-        command = [self.sam, verb, "--stack-name", self.name, "--config-env", "deploy-test", *arguments]
-        log = self.directory / f"{verb}-{self.name}.log"
-        # Not in the project's folder: sam takes a template that stands there.
-        run(command, log, cwd=self.directory, env=self.environment)
+        options = ["--stack-name", self.name, "--config-env", "deploy-test"]
+        self.sam.run(verb, *options, *arguments, title=f"-{self.name}")
 
     def outputs(self):
-        """The stack's outputs by their names."""
         (stack,) = self.client.describe_stacks(StackName=self.name)["Stacks"]
         return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
     def resources(self):
-        """The names that AWS gave to the stack's resources, by their names in the template."""
+        """The physical names of the resources by their names in the template."""
         resources = self.client.describe_stack_resources(StackName=self.name)["StackResources"]
         return {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in resources}
 
     def exists(self):
-        """Whether there is such a stack."""
         stacks = self.client.describe_stacks()["Stacks"]
         return any(stack["StackName"] == self.name and stack["StackStatus"] != "DELETE_COMPLETE" for stack in stacks)
+
+    def api(self):
+        return Api(self.outputs()["ImportUrl"], self.emulator)
+
+    def tables(self):
+        return Tables(self.emulator, self.outputs())
+
+
+class Api:
+    """The deployed API, as its callers see it; it keeps the responses."""
+
+    def __init__(self, url, emulator):
+        _, _, self.host, self.path = url.split("/", 3)
+        self.endpoint = emulator.endpoint
+        self.responses = []
+
+    def call(self, method="POST", path=None, body=None, token=TOKEN, key=None):
+        """Sends a request to the import's path or another one."""
+        # Not by the host's name: not every system resolves what ends in .localhost. None leaves a header out.
+        headers = {"Host": self.host, "X-Token": token, "Idempotency-Key": key}
+        url = f"{self.endpoint}{path or '/' + self.path}"
+        self.responses.append(requests.request(method, url, json=body, headers=headers, timeout=60))
+        return self.responses[-1]
+
+    def add(self, records, key=None, **params):
+        """Posts an import; the status and the data of the response."""
+        response = self.call(body={"publicParams": FUZZY | params, "data": records}, key=key)
+        return response.status_code, response.json()["data"]
+
+
+class Tables:
+    """The tables that a stack uses, as boto3's resources."""
+
+    def __init__(self, emulator, outputs):
+        self.client = emulator.client("dynamodb")
+        dynamodb = emulator.session.resource("dynamodb", endpoint_url=emulator.endpoint)
+        self.names = {name: outputs[name] for name in TABLES}
+        self.tenants = dynamodb.Table(outputs["TenantsTable"])
+        self.customers = dynamodb.Table(outputs["CustomersTable"])
+        self.memberships = dynamodb.Table(outputs["MembershipsTable"])
+
+    def put_tenant(self):
+        token_hash = hashlib.sha256(TOKEN.encode()).hexdigest()
+        self.tenants.put_item(Item={"tokenHash": token_hash, "tenantId": TENANT, "permissions": {"audience:group"}})
+
+    def put_customers(self, customers):
+        with self.customers.batch_writer() as batch:
+            for customer in customers:
+                batch.put_item(Item={"tenantId": TENANT, **customer})
+
+    def describe(self, name):
+        return self.client.describe_table(TableName=self.names[name])["Table"]
+
+    def pairs(self):
+        """Every membership, as (customer, group)."""
+        pages = self.client.get_paginator("scan").paginate(TableName=self.memberships.name)
+        pairs = set()
+        for item in (item for page in pages for item in page["Items"]):
+            key, tenant, customer, group = (
+                item[name]["S"] for name in ("customerKey", "tenantId", "audienceUserId", "groupName")
+            )
+            assert key == f"{tenant}#{customer}"
+            pairs.add((customer, group))
+        return pairs

@@ -1,0 +1,76 @@
+"""A stack that sam deployed to an emulated AWS which enforces its role. For Linux: the emulator runs the function as a
+process of this machine."""
+
+import os
+import pathlib
+
+import pytest
+
+from deploy.stack import Sam, Stack
+from emulator import CREDENTIALS, REGION
+
+PROJECT = pathlib.Path(__file__).resolve().parents[3]
+TOOLS = PROJECT / ".local" / "deploy" / "bin"
+
+# As many as a request may have, by the default of the template.
+MAX_RECORDS = 5000
+
+# Ten records each make a full request.
+CUSTOMERS = [
+    {"audienceUserId": f"c{n}", "unionid": f"u{n}", "openid": f"o{n}", "phone": f"{13800000000 + n}"}
+    for n in range(MAX_RECORDS // 10)
+]
+
+
+@pytest.fixture(scope="session")
+def customers():
+    return CUSTOMERS
+
+
+@pytest.fixture(scope="session")
+def emulator_settings():
+    return {"AUTH": "true"}
+
+
+@pytest.fixture(scope="session")
+def sam(emulator, tmp_path_factory):
+    directory = tmp_path_factory.mktemp("sam")
+    environment = {
+        **os.environ,
+        **CREDENTIALS,
+        "AWS_ENDPOINT_URL": emulator.endpoint,
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        # cargo-lambda finds zig by way of the first python3.
+        "PATH": f"{TOOLS}:{os.environ['PATH']}",
+        "SAM_CLI_TELEMETRY": "0",
+        # Else sam keeps a file of its own in the user's home.
+        "__SAM_CLI_APP_DIR": str(directory / "home"),
+    }
+    return Sam(TOOLS / "sam", directory, environment)
+
+
+@pytest.fixture(scope="session")
+def template(sam):
+    """Built by sam. The first time it compiles for minutes."""
+    return sam.build(PROJECT)
+
+
+@pytest.fixture(scope="session")
+def stack(sam, emulator, template):
+    stack = Stack("deploy-test", sam, emulator)
+    stack.deploy(template)
+    return stack
+
+
+@pytest.fixture(scope="session")
+def api(stack):
+    return stack.api()
+
+
+@pytest.fixture(scope="session")
+def tables(stack):
+    tables = stack.tables()
+    tables.put_tenant()
+    tables.put_customers(CUSTOMERS)
+    return tables
