@@ -115,13 +115,11 @@ validate: .local/deploy/installed ## Check template.yaml as a deployment would
 deploy-test: .local/deploy/installed .local/emulator/installed .local/test/installed ## Deploy to an emulated AWS and use the function there
 	@exec $(PYTEST) scripts/tests/deploy $(ARGS)
 
-SHELL_SCRIPTS := .ci/run docs/examples/import.sh scripts/deny scripts/fuzz scripts/test-dynamodb-local
-
 .PHONY: lint
 lint: .local/dev/installed ## Check the form of all Python, and Python and shell for errors
 	.local/dev/bin/ruff format --check
 	.local/dev/bin/ruff check
-	.local/dev/bin/shellcheck $(SHELL_SCRIPTS)
+	.local/dev/bin/shellcheck $$(grep --files-with-matches --no-messages '^#!.* bash$$' .ci/* docs/examples/* scripts/*)
 
 # Versions that still fit stay; ARGS=--upgrade takes the newest. cargo-lambda without dependencies: the only one, a C
 # compiler of 450 MB, is for cross-compiling, not for a local run.

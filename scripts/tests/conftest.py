@@ -29,4 +29,5 @@ def emulator_settings():
 @pytest.fixture(scope="session")
 def emulator(tmp_path_factory, emulator_settings):
     with Emulator(tmp_path_factory.mktemp("emulator"), emulator_settings) as running:
+        running.wait_until(running.is_healthy, 60)
         yield running

@@ -15,11 +15,9 @@ REGION = "us-east-1"
 # The emulator's own root user.
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 
-STARTED_WITHIN = 60
 
-
-class Emulator:
-    """A running emulator, in a `with` statement. Everything that it writes lies under `directory`."""
+class Emulator(Group):
+    """A process of ministack. Everything that it writes lies under `directory`."""
 
     def __init__(self, directory, settings):
         self.port = free_port()
@@ -41,18 +39,7 @@ class Emulator:
             "SFTP_ENABLED": "0",
             **settings,
         }
-        self.group = Group([MINISTACK], directory / "emulator.log", env=environment)
-
-    def __enter__(self):
-        try:
-            self.group.wait_until(self.is_healthy, STARTED_WITHIN)
-        except BaseException:
-            self.__exit__()
-            raise
-        return self
-
-    def __exit__(self, *_):
-        self.group.__exit__()
+        super().__init__([MINISTACK], directory / "emulator.log", env=environment)
 
     def is_healthy(self):
         try:

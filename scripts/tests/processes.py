@@ -47,7 +47,7 @@ class Group:
             if found := ready():
                 return found
             time.sleep(0.05)
-        raise CommandFailed(f"{self} did not start")
+        raise RuntimeError(f"{self} did not start")
 
     def stop(self, seconds):
         """Lets the first process end what it started in other groups, before it is killed."""
@@ -61,11 +61,7 @@ class Group:
         return self.log.read_text(encoding="utf-8", errors="replace")
 
     def __str__(self):
-        return f"{' '.join(self.command)} ({self.log}):\n{self.output()[-4000:]}\n"
-
-
-class CommandFailed(Exception):
-    """A command that ended with an error or did not start; its last output is in the message."""
+        return f"{self.output()[-4000:]}\n{' '.join(self.command)} ({self.log})"
 
 
 def run(command, log, **options):
@@ -73,7 +69,7 @@ def run(command, log, **options):
     with Group(command, log, **options) as group:
         group.has_ended(wait=True)
     if group.process.returncode != 0:
-        raise CommandFailed(f"{group} ended with {group.process.returncode}")
+        raise RuntimeError(f"{group} ended with {group.process.returncode}")
 
 
 def free_port():

@@ -30,35 +30,28 @@ def document():
 @pytest.fixture(scope="session")
 def service(tmp_path_factory):
     with Service(tmp_path_factory.mktemp("service")) as running:
+        guide = running.wait_until(running.guide, STARTED_WITHIN)
+        running.url = re.search(r"^The function .* at (\S+)$", guide, re.MULTILINE)[1]
+        running.database_port = re.search(r"--show(?: --db-port (\d+))?$", guide, re.MULTILINE)[1] or "8000"
         yield running
 
 
-class Service:
-    """The running service, in a `with` statement."""
+class Service(Group):
+    """The process of the whole service."""
 
     token = TOKEN
 
     def __init__(self, directory):
         self.directory = directory
-        self.group = Group([*LOCAL, "--port", "0", "--db-port", "0"], directory / "service.log", cwd=PROJECT)
-
-    def __enter__(self):
-        try:
-            guide = self.group.wait_until(self.guide, STARTED_WITHIN)
-        except BaseException:
-            self.__exit__()
-            raise
-        self.url = re.search(r"^The function .* at (\S+)$", guide, re.MULTILINE)[1]
-        self.database_port = re.search(r"--show(?: --db-port (\d+))?$", guide, re.MULTILINE)[1] or "8000"
-        return self
+        super().__init__([*LOCAL, "--port", "0", "--db-port", "0"], directory / "service.log", cwd=PROJECT)
 
     def __exit__(self, *_):
-        self.group.stop(ENDED_WITHIN)
-        self.group.__exit__()
+        self.stop(ENDED_WITHIN)
+        super().__exit__()
 
     def guide(self):
         """What it prints once everything runs."""
-        text = self.group.output()
+        text = self.output()
         return text if "Ctrl-C" in text else None
 
     def request(self, method, url, body, **headers):
