@@ -12,7 +12,7 @@ from processes import Group, run
 PROJECT = pathlib.Path(__file__).resolve().parents[3]
 
 # `make local`, without what make prints.
-LOCAL = ["cargo", "run", "--quiet", "--locked", "--example", "local", "--"]
+LOCAL = ["cargo", "run", "--quiet", "--locked", "--package", "local", "--"]
 
 TOKEN = "demo-token"
 
