@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tokio::time::sleep;
@@ -156,8 +155,7 @@ async fn of_many_at_once_one_runs_and_the_others_wait_or_see_its_outcome() {
 async fn a_run_that_was_killed_is_taken_over_by_exactly_one_when_its_time_is_over() {
     let stage = stage().await;
     stage.proxy.rule(Rule::on("BatchWriteItem", Action::Hang).times(1));
-    let time = Duration::from_secs(4);
-    let mut process = stage.process(crate::FUNCTION.as_ref(), time, &[]).await;
+    let mut process = stage.process(crate::FUNCTION.as_ref(), Duration::from_secs(30), &[]).await;
     process.send(event(TOKEN, "k1", &mixed()));
     while stage.proxy.count("BatchWriteItem") == 0 {
         sleep(Duration::from_millis(10)).await;
@@ -172,7 +170,7 @@ async fn a_run_that_was_killed_is_taken_over_by_exactly_one_when_its_time_is_ove
         json!({"importSuccessNum": 0, "importFailNum": 0, "status": 0, "message": "进行中", "errorData": null})
     );
 
-    sleep(time).await;
+    stage.end_lease("t1#k1").await;
     let requests = (0..10).map(|_| {
         let function = Arc::clone(&function);
         tokio::spawn(async move { post(&function, "k1", &mixed()).await })
@@ -189,14 +187,13 @@ async fn an_outcome_that_could_not_be_stored_is_answered_and_a_retry_ends_in_the
     let stage = stage().await;
     let down = Action::Error { status: 500, code: "InternalServerError", message: "down" };
     stage.proxy.rule(Rule::on("UpdateItem", down));
-    let mut function = stage.function().await;
-    function.seconds = 3.0;
+    let function = stage.function().await;
     let first = post(&function, "k1", &mixed()).await;
     assert_eq!(first.failures().len(), 6);
     let memberships = stage.memberships().await;
 
     stage.proxy.clear_rules();
-    sleep(Duration::from_secs(3)).await;
+    stage.end_lease("t1#k1").await;
     let again = post(&function, "k1", &mixed()).await;
     assert_eq!(again.headers.get("Idempotent-Replayed"), None);
     assert_eq!((&again.body, stage.memberships().await), (&first.body, memberships));
@@ -263,15 +260,7 @@ async fn a_key_is_forgotten_when_its_time_is_over_even_if_its_item_is_still_ther
     let stage = stage().await;
     let function = stage.function().await;
     post(&function, "k1", &mixed()).await.data();
-    let key = AttributeValue::S("t1#k1".to_owned());
-    let age = stage
-        .client
-        .update_item()
-        .table_name(&stage.names.imports)
-        .key("importKey", key)
-        .update_expression("SET expiresAt = :past")
-        .expression_attribute_values(":past", AttributeValue::N("1".to_owned()));
-    age.send().await.expect("the item is there");
+    stage.expire_key("t1#k1").await;
     let again = post(&function, "k1", &mixed()).await;
     assert_eq!(again.headers.get("Idempotent-Replayed"), None);
     assert_eq!(again.failures().len(), 6);

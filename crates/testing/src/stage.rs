@@ -137,6 +137,30 @@ impl Stage {
         }
     }
 
+    /// Ends the lease of the run that holds a key, `tenant#key`, as if its invocation's time were over: leases go by the
+    /// wall clock.
+    pub async fn end_lease(&self, import_key: &str) {
+        self.set_import(import_key, "leaseUntil").await;
+    }
+
+    /// Lets a key, `tenant#key`, be past its time, as if a day had gone by.
+    pub async fn expire_key(&self, import_key: &str) {
+        self.set_import(import_key, "expiresAt").await;
+    }
+
+    async fn set_import(&self, import_key: &str, past: &str) {
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.names.imports)
+            .key("importKey", AttributeValue::S(import_key.to_owned()))
+            .condition_expression("attribute_exists(importKey)")
+            .update_expression("SET #past = :past")
+            .expression_attribute_names("#past", past)
+            .expression_attribute_values(":past", AttributeValue::N("1".to_owned()));
+        update.send().await.expect("the key is there");
+    }
+
     /// Every membership there is, as (customer key, group name).
     pub async fn memberships(&self) -> BTreeSet<(String, String)> {
         let text = |value: &Value| value.as_str().expect("keys are strings").to_owned();

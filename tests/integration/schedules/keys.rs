@@ -35,11 +35,7 @@ impl Run {
             });
             assert_eq!((again.code(), &again.envelope["data"]), ("IN_PROGRESS", &nothing));
             self.assert_memberships(&before).await;
-            if self.trial.seconds > 10.0 {
-                return;
-            }
-            let left = lease.and_then(|end| end.duration_since(SystemTime::now()).ok()).unwrap_or_default();
-            tokio::time::sleep(left + Duration::from_millis(10)).await;
+            self.stage.end_lease(&self.import_key()).await;
             let last = self.post().await;
             return self.judge_ended(first, &last).await;
         }
@@ -75,8 +71,12 @@ impl Run {
         self.assert_memberships(&before).await;
     }
 
+    fn import_key(&self) -> String {
+        format!("{}#{KEY}", self.trial.import.tenant)
+    }
+
     async fn item(&self) -> Option<HashMap<String, AttributeValue>> {
-        let key = AttributeValue::S(format!("{}#{KEY}", self.trial.import.tenant));
+        let key = AttributeValue::S(self.import_key());
         let get = self.stage.client.get_item().table_name(&self.stage.names.imports).key("importKey", key);
         get.send().await.expect("the table is read").item
     }
