@@ -4,6 +4,7 @@
 //! emulator knows is taken over: keys, indexes, billing mode and time to live; not backups or encryption.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::BuildError;
@@ -51,7 +52,7 @@ impl TableNames {
 #[derive(Debug, thiserror::Error)]
 pub enum TablesError {
     #[error("template.yaml is not a template that can be read")]
-    Template(#[from] serde_saphyr::Error),
+    Template(#[source] &'static serde_saphyr::Error),
     #[error("template.yaml has no resource {0}")]
     Missing(&'static str),
     #[error("the properties of {resource} in template.yaml do not describe a table")]
@@ -66,7 +67,9 @@ pub enum TablesError {
 ///
 /// For emulators only: their tables are ready as soon as `CreateTable` answers, those of AWS are not.
 pub async fn create_all(client: &Client, names: &TableNames) -> Result<(), TablesError> {
-    let template: Template = serde_saphyr::from_str(TEMPLATE)?;
+    static READ: LazyLock<Result<Template, serde_saphyr::Error>> =
+        LazyLock::new(|| serde_saphyr::from_str(TEMPLATE));
+    let template = READ.as_ref().map_err(TablesError::Template)?;
     for (resource, table) in names.by_resource() {
         let properties = template.table(resource)?;
         let database_error =
