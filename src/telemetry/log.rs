@@ -15,8 +15,8 @@ use crate::config::{LOG_FORMAT, is_json};
 /// `AWS_LAMBDA_LOG_LEVEL` sets the level of this crate's lines (`info` unless set) and
 /// `AWS_LAMBDA_LOG_FORMAT=JSON` their form, as Lambda sets both.
 pub fn init() {
-    let level = std::env::var("AWS_LAMBDA_LOG_LEVEL").ok().and_then(|level| level.parse().ok());
-    let registry = tracing_subscriber::registry().with(targets(level.unwrap_or(LevelFilter::INFO)));
+    let level = level(std::env::var("AWS_LAMBDA_LOG_LEVEL").ok().as_deref());
+    let registry = tracing_subscriber::registry().with(targets(level));
     // CloudWatch keeps the time of each line.
     let lines = tracing_subscriber::fmt::layer().with_target(false).with_ansi(false).without_time();
     if std::env::var(LOG_FORMAT).is_ok_and(|format| is_json(&format)) {
@@ -31,8 +31,48 @@ pub fn init() {
     }));
 }
 
+fn level(set: Option<&str>) -> LevelFilter {
+    set.and_then(|level| level.parse().ok()).unwrap_or(LevelFilter::INFO)
+}
+
 /// What is logged where this crate's lines have this level. Other crates only get to warn: at finer
 /// levels the Lambda runtime and the SDK write events and bodies, which hold tokens and identifiers.
 pub fn targets(level: LevelFilter) -> Targets {
     Targets::new().with_default(LevelFilter::WARN).with_target(env!("CARGO_CRATE_NAME"), level)
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::Level;
+
+    use super::*;
+
+    #[test]
+    fn level_is_the_one_set_or_info() {
+        for (set, expected) in [
+            (Some("TRACE"), LevelFilter::TRACE),
+            (Some("DEBUG"), LevelFilter::DEBUG),
+            (Some("INFO"), LevelFilter::INFO),
+            (Some("warn"), LevelFilter::WARN),
+            (Some("ERROR"), LevelFilter::ERROR),
+            (Some("loud"), LevelFilter::INFO),
+            (None, LevelFilter::INFO),
+        ] {
+            assert_eq!(level(set), expected, "{set:?}");
+        }
+    }
+
+    #[test]
+    fn level_holds_for_this_crate_and_others_only_warn() {
+        let finest = |target, level| {
+            let levels = [Level::TRACE, Level::DEBUG, Level::INFO, Level::WARN, Level::ERROR];
+            levels.into_iter().find(|at| targets(level).would_enable(target, at))
+        };
+        for level in [Level::TRACE, Level::DEBUG, Level::INFO, Level::WARN, Level::ERROR] {
+            assert_eq!(finest(module_path!(), level.into()), Some(level));
+            for other in ["lambda_runtime", "aws_smithy_runtime", "hyper"] {
+                assert_eq!(finest(other, level.into()), Some(Level::WARN), "{other} at {level}");
+            }
+        }
+    }
 }

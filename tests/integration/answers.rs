@@ -59,35 +59,54 @@ async fn refused(stage: &Stage, function: &Function, event: Value) -> Response {
 }
 
 #[tokio::test]
-async fn every_refusal_has_its_status_its_code_and_a_message_that_helps() {
+async fn every_refusal_has_its_status_code_and_message() {
     let (stage, function) = stage_and_function().await;
     let records = |n| json!({"publicParams": off("add"), "data": numbered(n)}).to_string();
     let cases = [
-        (with(|event| event["rawPath"] = "/else".into()), 404, "NOT_FOUND", ""),
-        (with(|event| event["rawPath"] = RETIRED_ADDRESS.into()), 404, "NOT_FOUND", ADDRESS),
+        (with(|event| event["rawPath"] = "/else".into()), 404, "NOT_FOUND", "接口地址不存在"),
+        (
+            with(|event| event["rawPath"] = RETIRED_ADDRESS.into()),
+            404,
+            "NOT_FOUND",
+            "该接口地址已废弃，请使用/api/integrate/audience/info/batchAdd",
+        ),
         (
             with(|event| event["requestContext"]["http"]["method"] = "GET".into()),
             405,
             "METHOD_NOT_ALLOWED",
-            "POST",
+            "请求方式不支持，请使用POST",
         ),
-        (post_event("unknown", body()), 401, "TOKEN_ERROR", "X-Token"),
-        (post_event(DISABLED, body()), 403, "FORBIDDEN", ""),
+        (post_event("unknown", body()), 401, "TOKEN_ERROR", "X-Token无效或已过期"),
+        (post_event(DISABLED, body()), 403, "FORBIDDEN", "企业已停用或没有客户分组导入权限"),
         (
             with(|event| event["headers"]["content-type"] = "text/plain".into()),
             415,
             "UNSUPPORTED_MEDIA_TYPE",
-            "application/json",
+            "Content-Type必须是application/json",
         ),
-        (post_event(TOKEN, body() + &" ".repeat(MAX_BODY_BYTES)), 413, "PAYLOAD_TOO_LARGE", "400"),
-        (post_event(TOKEN, records(MAX_RECORDS + 1)), 413, "PAYLOAD_TOO_LARGE", "3"),
-        (post_event(TOKEN, "{"), 400, "PARAM_ERROR", "JSON"),
-        (post_event(TOKEN, body().replace("optType", "opt")), 400, "PARAM_ERROR", "publicParams.optType"),
+        (
+            post_event(TOKEN, body() + &" ".repeat(MAX_BODY_BYTES)),
+            413,
+            "PAYLOAD_TOO_LARGE",
+            "请求体超过上限400字节，请分批导入",
+        ),
+        (
+            post_event(TOKEN, records(MAX_RECORDS + 1)),
+            413,
+            "PAYLOAD_TOO_LARGE",
+            "data超过上限3条，请分批导入",
+        ),
+        (post_event(TOKEN, "{"), 400, "PARAM_ERROR", "请求体不是有效的JSON"),
+        (
+            post_event(TOKEN, body().replace("optType", "opt")),
+            400,
+            "PARAM_ERROR",
+            "参数publicParams.optType错误，应为字符串add(新增)或delete(删除)",
+        ),
     ];
-    for (event, status, code, named) in cases {
+    for (event, status, code, msg) in cases {
         let response = refused(&stage, &function, event).await;
-        assert_eq!((response.status, response.code()), (status, code));
-        assert!(response.msg().contains(named), "{} does not name {named}", response.msg());
+        assert_eq!((response.status, response.code(), response.msg()), (status, code, msg));
         let allow = (status == 405).then_some("POST");
         assert_eq!(response.headers["Allow"].as_str(), allow, "{code}");
         assert_eq!(response.headers["Retry-After"], Value::Null, "{code}");
@@ -96,7 +115,7 @@ async fn every_refusal_has_its_status_its_code_and_a_message_that_helps() {
 }
 
 #[tokio::test]
-async fn a_token_that_cannot_be_checked_is_503_and_worth_another_try() {
+async fn an_unchecked_token_is_503_with_retry_after() {
     let (stage, function) = stage_and_function().await;
     let errors = [
         (400, "ProvisionedThroughputExceededException"),
@@ -119,7 +138,7 @@ async fn a_token_that_cannot_be_checked_is_503_and_worth_another_try() {
 }
 
 #[tokio::test]
-async fn a_tenant_item_that_is_not_of_the_contract_is_500_and_says_nothing_of_it() {
+async fn a_malformed_tenant_item_is_500_without_details() {
     let (stage, function) = stage_and_function().await;
     let items = [
         json!({"tenantId": "a#b"}),
@@ -142,7 +161,7 @@ async fn a_tenant_item_that_is_not_of_the_contract_is_500_and_says_nothing_of_it
 }
 
 #[tokio::test]
-async fn an_earlier_check_wins_over_a_later() {
+async fn an_earlier_check_takes_precedence() {
     type Fault = (u32, &'static str, fn(&mut Value));
     let faults: [Fault; 9] = [
         (0, "NOT_FOUND", |event| event["rawPath"] = "/else".into()),
@@ -171,7 +190,7 @@ async fn an_earlier_check_wins_over_a_later() {
 }
 
 #[tokio::test]
-async fn a_token_that_cannot_be_checked_wins_over_what_comes_after_it_and_not_before() {
+async fn an_unchecked_token_takes_precedence_over_later_checks_only() {
     let (stage, function) = stage_and_function().await;
     stage.proxy.rule(Rule::on("GetItem", Action::Garble));
     for change in [
@@ -182,19 +201,19 @@ async fn a_token_that_cannot_be_checked_wins_over_what_comes_after_it_and_not_be
         let response = refused(&stage, &function, with(change)).await;
         assert_eq!(response.code(), "SERVICE_UNAVAILABLE");
     }
-    for change in [
-        (|event| event["rawPath"] = "/else".into()) as fn(&mut Value),
-        |event| event["requestContext"]["http"]["method"] = "PUT".into(),
-        |event| event["headers"]["x-token"] = "".into(),
-    ] {
+    let earlier: [(&str, fn(&mut Value)); 3] = [
+        ("NOT_FOUND", |event| event["rawPath"] = "/else".into()),
+        ("METHOD_NOT_ALLOWED", |event| event["requestContext"]["http"]["method"] = "PUT".into()),
+        ("TOKEN_ERROR", |event| event["headers"]["x-token"] = "".into()),
+    ];
+    for (code, change) in earlier {
         let response = refused(&stage, &function, with(change)).await;
-        assert_ne!(response.code(), "SERVICE_UNAVAILABLE");
-        assert_eq!(stage.proxy.count("GetItem"), 0, "no database is needed to tell");
+        assert_eq!((response.code(), stage.proxy.count("GetItem")), (code, 0));
     }
 }
 
 #[tokio::test]
-async fn too_many_records_are_told_before_wrong_parameters() {
+async fn too_many_records_take_precedence_over_wrong_parameters() {
     let (stage, function) = stage_and_function().await;
     let body = json!({"publicParams": {}, "data": [1, 2, 3, 4]}).to_string();
     let response = refused(&stage, &function, post_event(TOKEN, body)).await;
@@ -213,7 +232,7 @@ async fn stage_and_slash_around_the_address_do_not_matter() {
 }
 
 #[tokio::test]
-async fn the_retired_address_names_the_new_one_whatever_the_method_or_token() {
+async fn the_retired_address_names_the_new_one_for_any_method_and_token() {
     let (stage, function) = stage_and_function().await;
     for path in [RETIRED_ADDRESS.to_owned(), format!("{RETIRED_ADDRESS}/"), format!("/prod{RETIRED_ADDRESS}")]
     {
@@ -232,7 +251,7 @@ async fn the_retired_address_names_the_new_one_whatever_the_method_or_token() {
 }
 
 #[tokio::test]
-async fn every_method_but_post_is_told_what_to_use() {
+async fn every_method_but_post_is_405_with_allow() {
     let (stage, function) = stage_and_function().await;
     for method in ["GET", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"] {
         let event = with(|event| event["requestContext"]["http"]["method"] = method.into());
@@ -244,7 +263,7 @@ async fn every_method_but_post_is_told_what_to_use() {
 }
 
 #[tokio::test]
-async fn json_is_taken_whatever_its_charset_or_no_content_type_at_all() {
+async fn content_type_is_json_of_any_charset_or_absent() {
     let (stage, function) = stage_and_function().await;
     for content_type in
         ["application/json", "application/json; charset=UTF-8", "Application/JSON;charset=utf-8"]
@@ -263,7 +282,7 @@ async fn json_is_taken_whatever_its_charset_or_no_content_type_at_all() {
 }
 
 #[tokio::test]
-async fn a_body_is_measured_in_bytes_and_may_be_as_long_as_the_limit() {
+async fn a_body_may_have_as_many_bytes_as_the_limit() {
     let (stage, function) = stage_and_function().await;
     let body = json!({"publicParams": off("add"), "data": [{"audienceUserId": "客户", "groups": "分组"}]});
     let body = body.to_string();
@@ -275,14 +294,14 @@ async fn a_body_is_measured_in_bytes_and_may_be_as_long_as_the_limit() {
 }
 
 #[tokio::test]
-async fn as_many_records_as_the_limit_are_taken() {
+async fn an_import_may_have_as_many_records_as_the_limit() {
     let (stage, function) = stage_and_function().await;
     assert_eq!(function.import(off("add"), numbered(MAX_RECORDS)).await.data()["status"], 1);
     assert_eq!(stage.memberships().await, numbered_pairs(MAX_RECORDS));
 }
 
 #[tokio::test]
-async fn a_base64_body_is_decoded_and_measured_decoded() {
+async fn a_base64_body_is_decoded_before_it_is_measured() {
     let (stage, function) = stage_and_function().await;
     let encode = |text: &str| {
         use base64::Engine;
@@ -305,7 +324,7 @@ async fn a_base64_body_is_decoded_and_measured_decoded() {
 }
 
 #[tokio::test]
-async fn an_event_of_a_rest_api_is_answered_alike() {
+async fn an_event_of_a_rest_api_is_served_alike() {
     let (stage, function) = stage_and_function().await;
     let rest = |method: &str, token: &str| {
         json!({

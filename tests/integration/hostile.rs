@@ -33,7 +33,7 @@ async fn post_bytes(function: &Function, body: &[u8]) -> Response {
 }
 
 #[tokio::test]
-async fn nesting_however_deep_is_read_and_sent_back_or_refused() {
+async fn deep_nesting_is_returned_or_rejected() {
     let stage = Stage::new().await;
     let function = stage.function().await;
     for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
@@ -65,7 +65,7 @@ async fn nesting_however_deep_is_read_and_sent_back_or_refused() {
 }
 
 #[tokio::test]
-async fn a_number_however_long_comes_back_to_the_letter() {
+async fn a_long_number_is_returned_to_the_letter() {
     let stage = Stage::new().await;
     let function = stage.function().await;
     let digits = "1234567890".repeat(10_000);
@@ -77,7 +77,7 @@ async fn a_number_however_long_comes_back_to_the_letter() {
 }
 
 #[tokio::test]
-async fn half_a_surrogate_pair_is_no_text_and_costs_its_record_only() {
+async fn an_unpaired_surrogate_fails_only_its_record() {
     let stage = Stage::new().await;
     let function = stage.function().await;
     for half in [r"\ud800", r"\udfff", r"\udc00\ud800", r"\ud83dx", r"\ud800\u0041"] {
@@ -100,7 +100,7 @@ async fn half_a_surrogate_pair_is_no_text_and_costs_its_record_only() {
 }
 
 #[tokio::test]
-async fn characters_that_do_not_show_are_part_of_a_value() {
+async fn invisible_characters_are_part_of_a_value() {
     let stage = Stage::new().await;
     // NUL, marks of direction, zero width, a byte order mark, an escape of terminals, a private use.
     let odd = [
@@ -128,7 +128,7 @@ async fn characters_that_do_not_show_are_part_of_a_value() {
 }
 
 #[tokio::test]
-async fn what_would_end_a_key_or_a_statement_is_a_value_like_others() {
+async fn delimiters_of_keys_and_statements_are_ordinary_values() {
     let stage = Stage::new().await;
     let odd = ["t2#c1", "#", "?", "' OR 1=1 --", "\"]) OR (\"a\" = \"a", "%00", "../..", "${x}", "{{x}}"];
     stage.put_customers(odd.map(|id| json!({"audienceUserId": id, "phone": format!("9{id}")}))).await;
@@ -141,7 +141,7 @@ async fn what_would_end_a_key_or_a_statement_is_a_value_like_others() {
 }
 
 #[tokio::test]
-async fn two_megabytes_of_quotes_and_backslashes_are_answered_within_what_lambda_returns() {
+async fn two_megabytes_of_escapes_stay_within_what_lambda_returns() {
     let stage = Stage::new().await;
     let mut process = stage.process(crate::FUNCTION.as_ref(), std::time::Duration::from_secs(60), &[]).await;
     let most = 2 * 1024 * 1024;

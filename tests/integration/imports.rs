@@ -1,5 +1,8 @@
-//! Imports from event to items: what is written, and what is answered.
+//! Imports from event to items: what is written, and what is returned.
 
+use std::time::SystemTime;
+
+use aws_sdk_dynamodb::primitives::{DateTime, DateTimeFormat as Format};
 use serde_json::json;
 
 use testing::function::REQUEST_ID;
@@ -7,7 +10,7 @@ use testing::shorthand::{fuzzy, pairs};
 use testing::stage::{Stage, TENANT};
 
 #[tokio::test]
-async fn a_fuzzy_add_writes_one_item_a_customer_and_group() {
+async fn a_fuzzy_add_writes_one_item_for_each_customer_and_group() {
     let stage = Stage::new().await;
     stage
         .put_customers([
@@ -30,7 +33,9 @@ async fn a_fuzzy_add_writes_one_item_a_customer_and_group() {
     for item in stage.membership_items().await {
         assert_eq!((&item["tenantId"], &item["importId"]), (&json!(TENANT), &json!(REQUEST_ID)));
         let updated_at = item["updatedAt"].as_str().expect("a time");
-        assert!(updated_at.starts_with("20") && updated_at.ends_with('Z'), "{updated_at}");
+        let written = DateTime::from_str(updated_at, Format::DateTime).expect("a time of RFC 3339");
+        let now = DateTime::from(SystemTime::now()).secs();
+        assert!((now - 60..=now).contains(&written.secs()) && updated_at.ends_with('Z'), "{updated_at}");
         assert_eq!(format!("t1#{}", item["audienceUserId"].as_str().expect("an ID")), item["customerKey"]);
     }
 }

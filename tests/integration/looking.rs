@@ -1,4 +1,4 @@
-//! Looking before leaping: `dryRun` and `explain` (contract, section 9).
+//! `dryRun` and `explain` (contract, section 9).
 
 use serde_json::{Value, json};
 
@@ -73,7 +73,7 @@ fn with(mut params: Value, more: &[(&str, Value)]) -> Value {
 }
 
 #[tokio::test]
-async fn a_dry_run_answers_what_the_import_would_and_writes_nothing() {
+async fn a_dry_run_returns_what_the_import_would_and_writes_nothing() {
     for (params, _, imported) in modes() {
         for opt_type in ["add", "delete"] {
             let stage = stage().await;
@@ -137,7 +137,7 @@ async fn an_explanation_names_the_customer_of_each_record_and_what_decided() {
 }
 
 #[tokio::test]
-async fn an_explanation_of_5000_records_fits_the_answer() {
+async fn an_explanation_of_5000_records_fits_the_response() {
     let stage = Stage::new().await;
     let function = stage.function().await;
     let records = |id_bytes: usize| {
@@ -152,7 +152,7 @@ async fn an_explanation_of_5000_records_fits_the_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_explanation_that_cannot_fit_is_refused_before_anything_is_written() {
+async fn an_explanation_too_large_is_rejected_before_any_write() {
     let stage = Stage::new().await;
     // The look-up finds IDs far longer than what was sent.
     let customer =

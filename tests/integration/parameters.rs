@@ -17,7 +17,7 @@ async fn refused(stage: &Stage, function: &Function, body: &str) -> Response {
 }
 
 #[tokio::test]
-async fn every_mode_is_taken() {
+async fn every_mode_is_accepted() {
     let stage = Stage::new().await;
     stage.put_customers([json!({"audienceUserId": "c0"})]).await;
     let function = stage.function().await;
@@ -79,12 +79,13 @@ async fn a_parameter_that_is_missing_or_of_another_type_is_named() {
     for (params, name) in cases {
         let body = json!({"publicParams": params, "data": numbered(1)}).to_string();
         let response = refused(&stage, &function, &body).await;
-        assert!(response.msg().contains(&format!("publicParams.{name}")), "{body}: {}", response.msg());
+        let start = format!("参数publicParams.{name}错误，应为");
+        assert!(response.msg().starts_with(&start), "{body}: {}", response.msg());
     }
 }
 
 #[tokio::test]
-async fn what_was_expected_is_told() {
+async fn the_message_names_what_was_expected() {
     let stage = Stage::new().await;
     let function = stage.function().await;
     let cases = [
@@ -103,7 +104,7 @@ async fn what_was_expected_is_told() {
 }
 
 #[tokio::test]
-async fn a_field_that_the_mode_does_not_need_is_ignored_whatever_it_holds() {
+async fn a_field_that_the_mode_does_not_need_is_ignored() {
     let stage = Stage::new().await;
     stage.put_customers([json!({"audienceUserId": "c0"})]).await;
     let function = stage.function().await;
@@ -133,7 +134,7 @@ async fn unknown_fields_are_ignored_everywhere() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_not_json_is_told_so() {
+async fn a_body_that_is_not_json_is_rejected_as_such() {
     let stage = Stage::new().await;
     let function = stage.function().await;
     let sound = json!({"publicParams": off("add"), "data": numbered(1)}).to_string();
@@ -160,9 +161,9 @@ async fn a_body_that_is_json_but_no_import_names_what_is_missing() {
     let stage = Stage::new().await;
     let function = stage.function().await;
     let cases = [
-        ("[]", "对象"),
-        ("null", "对象"),
-        ("\"text\"", "对象"),
+        ("[]", "body"),
+        ("null", "body"),
+        ("\"text\"", "body"),
         ("{}", "publicParams"),
         (r#"{"data":[{}]}"#, "publicParams"),
         (r#"{"publicParams":null,"data":[{}]}"#, "publicParams"),
@@ -171,25 +172,26 @@ async fn a_body_that_is_json_but_no_import_names_what_is_missing() {
     ];
     for (body, named) in cases {
         let response = refused(&stage, &function, body).await;
-        assert!(response.msg().contains(named), "{body}: {}", response.msg());
+        let start = format!("参数{named}错误，应为");
+        assert!(response.msg().starts_with(&start), "{body}: {}", response.msg());
     }
 }
 
 #[tokio::test]
-async fn data_must_be_an_array_that_holds_something() {
+async fn data_must_be_a_non_empty_array() {
     let stage = Stage::new().await;
     let function = stage.function().await;
     for data in ["[]", "null", "{}", r#"{"0":{}}"#, "\"[]\"", "1", "true"] {
         let body = format!(r#"{{"publicParams":{},"data":{data}}}"#, off("add"));
         let response = refused(&stage, &function, &body).await;
-        assert!(response.msg().contains("data"), "{body}: {}", response.msg());
+        assert_eq!(response.msg(), "参数data错误，应为非空数组", "{body}");
     }
     let response = refused(&stage, &function, &json!({"publicParams": off("add")}).to_string()).await;
-    assert!(response.msg().contains("data"), "{}", response.msg());
+    assert_eq!(response.msg(), "参数data错误，应为非空数组");
 }
 
 #[tokio::test]
-async fn an_element_of_data_that_is_no_object_is_named_by_its_index_and_nothing_is_written() {
+async fn an_element_that_is_no_object_is_named_by_its_index() {
     let stage = Stage::new().await;
     let function = stage.function().await;
     for element in ["null", "[]", "\"{}\"", "7", "true", "\"\\ud800\"", "1e999"] {

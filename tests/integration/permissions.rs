@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use group_import::config::IdentityLookup;
+use group_import::config::{Config, IdentityLookup, SkipUnchanged};
 use serde_json::{Value, json};
 
 use testing::function::post_event;
@@ -16,7 +16,7 @@ type Grants = BTreeSet<(String, String)>;
 const TABLES: &str = "arn:aws:dynamodb:us-east-1:123456789012:table/";
 
 #[tokio::test]
-async fn what_every_kind_of_import_calls_is_all_that_is_allowed() {
+async fn the_role_allows_exactly_what_imports_call() {
     let stage = Stage::new().await;
     stage
         .put_customers([json!({"audienceUserId": "c1", "unionid": "u1", "openid": "o1", "phone": "1"})])
@@ -57,7 +57,7 @@ async fn what_every_kind_of_import_calls_is_all_that_is_allowed() {
 }
 
 #[tokio::test]
-async fn reading_an_index_as_a_whole_is_denied() {
+async fn reading_a_whole_index_is_denied() {
     let names = TableNames::prefixed("test-");
     let template = Template { names: &names, own_tables: true };
     let denied: Vec<_> = template.statements().into_iter().filter(|it| it["Effect"] != "Allow").collect();
@@ -71,9 +71,18 @@ async fn reading_an_index_as_a_whole_is_denied() {
 }
 
 #[tokio::test]
-async fn the_function_is_told_its_tables_and_the_limits_it_would_take_itself() {
+async fn the_template_sets_the_tables_and_the_defaults_of_the_crate() {
     let stage = Stage::new().await;
-    let config = stage.config();
+    let default = Config::new(stage.config().tables);
+    let identity_lookup = match default.identity_lookup {
+        IdentityLookup::Statement => "statement",
+        IdentityLookup::Query => "query",
+    };
+    let skip_unchanged = match default.skip_unchanged {
+        SkipUnchanged::Auto => "auto",
+        SkipUnchanged::Always => "always",
+        SkipUnchanged::Never => "never",
+    };
     for own_tables in [true, false] {
         let template = Template { names: &stage.names, own_tables };
         let expected = json!({
@@ -81,11 +90,11 @@ async fn the_function_is_told_its_tables_and_the_limits_it_would_take_itself() {
             "CUSTOMERS_TABLE": stage.names.customers,
             "MEMBERSHIPS_TABLE": stage.names.memberships,
             "IMPORTS_TABLE": stage.names.imports,
-            "MAX_RECORDS": config.max_records,
-            "MAX_BODY_BYTES": config.max_body_bytes,
-            "TOKEN_CACHE_SECONDS": 60,
-            "IDENTITY_LOOKUP": "statement",
-            "SKIP_UNCHANGED": "auto",
+            "MAX_RECORDS": default.max_records,
+            "MAX_BODY_BYTES": default.max_body_bytes,
+            "TOKEN_CACHE_SECONDS": default.token_cache.as_secs(),
+            "IDENTITY_LOOKUP": identity_lookup,
+            "SKIP_UNCHANGED": skip_unchanged,
             "METRICS_PER_TENANT": "false",
         });
         assert_eq!(template.at("/Resources/Function/Properties/Environment/Variables"), expected);

@@ -26,7 +26,7 @@ fn import() -> Value {
 }
 
 #[tokio::test]
-async fn one_process_answers_one_event_after_the_other() {
+async fn one_process_serves_one_event_after_the_other() {
     let stage = Stage::new().await;
     stage.put_customers([json!({"audienceUserId": "c1", "openid": "openid-7"})]).await;
     let mut process = start(&stage, &[]).await;
@@ -41,7 +41,7 @@ async fn one_process_answers_one_event_after_the_other() {
 }
 
 #[tokio::test]
-async fn what_is_no_event_of_api_gateway_is_answered_in_the_envelope() {
+async fn foreign_events_get_not_found_in_the_envelope() {
     let stage = Stage::new().await;
     let mut process = start(&stage, &[]).await;
     for event in
@@ -54,18 +54,50 @@ async fn what_is_no_event_of_api_gateway_is_answered_in_the_envelope() {
 }
 
 #[tokio::test]
-async fn no_level_of_logging_shows_a_token_an_identifier_a_group_or_a_body() {
+async fn log_level_decides_which_lines_are_written() {
+    let stage = stage_that_warns().await;
+    for (level, shown) in [
+        (None, [true, true]),
+        (Some("TRACE"), [true, true]),
+        (Some("INFO"), [true, true]),
+        (Some("loud"), [true, true]),
+        (Some("WARN"), [true, false]),
+        (Some("ERROR"), [false, false]),
+    ] {
+        let log = log(&stage, level.map(|level| ("AWS_LAMBDA_LOG_LEVEL", level)).as_slice()).await;
+        let lines = [" WARN database call failed ", " INFO request requestId="];
+        assert_eq!(lines.map(|line| log.contains(line)), shown, "{level:?}: {log}");
+    }
+}
+
+/// A customer who is found, and a table that does not take the membership.
+async fn stage_that_warns() -> Stage {
     let stage = Stage::new().await;
     stage.put_customers([json!({"audienceUserId": "customer-7", "openid": "openid-7"})]).await;
+    let missing = Action::Error { status: 400, code: "ResourceNotFoundException", message: "no table" };
+    stage.proxy.rule(Rule::on("BatchWriteItem", missing));
+    stage
+}
+
+/// What a process writes about one import.
+async fn log(stage: &Stage, more: &[(&str, &str)]) -> String {
+    let mut process = start(stage, more).await;
+    process.invoke(import()).await;
+    process.child.kill().await.expect("the process ends");
+    let mut log = String::new();
+    process.child.stdout.take().expect("piped").read_to_string(&mut log).await.expect("text");
+    log
+}
+
+/// The function has no line finer than INFO; that TRACE opens what there might be is tested beside the setting.
+#[tokio::test]
+async fn log_shows_no_token_identifier_group_or_body_at_its_finest_level() {
+    let stage = stage_that_warns().await;
     for form in ["Text", "JSON"] {
         let more =
             [("AWS_LAMBDA_LOG_LEVEL", "TRACE"), ("RUST_LOG", "trace"), ("AWS_LAMBDA_LOG_FORMAT", form)];
-        let mut process = start(&stage, &more).await;
-        process.invoke(import()).await;
-        process.child.kill().await.expect("the process ends");
-        let mut log = String::new();
-        process.child.stdout.take().expect("piped").read_to_string(&mut log).await.expect("text");
-        assert!(log.contains("succeeded"), "{log}");
+        let log = log(&stage, &more).await;
+        assert!(log.contains("succeeded") && log.contains("database call failed"), "{log}");
         for secret in [TOKEN, "openid-7", "nobody", "customer-7", "vip", "publicParams"] {
             assert!(!log.contains(secret), "{secret} in {log}");
         }
@@ -74,7 +106,7 @@ async fn no_level_of_logging_shows_a_token_an_identifier_a_group_or_a_body() {
 
 /// Lambda Managed Instances send several requests at a time to one process.
 #[tokio::test(flavor = "multi_thread")]
-async fn requests_of_several_tenants_at_a_time_are_answered_each_for_itself() {
+async fn concurrent_requests_of_several_tenants_stay_apart() {
     const REQUESTS: usize = 40;
     const AT_A_TIME: usize = 8;
     let stage = Stage::new().await;
@@ -108,7 +140,7 @@ async fn requests_of_several_tenants_at_a_time_are_answered_each_for_itself() {
 }
 
 #[tokio::test]
-async fn a_setting_that_does_not_fit_stops_the_start_by_name() {
+async fn an_invalid_setting_stops_the_start_and_is_named() {
     let stage = Stage::new().await;
     for (variable, value) in [("MAX_RECORDS", "many"), ("TENANTS_TABLE", "")] {
         let process = start(&stage, &[(variable, value)]).await;

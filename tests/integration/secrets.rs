@@ -32,7 +32,7 @@ use testing::shorthand::{numbered, off};
 use testing::stage::Stage;
 
 #[tokio::test]
-async fn what_the_function_logs_is_searched_in_both_of_its_forms() {
+async fn every_line_is_searched_as_text_and_as_json() {
     let stage = Stage::new().await;
     stage.put_tenant("token of the watched", json!({"tenantId": "watched-tenant"})).await;
     let function = stage.function().await;
@@ -63,9 +63,9 @@ async fn a_line_that_shows_a_secret_ends_the_run() {
     let mut run = Command::new(myself);
     run.args(["--exact", "secrets::a_line_that_shows_a_secret_ends_the_run"]).env(LEAK, "1");
     let run = run.output().expect("it starts");
-    let told = String::from_utf8_lossy(&run.stderr);
+    let errors = String::from_utf8_lossy(&run.stderr);
     assert!(!run.status.success());
-    assert!(told.contains(r#"a log line shows "somebody in particular""#), "{told}");
+    assert!(errors.contains(r#"a log line shows "somebody in particular""#), "{errors}");
 }
 
 #[test]

@@ -103,7 +103,7 @@ async fn the_calls_of_a_summary_are_those_that_reached_the_database() {
 }
 
 #[tokio::test]
-async fn a_summary_tells_how_the_records_ended() {
+async fn a_summary_counts_how_the_records_ended() {
     let stage = Stage::new().await;
     stage.put_customers([json!({"audienceUserId": "c1", "openid": "o1"})]).await;
     let mut logged = Logged::json(&stage, &[]).await;
@@ -149,13 +149,13 @@ fn assert_part(whole: &Value, part: &Value) {
 }
 
 #[tokio::test]
-async fn an_outage_is_told_once_for_each_kind_and_counted_in_the_summary() {
+async fn an_outage_is_logged_once_for_each_kind_and_counted_in_the_summary() {
     let stage = Stage::new().await;
     let mut logged = Logged::json(&stage, &[]).await;
     let refused = Action::Error { status: 400, code: "ResourceNotFoundException", message: "no table" };
     stage.proxy.rule(Rule::on("BatchWriteItem", refused));
-    let (told, summary) = logged.summary(import(off("add"), numbered(500))).await;
-    assert_eq!(told.len(), 1, "{told:?}");
+    let (before, summary) = logged.summary(import(off("add"), numbered(500))).await;
+    assert!(before.len() == 1 && before[0].contains("database call failed"), "{before:?}");
     assert_part(
         &summary,
         &json!({
@@ -166,7 +166,7 @@ async fn an_outage_is_told_once_for_each_kind_and_counted_in_the_summary() {
 }
 
 #[tokio::test]
-async fn what_dynamodb_puts_off_is_a_throttle() {
+async fn throttled_and_unprocessed_calls_count_as_throttles() {
     let stage = Stage::new().await;
     let mut logged = Logged::json(&stage, &[]).await;
     stage.proxy.rule(Rule::on("BatchWriteItem", THROTTLED).times(2));
@@ -196,10 +196,11 @@ async fn metrics_are_numbers_beside_their_dimensions() {
             assert!(summary[dimension.as_str().expect("a name")].is_string(), "{dimension}");
         }
         let metrics = directive["Metrics"].as_array().expect("metrics");
-        assert!(metrics.iter().any(|metric| metric["Name"] == "succeeded"));
-        for metric in metrics {
-            assert!(summary[metric["Name"].as_str().expect("a name")].is_number(), "{metric}");
-        }
+        let names: Vec<_> = metrics.iter().map(|metric| metric["Name"].as_str().expect("a name")).collect();
+        assert!(names.iter().all(|name| summary[name].is_number()), "{summary}");
+        let expected = METRICS.iter().filter(|(name, _)| summary.get(name).is_some()).map(|(name, _)| *name);
+        assert_eq!(names, expected.collect::<Vec<_>>(), "{summary}");
+        assert!(names.contains(&"succeeded"));
         // A caller without a tenant is nobody's metric.
         let (_, refused) = logged.summary(post_event("unknown", "{}")).await;
         assert_eq!(refused["_aws"]["CloudWatchMetrics"][0]["Dimensions"], json!([["FunctionName"]]));

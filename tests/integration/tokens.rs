@@ -22,7 +22,7 @@ async fn remembering(stage: &Stage, seconds: u64) -> Function {
 }
 
 #[tokio::test]
-async fn a_token_missing_empty_unknown_or_expired_gets_one_and_the_same_answer() {
+async fn a_missing_empty_unknown_or_expired_token_gets_the_same_response() {
     let stage = Stage::new().await;
     stage.put_tenant("expired", json!({"tenantId": "t1", "expiresAt": 1_000_000_000})).await;
     stage.put_tenant("ends-now", json!({"tenantId": "t1", "expiresAt": now()})).await;
@@ -45,7 +45,7 @@ async fn a_token_missing_empty_unknown_or_expired_gets_one_and_the_same_answer()
 }
 
 #[tokio::test]
-async fn two_different_tokens_are_no_token_and_the_same_twice_is_one() {
+async fn two_different_tokens_are_invalid_and_the_same_twice_is_valid() {
     let stage = Stage::new().await;
     let function = stage.function().await;
     let rest = |tokens: &[&str]| {
@@ -64,7 +64,7 @@ async fn two_different_tokens_are_no_token_and_the_same_twice_is_one() {
 }
 
 #[tokio::test]
-async fn the_name_of_the_header_has_no_case() {
+async fn the_name_of_the_header_is_case_insensitive() {
     let stage = Stage::new().await;
     let function = stage.function().await;
     for name in ["X-Token", "x-token", "X-TOKEN"] {
@@ -76,7 +76,7 @@ async fn the_name_of_the_header_has_no_case() {
 }
 
 #[tokio::test]
-async fn a_tenant_is_let_in_by_what_its_item_says() {
+async fn a_tenant_is_admitted_by_its_item() {
     let stage = Stage::new().await;
     let function = stage.function().await;
     let cases = [
@@ -113,7 +113,7 @@ async fn a_token_is_read_by_its_hash_alone() {
 }
 
 #[tokio::test]
-async fn without_a_memory_every_request_asks_and_a_disabled_tenant_is_refused_at_once() {
+async fn without_a_cache_every_request_reads_its_tenant() {
     let stage = Stage::new().await;
     let function = stage.function().await;
     import_as(&function, TOKEN).await.data();
@@ -123,7 +123,7 @@ async fn without_a_memory_every_request_asks_and_a_disabled_tenant_is_refused_at
 }
 
 #[tokio::test]
-async fn a_good_token_is_asked_about_once_while_it_is_remembered() {
+async fn a_cached_token_is_read_once() {
     let stage = Stage::new().await;
     stage.put_tenant("second", json!({"tenantId": "t2"})).await;
     let function = remembering(&stage, 3_600).await;
@@ -136,7 +136,7 @@ async fn a_good_token_is_asked_about_once_while_it_is_remembered() {
 }
 
 #[tokio::test]
-async fn a_remembered_token_needs_no_database_to_be_checked() {
+async fn a_cached_token_needs_no_database() {
     let stage = Stage::new().await;
     let function = remembering(&stage, 3_600).await;
     import_as(&function, TOKEN).await.data();
@@ -146,7 +146,7 @@ async fn a_remembered_token_needs_no_database_to_be_checked() {
 }
 
 #[tokio::test]
-async fn only_what_was_good_is_remembered() {
+async fn only_valid_tokens_are_cached() {
     let stage = Stage::new().await;
     let function = remembering(&stage, 3_600).await;
     assert_eq!(import_as(&function, "new").await.code(), "TOKEN_ERROR");
@@ -165,7 +165,7 @@ async fn only_what_was_good_is_remembered() {
 }
 
 #[tokio::test]
-async fn what_is_taken_from_a_tenant_is_gone_when_its_token_is_no_longer_remembered() {
+async fn a_tenants_change_holds_once_its_token_is_no_longer_cached() {
     let stage = Stage::new().await;
     let function = remembering(&stage, 2).await;
     let withdrawals = [
@@ -194,7 +194,7 @@ async fn what_is_taken_from_a_tenant_is_gone_when_its_token_is_no_longer_remembe
 }
 
 #[tokio::test]
-async fn a_token_is_never_remembered_past_its_end() {
+async fn a_token_is_never_cached_past_its_expiry() {
     let stage = Stage::new().await;
     let end = now() + 3;
     stage.put_tenant("short", json!({"tenantId": "t2", "expiresAt": end})).await;

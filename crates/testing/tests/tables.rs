@@ -1,7 +1,7 @@
 //! The tables of `template.yaml` are those of the contract.
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::{KeySchemaElement, ProjectionType, TableDescription};
+use aws_sdk_dynamodb::types::{AttributeValue, KeySchemaElement, ProjectionType, TableDescription};
 
 use testing::embedded::{self, Embedded};
 use testing::tables::{self, TableNames};
@@ -78,8 +78,23 @@ async fn only_tenants_and_imports_expire() {
 }
 
 #[tokio::test]
-async fn creating_the_tables_again_changes_nothing() {
+async fn creating_the_tables_again_keeps_their_items() {
     let (_embedded, client, names) = created().await;
+    let keys = [
+        (&names.tenants, vec!["tokenHash"]),
+        (&names.customers, vec!["audienceUserId", "tenantId"]),
+        (&names.memberships, vec!["customerKey", "groupName"]),
+        (&names.imports, vec!["importKey"]),
+    ];
+    let value = || AttributeValue::S("x".to_owned());
+    for (table, key) in &keys {
+        let item = key.iter().map(|name| (name.to_string(), value())).collect();
+        client.put_item().table_name(*table).set_item(Some(item)).send().await.unwrap();
+    }
     tables::create_all(&client, &names).await.unwrap();
-    assert_eq!(described(&client, &names.customers).await.item_count(), Some(0));
+    for (table, key) in keys {
+        let items = client.scan().table_name(table).send().await.unwrap().items.unwrap();
+        let expected = key.iter().map(|name| (name.to_string(), value())).collect();
+        assert_eq!(items, [expected], "{table}");
+    }
 }
