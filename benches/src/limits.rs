@@ -6,12 +6,13 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
+use testing::memory::server::{Calls, FURTHER_PAGE, OF_MEMBERSHIPS, Tally};
+
 use crate::Failure;
-use crate::double::{Calls, FURTHER_PAGE, OF_MEMBERSHIPS, Tally};
 use crate::measure::{Bench, Import};
 use crate::options::Options;
 use crate::process::{Process, Program};
-use crate::report::THIS;
+use crate::report::{THIS, verdict};
 use crate::resync;
 use crate::workload::{LARGEST, Matching, SIZES, Scenario};
 
@@ -51,18 +52,12 @@ pub async fn check(bench: &Bench, options: &Options, update: bool) -> Result<Exi
     Ok(if broken == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-pub fn verdict(what: &str, value: u64, limit: u64) -> bool {
-    let kept = value <= limit;
-    println!("{} {what}: {value}, at most {limit}", if kept { "ok    " } else { "BROKEN" });
-    kept
-}
-
 async fn calls(bench: &Bench, options: &Options, scenario: Scenario) -> Result<Vec<bool>, Failure> {
     let program =
         Program { name: THIS, command: vec![options.function.as_os_str().into()], environment: vec![] };
-    let mut process = Process::start(&program, &bench.double).await?;
+    let mut process = Process::start(&program, &bench.database).await?;
     let import = Import::new(&bench.workload, scenario);
-    let (_, Tally { calls, .. }) = import.run(&mut process, &bench.double).await?;
+    let (_, Tally { calls, .. }) = import.run(&mut process, &bench.database).await?;
     process.end().await?;
 
     let expected = &import.expected;
@@ -75,7 +70,7 @@ async fn calls(bench: &Bench, options: &Options, scenario: Scenario) -> Result<V
         ("BatchGetItem", ids.div_ceil(BATCH_GET_KEYS)),
         // The sample.
         (OF_MEMBERSHIPS, 1),
-        ("BatchWriteItem", expected.written.len().div_ceil(BATCH_WRITE_ITEMS)),
+        ("BatchWriteItem", expected.memberships.len().div_ceil(BATCH_WRITE_ITEMS)),
     ]);
     let made = calls.iter().filter(|(kind, _)| **kind != FURTHER_PAGE);
     Ok(made
@@ -134,9 +129,9 @@ async fn count(bench: &Bench, options: &Options, scenario: Option<Scenario>) -> 
         environment: vec![],
     };
     let small = Scenario { matching: Matching::Fuzzy, dry_run: false, records: 1 };
-    let mut process = Process::start(&program, &bench.double).await?;
+    let mut process = Process::start(&program, &bench.database).await?;
     for scenario in [small].into_iter().chain(scenario) {
-        Import::new(&bench.workload, scenario).run(&mut process, &bench.double).await?;
+        Import::new(&bench.workload, scenario).run(&mut process, &bench.database).await?;
     }
     process.end().await?;
     let total = total(&counts)?;

@@ -6,13 +6,12 @@
 //! # Layout
 //!
 //! - `workload`: the imports and what must come of them
-//! - `double`: the database; `process`: a function's process and the Runtime API
+//! - `process`: a function's process, and what an invocation costs it
 //! - `measure`: programs side by side; `report`: the tables and the JSON file
 //! - `resync`: what memberships cost that are in place already
 //! - `limits`: calls and instructions against what they may be
 //! - `machine`: what the system tells; `options`: the flags
 
-mod double;
 mod limits;
 mod machine;
 mod measure;
@@ -24,7 +23,8 @@ mod workload;
 
 use std::process::ExitCode;
 
-use crate::double::Double;
+use testing::memory::server::MemoryServer;
+
 use crate::machine::{Machine, Size};
 use crate::measure::Bench;
 use crate::options::{Action, Options};
@@ -48,16 +48,13 @@ async fn main() -> ExitCode {
 }
 
 async fn act() -> Result<ExitCode, Failure> {
-    let options = Options::parse(std::env::args().skip(1))?;
-    if let Action::Nothing = options.action {
-        return Ok(ExitCode::SUCCESS);
-    }
+    let options = Options::parse()?;
     let workload = Workload::new();
-    let double = Double::start(&workload).await?;
-    let bench = Bench { workload, double, time: options.time };
+    let database = MemoryServer::start(workload.memory()).await?;
+    let bench = Bench { workload, database, time: options.time };
     match options.action {
         Action::Limits { update } => limits::check(&bench, &options, update).await,
-        Action::Measure | Action::Nothing => measure(&bench, &options).await.map(|()| ExitCode::SUCCESS),
+        Action::Measure => measure(&bench, &options).await.map(|()| ExitCode::SUCCESS),
     }
 }
 

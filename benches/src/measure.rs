@@ -1,12 +1,14 @@
 //! Programs side by side: the same imports, one program after the other, again and again.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use hyper::body::Bytes;
 use serde_json::Value;
+use testing::memory::Membership;
+use testing::memory::server::{Calls, MemoryServer, Tally};
 
 use crate::Failure;
-use crate::double::{Calls, Double, Tally};
 use crate::process::{Process, Program, Run};
 use crate::workload::{Expected, Scenario, Workload};
 
@@ -36,7 +38,7 @@ pub struct Cell {
 /// What the programs are measured with.
 pub struct Bench {
     pub workload: Workload,
-    pub double: Double,
+    pub database: MemoryServer,
     /// The running time of one program in one scenario.
     pub time: Duration,
 }
@@ -52,13 +54,13 @@ impl Bench {
         delay_ms: u64,
         programs: &[Program],
     ) -> Result<Vec<Cell>, Failure> {
-        self.double.delay(delay_ms);
+        self.database.delay(delay_ms);
         let import = Import::new(&self.workload, scenario);
         let mut runners = Vec::new();
         for program in programs {
-            let mut process = Process::start(program, &self.double).await?;
+            let mut process = Process::start(program, &self.database).await?;
             for _ in 0..WARM_UP {
-                import.run(&mut process, &self.double).await.map_err(|error| named(program.name, error))?;
+                import.run(&mut process, &self.database).await.map_err(|error| named(program.name, error))?;
             }
             let cell = Cell {
                 delay_ms,
@@ -77,7 +79,7 @@ impl Bench {
             runs => runs < MOST_RUNS && runner.spent < self.time,
         };
         while let Some(runner) = runners.iter_mut().filter(due).min_by_key(|runner| runner.spent) {
-            let ran = import.run(&mut runner.process, &self.double).await;
+            let ran = import.run(&mut runner.process, &self.database).await;
             let (run, tally) = ran.map_err(|error| named(runner.cell.program, error))?;
             runner.spent += run.wall;
             runner.cell.walls.push(run.wall);
@@ -110,34 +112,35 @@ fn named(program: &str, error: Failure) -> Failure {
 pub struct Import {
     event: Bytes,
     pub expected: Expected,
+    /// The memberships that are stored before each run.
+    pub before: HashSet<Membership>,
 }
 
 impl Import {
     pub fn new(workload: &Workload, scenario: Scenario) -> Self {
-        Self { event: workload.event(scenario).into(), expected: workload.expected(scenario) }
+        let (event, expected) = (workload.event(scenario).into(), workload.expected(scenario));
+        Self { event, expected, before: HashSet::new() }
     }
 
-    /// Runs the import where none of its memberships is in place, and checks what came of it: a
-    /// wrong program is not measured.
-    pub async fn run(&self, process: &mut Process, double: &Double) -> Result<(Run, Tally), Failure> {
-        let (run, tally) = self.run_once(process, double).await?;
-        if tally.written != self.expected.written {
-            let (written, expected) = (tally.written.len(), self.expected.written.len());
-            return Err(format!("wrote {written} memberships, not the expected {expected}").into());
+    /// Runs the import, and checks what came of it: a wrong program is not measured.
+    pub async fn run(&self, process: &mut Process, database: &MemoryServer) -> Result<(Run, Tally), Failure> {
+        database.memory().reset(self.before.clone());
+        database.take_tally();
+        let run = process.invoke(self.event.clone()).await?;
+        let tally = database.take_tally();
+        if let Some(violation) = tally.violations.first() {
+            return Err(format!("the database rejected {violation}").into());
+        }
+        self.check(&run.response)?;
+        let stored = database.memory().memberships();
+        if stored != self.expected.memberships {
+            let (stored, expected) = (stored.len(), self.expected.memberships.len());
+            return Err(format!("{stored} memberships are stored, not the expected {expected}").into());
         }
         Ok((run, tally))
     }
 
-    /// Runs the import and checks its answer.
-    pub async fn run_once(&self, process: &mut Process, double: &Double) -> Result<(Run, Tally), Failure> {
-        double.take_tally();
-        let run = process.invoke(self.event.clone()).await?;
-        self.check(&run.answer)?;
-        Ok((run, double.take_tally()))
-    }
-
-    fn check(&self, reply: &[u8]) -> Result<(), Failure> {
-        let reply: Value = serde_json::from_slice(reply)?;
+    fn check(&self, reply: &Value) -> Result<(), Failure> {
         let body: Value = serde_json::from_str(reply["body"].as_str().unwrap_or_default())?;
         let data = &body["data"];
         let errors = data["errorData"].as_array().map_or(0, Vec::len);

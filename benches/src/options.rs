@@ -1,15 +1,15 @@
 //! The flags, as the Makefile gives them.
 
+use std::error::Error;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::Failure;
+use lexopt::ValueExt;
+use lexopt::prelude::Long;
 
 /// What there is to do.
 #[derive(Clone, Copy)]
 pub enum Action {
-    /// `cargo test --all-targets` runs benches too, without the flag that `cargo bench` gives them.
-    Nothing,
     Measure,
     /// `--limits`: calls and instructions; `--update` writes down the instructions as they are.
     Limits {
@@ -30,33 +30,35 @@ pub struct Options {
 }
 
 impl Options {
-    pub fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, Failure> {
+    /// Reads the arguments after the program's name.
+    pub fn parse() -> Result<Self, lexopt::Error> {
         let mut options = Self {
-            action: Action::Nothing,
+            action: Action::Measure,
             function: "target/release/customer-group-import".into(),
             python: "python3".into(),
             out: "target".into(),
             time: Duration::from_secs(5),
         };
-        let (mut bench, mut limits, mut update) = (false, false, false);
-        while let Some(argument) = arguments.next() {
-            let mut value = || arguments.next().ok_or(format!("{argument} takes a value"));
-            match &*argument {
-                "--bench" => bench = true,
-                "--limits" => limits = true,
-                "--update" => update = true,
-                "--function" => options.function = value()?.into(),
-                "--python" => options.python = value()?.into(),
-                "--out" => options.out = value()?.into(),
-                "--seconds" => options.time = Duration::try_from_secs_f64(value()?.parse()?)?,
-                _ => return Err(format!("unknown argument {argument}").into()),
+        let (mut limits, mut update) = (false, false);
+        let mut parser = lexopt::Parser::from_env();
+        while let Some(argument) = parser.next()? {
+            match argument {
+                Long("limits") => limits = true,
+                Long("update") => update = true,
+                Long("function") => options.function = parser.value()?.into(),
+                Long("python") => options.python = parser.value()?.into(),
+                Long("out") => options.out = parser.value()?.into(),
+                Long("seconds") => options.time = parser.value()?.parse_with(seconds)?,
+                other => return Err(other.unexpected()),
             }
         }
-        options.action = match (bench, limits) {
-            (false, _) => Action::Nothing,
-            (true, false) => Action::Measure,
-            (true, true) => Action::Limits { update },
-        };
+        if limits {
+            options.action = Action::Limits { update };
+        }
         Ok(options)
     }
+}
+
+fn seconds(text: &str) -> Result<Duration, Box<dyn Error + Send + Sync>> {
+    Ok(Duration::try_from_secs_f64(text.parse()?)?)
 }

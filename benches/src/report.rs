@@ -197,3 +197,10 @@ pub fn table(head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
     };
     lines.iter().map(line).collect()
 }
+
+/// Whether a limit is kept, which is also printed.
+pub fn verdict(what: &str, value: u64, limit: u64) -> bool {
+    let kept = value <= limit;
+    println!("{} {what}: {value}, at most {limit}", if kept { "ok    " } else { "BROKEN" });
+    kept
+}

@@ -1,16 +1,14 @@
 //! What a nightly resync costs: calls and units of the memberships, by how much of them is in place.
 
-use std::collections::HashSet;
-
 use fastrand::Rng;
+use testing::memory::Units;
+use testing::memory::server::OF_MEMBERSHIPS;
 
 use crate::Failure;
-use crate::double::{OF_MEMBERSHIPS, Units};
-use crate::limits::verdict;
 use crate::measure::{Bench, Import};
 use crate::options::Options;
 use crate::process::{Process, Program};
-use crate::report::{self, THIS};
+use crate::report::{self, THIS, verdict};
 use crate::workload::{LARGEST, Matching, Scenario};
 
 const SETTINGS: [&str; 3] = ["auto", "always", "never"];
@@ -40,32 +38,28 @@ impl Resync {
 /// Imports the same records in each setting, over as many memberships as are in place.
 pub async fn measure(bench: &Bench, options: &Options) -> Result<Vec<Resync>, Failure> {
     let scenario = Scenario { matching: Matching::Fuzzy, dry_run: false, records: LARGEST };
-    let import = Import::new(&bench.workload, scenario);
+    let mut import = Import::new(&bench.workload, scenario);
     let mut resyncs = Vec::new();
     for (new, share) in NEW {
         let mut rng = Rng::with_seed(20_261_122);
-        let mut wanted: Vec<_> = import.expected.written.iter().cloned().collect();
+        let mut wanted: Vec<_> = import.expected.memberships.iter().cloned().collect();
         wanted.sort_unstable();
-        let in_place: HashSet<_> = wanted.into_iter().filter(|_| rng.f64() >= share).collect();
-        bench.double.put_in_place(in_place.clone());
+        import.before = wanted.into_iter().filter(|_| rng.f64() >= share).collect();
         for setting in SETTINGS {
             let program = Program {
                 name: THIS,
                 command: vec![options.function.as_os_str().into()],
                 environment: vec![("SKIP_UNCHANGED", setting)],
             };
-            let mut process = Process::start(&program, &bench.double).await?;
-            let (_, tally) = import.run_once(&mut process, &bench.double).await?;
+            let mut process = Process::start(&program, &bench.database).await?;
+            let ran = import.run(&mut process, &bench.database).await;
+            let (_, tally) = ran.map_err(|error| format!("{setting}, new: {new}: {error}"))?;
             process.end().await?;
-            if in_place.union(&tally.written).count() != import.expected.written.len() {
-                return Err(format!("{setting}, new: {new}: memberships are missing").into());
-            }
             let count = |kind| tally.calls.get(kind).copied().unwrap_or_default();
             let (asks, writes) = (count(OF_MEMBERSHIPS), count("BatchWriteItem"));
             resyncs.push(Resync { new, setting, asks, writes, units: tally.units });
         }
     }
-    bench.double.put_in_place(HashSet::new());
     Ok(resyncs)
 }
 

@@ -7,9 +7,10 @@ use std::fmt::Write;
 
 use fastrand::Rng;
 use serde_json::{Value, json};
+use testing::memory::{Customer, FIELDS, Membership, Memory};
 
-pub const TOKEN: &str = "token-of-the-bench";
-pub const TENANT: &str = "tenant-1";
+const TOKEN: &str = "token-of-the-bench";
+const TENANT: &str = "tenant-1";
 
 /// The sizes measured, in records.
 pub const SIZES: [usize; 4] = [1, 100, 1_000, LARGEST];
@@ -19,19 +20,18 @@ pub const LARGEST: usize = 5_000;
 const ONE_STRANGER_IN: usize = 10;
 const GROUPS: usize = 50;
 
-/// The identifier types in the order of `identifyWay` 1, each with its share of the records.
-pub const FIELDS: [&str; 4] = ["unionid", "openid", "phone", "audienceUserId"];
+/// The share of the records that have an identifier, by the order of [`FIELDS`], which is that of `identifyWay` 1.
 const SHARES: [f64; 4] = [0.6, 0.6, 0.6, 0.4];
 
 /// One record, and the customer whose identifiers it carries.
 pub struct Record {
     /// By the order of [`FIELDS`]: what the customer has.
-    pub identifiers: [String; 4],
+    identifiers: [String; 4],
     /// By the same order: what the record tells of it, at least one.
     given: [bool; 4],
     groups: [String; 2],
     /// Whether the customers table has the customer.
-    pub known: bool,
+    known: bool,
 }
 
 impl Record {
@@ -51,7 +51,7 @@ impl Record {
 
 /// All records; an import of fewer takes the first ones.
 pub struct Workload {
-    pub records: Vec<Record>,
+    records: Vec<Record>,
 }
 
 /// One way of using the function.
@@ -86,8 +86,8 @@ impl Matching {
 pub struct Expected {
     pub succeeded: usize,
     pub failed: usize,
-    /// Key and group of every membership that must have been written, and no other.
-    pub written: HashSet<(String, String)>,
+    /// Every membership that must be stored, and no other.
+    pub memberships: HashSet<Membership>,
     /// By the order of [`FIELDS`]: how many different values must be looked up.
     pub looked_up: [usize; 4],
 }
@@ -97,6 +97,15 @@ impl Workload {
         let mut rng = Rng::with_seed(20_261_122);
         let records = (0..LARGEST).map(|index| record(&mut rng, index)).collect();
         Self { records }
+    }
+
+    /// The database that has the customers.
+    pub fn memory(&self) -> Memory {
+        let known = self.records.iter().filter(|record| record.known).map(|record| {
+            let [unionid, openid, phone, id] = record.identifiers.clone();
+            Customer { tenant: TENANT.to_owned(), id, identifiers: [unionid, openid, phone].map(Some) }
+        });
+        Memory::new(TENANT, known)
     }
 
     /// The event that API Gateway sends for an import, as JSON text.
@@ -141,7 +150,8 @@ impl Workload {
     }
 
     pub fn expected(&self, scenario: Scenario) -> Expected {
-        let mut expected = Expected { succeeded: 0, failed: 0, written: HashSet::new(), looked_up: [0; 4] };
+        let mut expected =
+            Expected { succeeded: 0, failed: 0, memberships: HashSet::new(), looked_up: [0; 4] };
         for record in self.records(scenario) {
             let customer_id = record.given[3];
             let (found, looked_up) = match scenario.matching {
@@ -161,7 +171,7 @@ impl Workload {
             expected.succeeded += 1;
             if !scenario.dry_run {
                 let key = format!("{TENANT}#{}", record.identifiers[3]);
-                expected.written.extend(record.groups.iter().map(|group| (key.clone(), group.clone())));
+                expected.memberships.extend(record.groups.iter().map(|group| (key.clone(), group.clone())));
             }
         }
         expected

@@ -125,7 +125,7 @@ async fn concurrent_requests_of_several_tenants_stay_apart() {
     }
     let mut answered = BTreeSet::new();
     for _ in 0..REQUESTS {
-        let answer = process.answered().await;
+        let answer = process.outcome().await.expect("an outcome");
         let number = answer.event;
         assert!(answered.insert(number), "two answers to event {number}");
         let response = Response::read(&answer.body);

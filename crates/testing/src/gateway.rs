@@ -3,21 +3,16 @@
 use std::collections::HashMap;
 use std::future::pending;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
 use hyper::{Request, Response};
-use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
-use tokio::task::{AbortHandle, JoinSet};
 
 use crate::function::{ADDRESS, Function};
+use crate::serve::{self, Server};
 
 /// What a caller meets instead of the function's answer.
 #[derive(Clone, Copy, Debug)]
@@ -43,9 +38,8 @@ type Faults = Box<dyn Fn(usize) -> Option<Fault> + Send + Sync>;
 
 /// A running API. It stops, and closes its connections, when dropped.
 pub struct Gateway {
-    address: SocketAddr,
+    server: Server,
     shared: Arc<Shared>,
-    server: AbortHandle,
 }
 
 struct Shared {
@@ -65,17 +59,16 @@ impl Gateway {
         function: Function,
         faults: impl Fn(usize) -> Option<Fault> + Send + Sync + 'static,
     ) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let address = listener.local_addr().expect("an address");
         let exchanges = Mutex::default();
         let shared = Arc::new(Shared { function: Arc::new(function), faults: Box::new(faults), exchanges });
-        let server = tokio::spawn(serve(listener, Arc::clone(&shared))).abort_handle();
-        Self { address, shared, server }
+        let served = Arc::clone(&shared);
+        let server = Server::start(serve::ANY, move |request| Arc::clone(&served).answer(request)).await;
+        Self { server: server.expect("a free port"), shared }
     }
 
     /// The address of the import, behind a stage.
     pub fn url(&self) -> String {
-        format!("http://{}/prod{ADDRESS}", self.address)
+        format!("{}/prod{ADDRESS}", self.server.origin())
     }
 
     /// How many requests came in so far.
@@ -86,25 +79,6 @@ impl Gateway {
     /// Every request so far, in the order they came in.
     pub fn exchanges(&self) -> Vec<Exchange> {
         self.shared.exchanges.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-impl Drop for Gateway {
-    fn drop(&mut self) {
-        self.server.abort();
-    }
-}
-
-async fn serve(listener: TcpListener, shared: Arc<Shared>) {
-    let mut connections = JoinSet::new();
-    while let Ok((stream, _)) = listener.accept().await {
-        while connections.try_join_next().is_some() {}
-        let shared = Arc::clone(&shared);
-        connections.spawn(async move {
-            let service = service_fn(move |request| Arc::clone(&shared).answer(request));
-            // Fails where a fault broke the connection or the client died: the client's to notice.
-            let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
-        });
     }
 }
 

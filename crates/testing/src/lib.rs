@@ -2,6 +2,8 @@
 //!
 //! # Layout
 //!
+//! - [`memory`]: a DynamoDB in memory, quick and strict, alone or behind HTTP
+//! - [`serve`]: HTTP servers on this machine
 //! - [`runtime_api`]: the Lambda Runtime API, and a function's process that it feeds
 //!
 //! With the feature `stage`, the function on a real database:
@@ -13,7 +15,9 @@
 //! - [`secrets`]: the search of every log line
 //! - [`shorthand`]: parameters, records and states that many tests use
 
+pub mod memory;
 pub mod runtime_api;
+pub mod serve;
 
 #[cfg(feature = "stage")]
 pub mod demo;

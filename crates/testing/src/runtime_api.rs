@@ -1,136 +1,218 @@
 //! The Lambda Runtime API, as Lambda serves it to a function's process.
 
 use std::convert::Infallible;
+use std::ffi::OsStr;
+use std::io;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
-use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
-use hyper_util::rt::TokioIo;
 use serde_json::Value;
-use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 use tokio::sync::{Mutex, mpsc};
 
-/// How long a test waits for an answer.
+use crate::serve::{self, Server};
+
+/// How long a test waits for a response.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The request IDs of the invocations: this, and the number of the event.
+const REQUEST_ID: &str = "8476a536-e9f4-11e8-9739-";
+
+const ARN: &str = "arn:aws:lambda:us-east-1:123456789012:function:f";
 
 /// A function's process and the Runtime API that feeds it. Dropping it kills the process.
 pub struct Process {
     pub child: Child,
-    events: mpsc::UnboundedSender<Value>,
-    answers: mpsc::UnboundedReceiver<Answered>,
+    events: mpsc::UnboundedSender<Bytes>,
+    polls: mpsc::UnboundedReceiver<Instant>,
+    sent: mpsc::UnboundedReceiver<Sent>,
+    patience: Duration,
+    _api: Server,
 }
 
-/// What the process told the Runtime API about an event.
+/// How long a process may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Times {
+    /// Each invocation, as the process is told by its deadline.
+    pub invocation: Duration,
+    /// Whatever it is waited for.
+    pub patience: Duration,
+}
+
+/// How an invocation ended.
 #[derive(Debug)]
-pub struct Answered {
+pub struct Outcome {
     /// Which event, counted from 0 in the order sent.
     pub event: usize,
     /// `response`, or `error` where the invocation failed.
     pub kind: String,
     pub body: Value,
+    /// When it was received.
+    pub at: Instant,
+}
+
+/// What a process did instead of what was waited for.
+#[derive(Debug, thiserror::Error)]
+pub enum ProcessError {
+    #[error("the process ended: {0}")]
+    Ended(ExitStatus),
+    #[error("the process did nothing for {0:?}")]
+    Stale(Duration),
+    #[error("the process sent no JSON to the Runtime API")]
+    NoJson(#[from] serde_json::Error),
+    #[error(transparent)]
+    System(#[from] io::Error),
+}
+
+/// A command with nothing in its environment but what every function has.
+pub fn command(executable: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(executable);
+    command
+        .env_clear()
+        .env("AWS_LAMBDA_FUNCTION_NAME", "function")
+        .env("AWS_LAMBDA_FUNCTION_VERSION", "1")
+        .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "1024");
+    command
 }
 
 impl Process {
-    /// Starts `executable` with these variables and nothing else in its environment. Each of its
-    /// invocations has `time`.
+    /// Starts `executable` with these variables, its standard output piped. Each of its invocations has `time`.
     pub async fn start(executable: &Path, environment: &[(&str, &str)], time: Duration) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let api = listener.local_addr().expect("an address").to_string();
-        let (events, waiting) = mpsc::unbounded_channel();
-        let (answered, answers) = mpsc::unbounded_channel();
-        tokio::spawn(serve(listener, time, Arc::new(Mutex::new((0, waiting))), answered));
-        let child = Command::new(executable)
-            .env_clear()
-            .env("AWS_LAMBDA_RUNTIME_API", api)
-            .env("AWS_LAMBDA_FUNCTION_NAME", "function")
-            .env("AWS_LAMBDA_FUNCTION_VERSION", "1")
-            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "1024")
-            .envs(environment.iter().copied())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .expect("the function starts");
-        Self { child, events, answers }
+        let mut command = command(executable);
+        command.envs(environment.iter().copied()).stdout(Stdio::piped());
+        let times = Times { invocation: time, patience: PATIENCE };
+        Self::spawn(command, times).await.expect("the function starts")
     }
 
-    /// Hands the process an event, without waiting for the answer.
+    /// Starts a [`command`].
+    ///
+    /// # Errors
+    ///
+    /// There is no such program, or no port.
+    pub async fn spawn(mut command: Command, times: Times) -> Result<Self, ProcessError> {
+        let (events, waiting) = mpsc::unbounded_channel();
+        let (polled, polls) = mpsc::unbounded_channel();
+        let (sender, sent) = mpsc::unbounded_channel();
+        let waiting = Mutex::new(Waiting { number: 0, events: waiting });
+        let api = Arc::new(Api { invocation: times.invocation, waiting, polled, sender });
+        let respond = move |request| Arc::clone(&api).respond(request);
+        let api = Server::start(serve::ANY, respond).await?;
+        let child =
+            command.env("AWS_LAMBDA_RUNTIME_API", api.address().to_string()).kill_on_drop(true).spawn()?;
+        Ok(Self { child, events, polls, sent, patience: times.patience, _api: api })
+    }
+
+    /// Hands the process an event, without waiting for the outcome.
     pub fn send(&self, event: Value) {
+        self.send_text(event.to_string().into());
+    }
+
+    /// Hands the process an event's JSON text, without waiting for the outcome.
+    pub fn send_text(&self, event: Bytes) {
         self.events.send(event).expect("the Runtime API is served");
     }
 
     /// Has the process handle an event.
-    pub async fn invoke(&mut self, event: Value) -> Answered {
+    pub async fn invoke(&mut self, event: Value) -> Outcome {
         self.send(event);
-        self.answered().await
+        self.outcome().await.expect("an outcome")
     }
 
-    /// Waits for the next answer.
-    pub async fn answered(&mut self) -> Answered {
-        let answered = tokio::time::timeout(PATIENCE, self.answers.recv()).await;
-        answered.expect("an answer in time").expect("the Runtime API is served")
+    /// Waits for the next outcome.
+    ///
+    /// # Errors
+    ///
+    /// The process ended, does nothing, or sends no JSON.
+    pub async fn outcome(&mut self) -> Result<Outcome, ProcessError> {
+        let Sent { event, kind, body, at } = next(&mut self.sent, &mut self.child, self.patience).await?;
+        Ok(Outcome { event, kind, body: serde_json::from_slice(&body)?, at })
     }
+
+    /// Waits for the next time that the process asks for an event, and tells when that was.
+    ///
+    /// # Errors
+    ///
+    /// The process ended, or does nothing.
+    pub async fn poll(&mut self) -> Result<Instant, ProcessError> {
+        next(&mut self.polls, &mut self.child, self.patience).await
+    }
+}
+
+async fn next<T>(
+    waiting: &mut mpsc::UnboundedReceiver<T>,
+    child: &mut Child,
+    patience: Duration,
+) -> Result<T, ProcessError> {
+    tokio::select! {
+        biased;
+        Some(sent) = waiting.recv() => Ok(sent),
+        ended = child.wait() => Err(ProcessError::Ended(ended?)),
+        () = tokio::time::sleep(patience) => Err(ProcessError::Stale(patience)),
+    }
+}
+
+/// What the process sent to the Runtime API about an event.
+struct Sent {
+    event: usize,
+    kind: String,
+    body: Bytes,
+    at: Instant,
+}
+
+struct Api {
+    invocation: Duration,
+    waiting: Mutex<Waiting>,
+    polled: mpsc::UnboundedSender<Instant>,
+    sender: mpsc::UnboundedSender<Sent>,
 }
 
 /// The events still to be handed out, after how many that were.
-type Waiting = Arc<Mutex<(usize, mpsc::UnboundedReceiver<Value>)>>;
-
-/// The request IDs of the invocations: this, and the number of the event.
-const REQUEST_ID: &str = "8476a536-e9f4-11e8-9739-";
-
-async fn serve(
-    listener: TcpListener,
-    time: Duration,
-    events: Waiting,
-    answered: mpsc::UnboundedSender<Answered>,
-) {
-    while let Ok((stream, _)) = listener.accept().await {
-        let (events, answered) = (Arc::clone(&events), answered.clone());
-        let service = service_fn(move |request| answer(request, time, Arc::clone(&events), answered.clone()));
-        let connection =
-            hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-        tokio::spawn(connection);
-    }
+struct Waiting {
+    number: usize,
+    events: mpsc::UnboundedReceiver<Bytes>,
 }
 
-async fn answer(
-    request: Request<Incoming>,
-    time: Duration,
-    events: Waiting,
-    answered: mpsc::UnboundedSender<Answered>,
-) -> Result<Response<Full<Bytes>>, Infallible> {
-    let path = request.uri().path().to_owned();
-    if path.ends_with("/invocation/next") {
-        let (number, event) = {
-            let (number, events) = &mut *events.lock().await;
-            let Some(event) = events.recv().await else {
-                return Ok(Response::new(Full::default()));
-            };
-            *number += 1;
-            (*number - 1, event)
-        };
-        let deadline = SystemTime::now() + time;
-        let deadline_ms = deadline.duration_since(UNIX_EPOCH).expect("after 1970").as_millis();
-        let invocation = Response::builder()
-            .header("lambda-runtime-aws-request-id", format!("{REQUEST_ID}{number:012}"))
-            .header("lambda-runtime-deadline-ms", deadline_ms.to_string())
-            .header(
-                "lambda-runtime-invoked-function-arn",
-                "arn:aws:lambda:us-east-1:123456789012:function:f",
-            );
-        return Ok(invocation.body(Full::from(event.to_string())).expect("the parts are sound"));
+impl Api {
+    /// Where nobody waits any more for what the process does, it is about to be killed.
+    async fn respond(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+    ) -> Result<Response<Full<Bytes>>, Infallible> {
+        let path = request.uri().path().to_owned();
+        if path.ends_with("/invocation/next") {
+            self.polled.send(Instant::now()).ok();
+            let (number, event) = self.event().await;
+            let deadline = SystemTime::now() + self.invocation;
+            let deadline_ms = deadline.duration_since(UNIX_EPOCH).expect("after 1970").as_millis();
+            let invocation = Response::builder()
+                .header("content-type", "application/json")
+                .header("lambda-runtime-aws-request-id", format!("{REQUEST_ID}{number:012}"))
+                .header("lambda-runtime-deadline-ms", deadline_ms.to_string())
+                .header("lambda-runtime-invoked-function-arn", ARN);
+            return Ok(invocation.body(Full::from(event)).expect("the parts are sound"));
+        }
+        let body = request.into_body().collect().await.expect("the body arrives").to_bytes();
+        let at = Instant::now();
+        let mut segments = path.rsplit('/');
+        let kind = segments.next().expect("a path").to_owned();
+        let number = segments.next().and_then(|id| id.strip_prefix(REQUEST_ID)).expect("the ID of an event");
+        let event = number.parse().expect("a number");
+        self.sender.send(Sent { event, kind, body, at }).ok();
+        let accepted = Response::builder().status(StatusCode::ACCEPTED);
+        Ok(accepted.body(Full::default()).expect("the parts are sound"))
     }
-    let body = request.into_body().collect().await.expect("the body arrives").to_bytes();
-    let mut segments = path.rsplit('/');
-    let kind = segments.next().expect("a path").to_owned();
-    let number = segments.next().and_then(|id| id.strip_prefix(REQUEST_ID)).expect("the ID of an event");
-    let event = number.parse().expect("a number");
-    let body = serde_json::from_slice(&body).expect("the process sends JSON");
-    answered.send(Answered { event, kind, body }).expect("the test waits");
-    Ok(Response::builder().status(StatusCode::ACCEPTED).body(Full::default()).expect("the parts are sound"))
+
+    /// The next event and its number.
+    async fn event(&self) -> (usize, Bytes) {
+        let mut waiting = self.waiting.lock().await;
+        // Without a sender the process is about to be killed.
+        let Some(event) = waiting.events.recv().await else { std::future::pending().await };
+        waiting.number += 1;
+        (waiting.number - 1, event)
+    }
 }

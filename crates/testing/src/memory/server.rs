@@ -1,0 +1,125 @@
+//! The database over HTTP: it responds after a set delay, and counts the calls.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use tokio::time::Instant;
+
+use super::{Memory, Units, Violation, error};
+use crate::serve::{self, Server};
+
+pub use super::batch::OF_MEMBERSHIPS;
+pub use super::customers::FURTHER_PAGE;
+
+/// Calls by kind: a further page of a statement, and a `BatchGetItem` of memberships are kinds of their own.
+pub type Calls = BTreeMap<&'static str, usize>;
+
+/// The calls since they were last counted.
+#[derive(Debug, Default)]
+pub struct Tally {
+    pub calls: Calls,
+    pub units: Units,
+    /// What DynamoDB would have rejected, and was rejected.
+    pub violations: Vec<String>,
+}
+
+/// A running server. It stops when dropped.
+pub struct MemoryServer {
+    server: Server,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    memory: Memory,
+    delay_ms: AtomicU64,
+    tally: Mutex<Tally>,
+}
+
+impl MemoryServer {
+    /// Serves a database on a free port.
+    ///
+    /// # Errors
+    ///
+    /// There is no free port.
+    pub async fn start(memory: Memory) -> io::Result<Self> {
+        let shared = Arc::new(Shared { memory, delay_ms: AtomicU64::new(0), tally: Mutex::default() });
+        let served = Arc::clone(&shared);
+        let server = Server::start(serve::ANY, move |request| Arc::clone(&served).respond(request)).await?;
+        Ok(Self { server, shared })
+    }
+
+    /// What the SDK takes as `endpoint_url`.
+    pub fn endpoint(&self) -> String {
+        self.server.origin()
+    }
+
+    pub fn memory(&self) -> &Memory {
+        &self.shared.memory
+    }
+
+    /// From now on every call takes this long, if not longer.
+    pub fn delay(&self, delay_ms: u64) {
+        self.shared.delay_ms.store(delay_ms, Ordering::Relaxed);
+    }
+
+    /// The calls since the last time; counting begins anew.
+    pub fn take_tally(&self) -> Tally {
+        std::mem::take(&mut *self.shared.tally())
+    }
+}
+
+impl Shared {
+    async fn respond(
+        self: Arc<Self>,
+        request: hyper::Request<Incoming>,
+    ) -> Result<hyper::Response<Full<Bytes>>, Infallible> {
+        let arrived = Instant::now();
+        let (head, body) = request.into_parts();
+        let target = head.headers.get("x-amz-target").and_then(|target| target.to_str().ok());
+        let operation = target.and_then(|target| target.rsplit('.').next()).unwrap_or_default();
+        let (status, body) = match body.collect().await {
+            Ok(body) => self.call(operation, &body.to_bytes()),
+            Err(error) => self.reject(operation, &Violation::new(error.to_string())),
+        };
+        let delay = Duration::from_millis(self.delay_ms.load(Ordering::Relaxed));
+        if !delay.is_zero() {
+            tokio::time::sleep_until(arrived + delay).await;
+        }
+        let response = hyper::Response::builder()
+            .status(status)
+            .header("content-type", "application/x-amz-json-1.0")
+            .header("x-amzn-requestid", "0000000000000000000000000000000000000000000000000000");
+        Ok(response.body(Full::from(body)).expect("the parts are sound"))
+    }
+
+    fn call(&self, operation: &str, body: &[u8]) -> (u16, String) {
+        match self.memory.call(operation, body, |all| all) {
+            Ok(response) => {
+                let mut tally = self.tally();
+                *tally.calls.entry(response.kind).or_default() += 1;
+                tally.units.read += response.units.read;
+                tally.units.write += response.units.write;
+                drop(tally);
+                (response.status, response.body.to_string())
+            }
+            Err(violation) => self.reject(operation, &violation),
+        }
+    }
+
+    fn reject(&self, operation: &str, violation: &Violation) -> (u16, String) {
+        let message = violation.to_string();
+        let body = error("ValidationException", &message).to_string();
+        self.tally().violations.push(format!("{operation}: {message}"));
+        (400, body)
+    }
+
+    fn tally(&self) -> MutexGuard<'_, Tally> {
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
