@@ -48,7 +48,7 @@ async fn main() -> ExitCode {
 }
 
 async fn act() -> Result<(), Box<dyn Error>> {
-    let options = Options::parse(std::env::args().skip(1))?;
+    let options = Options::parse().map_err(|error| format!("{error}; --help lists the flags"))?;
     let names = TableNames::prefixed("demo-");
     match options.action {
         Action::Help => println!("{HELP}"),

@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+use lexopt::ValueExt;
+use lexopt::prelude::{Long, Short};
+
 /// What `--help` prints.
 pub const HELP: &str = "\
 Runs the whole service on this machine: an embedded DynamoDB with demo data, and the function behind HTTP.
@@ -34,39 +37,21 @@ pub enum Action {
     Help,
 }
 
-/// A command line that cannot be carried out.
-#[derive(Debug, thiserror::Error)]
-pub enum OptionsError {
-    #[error("unknown argument {0}; --help lists the flags")]
-    Unknown(String),
-    #[error("{0} needs a value")]
-    MissingValue(&'static str),
-    #[error("{flag} needs a number from 0 to 65535, not {value}")]
-    NotAPort { flag: &'static str, value: String },
-}
-
 impl Options {
     /// Reads the arguments after the program's name. A flag given twice counts as given last.
-    pub fn parse(mut args: impl Iterator<Item = String>) -> Result<Self, OptionsError> {
+    pub fn parse() -> Result<Self, lexopt::Error> {
         let mut options = Self { action: Action::Run, port: 9000, db_port: 8000, file: None };
-        while let Some(arg) = args.next() {
-            match arg.as_str() {
-                "--port" => options.port = port("--port", args.next())?,
-                "--db-port" => options.db_port = port("--db-port", args.next())?,
-                "--file" => {
-                    let path = args.next().ok_or(OptionsError::MissingValue("--file"))?;
-                    options.file = Some(path.into());
-                }
-                "--show" => options.action = Action::Show,
-                "--help" | "-h" => options.action = Action::Help,
-                _ => return Err(OptionsError::Unknown(arg)),
+        let mut parser = lexopt::Parser::from_env();
+        while let Some(argument) = parser.next()? {
+            match argument {
+                Long("port") => options.port = parser.value()?.parse()?,
+                Long("db-port") => options.db_port = parser.value()?.parse()?,
+                Long("file") => options.file = Some(parser.value()?.into()),
+                Long("show") => options.action = Action::Show,
+                Long("help") | Short('h') => options.action = Action::Help,
+                other => return Err(other.unexpected()),
             }
         }
         Ok(options)
     }
-}
-
-fn port(flag: &'static str, value: Option<String>) -> Result<u16, OptionsError> {
-    let value = value.ok_or(OptionsError::MissingValue(flag))?;
-    value.parse().map_err(|_| OptionsError::NotAPort { flag, value })
 }

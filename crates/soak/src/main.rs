@@ -10,12 +10,10 @@
 //! - [`draw`]: what is sent and what goes wrong
 //! - [`requests`]: the kinds of requests, each with what must come of it
 //! - [`check`]: answers against the model
-//! - [`gate`]: connections that can be cut
 //! - [`vitals`]: memory and descriptors of the process
 
 mod check;
 mod draw;
-mod gate;
 mod options;
 mod requests;
 mod vitals;
@@ -27,7 +25,6 @@ use serde_json::{Value, json};
 use tokio::io::{copy, sink};
 
 use crate::draw::{DISABLED, Draw};
-use crate::gate::Gate;
 use crate::options::Options;
 use crate::vitals::Vitals;
 use reference::draw::{Import, TENANTS};
@@ -50,7 +47,7 @@ const TOKENS: [&str; 2] = ["token-1", "token-2"];
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let options = match Options::parse(std::env::args().skip(1)) {
+    let options = match Options::parse() {
         Ok(options) => options,
         Err(error) => {
             eprintln!("error: {error}");
@@ -79,7 +76,6 @@ async fn main() -> ExitCode {
 struct Soak {
     draw: Draw,
     stage: Stage,
-    gate: Gate,
     process: Process,
     vitals: Vitals,
     /// What is stored, by the model.
@@ -103,9 +99,8 @@ impl Soak {
         }
         stage.put_tenant(DISABLED, json!({"tenantId": "t9", "enabled": false})).await;
         stage.put_customers(world.customers.iter().map(Customer::item)).await;
-        let gate = Gate::open(&stage.proxy.endpoint()).await;
-        // Tokens are asked about again and again.
-        let more = [("AWS_ENDPOINT_URL_DYNAMODB", &*gate.endpoint()), ("TOKEN_CACHE_SECONDS", "1")];
+        // Tokens are read again and again.
+        let more = [("TOKEN_CACHE_SECONDS", "1")];
         let mut process = stage.process(&options.function, TIME, &more).await;
         let mut log = process.child.stdout.take().expect("piped");
         tokio::spawn(async move { copy(&mut log, &mut sink()).await });
@@ -114,7 +109,6 @@ impl Soak {
         let mut soak = Self {
             draw,
             stage,
-            gate,
             process,
             vitals,
             world,
@@ -163,7 +157,7 @@ impl Soak {
 
     async fn end(mut self) -> ExitCode {
         // Every connection that the process may keep is gone.
-        self.gate.reopen().await;
+        requests::cut(&mut self.stage.proxy).await;
         let before = self.descriptors;
         self.first().await;
         let (earlier, later) = self.vitals.memory();

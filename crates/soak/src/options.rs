@@ -1,7 +1,11 @@
 //! The flags.
 
+use std::error::Error;
 use std::path::PathBuf;
 use std::time::Duration;
+
+use lexopt::ValueExt;
+use lexopt::prelude::Long;
 
 pub struct Options {
     /// `--minutes N`, part of one too.
@@ -13,21 +17,26 @@ pub struct Options {
 }
 
 impl Options {
-    pub fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, Box<dyn std::error::Error>> {
+    /// Reads the arguments after the program's name.
+    pub fn parse() -> Result<Self, lexopt::Error> {
         let mut options = Self {
             time: Duration::from_secs(60),
             seed: fastrand::u64(..),
             function: "target/release/customer-group-import".into(),
         };
-        while let Some(argument) = arguments.next() {
-            let mut value = || arguments.next().ok_or(format!("{argument} takes a value"));
-            match &*argument {
-                "--minutes" => options.time = Duration::try_from_secs_f64(60.0 * value()?.parse::<f64>()?)?,
-                "--seed" => options.seed = value()?.parse()?,
-                "--function" => options.function = value()?.into(),
-                _ => return Err(format!("unknown argument {argument}: --minutes, --seed, --function").into()),
+        let mut parser = lexopt::Parser::from_env();
+        while let Some(argument) = parser.next()? {
+            match argument {
+                Long("minutes") => options.time = parser.value()?.parse_with(minutes)?,
+                Long("seed") => options.seed = parser.value()?.parse()?,
+                Long("function") => options.function = parser.value()?.into(),
+                other => return Err(other.unexpected()),
             }
         }
         Ok(options)
     }
+}
+
+fn minutes(text: &str) -> Result<Duration, Box<dyn Error + Send + Sync>> {
+    Ok(Duration::try_from_secs_f64(60.0 * text.parse::<f64>()?)?)
 }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::{Soak, TOKENS, check};
 use reference::draw::{Import, TENANTS};
 use testing::function::{Response, post_event};
+use testing::proxy::Proxy;
 
 /// The most bytes of a body, as the function has it by itself.
 const MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
@@ -104,8 +105,10 @@ impl Soak {
         }
         let response = match self.draw.rng.u8(0..6) {
             0 => {
-                self.gate.shut().await;
-                self.invoke(event).await
+                self.stage.proxy.close().await;
+                let response = self.invoke(event).await;
+                self.stage.proxy.open().await;
+                response
             }
             1 => self.invoke_while_cutting(event).await,
             _ => {
@@ -116,7 +119,7 @@ impl Soak {
             }
         };
         self.stage.proxy.clear_rules();
-        self.gate.reopen().await;
+        cut(&mut self.stage.proxy).await;
         // A write that was given up may still be on its way to the database.
         tokio::time::sleep(Duration::from_millis(20)).await;
 
@@ -155,10 +158,16 @@ impl Soak {
         let pause = Duration::from_millis(self.draw.rng.u64(0..40));
         let cut = async {
             tokio::time::sleep(pause).await;
-            self.gate.reopen().await;
+            cut(&mut self.stage.proxy).await;
         };
         let (answered, ()) = tokio::join!(self.process.invoke(event), cut);
         assert_eq!(answered.kind, "response", "{}", answered.body);
         Response::read(&answered.body)
     }
+}
+
+/// Breaks every connection that the process has to the database.
+pub async fn cut(proxy: &mut Proxy) {
+    proxy.close().await;
+    proxy.open().await;
 }
