@@ -1,8 +1,6 @@
-//! A DynamoDB in memory, in the place of the network under the SDK's client.
+//! The database in the place of the network under the SDK's client, and what is wrong with it.
 
-mod operations;
-
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::future::pending;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,31 +13,25 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
-use serde_json::{Value, json};
+use serde_json::json;
+use testing::memory::{Memory, error};
 
-use crate::expected::world;
 use crate::faults::{Fault, Faults, Token};
+use crate::world::{TENANT, memory, world};
 
-pub const TENANTS: &str = "tenants";
-pub const CUSTOMERS: &str = "customers";
-pub const MEMBERSHIPS: &str = "memberships";
-pub const IMPORTS: &str = "imports";
+#[derive(Clone, Debug)]
+pub struct Double(Arc<Shared>);
 
-/// The tenant of every token that is good.
-pub const TENANT: &str = "demo";
-
-#[derive(Clone, Debug, Default)]
-pub struct Double(Arc<Mutex<State>>);
-
-/// What is stored, and what has happened.
 #[derive(Debug)]
-pub struct State {
+struct Shared {
+    memory: Memory,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
     faults: Faults,
-    pub met: Met,
-    /// As (customer key, group name).
-    pub memberships: BTreeSet<(String, String)>,
-    /// The items of `imports` by their key.
-    imports: BTreeMap<String, Value>,
+    met: Met,
 }
 
 /// The faults that calls have met.
@@ -49,44 +41,46 @@ pub struct Met {
     pub malformed_tenant: bool,
 }
 
-impl Default for State {
-    fn default() -> Self {
-        Self {
-            faults: Faults::NONE,
-            met: Met::default(),
-            memberships: world().memberships,
-            imports: BTreeMap::new(),
-        }
-    }
-}
-
-/// An answer: HTTP status and body.
-type Answer = (u16, String);
+/// HTTP status and body of a response.
+type Response = (u16, String);
 
 impl Double {
+    pub fn new() -> Self {
+        let state = Mutex::new(State { faults: Faults::NONE, met: Met::default() });
+        Self(Arc::new(Shared { memory: memory(), state }))
+    }
+
     /// Begins anew.
     pub fn begin(&self, faults: Faults) {
-        *self.state() = State { faults, ..State::default() };
+        self.0.memory.reset(world().memberships);
+        *self.state() = State { faults, met: Met::default() };
     }
 
     /// Has no more faults, and keeps what is stored.
     pub fn heal(&self) {
-        let mut state = self.state();
-        state.faults = Faults::NONE;
-        state.met = Met::default();
+        *self.state() = State { faults: Faults::NONE, met: Met::default() };
     }
 
-    pub fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    pub fn met(&self) -> Met {
+        self.state().met
     }
 
-    async fn answer(self, operation: String, body: Value) -> Result<HttpResponse, ConnectorError> {
-        let fault = self.state().fault(&operation, &body);
-        let done = || self.state().act(&operation, &body);
+    /// As (customer key, group name).
+    pub fn memberships(&self) -> BTreeSet<(String, String)> {
+        self.0.memory.memberships().into_iter().collect()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn respond(self, operation: String, body: Vec<u8>) -> Result<HttpResponse, ConnectorError> {
+        let fault = self.state().fault(&operation);
+        let done = || self.act(&operation, &body, |all| all);
         let (status, body) = match fault {
             Fault::None => done(),
-            Fault::Token(token) => operations::tenant(token),
-            Fault::Error(status, code) => error(status, code),
+            Fault::Token(token) => tenant(token),
+            Fault::Error(status, code) => (status, error(code, "a fault").to_string()),
             Fault::Reset => {
                 return Err(ConnectorError::io(io::Error::from(io::ErrorKind::ConnectionReset).into()));
             }
@@ -106,18 +100,29 @@ impl Double {
                 body.truncate(half.unwrap_or_default());
                 (status, body)
             }
-            Fault::Unprocessed(divisor) => self.state().act_in_part(&operation, &body, divisor),
+            Fault::Unprocessed(divisor) => {
+                self.act(&operation, &body, |all| all.checked_div(divisor).unwrap_or_default())
+            }
         };
         let status = status.try_into().expect("a status");
         Ok(HttpResponse::new(status, SdkBody::from(body)))
+    }
+
+    /// What DynamoDB would reject is a panic: nothing that a caller sends may lead to it.
+    fn act(&self, operation: &str, body: &[u8], processed: impl Fn(usize) -> usize) -> Response {
+        match self.0.memory.call(operation, body, processed) {
+            Ok(response) => (response.status, response.body.to_string()),
+            Err(violation) => panic!("{operation}: {violation}: {}", String::from_utf8_lossy(body)),
+        }
     }
 }
 
 impl State {
     /// The fault of a call; none where it is of a kind that other calls have.
-    fn fault(&mut self, operation: &str, body: &Value) -> Fault {
+    fn fault(&mut self, operation: &str) -> Fault {
         let fault = match self.faults.next() {
-            Fault::Token(_) if body["TableName"] != TENANTS => Fault::None,
+            // No other table is read item by item.
+            Fault::Token(_) if operation != "GetItem" => Fault::None,
             Fault::Unprocessed(_) if !operation.starts_with("Batch") => Fault::None,
             fault => fault,
         };
@@ -127,12 +132,15 @@ impl State {
     }
 }
 
-fn error(status: u16, code: &str) -> Answer {
-    (
-        status,
-        json!({"__type": format!("com.amazonaws.dynamodb.v20120810#{code}"), "message": "a fault"})
-            .to_string(),
-    )
+/// What a token's item says.
+fn tenant(token: Token) -> Response {
+    let response = match token {
+        Token::Unknown => json!({}),
+        Token::Disabled => json!({"Item": {"tenantId": {"S": TENANT}, "enabled": {"BOOL": false}}}),
+        Token::Expired => json!({"Item": {"tenantId": {"S": TENANT}, "expiresAt": {"N": "1"}}}),
+        Token::Malformed => json!({"Item": {"tenantId": {"S": "a#b"}}}),
+    };
+    (200, response.to_string())
 }
 
 impl HttpConnector for Double {
@@ -140,8 +148,7 @@ impl HttpConnector for Double {
         let target = request.headers().get("x-amz-target").expect("every call has a target");
         let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
         let body = request.body().bytes().expect("a body in memory");
-        let body = serde_json::from_slice(body).expect("a body is JSON");
-        HttpConnectorFuture::new(self.clone().answer(operation, body))
+        HttpConnectorFuture::new(self.clone().respond(operation, body.to_vec()))
     }
 }
 

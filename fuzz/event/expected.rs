@@ -5,37 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::check::{Imported, is_outage};
-use crate::double::TENANT;
-use reference::world::{Customer, Ending, World};
-
-/// The customers of the double and the memberships that it begins with. What the events in `events/` name exists.
-pub fn world() -> World {
-    let customer = |tenant: &str, id: &str, unionid: &str, openid: &str, phone: &str| {
-        let given = |value: &str| (!value.is_empty()).then(|| value.to_owned());
-        Customer {
-            tenant: tenant.to_owned(),
-            id: id.to_owned(),
-            unionid: given(unionid),
-            openid: given(openid),
-            phone: given(phone),
-        }
-    };
-    let mut customers = vec![
-        customer(TENANT, "c0001", "u0001", "o0001", "13800000001"),
-        customer(TENANT, "c0002", "u0002", "", "13800000002"),
-        customer(TENANT, "c0003", "u0003", "o0003", ""),
-        customer(TENANT, "c0101", "", "o0101", "13800000101"),
-        customer(TENANT, "c0102", "", "o0102", "13800000101"),
-        customer(TENANT, "c0105", "", "", ""),
-        customer("rival", "r0001", "u0009", "o0001", "13800000001"),
-        customer("rival", "c0001", "u0001", "o0009", ""),
-    ];
-    // More than a page has room for.
-    customers.extend((1..=12).map(|number| customer(TENANT, &format!("p{number}"), "u", "", "")));
-    let memberships = [("c0001", "spring"), ("c0002", "vip"), ("c0003", "spring")];
-    let memberships = memberships.map(|(id, group)| (format!("{TENANT}#{id}"), group.to_owned()));
-    World { customers, memberships: memberships.into() }
-}
+use crate::world::{TENANT, world};
+use reference::world::Ending;
 
 /// An import as the model reads it.
 pub struct Import {

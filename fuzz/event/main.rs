@@ -6,7 +6,7 @@
 //! # Layout
 //!
 //! - `main` (here): the function, called twice: with the faults, and again without them
-//! - [`double`]: the database; [`faults`]: what is wrong with it
+//! - [`world`]: what exists; [`double`]: the database under the SDK; [`faults`]: what is wrong with it
 //! - [`check`]: what holds for every answer
 //! - [`expected`]: what the model of the integration tests says of an import
 //! - [`mutation`]: changes to an event's body, and to the faults
@@ -18,6 +18,7 @@ mod double;
 mod expected;
 mod faults;
 mod mutation;
+mod world;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -29,10 +30,11 @@ use group_import::http::event::{Event, Header};
 use group_import::http::handler::Handler;
 use lambda_http::Context;
 use libfuzzer_sys::{Corpus, fuzz_mutator, fuzz_target};
+use testing::memory::{CUSTOMERS, IMPORTS, MEMBERSHIPS, TENANTS};
 use tokio::runtime::Runtime;
 
 use crate::check::{Checked, Reply};
-use crate::double::{CUSTOMERS, Double, IMPORTS, MEMBERSHIPS, TENANTS};
+use crate::double::Double;
 use crate::faults::Faults;
 
 /// Few enough that inputs go beyond it.
@@ -50,7 +52,7 @@ impl Function {
     fn new() -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
         let runtime = runtime.expect("a runtime");
-        let double = Double::default();
+        let double = Double::new();
         let sdk = database::sdk_config()
             .region(Region::new("local"))
             .credentials_provider(Credentials::new("fuzz", "fuzz", None, None, "fuzz"))
@@ -59,23 +61,19 @@ impl Function {
             .load();
         let sdk = runtime.block_on(sdk);
         let handler = |identity_lookup, skip_unchanged| {
+            let tables = Tables {
+                tenants: TENANTS.to_owned(),
+                customers: CUSTOMERS.to_owned(),
+                memberships: MEMBERSHIPS.to_owned(),
+                imports: Some(IMPORTS.to_owned()),
+            };
             let config = Config {
-                tables: Tables {
-                    tenants: TENANTS.to_owned(),
-                    customers: CUSTOMERS.to_owned(),
-                    memberships: MEMBERSHIPS.to_owned(),
-                    imports: Some(IMPORTS.to_owned()),
-                },
                 max_records: MAX_RECORDS,
-                max_body_bytes: 2 * 1024 * 1024,
                 // An input must end the same whatever came before it.
                 token_cache: Duration::ZERO,
-                deadline_margin: Duration::from_millis(1_500),
                 identity_lookup,
                 skip_unchanged,
-                lookup_concurrency: 32,
-                write_concurrency: 32,
-                metrics: None,
+                ..Config::new(tables)
             };
             let database = Database::new(&sdk, &config);
             Handler::new(config, database)
@@ -122,26 +120,24 @@ fn run(function: &Function, json: &[u8], event: &Event, faults: Faults) {
     function.double.begin(faults);
     let first = function.answer(json, lookup).expect("an event");
     let checked = Checked::new(&first, body);
-    let database = function.double.state();
-    checked.failures_have_a_cause(database.met.any, database.met.malformed_tenant);
+    let met = function.double.met();
+    checked.failures_have_a_cause(met.any, met.malformed_tenant);
     let import = expected::Import::read(body);
     if let (Checked::Imported(result), Some(import)) = (&checked, &import) {
-        import.holds_for(result, &database.memberships, database.met.any);
+        import.holds_for(result, &function.double.memberships(), met.any);
     }
-    let met = database.met.any;
-    drop(database);
 
     // Whoever could not be served is served now, and who was is not harmed; but a key keeps its outcome.
     function.double.heal();
     let second = function.answer(json, lookup).expect("an event");
     let checked = Checked::new(&second, body);
     let once = matches!(event.header("idempotency-key"), Header::Value(_));
-    let kept = once && met;
+    let kept = once && met.any;
     checked.failures_have_a_cause(kept, false);
     if !kept && let (Checked::Imported(result), Some(import)) = (&checked, &import) {
-        import.holds_for(result, &function.double.state().memberships, false);
+        import.holds_for(result, &function.double.memberships(), false);
     }
-    if !met {
+    if !met.any {
         assert_eq!(first.body, second.body, "the same request ends the same");
     }
 }
