@@ -7,9 +7,24 @@
 //!
 //! - [`world`]: what exists, and what an import makes of it
 //! - [`text`]: white space, phones, group names
+//! - [`request`]: the body of a request, read
+//! - [`reply`]: what must hold of every response
+//! - [`verdict`]: what must hold of the response to an import, and of what it stored
 //! - [`draw`]: random worlds and imports (feature `draw`)
+
+/// Returns an error, formatted, unless something holds.
+macro_rules! ensure {
+    ($holds:expr, $($wrong:tt)+) => {
+        if !$holds {
+            return Err(format!($($wrong)+));
+        }
+    };
+}
 
 #[cfg(feature = "draw")]
 pub mod draw;
+pub mod reply;
+pub mod request;
 pub mod text;
+pub mod verdict;
 pub mod world;

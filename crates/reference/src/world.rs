@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::text::{split, value};
 
@@ -17,6 +17,11 @@ pub const CODES: [&str; 8] = [
     "STORE_ERROR",
     "TIMEOUT",
 ];
+
+/// Whether the same record may succeed when it is sent again as it is.
+pub fn is_retryable(code: &str) -> bool {
+    code == "STORE_ERROR" || code == "TIMEOUT"
+}
 
 /// A customer as the table holds it.
 #[derive(Clone, Debug)]
@@ -91,6 +96,12 @@ pub struct Ending {
 }
 
 impl Ending {
+    /// The memberships that the record names, if it means a customer.
+    pub fn memberships(&self, tenant: &str) -> Vec<(String, String)> {
+        let keys = self.customer.iter().map(|customer| format!("{tenant}#{customer}"));
+        keys.flat_map(|key| self.groups.iter().map(move |group| (key.clone(), group.clone()))).collect()
+    }
+
     /// The entry of `matches` of a record at `index`, if it means a customer.
     pub fn explained(&self, index: usize, params: &Value) -> Option<Value> {
         let by = match self.reads.last() {
@@ -121,9 +132,8 @@ impl World {
             let mut ending = self.resolve(outages, tenant, params, record);
             if let Some(customer) = &ending.customer {
                 let mut codes = Vec::new();
-                for group in &ending.groups {
-                    let item = (format!("{tenant}#{customer}"), group.clone());
-                    match outages.of_write(customer, group) {
+                for item in ending.memberships(tenant) {
+                    match outages.of_write(customer, &item.1) {
                         Some(code) => codes.push(code),
                         None if params["optType"] == "add" => drop(self.memberships.insert(item)),
                         None => drop(self.memberships.remove(&item)),
@@ -246,34 +256,4 @@ fn intersect(answers: Vec<Answer>) -> Result<String, &'static str> {
 
 fn first(codes: &[&'static str]) -> Option<&'static str> {
     CODES.into_iter().find(|code| codes.contains(code))
-}
-
-/// `data` of the answer (contract, section 7), without each record's `errorMsg`, whose wording is free.
-pub fn result(records: &[Value], endings: &[Ending]) -> Value {
-    let mut failed = Vec::new();
-    for (record, ending) in records.iter().zip(endings) {
-        let Some(code) = ending.code else { continue };
-        let mut echo = Map::new();
-        for (name, value) in record.as_object().expect("records are objects") {
-            if ["audienceUserId", "openid", "unionid", "phone", "groups"].contains(&name.as_str()) {
-                echo.insert(name.clone(), value.clone());
-            }
-        }
-        echo.insert("errorCode".to_owned(), code.into());
-        echo.insert("retryable".to_owned(), (code == "STORE_ERROR" || code == "TIMEOUT").into());
-        failed.push(Value::Object(echo));
-    }
-    let succeeded = records.len() - failed.len();
-    let (status, message) = match (succeeded, failed.len()) {
-        (_, 0) => (1, "成功"),
-        (0, _) => (-1, "失败"),
-        _ => (2, "部分导入成功"),
-    };
-    json!({
-        "importSuccessNum": succeeded,
-        "importFailNum": failed.len(),
-        "status": status,
-        "message": message,
-        "errorData": if failed.is_empty() { Value::Null } else { failed.into() },
-    })
 }

@@ -1,0 +1,111 @@
+//! What must hold of every response, whatever was sent (contract, section 2).
+
+use std::collections::BTreeMap;
+
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+/// What Lambda returns at most.
+const MAX_PAYLOAD_BYTES: usize = 6 * 1024 * 1024;
+
+/// `errorCode` of each status.
+const CODES: [(u64, &str); 12] = [
+    (200, "SUCCESS"),
+    (201, "IN_PROGRESS"),
+    (400, "PARAM_ERROR"),
+    (401, "TOKEN_ERROR"),
+    (403, "FORBIDDEN"),
+    (404, "NOT_FOUND"),
+    (405, "METHOD_NOT_ALLOWED"),
+    (413, "PAYLOAD_TOO_LARGE"),
+    (415, "UNSUPPORTED_MEDIA_TYPE"),
+    (422, "IDEMPOTENCY_KEY_REUSED"),
+    (500, "INTERNAL_ERROR"),
+    (503, "SERVICE_UNAVAILABLE"),
+];
+
+/// The headers that only one status has.
+const HEADERS: [(u64, &str, &str); 2] = [(405, "Allow", "POST"), (503, "Retry-After", "1")];
+
+/// The members of an object as JSON text: what was sent comes back in them as it was.
+pub(crate) type Members<'a> = BTreeMap<String, &'a RawValue>;
+
+/// A response as API Gateway sends it on.
+#[derive(Clone, Copy)]
+pub struct Reply<'a> {
+    pub status: u64,
+    pub headers: &'a Value,
+    pub body: &'a str,
+}
+
+impl<'a> Reply<'a> {
+    /// Opens what API Gateway gets.
+    ///
+    /// # Errors
+    /// Something does not hold.
+    pub fn open(reply: &'a Value) -> Result<Self, String> {
+        let bytes = reply.to_string().len();
+        ensure!(bytes <= MAX_PAYLOAD_BYTES, "{bytes} bytes are more than Lambda returns");
+        ensure!(reply["isBase64Encoded"] == false, "isBase64Encoded is not false");
+        let reply = Self {
+            status: reply["statusCode"].as_u64().ok_or("there is no status")?,
+            headers: &reply["headers"],
+            body: reply["body"].as_str().ok_or("there is no body")?,
+        };
+        reply.data()?;
+        Ok(reply)
+    }
+
+    /// `data` of the envelope.
+    ///
+    /// # Errors
+    /// Something about the headers or the envelope does not hold.
+    pub fn data(&self) -> Result<&'a RawValue, String> {
+        let Self { status, headers, body } = *self;
+        ensure!(headers["Content-Type"] == "application/json", "Content-Type is {}", headers["Content-Type"]);
+        for (of, name, value) in HEADERS {
+            let expected = if status == of { json!(value) } else { Value::Null };
+            ensure!(headers[name] == expected, "{name} of a {status} is {}", headers[name]);
+        }
+        let envelope: Members<'a> =
+            serde_json::from_str(body).map_err(|error| format!("the body is no object: {error}"))?;
+        let keys = envelope.keys().map(String::as_str);
+        ensure!(keys.eq(["code", "data", "errorCode", "msg"]), "the envelope has {:?}", envelope.keys());
+        let (code, msg) = (text(&envelope, "errorCode")?, text(&envelope, "msg")?);
+        ensure!(text(&envelope, "code")? == status.to_string(), "the code of a {status} is another");
+        ensure!(CODES.contains(&(status, &code)), "the errorCode of a {status} is {code}");
+        ensure!(!msg.is_empty() && (status != 200 || msg == "ok"), "the msg of a {status} is {msg:?}");
+        let data = envelope["data"];
+        let expected = match status {
+            200 => return Ok(data),
+            201 => json!({
+                "importSuccessNum": 0, "importFailNum": 0, "status": 0, "message": "进行中", "errorData": null,
+            }),
+            _ => Value::Null,
+        };
+        let is_expected = serde_json::from_str::<Value>(data.get()).is_ok_and(|data| data == expected);
+        ensure!(is_expected, "data of a {status} is {data}");
+        Ok(data)
+    }
+
+    /// `errorData` to the letter.
+    ///
+    /// # Errors
+    /// The response is not as it must be, or is not that of an import that ran to its end.
+    pub fn error_data(&self) -> Result<&'a str, String> {
+        let data: Members<'a> = parse(self.data()?)?;
+        Ok(member(&data, "errorData")?.get())
+    }
+}
+
+pub(crate) fn parse<'a, T: serde::Deserialize<'a>>(json: &'a RawValue) -> Result<T, String> {
+    serde_json::from_str(json.get()).map_err(|error| format!("{error}: {:.200}", json.get()))
+}
+
+pub(crate) fn member<'a>(members: &Members<'a>, name: &str) -> Result<&'a RawValue, String> {
+    members.get(name).copied().ok_or_else(|| format!("there is no {name}"))
+}
+
+pub(crate) fn text(members: &Members<'_>, name: &str) -> Result<String, String> {
+    parse(member(members, name)?)
+}

@@ -1,0 +1,90 @@
+//! The body of a request, read without the function (contract, sections 3, 4 and 7).
+
+use std::collections::BTreeMap;
+
+use raw_fields::Fields;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+/// The default limit on the records of a request.
+pub const MAX_RECORDS: usize = 5_000;
+
+/// The fields of a record.
+pub const FIELDS: [&str; 5] = ["audienceUserId", "openid", "unionid", "phone", "groups"];
+
+const PARAMS: [&str; 6] = ["isMatching", "matchingType", "identifyWay", "optType", "dryRun", "explain"];
+
+/// A body that is an import.
+pub struct Request<'a> {
+    pub params: Value,
+    pub records: Vec<Sent<'a>>,
+}
+
+/// The [`FIELDS`] of a record, each as the JSON text that was sent.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Sent<'a>([Option<&'a str>; FIELDS.len()]);
+
+impl<'a> Request<'a> {
+    /// # Errors
+    /// The body is no import of at most `max_records` records.
+    pub fn read(body: &'a [u8], max_records: usize) -> Result<Self, String> {
+        let text = str::from_utf8(body).map_err(|error| error.to_string())?;
+        let [params, data] = members(&["publicParams", "data"], text)?.map(Option::unwrap_or_default);
+        let params = PARAMS.into_iter().zip(members(&PARAMS, params)?);
+        let params = params.map(|(name, raw)| (name.to_owned(), raw.map_or(Value::Null, meaning))).collect();
+        ensure!(are_valid(&params), "the parameters are not valid: {params}");
+        let data: Vec<&RawValue> = serde_json::from_str(data).map_err(|error| format!("data: {error}"))?;
+        ensure!((1..=max_records).contains(&data.len()), "{} records", data.len());
+        let records = data.into_iter().map(|record| members(&FIELDS, record.get()).map(Sent));
+        Ok(Self { params, records: records.collect::<Result<_, _>>()? })
+    }
+
+    /// The records as the model takes them.
+    pub fn meanings(&self) -> Vec<Value> {
+        let fields = |sent: &Sent<'_>| {
+            sent.fields().map(|(name, raw)| (name.to_owned(), meaning(raw))).collect::<Value>()
+        };
+        self.records.iter().map(fields).collect()
+    }
+}
+
+impl<'a> Sent<'a> {
+    /// The fields that are there, each with its name.
+    pub fn fields(&self) -> impl Iterator<Item = (&'static str, &'a str)> {
+        FIELDS.into_iter().zip(self.0).filter_map(|(name, raw)| Some((name, raw?)))
+    }
+}
+
+/// Members of an object as JSON text; of one that is there twice, the last counts.
+fn members<'a, const N: usize>(
+    names: &'static [&'static str; N],
+    json: &'a str,
+) -> Result<[Option<&'a str>; N], String> {
+    if let Ok(all) = serde_json::from_str::<BTreeMap<String, &'a RawValue>>(json) {
+        return Ok(names.map(|name| all.get(name).map(|raw| raw.get())));
+    }
+    // Only a name that is no Unicode text is left to the code that the function uses, too.
+    let fields = Fields::parse(names, json).map_err(|error| format!("{error}: {json:.100}"))?;
+    Ok(std::array::from_fn(|position| fields.get(position).map(RawValue::get)))
+}
+
+/// What a JSON text says. What `Value` does not hold (half a surrogate pair, a number beyond `f64`, very deep nesting)
+/// is like any other value that no field may have.
+fn meaning(json: &str) -> Value {
+    serde_json::from_str(json).unwrap_or_else(|_| Value::Array(Vec::new()))
+}
+
+fn are_valid(params: &Value) -> bool {
+    let matching = match &params["isMatching"] {
+        Value::Bool(false) => true,
+        Value::Bool(true) if params["matchingType"] == 2 => {
+            params["identifyWay"] == 1 || params["identifyWay"] == 2
+        }
+        Value::Bool(true) => params["matchingType"] == 1,
+        _ => false,
+    };
+    let flags = ["dryRun", "explain"].map(|name| &params[name]);
+    matching
+        && (params["optType"] == "add" || params["optType"] == "delete")
+        && flags.iter().all(|flag| flag.is_null() || flag.is_boolean())
+}

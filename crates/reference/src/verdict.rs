@@ -1,0 +1,217 @@
+//! What must hold of the response to an import and of what it stored, with faults and without (contract, sections 4 to
+//! 7 and 9).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::reply::{Members, Reply, member, parse, text};
+use crate::request::{MAX_RECORDS, Request};
+use crate::world::{CODES, Ending, World, is_retryable};
+
+/// Codes for which the record itself is to blame: no fault replaces them.
+const OF_THE_RECORD: [&str; 3] = ["INVALID_FIELD", "MISSING_IDENTIFIER", "MISSING_GROUPS"];
+
+/// What may come of the database's faults. Each needs one.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Faults {
+    /// Records may end as `STORE_ERROR`.
+    pub store_error: bool,
+    /// Records may end as `TIMEOUT`.
+    pub timeout: bool,
+    /// The token or the key could not be checked: 503.
+    pub unavailable: bool,
+    /// The tenant's item is not of its form: 500.
+    pub internal_error: bool,
+}
+
+impl Faults {
+    pub const NONE: Self =
+        Self { store_error: false, timeout: false, unavailable: false, internal_error: false };
+
+    /// Any call may have failed.
+    pub const OF_CALLS: Self = Self { store_error: true, timeout: true, unavailable: true, ..Self::NONE };
+}
+
+/// A request, and what it met.
+#[derive(Clone, Copy)]
+pub struct Case<'a> {
+    /// What existed before.
+    pub world: &'a World,
+    pub tenant: &'a str,
+    pub body: &'a [u8],
+    pub max_records: usize,
+    pub faults: Faults,
+}
+
+/// How an import ended by its response, and what it may have stored.
+pub struct Verdict {
+    /// The code of each record that failed, `None` for a success. Empty unless the status is 200.
+    pub codes: Vec<Option<&'static str>>,
+    /// How each record ends without faults.
+    pub endings: Vec<Ending>,
+    /// The memberships that the import leaves without faults.
+    pub goal: BTreeSet<(String, String)>,
+    before: BTreeSet<(String, String)>,
+    tenant: String,
+    status: u64,
+}
+
+impl<'a> Case<'a> {
+    /// Without faults, and with the default limit.
+    pub fn new(world: &'a World, tenant: &'a str, body: &'a [u8]) -> Self {
+        Self { world, tenant, body, max_records: MAX_RECORDS, faults: Faults::NONE }
+    }
+
+    /// # Errors
+    /// Something does not hold of the response.
+    pub fn judge(&self, reply: &Reply<'_>) -> Result<Verdict, String> {
+        let data = reply.data()?;
+        ensure!(reply.status != 503 || self.faults.unavailable, "a 503 without a fault");
+        ensure!(reply.status != 500 || self.faults.internal_error, "a 500 without a fault");
+        let mut world = self.world.clone();
+        let (mut codes, mut endings) = (Vec::new(), Vec::new());
+        if reply.status == 200 {
+            let request = Request::read(self.body, self.max_records)
+                .map_err(|error| format!("imported what is no import: {error}"))?;
+            endings = world.import(self.tenant, &request.params, &request.meanings());
+            let result: Members<'_> = parse(data)?;
+            codes = read(&result, &request)?;
+            self.codes_agree(&codes, &endings)?;
+            matches_agree(result.get("matches").copied(), &request.params, &codes, &endings)?;
+            if request.params["dryRun"] == true {
+                world.memberships.clone_from(&self.world.memberships);
+            }
+        }
+        Ok(Verdict {
+            codes,
+            endings,
+            goal: world.memberships,
+            before: self.world.memberships.clone(),
+            tenant: self.tenant.to_owned(),
+            status: reply.status,
+        })
+    }
+
+    /// The verdict on a request that must be imported.
+    ///
+    /// # Errors
+    /// It was not, or something does not hold of the response.
+    pub fn imported(&self, reply: &Reply<'_>) -> Result<Verdict, String> {
+        ensure!(reply.status == 200, "not imported: {}", reply.body);
+        self.judge(reply)
+    }
+
+    /// Each code is the model's, or that of a fault which can have replaced it.
+    fn codes_agree(&self, codes: &[Option<&str>], endings: &[Ending]) -> Result<(), String> {
+        for (index, (code, ending)) in codes.iter().zip(endings).enumerate() {
+            let replaceable = !ending.code.is_some_and(|code| OF_THE_RECORD.contains(&code));
+            let holds = match *code {
+                code if code == ending.code => true,
+                Some("STORE_ERROR") => self.faults.store_error && replaceable,
+                Some("TIMEOUT") => self.faults.timeout && replaceable,
+                _ => false,
+            };
+            ensure!(holds, "record {index} ended as {code:?}, {:?} without faults", ending.code);
+        }
+        Ok(())
+    }
+}
+
+/// `data` of a 200: its form, and the codes of the records.
+fn read(result: &Members<'_>, request: &Request<'_>) -> Result<Vec<Option<&'static str>>, String> {
+    let number = |name| parse::<usize>(member(result, name)?);
+    let (succeeded, failed) = (number("importSuccessNum")?, number("importFailNum")?);
+    let records = request.records.len();
+    ensure!(succeeded + failed == records, "{succeeded} and {failed} of {records} records");
+    let expected = match (succeeded, failed) {
+        (_, 0) => (1, "成功"),
+        (0, _) => (-1, "失败"),
+        _ => (2, "部分导入成功"),
+    };
+    let (status, message) = (parse::<i8>(member(result, "status")?)?, text(result, "message")?);
+    ensure!((status, &*message) == expected, "status {status}, {message}, with {failed} failed");
+    let explained = result.contains_key("matches");
+    ensure!(explained == (request.params["explain"] == true), "matches: {explained}");
+    ensure!(result.len() == 5 + usize::from(explained), "data has {:?}", result.keys());
+
+    let error_data = member(result, "errorData")?;
+    ensure!((error_data.get() == "null") == (failed == 0), "errorData with {failed} failed: {error_data}");
+    let codes = if failed == 0 { vec![None; records] } else { failures(error_data, request)? };
+    let listed = codes.iter().flatten().count();
+    ensure!(listed == failed, "errorData has {listed} records of {failed}");
+    let mut ended = BTreeMap::new();
+    for (sent, code) in request.records.iter().zip(&codes) {
+        ensure!(*ended.entry(sent).or_insert(code) == code, "equal records ended differently: {sent:?}");
+    }
+    Ok(codes)
+}
+
+/// The failed records: fit to be posted back, in the order sent, to the letter. Of equal records, each is told from the
+/// others by its place.
+fn failures(error_data: &RawValue, request: &Request<'_>) -> Result<Vec<Option<&'static str>>, String> {
+    let body = format!(r#"{{"publicParams":{{"isMatching":false,"optType":"add"}},"data":{error_data}}}"#);
+    let again = Request::read(body.as_bytes(), request.records.len())
+        .map_err(|error| format!("errorData cannot be posted back: {error}"))?;
+    let mut codes = vec![None; request.records.len()];
+    let mut places = request.records.iter().zip(&mut codes);
+    for (failed, members) in again.records.iter().zip(parse::<Vec<Members<'_>>>(error_data)?) {
+        let place = places.find(|(sent, _)| *sent == failed);
+        let (_, place) = place.ok_or_else(|| format!("not sent, or not in this order: {failed:?}"))?;
+        ensure!(members.len() == failed.fields().count() + 3, "a failed record has {:?}", members.keys());
+        let code = text(&members, "errorCode")?;
+        let code = CODES.into_iter().find(|known| *known == code).ok_or(format!("errorCode is {code}"))?;
+        let retryable = member(&members, "retryable")?.get();
+        ensure!(retryable == is_retryable(code).to_string(), "retryable of {code} is {retryable}");
+        ensure!(!text(&members, "errorMsg")?.is_empty(), "errorMsg is empty");
+        *place = Some(code);
+    }
+    Ok(codes)
+}
+
+/// The matches explained are the model's, in its order, and none of a success is left out.
+fn matches_agree(
+    matches: Option<&RawValue>,
+    params: &Value,
+    codes: &[Option<&str>],
+    endings: &[Ending],
+) -> Result<(), String> {
+    let Some(matches) = matches else { return Ok(()) };
+    let mut listed = parse::<Vec<Value>>(matches)?.into_iter().peekable();
+    for (index, (code, ending)) in codes.iter().zip(endings).enumerate() {
+        let expected = ending.explained(index, params);
+        let is_listed = listed.next_if(|entry| Some(entry) == expected.as_ref()).is_some();
+        ensure!(is_listed || code.is_some(), "matches lack record {index}, or differ from {expected:?}");
+    }
+    ensure!(listed.peek().is_none(), "matches has {:?}", listed.next());
+    Ok(())
+}
+
+impl Verdict {
+    /// # Errors
+    /// Something does not hold of the memberships that are stored now.
+    pub fn stored(&self, stored: &BTreeSet<(String, String)>) -> Result<(), String> {
+        if self.status == 500 {
+            // Part of the import may be done.
+            return Ok(());
+        }
+        let lost: Vec<_> = self.before.intersection(&self.goal).filter(|it| !stored.contains(it)).collect();
+        let may_be = |it: &_| self.before.contains(it) || self.goal.contains(it);
+        let stray: Vec<_> = stored.iter().filter(|it| !may_be(it)).collect();
+        ensure!(lost.is_empty() && stray.is_empty(), "lost {lost:?}, stray {stray:?}");
+        for (index, ending) in self.successes() {
+            for it in ending.memberships(&self.tenant) {
+                let holds = stored.contains(&it) == self.goal.contains(&it);
+                ensure!(holds, "record {index} is a success, and {it:?} is not as it asked");
+            }
+        }
+        Ok(())
+    }
+
+    /// The records that succeeded by the response, each with its index.
+    pub fn successes(&self) -> impl Iterator<Item = (usize, &Ending)> {
+        let ended = self.endings.iter().zip(&self.codes).enumerate();
+        ended.filter(|(_, (_, code))| code.is_none()).map(|(index, (ending, _))| (index, ending))
+    }
+}
