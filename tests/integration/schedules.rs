@@ -8,7 +8,7 @@
 //!
 //! - `schedules` (here): the property, and what comes before and after the faults
 //! - `trial`: what a schedule is, and how it is drawn
-//! - `verdict`: what must hold of an answer and of the memberships
+//! - `verdict`: the reference's verdict on an answer, and what must hold of the memberships' items
 //! - `keys`: what must hold of an `Idempotency-Key`
 
 mod keys;
@@ -27,9 +27,8 @@ use tokio::runtime;
 use tokio::time::Instant;
 
 use reference::draw::TENANTS;
-use reference::world::{Customer, Ending};
+use reference::world::Customer;
 use testing::function::{Function, Response, post_event};
-use testing::shorthand::result_of;
 use testing::stage::Stage;
 use trial::{FAULTS, OPERATIONS, Trial};
 
@@ -97,8 +96,6 @@ struct Run {
     trial: Trial,
     stage: Stage,
     function: Function,
-    /// How each record would end without a fault.
-    endings: Vec<Ending>,
     /// The memberships as the import would leave them without a fault.
     goal: BTreeSet<(String, String)>,
     events: Vec<String>,
@@ -145,10 +142,10 @@ impl Run {
         function.seconds = trial.seconds;
 
         let mut world = trial.world.clone();
-        let endings = world.import(trial.import.tenant, &trial.import.params, &trial.import.records);
+        world.import(trial.import.tenant, &trial.import.params, &trial.import.records);
         let dry_run = trial.import.params["dryRun"] == true;
         let goal = if dry_run { trial.world.memberships.clone() } else { world.memberships };
-        let run = Self { trial, stage, function, endings, goal, events: Vec::new() };
+        let run = Self { trial, stage, function, goal, events: Vec::new() };
         if run.trial.remembered {
             let nothing = json!({"isMatching": false, "optType": "add", "dryRun": true});
             let body = json!({"publicParams": nothing, "data": [{"audienceUserId": "c0", "groups": "g"}]});
@@ -195,15 +192,13 @@ impl Run {
         if response.status == 200 && response.envelope["data"]["importFailNum"] != 0 {
             let params = &self.trial.import.params;
             let body = format!(r#"{{"publicParams":{params},"data":{}}}"#, response.error_data());
-            let failed = response.data()["errorData"].as_array().expect("failures").clone();
-            let again = self.function.post(&self.token(), body).await;
-            let mut world = self.trial.world.clone();
-            let endings = world.import(self.trial.import.tenant, params, &failed);
-            assert_eq!(result_of(&again), verdict::result(&failed, &endings));
+            let again = self.function.post(&self.token(), &*body).await;
+            self.case(&body).imported(&again.reply()).unwrap();
             self.assert_memberships(&self.goal).await;
         }
-        let whole = self.function.post(&self.token(), self.body().to_string()).await;
-        assert_eq!(result_of(&whole), verdict::result(&self.trial.import.records, &self.endings));
+        let body = self.body().to_string();
+        let whole = self.function.post(&self.token(), &*body).await;
+        self.case(&body).imported(&whole.reply()).unwrap();
         self.assert_memberships(&self.goal).await;
     }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
+use crate::request::FIELDS;
 use crate::text::{split, value};
 
 /// The record codes in the order of the contract's table (section 4).
@@ -197,7 +198,7 @@ impl World {
 /// The codes that need no database.
 fn check(params: &Value, record: &Value) -> Option<&'static str> {
     let mut codes = Vec::new();
-    for field in ["audienceUserId", "openid", "unionid", "phone", "groups"] {
+    for field in FIELDS {
         if !matches!(record[field], Value::Null | Value::String(_)) {
             codes.push("INVALID_FIELD");
         }

@@ -9,10 +9,8 @@
 //! - `main` (here): one request after the other, and the sum at the end
 //! - [`draw`]: what is sent and what goes wrong
 //! - [`requests`]: the kinds of requests, each with what must come of it
-//! - [`check`]: answers against the model
 //! - [`vitals`]: memory and descriptors of the process
 
-mod check;
 mod draw;
 mod options;
 mod requests;

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::{Soak, TOKENS, check};
+use crate::{Soak, TOKENS};
 use reference::draw::{Import, TENANTS};
+use reference::verdict::{Case, Faults};
 use testing::function::{Response, post_event};
 use testing::proxy::Proxy;
 
@@ -34,19 +35,21 @@ impl Soak {
 
     async fn import_by(&mut self, event: Value, import: &Import) -> Response {
         let too_large = event["body"].as_str().is_some_and(|body| body.len() > MAX_BODY_BYTES);
-        let response = self.invoke(event).await;
-        if too_large {
-            assert_eq!((response.status, response.code()), (413, "PAYLOAD_TOO_LARGE"));
-            return response;
-        }
-        let before = self.world.memberships.clone();
-        let endings = self.world.import(import.tenant, &import.params, &import.records);
-        if import.params["dryRun"] == true {
-            self.world.memberships = before;
-        }
-        check::is_right(&response, import, &endings);
-        self.stored_is_right().await;
+        let response = self.invoke(event.clone()).await;
+        assert_eq!(response.status, if too_large { 413 } else { 200 });
+        self.is_right(&response, &event, import, Faults::NONE).await;
         response
+    }
+
+    /// Holds the response, and what is stored now, against the model.
+    async fn is_right(&mut self, response: &Response, event: &Value, import: &Import, faults: Faults) {
+        let body = event["body"].as_str().expect("a body").as_bytes();
+        let case = Case { faults, ..Case::new(&self.world, import.tenant, body) };
+        let verdict =
+            case.judge(&response.reply()).unwrap_or_else(|wrong| panic!("{wrong}: {}", import.params));
+        let stored = self.stage.memberships().await;
+        verdict.stored(&stored).unwrap_or_else(|wrong| panic!("{wrong}: {}", import.params));
+        self.world.memberships = stored;
     }
 
     async fn stored_is_right(&self) {
@@ -106,16 +109,16 @@ impl Soak {
         let response = match self.draw.rng.u8(0..6) {
             0 => {
                 self.stage.proxy.close().await;
-                let response = self.invoke(event).await;
+                let response = self.invoke(event.clone()).await;
                 self.stage.proxy.open().await;
                 response
             }
-            1 => self.invoke_while_cutting(event).await,
+            1 => self.invoke_while_cutting(event.clone()).await,
             _ => {
                 for _ in 0..self.draw.rng.usize(1..4) {
                     self.stage.proxy.rule(self.draw.fault());
                 }
-                self.invoke(event).await
+                self.invoke(event.clone()).await
             }
         };
         self.stage.proxy.clear_rules();
@@ -123,32 +126,12 @@ impl Soak {
         // A write that was given up may still be on its way to the database.
         tokio::time::sleep(Duration::from_millis(20)).await;
 
-        if response.status == 503 {
-            assert_eq!(
-                (response.code(), &response.headers["Retry-After"]),
-                ("SERVICE_UNAVAILABLE", &json!("1"))
-            );
-            self.stored_is_right().await;
-            return self.import(&import).await;
-        }
-        let before = self.world.memberships.clone();
-        let endings = self.world.import(import.tenant, &import.params, &import.records);
-        let dry_run = import.params["dryRun"] == true;
-        if dry_run {
-            self.world.memberships = before;
-        }
-        let (done, again) = check::is_right_after_faults(&response, &import, &endings);
-        let stored = self.stage.memberships().await;
-        for ending in done {
-            let customer = ending.customer.as_deref().expect("a success has a customer");
-            for group in &ending.groups {
-                let item = (format!("{}#{customer}", import.tenant), group.clone());
-                assert_eq!(stored.contains(&item), self.world.memberships.contains(&item), "{item:?}");
-            }
-        }
-        if again.is_empty() {
-            self.stored_is_right().await;
-        } else {
+        self.is_right(&response, &event, &import, Faults::OF_CALLS).await;
+        let again = match response.status {
+            503 => import.records,
+            _ => response.data()["errorData"].as_array().cloned().unwrap_or_default(),
+        };
+        if !again.is_empty() {
             self.import(&Import { records: again, ..import }).await;
         }
     }

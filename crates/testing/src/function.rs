@@ -1,6 +1,5 @@
 //! The function on a [`Stage`], called as API Gateway calls it, and its responses.
 
-use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_config::Region;
@@ -10,7 +9,7 @@ use group_import::database::{self, Database};
 use group_import::http::event::Event;
 use group_import::http::handler::Handler;
 use lambda_http::Context;
-use serde_json::value::RawValue;
+use reference::reply::Reply;
 use serde_json::{Value, json};
 
 use crate::embedded::{ACCESS_KEY, REGION};
@@ -126,16 +125,14 @@ pub struct Response {
 impl Response {
     /// Reads the reply to API Gateway, and checks what holds for every answer (contract, section 2).
     pub fn read(reply: &Value) -> Self {
-        let status = reply["statusCode"].as_u64().expect("a status");
-        assert_eq!(reply["isBase64Encoded"], false);
-        assert_eq!(reply["headers"]["Content-Type"], "application/json");
-        let body = reply["body"].as_str().expect("a body");
-        let envelope: Value = serde_json::from_str(body).expect("the body is JSON");
-        let keys: BTreeSet<_> = envelope.as_object().expect("an object").keys().map(String::as_str).collect();
-        assert_eq!(keys, BTreeSet::from(["code", "data", "errorCode", "msg"]));
-        assert_eq!(envelope["code"], status.to_string());
-        assert_ne!(envelope["msg"], "");
-        Self { status, headers: reply["headers"].clone(), body: body.to_owned(), envelope }
+        let Reply { status, headers, body } = Reply::open(reply).unwrap_or_else(|wrong| panic!("{wrong}"));
+        let envelope = serde_json::from_str(body).expect("the body is JSON");
+        Self { status, headers: headers.clone(), body: body.to_owned(), envelope }
+    }
+
+    /// The response as the reference judges it.
+    pub fn reply(&self) -> Reply<'_> {
+        Reply { status: self.status, headers: &self.headers, body: &self.body }
     }
 
     /// `errorCode` of the envelope.
@@ -162,9 +159,6 @@ impl Response {
 
     /// `errorData` as it was sent, to the letter.
     pub fn error_data(&self) -> String {
-        type Members<'a> = HashMap<&'a str, &'a RawValue>;
-        let envelope: Members<'_> = serde_json::from_str(&self.body).expect("an object");
-        let data: Members<'_> = serde_json::from_str(envelope["data"].get()).expect("an object");
-        data["errorData"].get().to_owned()
+        self.reply().error_data().expect("a result").to_owned()
     }
 }

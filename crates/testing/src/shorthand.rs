@@ -46,17 +46,6 @@ pub fn failures_by(response: &Response, field: &str) -> BTreeMap<String, String>
     failed.into_iter().flatten().map(|record| (text(&record[field]), text(&record["errorCode"]))).collect()
 }
 
-/// `data` of an answer as the model has it: without the wording of each failure, and the matches.
-pub fn result_of(response: &Response) -> Value {
-    let mut data = response.data().clone();
-    for failed in data["errorData"].as_array_mut().into_iter().flatten() {
-        let message = failed.as_object_mut().expect("an object").remove("errorMsg");
-        assert!(message.is_some_and(|message| message.as_str().is_some_and(|text| !text.is_empty())));
-    }
-    data.as_object_mut().expect("an object").remove("matches");
-    data
-}
-
 /// Posts the failed records back as they came, once nothing is in their way, and expects that all
 /// of them succeed.
 pub async fn resend(stage: &Stage, function: &Function, params: &Value, failed: &Response) {
