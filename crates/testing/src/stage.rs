@@ -63,7 +63,7 @@ impl Stage {
         };
         let mut settings = embedded::settings(&endpoint);
         if clock_is_paused {
-            settings = settings.http_client(InProcess::Upstream(Upstream::new(&endpoint)));
+            settings = settings.http_client(InProcess::Upstream(Box::new(Upstream::new(&endpoint))));
         }
         let client = Client::from_conf(settings.build());
         // Stages may share a database.

@@ -22,7 +22,7 @@ pub enum InProcess {
     /// To the proxy, with its checks and rules.
     Proxy(Arc<Shared>),
     /// To the database itself.
-    Upstream(Upstream),
+    Upstream(Box<Upstream>),
 }
 
 impl std::fmt::Debug for InProcess {
