@@ -96,14 +96,11 @@ fn the_pages_list_every_refusal_with_status_code_message_and_header() {
             .filter(|row| row.len() == 4 && row[0].starts_with(|c: char| c.is_ascii_digit()))
             .map(|row| (row[0], code(row[1]).expect("a code"), code(row[2]).expect("a message"), row[3]))
             .collect();
-        let refusals = refusals();
-        assert_eq!(listed.len(), refusals.len(), "{name}");
-        for refusal in refusals {
-            let message = refusal.message();
-            let expected = (refusal.status(), refusal.code(), &*message);
-            let row = listed.iter().find(|(status, code, message, _)| {
-                (*status, *code, *message) == (expected.0.as_str(), expected.1, expected.2)
-            });
+        assert_eq!(listed.len(), refusals().len(), "{name}");
+        for refusal in refusals() {
+            let (status, message) = (refusal.status(), refusal.message());
+            let expected = (status.as_str(), refusal.code(), &*message);
+            let row = listed.iter().find(|(status, code, message, _)| (*status, *code, *message) == expected);
             let (.., when) = row.unwrap_or_else(|| panic!("{name}: {expected:?}"));
             let header = refusal.header().map(|(header, _)| format!("`{header}`"));
             assert!(header.is_none_or(|header| when.contains(&header)), "{name}: {when}");

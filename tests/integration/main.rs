@@ -1,6 +1,5 @@
 //! The function against a real DynamoDB, over HTTP: one program, so that it is linked once.
 
-mod answers;
 mod batch;
 mod dashboard;
 mod deadlines;
@@ -19,6 +18,7 @@ mod permissions;
 mod process;
 mod properties;
 mod records;
+mod responses;
 mod retries;
 mod schedules;
 mod secrets;

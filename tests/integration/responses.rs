@@ -1,4 +1,6 @@
-//! Every answer of the contract's table (sections 1 and 2), and the order of the checks.
+//! Every response of the contract's table (sections 1 and 2); the order of the checks in `precedence`.
+
+mod precedence;
 
 use std::collections::BTreeSet;
 
@@ -158,66 +160,6 @@ async fn a_malformed_tenant_item_is_500_without_details() {
             assert!(!response.msg().contains(internal), "{}", response.msg());
         }
     }
-}
-
-#[tokio::test]
-async fn an_earlier_check_takes_precedence() {
-    type Fault = (u32, &'static str, fn(&mut Value));
-    let faults: [Fault; 9] = [
-        (0, "NOT_FOUND", |event| event["rawPath"] = "/else".into()),
-        (0, "NOT_FOUND", |event| event["rawPath"] = RETIRED_ADDRESS.into()),
-        (1, "METHOD_NOT_ALLOWED", |event| event["requestContext"]["http"]["method"] = "PUT".into()),
-        (2, "TOKEN_ERROR", |event| event["headers"]["x-token"] = "unknown".into()),
-        (2, "FORBIDDEN", |event| event["headers"]["x-token"] = DISABLED.into()),
-        (3, "UNSUPPORTED_MEDIA_TYPE", |event| event["headers"]["content-type"] = "text/plain".into()),
-        (4, "PAYLOAD_TOO_LARGE", |event| edit_body(event, |body| body + &" ".repeat(MAX_BODY_BYTES))),
-        (5, "PARAM_ERROR", |event| edit_body(event, |body| body + "}")),
-        (6, "PARAM_ERROR", |event| edit_body(event, |body| body.replace("\"add\"", "\"put\""))),
-    ];
-    let (stage, function) = stage_and_function().await;
-    for (rank, code, fault) in faults {
-        for (_, later, other) in faults.iter().filter(|(other, ..)| *other > rank) {
-            let event = with(|event| {
-                fault(event);
-                other(event);
-            });
-            let response = refused(&stage, &function, event).await;
-            assert_eq!(response.code(), code, "before {later}");
-            // Both are PARAM_ERROR: only one of them names a parameter.
-            assert!(rank != 5 || !response.msg().contains("optType"), "{}", response.msg());
-        }
-    }
-}
-
-#[tokio::test]
-async fn an_unchecked_token_takes_precedence_over_later_checks_only() {
-    let (stage, function) = stage_and_function().await;
-    stage.proxy.rule(Rule::on("GetItem", Action::Garble));
-    for change in [
-        (|event| event["headers"]["content-type"] = "text/plain".into()) as fn(&mut Value),
-        |event| edit_body(event, |body| body + &" ".repeat(MAX_BODY_BYTES)),
-        |event| edit_body(event, |body| body + "}"),
-    ] {
-        let response = refused(&stage, &function, with(change)).await;
-        assert_eq!(response.code(), "SERVICE_UNAVAILABLE");
-    }
-    let earlier: [(&str, fn(&mut Value)); 3] = [
-        ("NOT_FOUND", |event| event["rawPath"] = "/else".into()),
-        ("METHOD_NOT_ALLOWED", |event| event["requestContext"]["http"]["method"] = "PUT".into()),
-        ("TOKEN_ERROR", |event| event["headers"]["x-token"] = "".into()),
-    ];
-    for (code, change) in earlier {
-        let response = refused(&stage, &function, with(change)).await;
-        assert_eq!((response.code(), stage.proxy.count("GetItem")), (code, 0));
-    }
-}
-
-#[tokio::test]
-async fn too_many_records_take_precedence_over_wrong_parameters() {
-    let (stage, function) = stage_and_function().await;
-    let body = json!({"publicParams": {}, "data": [1, 2, 3, 4]}).to_string();
-    let response = refused(&stage, &function, post_event(TOKEN, body)).await;
-    assert_eq!(response.code(), "PAYLOAD_TOO_LARGE");
 }
 
 #[tokio::test]
