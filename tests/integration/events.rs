@@ -28,7 +28,7 @@ const BEFORE: [(&str, &str); 3] = [("c0001", "spring"), ("c0002", "vip"), ("c000
 /// What is to come of an event.
 struct Expected {
     /// HTTP status, `errorCode` and `msg`.
-    answer: (u64, &'static str, &'static str),
+    response: (u64, &'static str, &'static str),
     data: Value,
     /// The memberships added to [`BEFORE`].
     added: &'static [(&'static str, &'static str)],
@@ -40,7 +40,7 @@ impl Expected {
     /// All `records` are imported.
     fn imported(records: usize) -> Self {
         Self {
-            answer: (200, "SUCCESS", "ok"),
+            response: (200, "SUCCESS", "ok"),
             data: json!({
                 "importSuccessNum": records, "importFailNum": 0, "status": 1, "message": "成功", "errorData": null,
             }),
@@ -49,8 +49,8 @@ impl Expected {
         }
     }
 
-    fn refused(status: u64, code: &'static str, msg: &'static str) -> Self {
-        Self { answer: (status, code, msg), data: Value::Null, added: &[], removed: &[] }
+    fn rejected(status: u64, code: &'static str, msg: &'static str) -> Self {
+        Self { response: (status, code, msg), data: Value::Null, added: &[], removed: &[] }
     }
 
     /// One record is imported; of the others each fails for another reason.
@@ -92,11 +92,11 @@ fn expected() -> BTreeMap<&'static str, Expected> {
         {"index": 2, "audienceUserId": "c0105", "matchedBy": "audienceUserId"},
     ]);
     let fuzzy_add = || Expected { added: &[("c0001", "vip"), ("c0105", "新客")], ..Expected::imported(3) };
-    let bad_token = || Expected::refused(401, "TOKEN_ERROR", "X-Token无效或已过期");
+    let bad_token = || Expected::rejected(401, "TOKEN_ERROR", "X-Token无效或已过期");
     let bad_parameters = "参数publicParams.identifyWay错误，应为整数1(unionid>openid>手机号>客户ID)或2(手机号>unionid>openid>客户ID)";
     let retired = "该接口地址已废弃，请使用/api/integrate/audience/info/batchAdd";
     BTreeMap::from([
-        ("bad-parameters.json", Expected::refused(400, "PARAM_ERROR", bad_parameters)),
+        ("bad-parameters.json", Expected::rejected(400, "PARAM_ERROR", bad_parameters)),
         ("bad-token.json", bad_token()),
         ("bad-token.rest.json", bad_token()),
         (
@@ -117,7 +117,7 @@ fn expected() -> BTreeMap<&'static str, Expected> {
         ),
         ("partial-failure.json", Expected::partly_imported()),
         ("partial-failure.rest.json", Expected::partly_imported()),
-        ("retired-address.json", Expected::refused(404, "NOT_FOUND", retired)),
+        ("retired-address.json", Expected::rejected(404, "NOT_FOUND", retired)),
     ])
 }
 
@@ -140,7 +140,7 @@ async fn every_event_ends_as_its_name_says() {
         assert_eq!(function.import_as(TOKEN, put, json!(before)).await.data()["importFailNum"], 0);
 
         let response = function.invoke(event).await;
-        let (status, code, msg) = expected.answer;
+        let (status, code, msg) = expected.response;
         let envelope =
             json!({"code": status.to_string(), "errorCode": code, "msg": msg, "data": expected.data});
         assert_eq!((response.status, &response.envelope), (status, &envelope), "{file}");

@@ -13,8 +13,8 @@ async fn by_query(stage: &Stage) -> Function {
     stage.function_with(|config| config.identity_lookup = IdentityLookup::Query).await
 }
 
-/// The values that first pages asked for on the index of `identifier`, in no order.
-fn asked(stage: &Stage, identifier: &str) -> Vec<String> {
+/// The values that calls for a first page looked up in the index of `identifier`, in no order.
+fn looked_up(stage: &Stage, identifier: &str) -> Vec<String> {
     let index = format!("{identifier}-index");
     let values = |call: &Call| -> Vec<String> {
         let body = &call.body;
@@ -37,9 +37,9 @@ fn asked(stage: &Stage, identifier: &str) -> Vec<String> {
         };
         values.iter().map(|value| value["S"].as_str().expect("a string").to_owned()).collect()
     };
-    let mut asked: Vec<_> = stage.proxy.calls().iter().flat_map(values).collect();
-    asked.sort_unstable();
-    asked
+    let mut values: Vec<_> = stage.proxy.calls().iter().flat_map(values).collect();
+    values.sort_unstable();
+    values
 }
 
 /// `n` records that each name a customer by `field`, `{prefix}0` and so on.
@@ -71,7 +71,7 @@ async fn a_value_is_looked_up_once_however_many_records_carry_it() {
         for (identifier, value) in
             [("unionid", "u"), ("openid", "o"), ("phone", "13800000001"), ("audienceUserId", "c1")]
         {
-            assert_eq!(asked(&stage, identifier), [value]);
+            assert_eq!(looked_up(&stage, identifier), [value]);
         }
     }
 }
@@ -99,17 +99,17 @@ async fn identifiers_later_in_the_order_are_not_read_for_a_decided_record() {
         stage.proxy.reset();
         let response = function.import(fuzzy(1, "add"), data.clone()).await;
         assert_eq!(response.failures(), ["NOT_MATCHED", "AMBIGUOUS"]);
-        assert_eq!(asked(&stage, "unionid"), ["no2", "no3", "no4", "u1", "ud"]);
-        assert_eq!(asked(&stage, "openid"), ["no3", "no4", "o2"]);
-        assert_eq!(asked(&stage, "phone"), ["1", "no4"]);
-        assert_eq!(asked(&stage, "audienceUserId"), ["id4"]);
+        assert_eq!(looked_up(&stage, "unionid"), ["no2", "no3", "no4", "u1", "ud"]);
+        assert_eq!(looked_up(&stage, "openid"), ["no3", "no4", "o2"]);
+        assert_eq!(looked_up(&stage, "phone"), ["1", "no4"]);
+        assert_eq!(looked_up(&stage, "audienceUserId"), ["id4"]);
 
         stage.proxy.reset();
         function.import(fuzzy(2, "add"), data.clone()).await.data();
-        assert_eq!(asked(&stage, "phone"), ["1", "no4", "y1", "y2", "y5"]);
-        assert_eq!(asked(&stage, "unionid"), ["no2", "no4", "u1", "ud"]);
-        assert_eq!(asked(&stage, "openid"), ["no4", "o2"]);
-        assert_eq!(asked(&stage, "audienceUserId"), ["id4"]);
+        assert_eq!(looked_up(&stage, "phone"), ["1", "no4", "y1", "y2", "y5"]);
+        assert_eq!(looked_up(&stage, "unionid"), ["no2", "no4", "u1", "ud"]);
+        assert_eq!(looked_up(&stage, "openid"), ["no4", "o2"]);
+        assert_eq!(looked_up(&stage, "audienceUserId"), ["id4"]);
     }
 }
 
@@ -138,7 +138,7 @@ async fn a_record_that_fails_by_itself_is_not_looked_up() {
     ]);
     let response = function.import(exact("add"), data).await;
     assert_eq!(response.failures(), ["MISSING_GROUPS", "INVALID_FIELD", "NOT_MATCHED"]);
-    assert_eq!(asked(&stage, "openid"), ["c"]);
+    assert_eq!(looked_up(&stage, "openid"), ["c"]);
 }
 
 #[tokio::test]
@@ -250,7 +250,7 @@ async fn a_statement_rejected_on_its_second_page_is_read_again_whole() {
     assert_eq!(response.failures(), ["AMBIGUOUS"]);
     assert_eq!(stage.memberships().await, pairs([("t1#c1", "g"), ("t1#d11", "g")]));
     assert_eq!(
-        asked(&stage, "openid").into_iter().collect::<BTreeSet<_>>(),
+        looked_up(&stage, "openid").into_iter().collect::<BTreeSet<_>>(),
         ["o1", "shared"].map(String::from).into()
     );
 }

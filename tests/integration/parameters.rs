@@ -5,8 +5,8 @@ use testing::function::{Function, Response};
 use testing::shorthand::{exact, fuzzy, numbered, numbered_pairs, off};
 use testing::stage::{Stage, TOKEN};
 
-/// Posts a body that must be refused as 400, after no call but the token's.
-async fn refused(stage: &Stage, function: &Function, body: &str) -> Response {
+/// Posts a body that must be rejected as 400, after no call but the token's.
+async fn rejected(stage: &Stage, function: &Function, body: &str) -> Response {
     stage.proxy.reset();
     let response = function.post(TOKEN, body).await;
     assert_eq!((response.status, response.code()), (400, "PARAM_ERROR"), "{body}");
@@ -78,7 +78,7 @@ async fn a_parameter_that_is_missing_or_of_another_type_is_named() {
     }
     for (params, name) in cases {
         let body = json!({"publicParams": params, "data": numbered(1)}).to_string();
-        let response = refused(&stage, &function, &body).await;
+        let response = rejected(&stage, &function, &body).await;
         let start = format!("参数publicParams.{name}错误，应为");
         assert!(response.msg().starts_with(&start), "{body}: {}", response.msg());
     }
@@ -96,7 +96,7 @@ async fn the_message_names_what_was_expected() {
     ];
     for (params, named) in cases {
         let body = json!({"publicParams": params, "data": numbered(1)}).to_string();
-        let response = refused(&stage, &function, &body).await;
+        let response = rejected(&stage, &function, &body).await;
         for name in named {
             assert!(response.msg().contains(name), "{params}: {}", response.msg());
         }
@@ -150,7 +150,7 @@ async fn a_body_that_is_not_json_is_rejected_as_such() {
         format!("\u{feff}{sound}"),
     ];
     for body in bodies {
-        let response = refused(&stage, &function, &body).await;
+        let response = rejected(&stage, &function, &body).await;
         assert!(response.msg().contains("JSON"), "{body:?}: {}", response.msg());
         assert!(!response.msg().contains("publicParams"), "{body:?}: {}", response.msg());
     }
@@ -171,7 +171,7 @@ async fn a_body_that_is_json_but_no_import_names_what_is_missing() {
         (r#"{"publicParams":"{}","data":[{}]}"#, "publicParams"),
     ];
     for (body, named) in cases {
-        let response = refused(&stage, &function, body).await;
+        let response = rejected(&stage, &function, body).await;
         let start = format!("参数{named}错误，应为");
         assert!(response.msg().starts_with(&start), "{body}: {}", response.msg());
     }
@@ -183,10 +183,10 @@ async fn data_must_be_a_non_empty_array() {
     let function = stage.function().await;
     for data in ["[]", "null", "{}", r#"{"0":{}}"#, "\"[]\"", "1", "true"] {
         let body = format!(r#"{{"publicParams":{},"data":{data}}}"#, off("add"));
-        let response = refused(&stage, &function, &body).await;
+        let response = rejected(&stage, &function, &body).await;
         assert_eq!(response.msg(), "参数data错误，应为非空数组", "{body}");
     }
-    let response = refused(&stage, &function, &json!({"publicParams": off("add")}).to_string()).await;
+    let response = rejected(&stage, &function, &json!({"publicParams": off("add")}).to_string()).await;
     assert_eq!(response.msg(), "参数data错误，应为非空数组");
 }
 
@@ -199,7 +199,7 @@ async fn an_element_that_is_no_object_is_named_by_its_index() {
             let mut data = [r#"{"audienceUserId":"c0","groups":"g"}"#; 3];
             data[index] = element;
             let body = format!(r#"{{"publicParams":{},"data":[{}]}}"#, off("add"), data.join(","));
-            let response = refused(&stage, &function, &body).await;
+            let response = rejected(&stage, &function, &body).await;
             assert!(response.msg().contains(&format!("data[{index}]")), "{body}: {}", response.msg());
         }
     }

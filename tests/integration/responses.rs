@@ -47,8 +47,8 @@ async fn stage_and_function() -> (Stage, Function) {
     (stage, function)
 }
 
-/// Handles an event that must be refused: nothing but its token is read, and nothing is written.
-async fn refused(stage: &Stage, function: &Function, event: Value) -> Response {
+/// Handles an event that must be rejected: nothing but its token is read, and nothing is written.
+async fn rejected(stage: &Stage, function: &Function, event: Value) -> Response {
     stage.proxy.reset();
     let response = function.invoke(event).await;
     let operations: BTreeSet<_> = stage.proxy.calls().into_iter().map(|call| call.operation).collect();
@@ -107,7 +107,7 @@ async fn every_refusal_has_its_status_code_and_message() {
         ),
     ];
     for (event, status, code, msg) in cases {
-        let response = refused(&stage, &function, event).await;
+        let response = rejected(&stage, &function, event).await;
         assert_eq!((response.status, response.code(), response.msg()), (status, code, msg));
         let allow = (status == 405).then_some("POST");
         assert_eq!(response.headers["Allow"].as_str(), allow, "{code}");
@@ -154,7 +154,7 @@ async fn a_malformed_tenant_item_is_500_without_details() {
     ];
     for item in items {
         stage.put_tenant("malformed", item.clone()).await;
-        let response = refused(&stage, &function, post_event("malformed", body())).await;
+        let response = rejected(&stage, &function, post_event("malformed", body())).await;
         assert_eq!((response.status, response.code()), (500, "INTERNAL_ERROR"), "{item}");
         for internal in ["secret", "tenantId", "enabled", "permissions", "expiresAt"] {
             assert!(!response.msg().contains(internal), "{}", response.msg());
@@ -184,7 +184,7 @@ async fn the_retired_address_names_the_new_one_for_any_method_and_token() {
                 event["requestContext"]["http"]["method"] = method.into();
                 event["headers"] = json!({});
             });
-            let response = refused(&stage, &function, event).await;
+            let response = rejected(&stage, &function, event).await;
             assert_eq!((response.status, response.code()), (404, "NOT_FOUND"), "{method} {path}");
             assert!(response.msg().contains(ADDRESS), "{}", response.msg());
             assert_eq!(stage.proxy.calls().len(), 0);
@@ -197,7 +197,7 @@ async fn every_method_but_post_is_405_with_allow() {
     let (stage, function) = stage_and_function().await;
     for method in ["GET", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"] {
         let event = with(|event| event["requestContext"]["http"]["method"] = method.into());
-        let response = refused(&stage, &function, event).await;
+        let response = rejected(&stage, &function, event).await;
         assert_eq!((response.status, response.code()), (405, "METHOD_NOT_ALLOWED"), "{method}");
         assert_eq!(response.headers["Allow"], "POST", "{method}");
         assert_eq!(stage.proxy.calls().len(), 0, "{method}");
@@ -218,7 +218,7 @@ async fn content_type_is_json_of_any_charset_or_absent() {
         ["text/json", "application/x-www-form-urlencoded", "multipart/form-data", "application/jsonx"]
     {
         let event = with(|event| event["headers"]["content-type"] = content_type.into());
-        let response = refused(&stage, &function, event).await;
+        let response = rejected(&stage, &function, event).await;
         assert_eq!(response.code(), "UNSUPPORTED_MEDIA_TYPE", "{content_type}");
     }
 }
@@ -230,7 +230,7 @@ async fn a_body_may_have_as_many_bytes_as_the_limit() {
     let body = body.to_string();
     let padded = |bytes: usize| body.clone() + &" ".repeat(bytes - body.len());
     function.post(TOKEN, padded(MAX_BODY_BYTES)).await.data();
-    let response = refused(&stage, &function, post_event(TOKEN, padded(MAX_BODY_BYTES + 1))).await;
+    let response = rejected(&stage, &function, post_event(TOKEN, padded(MAX_BODY_BYTES + 1))).await;
     assert_eq!(response.code(), "PAYLOAD_TOO_LARGE");
     assert!(response.msg().contains("400"), "{}", response.msg());
 }
@@ -257,10 +257,10 @@ async fn a_base64_body_is_decoded_before_it_is_measured() {
     };
     let longest = body() + &" ".repeat(MAX_BODY_BYTES - body().len());
     function.invoke(encoded(encode(&longest).into())).await.data();
-    let response = refused(&stage, &function, encoded(encode(&(longest + " ")).into())).await;
+    let response = rejected(&stage, &function, encoded(encode(&(longest + " ")).into())).await;
     assert_eq!(response.code(), "PAYLOAD_TOO_LARGE");
     for not_json in ["%%%".into(), Value::Null, "".into(), encode("\u{feff}{}").into()] {
-        let response = refused(&stage, &function, encoded(not_json)).await;
+        let response = rejected(&stage, &function, encoded(not_json)).await;
         assert_eq!((response.status, response.code()), (400, "PARAM_ERROR"));
     }
 }
@@ -281,8 +281,8 @@ async fn an_event_of_a_rest_api_is_served_alike() {
     };
     assert_eq!(function.invoke(rest("POST", TOKEN)).await.data()["status"], 1);
     assert_eq!(stage.memberships().await, numbered_pairs(1));
-    let response = refused(&stage, &function, rest("GET", TOKEN)).await;
+    let response = rejected(&stage, &function, rest("GET", TOKEN)).await;
     assert_eq!((response.status, response.headers["Allow"].as_str()), (405, Some("POST")));
-    assert_eq!(refused(&stage, &function, rest("POST", "unknown")).await.status, 401);
-    assert_eq!(refused(&stage, &function, rest("POST", DISABLED)).await.status, 403);
+    assert_eq!(rejected(&stage, &function, rest("POST", "unknown")).await.status, 401);
+    assert_eq!(rejected(&stage, &function, rest("POST", DISABLED)).await.status, 403);
 }

@@ -5,7 +5,7 @@ use testing::function::post_event;
 use testing::proxy::{Action, Rule};
 use testing::stage::TOKEN;
 
-use super::{DISABLED, MAX_BODY_BYTES, RETIRED_ADDRESS, edit_body, refused, stage_and_function, with};
+use super::{DISABLED, MAX_BODY_BYTES, RETIRED_ADDRESS, edit_body, rejected, stage_and_function, with};
 
 type Change = fn(&mut Value);
 
@@ -29,7 +29,7 @@ async fn an_earlier_check_takes_precedence() {
                 fault(event);
                 other(event);
             });
-            let response = refused(&stage, &function, event).await;
+            let response = rejected(&stage, &function, event).await;
             assert_eq!(response.code(), code, "before {later}");
             // Both are PARAM_ERROR: only one of them names a parameter.
             assert!(rank != 5 || !response.msg().contains("optType"), "{}", response.msg());
@@ -46,7 +46,7 @@ async fn an_unchecked_token_takes_precedence_over_later_checks_only() {
         |event| edit_body(event, |body| body + &" ".repeat(MAX_BODY_BYTES)),
         |event| edit_body(event, |body| body + "}"),
     ] {
-        let response = refused(&stage, &function, with(change)).await;
+        let response = rejected(&stage, &function, with(change)).await;
         assert_eq!(response.code(), "SERVICE_UNAVAILABLE");
     }
     let earlier: [(&str, Change); 3] = [
@@ -55,7 +55,7 @@ async fn an_unchecked_token_takes_precedence_over_later_checks_only() {
         ("TOKEN_ERROR", |event| event["headers"]["x-token"] = "".into()),
     ];
     for (code, change) in earlier {
-        let response = refused(&stage, &function, with(change)).await;
+        let response = rejected(&stage, &function, with(change)).await;
         assert_eq!((response.code(), stage.proxy.count("GetItem")), (code, 0));
     }
 }
@@ -64,6 +64,6 @@ async fn an_unchecked_token_takes_precedence_over_later_checks_only() {
 async fn too_many_records_take_precedence_over_wrong_parameters() {
     let (stage, function) = stage_and_function().await;
     let body = json!({"publicParams": {}, "data": [1, 2, 3, 4]}).to_string();
-    let response = refused(&stage, &function, post_event(TOKEN, body)).await;
+    let response = rejected(&stage, &function, post_event(TOKEN, body)).await;
     assert_eq!(response.code(), "PAYLOAD_TOO_LARGE");
 }
