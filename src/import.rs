@@ -32,7 +32,7 @@ pub enum Ended {
     /// The import ran.
     Ran(Run),
     /// It ran before, with the same `Idempotency-Key`.
-    Before(Report),
+    Replayed(Report),
     /// Another invocation is working on it.
     InProgress,
 }
@@ -51,7 +51,7 @@ pub struct Run {
 pub enum ImportError {
     /// The explanation asked for would make the answer larger than Lambda can return.
     #[error("the answer would be too large")]
-    AnswerTooLarge,
+    ResponseTooLarge,
     /// The `Idempotency-Key` came before with another body.
     #[error("the key came before with another body")]
     KeyReused,
@@ -80,7 +80,7 @@ impl Import<'_, '_> {
             None => Ok(Ended::InProgress),
             Some(outcome) => {
                 let report = outcome.restore(self.request).ok_or(ImportError::OutcomeUnreadable)?;
-                Ok(Ended::Before(report))
+                Ok(Ended::Replayed(report))
             }
         }
     }
@@ -107,7 +107,7 @@ impl Import<'_, '_> {
         let outcomes = self.resolve(sound.iter().map(|(_, record)| &record.identifiers)).await;
         let matches = explain.then(|| report::matches(sound.iter().map(|(index, _)| *index).zip(&outcomes)));
         if matches.as_deref().is_some_and(|raw| raw_fields::escaped_bytes(raw) > self.room_for_matches) {
-            return Err(ImportError::AnswerTooLarge);
+            return Err(ImportError::ResponseTooLarge);
         }
 
         let plan = WritePlan::new(outcomes.iter().zip(sound.iter().map(|(_, record)| &record.groups)));

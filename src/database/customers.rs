@@ -11,7 +11,7 @@ use super::{Item, Session, Stage, attribute};
 use crate::config::IdentityLookup;
 use crate::request::failure::Outage;
 use crate::request::identifier::Identifier;
-use crate::resolution::customer::{Answer, Lookup};
+use crate::resolution::customer::{Lookup, LookupResult};
 use crate::tenant::TenantId;
 
 /// Values of one statement. DynamoDB takes up to 50 and answers in pages of up to 10 items; nine
@@ -26,7 +26,7 @@ impl Session<'_> {
     /// Looks up all values of a wave, many calls at a time, and gives one answer a value.
     ///
     /// A failure costs only the values of its call.
-    pub async fn look_up(&self, tenant: &TenantId, lookups: &[Lookup<'_>]) -> Vec<Vec<Answer>> {
+    pub async fn look_up(&self, tenant: &TenantId, lookups: &[Lookup<'_>]) -> Vec<Vec<LookupResult>> {
         let mut calls = Vec::new();
         for (which, lookup) in lookups.iter().enumerate() {
             let size = self.values_a_call(lookup.identifier);
@@ -43,7 +43,7 @@ impl Session<'_> {
         );
 
         let unanswered = |lookup: &Lookup<'_>| vec![Err(Outage::Timeout); lookup.values.len()];
-        let mut answers: Vec<Vec<Answer>> = lookups.iter().map(unanswered).collect();
+        let mut answers: Vec<Vec<LookupResult>> = lookups.iter().map(unanswered).collect();
         for (which, first, chunk) in self.tally.during(Stage::LookUps, answered).await {
             for (answer, place) in chunk.into_iter().zip(first..) {
                 answers[which][place] = answer;
@@ -60,7 +60,12 @@ impl Session<'_> {
         }
     }
 
-    async fn look_up_chunk(&self, tenant: &TenantId, identifier: Identifier, values: &[&str]) -> Vec<Answer> {
+    async fn look_up_chunk(
+        &self,
+        tenant: &TenantId,
+        identifier: Identifier,
+        values: &[&str],
+    ) -> Vec<LookupResult> {
         if identifier == Identifier::AudienceUserId {
             return self.get(tenant, values).await;
         }
@@ -68,7 +73,7 @@ impl Session<'_> {
             match self.execute(tenant, identifier, values).await {
                 Ok(found) => return found.into_iter().map(Ok).collect(),
                 Err(CallError::Outage(outage)) => return vec![Err(outage); values.len()],
-                Err(CallError::Invalid | CallError::Denied) => self.tell_refusal(),
+                Err(CallError::Invalid | CallError::Denied) => self.log_rejection(),
             }
         }
         let mut answers = Vec::with_capacity(values.len());
@@ -78,8 +83,8 @@ impl Session<'_> {
         answers
     }
 
-    fn tell_refusal(&self) {
-        if !self.database.refusal_told.swap(true, Ordering::Relaxed) {
+    fn log_rejection(&self) {
+        if !self.database.rejection_logged.swap(true, Ordering::Relaxed) {
             warn!("a PartiQL statement was refused: reading by Query instead; see IDENTITY_LOOKUP");
         }
     }
@@ -157,7 +162,7 @@ impl Session<'_> {
     }
 
     /// Which of up to a hundred customer IDs are customers of the tenant.
-    async fn get(&self, tenant: &TenantId, ids: &[&str]) -> Vec<Answer> {
+    async fn get(&self, tenant: &TenantId, ids: &[&str]) -> Vec<LookupResult> {
         let wanted = Wanted {
             table: &self.database.tables.customers,
             projection: CUSTOMER_ID,

@@ -78,7 +78,7 @@ pub struct Database {
     lookup_concurrency: usize,
     write_concurrency: usize,
     /// Whether it was said that a statement was refused.
-    refusal_told: AtomicBool,
+    rejection_logged: AtomicBool,
 }
 
 /// The database during one invocation.
@@ -105,7 +105,7 @@ impl Database {
             skip_unchanged: config.skip_unchanged,
             lookup_concurrency: config.lookup_concurrency,
             write_concurrency: config.write_concurrency,
-            refusal_told: AtomicBool::new(false),
+            rejection_logged: AtomicBool::new(false),
         }
     }
 

@@ -1,4 +1,4 @@
-//! The answer, always in the platform's envelope (contract, sections 2 and 7).
+//! The response, always in the platform's envelope (contract, sections 2 and 7).
 
 use std::fmt;
 
@@ -7,15 +7,15 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::config::MAX_PAYLOAD_BYTES;
-use crate::http::refusal::Refusal;
+use crate::http::rejection::Rejection;
 use crate::request::ImportRequest;
 use crate::request::failure::MAX_MESSAGE_BYTES;
 use crate::request::record::{FailedRecord, SentRecord};
 use crate::resolution::report::Report;
 
-/// An answer on its way to the caller.
+/// An response on its way to the caller.
 #[derive(PartialEq, Eq)]
-pub struct Answer {
+pub struct Response {
     /// The HTTP status.
     pub status: StatusCode,
     /// `errorCode` of the envelope.
@@ -27,9 +27,9 @@ pub struct Answer {
 }
 
 /// Shows no body: it holds what the caller sent.
-impl fmt::Debug for Answer {
+impl fmt::Debug for Response {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Answer").field("status", &self.status).finish_non_exhaustive()
+        f.debug_struct("Response").field("status", &self.status).finish_non_exhaustive()
     }
 }
 
@@ -86,25 +86,25 @@ impl<'r, 'a> ImportResult<'r, 'a> {
     }
 }
 
-impl Answer {
-    /// The answer to an import that ran to its end.
+impl Response {
+    /// The response to an import that ran to its end.
     pub fn result(result: &ImportResult<'_, '_>) -> Self {
         Self::new(StatusCode::OK, "SUCCESS", "ok", Some(result), None)
     }
 
-    /// The answer to an import that ran to its end before, with the same `Idempotency-Key`.
+    /// The response to an import that ran to its end before, with the same `Idempotency-Key`.
     pub fn replay(result: &ImportResult<'_, '_>) -> Self {
         Self { header: Some(("Idempotent-Replayed", "true")), ..Self::result(result) }
     }
 
-    /// The answer to an import that another invocation is working on.
+    /// The response to an import that another invocation is working on.
     pub fn in_progress() -> Self {
         Self::new(StatusCode::CREATED, "IN_PROGRESS", "导入进行中", Some(&ImportResult::in_progress()), None)
     }
 
-    /// The answer to a request that was refused.
-    pub fn refusal(refusal: &Refusal) -> Self {
-        Self::new(refusal.status(), refusal.code(), &refusal.message(), None, refusal.header())
+    /// The response to a request that was refused.
+    pub fn rejection(rejection: &Rejection) -> Self {
+        Self::new(rejection.status(), rejection.code(), &rejection.message(), None, rejection.header())
     }
 
     fn new(
@@ -120,7 +120,7 @@ impl Answer {
     }
 }
 
-/// What Lambda adds around an answer's body and the envelope around the records, generously.
+/// What Lambda adds around an response's body and the envelope around the records, generously.
 const FRAME_BYTES: usize = 4096;
 
 /// What a failed record has besides the fields sent: names, code, message and punctuation, each
@@ -169,7 +169,7 @@ mod tests {
         let request = ImportRequest::parse(body.as_bytes(), 2).expect("an import");
         for (failed, status, message) in [(0, 1, "成功"), (1, 2, "部分导入成功"), (2, -1, "失败")] {
             let body =
-                Answer::result(&ImportResult::new(&request, &report(failed, Failure::NotMatched))).body;
+                Response::result(&ImportResult::new(&request, &report(failed, Failure::NotMatched))).body;
             let data = serde_json::from_str::<Value>(&body).expect("JSON")["data"].take();
             assert_eq!((&data["status"], &data["message"]), (&status.into(), &message.into()));
             assert_eq!(
@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn an_answer_that_fits_by_reckoning_fits() {
-        // Every byte of these fields counts twice in the answer.
+        // Every byte of these fields counts twice in the response.
         let worst = format!(r#"{{"phone":"{}","groups":{{"x"{}:1}}}}"#, r#"\""#.repeat(150), "\n".repeat(90));
         for element in [&*worst, "{}"] {
             let mut fitting = 0;
@@ -191,8 +191,8 @@ mod tests {
                 let body = body(element, count);
                 let request = ImportRequest::parse(body.as_bytes(), count).expect("an import");
                 let bytes = |failure| {
-                    let answer = Answer::result(&ImportResult::new(&request, &report(count, failure)));
-                    serde_json::to_string(&answer.body).expect("a string").len()
+                    let response = Response::result(&ImportResult::new(&request, &report(count, failure)));
+                    serde_json::to_string(&response.body).expect("a string").len()
                 };
                 let bytes = bytes(LONGEST).max(bytes(Failure::MissingIdentifier));
                 if room_for_matches(body.len(), &request).is_some() {

@@ -1,4 +1,4 @@
-//! The event that API Gateway sends, and the form in which it takes the answer.
+//! The event that API Gateway sends, and the form in which it takes the response.
 //!
 //! lambda_http's own conversion refuses an event with a header beyond ASCII, and panics on a body
 //! that is not the base64 it claims to be or a path that makes no URI: a caller could provoke a
@@ -12,7 +12,7 @@ use base64::prelude::BASE64_STANDARD;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
-use crate::http::envelope::Answer;
+use crate::http::envelope::Response;
 use raw_fields::Fields;
 
 /// An HTTP request as API Gateway hands it on, from an HTTP API (payload format 2.0) or a REST API
@@ -100,17 +100,17 @@ impl Event {
         }
     }
 
-    /// The answer in the form that the sender of this event takes.
-    pub fn reply(&self, answer: Answer) -> Reply {
+    /// The response in the form that the sender of this event takes.
+    pub fn reply(&self, response: Response) -> Reply {
         let headers: HashMap<_, _> =
-            [("Content-Type", "application/json")].into_iter().chain(answer.header).collect();
+            [("Content-Type", "application/json")].into_iter().chain(response.header).collect();
         Reply {
-            status_code: answer.status.as_u16(),
+            status_code: response.status.as_u16(),
             multi_value_headers: (self.format == Format::Rest)
                 .then(|| headers.iter().map(|(&name, &value)| (name, [value])).collect()),
             cookies: (self.format == Format::Http).then_some([]),
             headers,
-            body: answer.body,
+            body: response.body,
             is_base64_encoded: false,
         }
     }
@@ -150,7 +150,7 @@ fn collect(lists: [Option<&RawValue>; 2]) -> HashMap<String, Vec<String>> {
     headers
 }
 
-/// An answer as API Gateway takes it.
+/// An response as API Gateway takes it.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Reply {
@@ -221,7 +221,7 @@ mod tests {
 
     #[test]
     fn an_answer_takes_the_form_of_its_event() {
-        let answer = || Answer {
+        let response = || Response {
             code: "X",
             status: StatusCode::METHOD_NOT_ALLOWED,
             header: Some(("Allow", "POST")),
@@ -229,14 +229,14 @@ mod tests {
         };
         let headers = json!({"Content-Type": "application/json", "Allow": "POST"});
         let http = serde_json::to_value(
-            Event::parse(r#"{"requestContext":{"http":{"method":"PUT"}}}"#).reply(answer()),
+            Event::parse(r#"{"requestContext":{"http":{"method":"PUT"}}}"#).reply(response()),
         )
         .expect("serialises");
         assert_eq!(
             http,
             json!({"statusCode": 405, "headers": headers, "cookies": [], "body": "\"", "isBase64Encoded": false})
         );
-        let rest = serde_json::to_value(Event::parse(r#"{"httpMethod":"PUT"}"#).reply(answer()))
+        let rest = serde_json::to_value(Event::parse(r#"{"httpMethod":"PUT"}"#).reply(response()))
             .expect("serialises");
         assert_eq!(
             rest,

@@ -13,14 +13,14 @@ use crate::config::{Config, MAX_PAYLOAD_BYTES};
 use crate::database::claim::Claim;
 use crate::database::{Database, ImportKey, Session, Tally, TenantError};
 use crate::deadline::Deadline;
-use crate::http::envelope::{self, Answer, ImportResult};
+use crate::http::envelope::{self, ImportResult, Response};
 use crate::http::event::{Event, Header, Reply};
-use crate::http::refusal::{ADDRESS, Refusal};
+use crate::http::rejection::{ADDRESS, Rejection};
 use crate::import::{Ended, Import, ImportError, Run};
 use crate::request::idempotency_key::IdempotencyKey;
 use crate::request::params::ParameterError;
 use crate::request::{ImportRequest, RequestError};
-use crate::telemetry::summary::{Figures, Response, Summary};
+use crate::telemetry::summary::{Completion, Figures, Summary};
 use crate::tenant::{Denial, TenantCache, TenantId, TokenHash};
 
 /// The address that the platform gave up (the platform's page).
@@ -48,33 +48,33 @@ impl Handler {
         let tally = Tally::default();
         let cold_start = !self.warm.swap(true, Ordering::Relaxed);
         let mut summary = Summary { cold_start, ..Summary::default() };
-        let answer = guard(self.answer(&event, context, &tally, &mut summary).boxed())
+        let response = guard(self.response(&event, context, &tally, &mut summary).boxed())
             .await
-            .unwrap_or_else(|refusal| Answer::refusal(&refusal));
-        let response = Response {
+            .unwrap_or_else(|rejection| Response::rejection(&rejection));
+        let completion = Completion {
             request_id: &context.request_id,
-            status: answer.status.as_u16(),
-            error_code: answer.code,
+            status: response.status.as_u16(),
+            error_code: response.code,
             duration: started.elapsed(),
         };
-        summary.write(&response, &tally.usage(), self.config.metrics.as_ref());
-        event.reply(answer)
+        summary.write(&completion, &tally.usage(), self.config.metrics.as_ref());
+        event.reply(response)
     }
 
-    async fn answer(
+    async fn response(
         &self,
         event: &Event,
         context: &Context,
         tally: &Tally,
         summary: &mut Summary,
-    ) -> Result<Answer, Refusal> {
+    ) -> Result<Response, Rejection> {
         route(&event.path, &event.method)?;
         let deadline = Deadline::new(context.deadline, self.config.deadline_margin);
         let session = self.database.session(deadline, tally);
         let tenant = &self.authenticate(session, event.header("x-token")).await?;
         summary.tenant = Some(tenant.clone());
         require_json(event.header("content-type"))?;
-        let body = event.body.as_deref().ok_or(Refusal::NotJson)?;
+        let body = event.body.as_deref().ok_or(Rejection::NotJson)?;
         let (request, room_for_matches) = &self.read(body)?;
         summary.asked = Some((request.params, request.records.len()));
         let key = idempotency_key(event.header("idempotency-key"))?;
@@ -90,31 +90,31 @@ impl Handler {
             _ => import.run().await.map(Ended::Ran),
         };
         let ended = ended.map_err(|error| match error {
-            ImportError::AnswerTooLarge => Refusal::AnswerTooLarge(MAX_PAYLOAD_BYTES),
-            ImportError::KeyReused => Refusal::KeyReused,
-            ImportError::KeyUnchecked(_) => Refusal::Unavailable,
+            ImportError::ResponseTooLarge => Rejection::ResponseTooLarge(MAX_PAYLOAD_BYTES),
+            ImportError::KeyReused => Rejection::KeyReused,
+            ImportError::KeyUnchecked(_) => Rejection::Unavailable,
             ImportError::OutcomeUnreadable => {
                 error!(%error, "replay failed");
-                Refusal::Internal
+                Rejection::Internal
             }
         })?;
         Ok(match &ended {
             Ended::Ran(Run { report, matched }) => {
                 summary.ended = Some(Figures::new(*matched, report));
-                Answer::result(&ImportResult::new(request, report))
+                Response::result(&ImportResult::new(request, report))
             }
-            Ended::Before(report) => {
+            Ended::Replayed(report) => {
                 summary.replayed = true;
-                Answer::replay(&ImportResult::new(request, report))
+                Response::replay(&ImportResult::new(request, report))
             }
-            Ended::InProgress => Answer::in_progress(),
+            Ended::InProgress => Response::in_progress(),
         })
     }
 
-    async fn authenticate(&self, session: Session<'_>, token: Header<'_>) -> Result<TenantId, Refusal> {
-        let Header::Value(token) = token else { return Err(Refusal::Token) };
+    async fn authenticate(&self, session: Session<'_>, token: Header<'_>) -> Result<TenantId, Rejection> {
+        let Header::Value(token) = token else { return Err(Rejection::Token) };
         if token.trim().is_empty() {
-            return Err(Refusal::Token);
+            return Err(Rejection::Token);
         }
         let token = TokenHash::of(token);
         if let Some(tenant) = self.tenants.get(&token, SystemTime::now()) {
@@ -122,18 +122,18 @@ impl Handler {
         }
         let asked = SystemTime::now();
         let tenant = session.tenant(&token).await.map_err(|error| match error {
-            TenantError::Outage(_) => Refusal::Unavailable,
+            TenantError::Outage(_) => Rejection::Unavailable,
             TenantError::Malformed(_) => {
                 error!(%error, "tenant cannot be let in");
-                Refusal::Internal
+                Rejection::Internal
             }
         })?;
-        let tenant = tenant.ok_or(Refusal::Token)?;
+        let tenant = tenant.ok_or(Rejection::Token)?;
         let id = tenant
             .admit(SystemTime::now())
             .map_err(|denial| match denial {
-                Denial::Expired => Refusal::Token,
-                Denial::Forbidden => Refusal::Forbidden,
+                Denial::Expired => Rejection::Token,
+                Denial::Forbidden => Rejection::Forbidden,
             })?
             .clone();
         self.tenants.remember(token, tenant, asked);
@@ -141,37 +141,37 @@ impl Handler {
     }
 
     /// The request in a body, and how much room its response has for `matches`.
-    fn read<'b>(&self, body: &'b [u8]) -> Result<(ImportRequest<'b>, usize), Refusal> {
+    fn read<'b>(&self, body: &'b [u8]) -> Result<(ImportRequest<'b>, usize), Rejection> {
         let Config { max_body_bytes, max_records, .. } = self.config;
         if body.len() > max_body_bytes {
-            return Err(Refusal::BodyTooLarge(max_body_bytes));
+            return Err(Rejection::BodyTooLarge(max_body_bytes));
         }
         let request = ImportRequest::parse(body, max_records).map_err(|error| match error {
-            RequestError::NotJson => Refusal::NotJson,
-            RequestError::TooManyRecords => Refusal::TooManyRecords(max_records),
-            RequestError::Parameter(error) => Refusal::Parameter(error),
+            RequestError::NotJson => Rejection::NotJson,
+            RequestError::TooManyRecords => Rejection::TooManyRecords(max_records),
+            RequestError::Parameter(error) => Rejection::Parameter(error),
         })?;
         let room = envelope::room_for_matches(body.len(), &request)
-            .ok_or(Refusal::AnswerTooLarge(MAX_PAYLOAD_BYTES))?;
+            .ok_or(Rejection::ResponseTooLarge(MAX_PAYLOAD_BYTES))?;
         Ok((request, room))
     }
 }
 
-/// Turns a panic into the refusal for a defect. Boxed: the future of a whole request is large, and
+/// Turns a panic into the rejection for a defect. Boxed: the future of a whole request is large, and
 /// its type too deep for the compiler.
-async fn guard(answer: BoxFuture<'_, Result<Answer, Refusal>>) -> Result<Answer, Refusal> {
-    AssertUnwindSafe(answer).catch_unwind().await.unwrap_or(Err(Refusal::Internal))
+async fn guard(response: BoxFuture<'_, Result<Response, Rejection>>) -> Result<Response, Rejection> {
+    AssertUnwindSafe(response).catch_unwind().await.unwrap_or(Err(Rejection::Internal))
 }
 
 /// Lets `POST` to the address through, with or without a stage in front and a slash at the end.
-fn route(path: &str, method: &str) -> Result<(), Refusal> {
+fn route(path: &str, method: &str) -> Result<(), Rejection> {
     let path = path.strip_suffix('/').unwrap_or(path);
     if is_address(path, RETIRED_ADDRESS) {
-        Err(Refusal::Retired)
+        Err(Rejection::Retired)
     } else if !is_address(path, ADDRESS) {
-        Err(Refusal::NotFound)
+        Err(Rejection::NotFound)
     } else if method != "POST" {
-        Err(Refusal::MethodNotAllowed)
+        Err(Rejection::MethodNotAllowed)
     } else {
         Ok(())
     }
@@ -206,14 +206,14 @@ fn keys_not_taken() -> ParameterError {
 }
 
 /// Lets JSON through, and a request that does not say what its body is.
-fn require_json(content_type: Header<'_>) -> Result<(), Refusal> {
+fn require_json(content_type: Header<'_>) -> Result<(), Rejection> {
     let media_type = match content_type {
         Header::Absent => return Ok(()),
         Header::Value(value) => value.split(';').next().unwrap_or_default().trim(),
-        Header::Several => return Err(Refusal::UnsupportedMediaType),
+        Header::Several => return Err(Rejection::UnsupportedMediaType),
     };
     let is_json = media_type.eq_ignore_ascii_case("application/json");
-    if is_json { Ok(()) } else { Err(Refusal::UnsupportedMediaType) }
+    if is_json { Ok(()) } else { Err(Rejection::UnsupportedMediaType) }
 }
 
 #[cfg(test)]
@@ -226,8 +226,8 @@ mod tests {
             [ADDRESS.to_owned(), format!("{ADDRESS}/"), format!("/prod{ADDRESS}"), format!("/v1{ADDRESS}/")]
         {
             assert_eq!(route(&path, "POST"), Ok(()), "{path}");
-            assert_eq!(route(&path, "GET"), Err(Refusal::MethodNotAllowed), "{path}");
-            assert_eq!(route(&path, "post"), Err(Refusal::MethodNotAllowed), "{path}");
+            assert_eq!(route(&path, "GET"), Err(Rejection::MethodNotAllowed), "{path}");
+            assert_eq!(route(&path, "post"), Err(Rejection::MethodNotAllowed), "{path}");
         }
     }
 
@@ -245,7 +245,7 @@ mod tests {
             ADDRESS[1..].to_owned(),
         ];
         for path in paths {
-            assert_eq!(route(&path, "POST"), Err(Refusal::NotFound), "{path}");
+            assert_eq!(route(&path, "POST"), Err(Rejection::NotFound), "{path}");
         }
     }
 
@@ -253,10 +253,10 @@ mod tests {
     fn the_retired_address_is_not_found_by_any_method() {
         for path in [RETIRED_ADDRESS.to_owned(), format!("/prod{RETIRED_ADDRESS}/")] {
             for method in ["POST", "GET"] {
-                assert_eq!(route(&path, method), Err(Refusal::Retired), "{method} {path}");
+                assert_eq!(route(&path, method), Err(Rejection::Retired), "{method} {path}");
             }
         }
-        assert!(Refusal::Retired.message().contains(ADDRESS));
+        assert!(Rejection::Retired.message().contains(ADDRESS));
     }
 
     #[test]
@@ -291,7 +291,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_ends_as_the_answer_for_a_defect() {
-        let answer = guard(async { panic!("a defect, as a test makes it") }.boxed()).await;
-        assert_eq!(answer, Err(Refusal::Internal));
+        let response = guard(async { panic!("a defect, as a test makes it") }.boxed()).await;
+        assert_eq!(response, Err(Rejection::Internal));
     }
 }

@@ -3,9 +3,9 @@
 //! - [`event`]: what API Gateway sends, and the form in which it takes the response
 //! - [`handler`]: the checks of a request, one after the other, then the import
 //! - [`envelope`]: the response to an import
-//! - [`refusal`]: why a request is rejected as a whole
+//! - [`rejection`]: why a request is rejected as a whole
 
 pub mod envelope;
 pub mod event;
 pub mod handler;
-pub mod refusal;
+pub mod rejection;

@@ -12,7 +12,7 @@ use crate::request::params::Matching;
 
 /// What the look-up of one value found: the IDs (`audienceUserId`) of the customers of the tenant
 /// that have it, no two alike; none is an answer too.
-pub type Answer = Result<Vec<String>, Outage>;
+pub type LookupResult = Result<Vec<String>, Outage>;
 
 /// What has become of a record: the customer it means, or why it means none.
 pub type Outcome = Result<Match, Failure>;
@@ -131,7 +131,7 @@ impl<'r> Resolution<'r> {
     }
 
     /// Takes the answers to `lookup`, one a value, in the same order.
-    pub fn learn(&mut self, lookup: Lookup<'_>, answers: &[Answer]) {
+    pub fn learn(&mut self, lookup: Lookup<'_>, answers: &[LookupResult]) {
         for (record, place) in lookup.waiting {
             self.records[record].state.learn(lookup.identifier, &answers[place]);
         }
@@ -160,7 +160,7 @@ impl State {
         }
     }
 
-    fn learn(&mut self, identifier: Identifier, answer: &Answer) {
+    fn learn(&mut self, identifier: Identifier, answer: &LookupResult) {
         match self {
             Self::Decided(_) => {}
             Self::Unmatched => match answer.as_deref() {

@@ -66,14 +66,14 @@ pub struct Summary {
 }
 
 /// What the caller was sent, and when.
-pub struct Response<'s> {
+pub struct Completion<'s> {
     /// The Lambda request ID.
     pub request_id: &'s str,
     /// The HTTP status.
     pub status: u16,
     /// `errorCode` of the envelope.
     pub error_code: &'static str,
-    /// The time from the event to the response.
+    /// The time from the event to the completion.
     pub duration: Duration,
 }
 
@@ -98,8 +98,8 @@ impl Figures {
 
 impl Summary {
     /// Writes the line: as JSON with metrics if `metrics` are wanted, otherwise as a readable one.
-    pub fn write(&self, response: &Response<'_>, usage: &Usage, metrics: Option<&Metrics>) {
-        let members = self.members(response, usage);
+    pub fn write(&self, completion: &Completion<'_>, usage: &Usage, metrics: Option<&Metrics>) {
+        let members = self.members(completion, usage);
         match metrics {
             Some(metrics) => {
                 // A log that cannot be written is no reason to fail a request.
@@ -109,8 +109,8 @@ impl Summary {
         }
     }
 
-    fn members(&self, response: &Response<'_>, usage: &Usage) -> Vec<(&'static str, Value)> {
-        let Response { request_id, status, error_code, duration } = *response;
+    fn members(&self, completion: &Completion<'_>, usage: &Usage) -> Vec<(&'static str, Value)> {
+        let Completion { request_id, status, error_code, duration } = *completion;
         let mut members = vec![
             ("requestId", request_id.into()),
             ("coldStart", self.cold_start.into()),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use group_import::config::{DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_RECORDS, MAX_PAYLOAD_BYTES};
 use group_import::http::event::Header;
 use group_import::http::handler;
-use group_import::http::refusal::Refusal;
+use group_import::http::rejection::Rejection;
 use group_import::request::failure::{Failure, FieldFault, Outage};
 use group_import::request::group::{MAX_NAME_BYTES, MAX_NAMES};
 use group_import::request::identifier::MAX_IDENTIFIER_BYTES;
@@ -33,24 +33,24 @@ macro_rules! one_of_each {
     }};
 }
 
-/// Every refusal, with the limits that hold by default. That of a parameter is as the pages abbreviate it: another
+/// Every rejection, with the limits that hold by default. That of a parameter is as the pages abbreviate it: another
 /// test has each.
-fn refusals() -> Vec<Refusal> {
-    one_of_each!(Refusal {
-        Refusal::NotFound => Refusal::NotFound,
-        Refusal::Retired => Refusal::Retired,
-        Refusal::MethodNotAllowed => Refusal::MethodNotAllowed,
-        Refusal::Token => Refusal::Token,
-        Refusal::Forbidden => Refusal::Forbidden,
-        Refusal::KeyReused => Refusal::KeyReused,
-        Refusal::Unavailable => Refusal::Unavailable,
-        Refusal::UnsupportedMediaType => Refusal::UnsupportedMediaType,
-        Refusal::BodyTooLarge(_) => Refusal::BodyTooLarge(DEFAULT_MAX_BODY_BYTES),
-        Refusal::TooManyRecords(_) => Refusal::TooManyRecords(DEFAULT_MAX_RECORDS),
-        Refusal::AnswerTooLarge(_) => Refusal::AnswerTooLarge(MAX_PAYLOAD_BYTES),
-        Refusal::NotJson => Refusal::NotJson,
-        Refusal::Parameter(_) => Refusal::Parameter(ParameterError::new("…", "…")),
-        Refusal::Internal => Refusal::Internal,
+fn rejections() -> Vec<Rejection> {
+    one_of_each!(Rejection {
+        Rejection::NotFound => Rejection::NotFound,
+        Rejection::Retired => Rejection::Retired,
+        Rejection::MethodNotAllowed => Rejection::MethodNotAllowed,
+        Rejection::Token => Rejection::Token,
+        Rejection::Forbidden => Rejection::Forbidden,
+        Rejection::KeyReused => Rejection::KeyReused,
+        Rejection::Unavailable => Rejection::Unavailable,
+        Rejection::UnsupportedMediaType => Rejection::UnsupportedMediaType,
+        Rejection::BodyTooLarge(_) => Rejection::BodyTooLarge(DEFAULT_MAX_BODY_BYTES),
+        Rejection::TooManyRecords(_) => Rejection::TooManyRecords(DEFAULT_MAX_RECORDS),
+        Rejection::ResponseTooLarge(_) => Rejection::ResponseTooLarge(MAX_PAYLOAD_BYTES),
+        Rejection::NotJson => Rejection::NotJson,
+        Rejection::Parameter(_) => Rejection::Parameter(ParameterError::new("…", "…")),
+        Rejection::Internal => Rejection::Internal,
     })
 }
 
@@ -96,13 +96,13 @@ fn the_pages_list_every_refusal_with_status_code_message_and_header() {
             .filter(|row| row.len() == 4 && row[0].starts_with(|c: char| c.is_ascii_digit()))
             .map(|row| (row[0], code(row[1]).expect("a code"), code(row[2]).expect("a message"), row[3]))
             .collect();
-        assert_eq!(listed.len(), refusals().len(), "{name}");
-        for refusal in refusals() {
-            let (status, message) = (refusal.status(), refusal.message());
-            let expected = (status.as_str(), refusal.code(), &*message);
+        assert_eq!(listed.len(), rejections().len(), "{name}");
+        for rejection in rejections() {
+            let (status, message) = (rejection.status(), rejection.message());
+            let expected = (status.as_str(), rejection.code(), &*message);
             let row = listed.iter().find(|(status, code, message, _)| (*status, *code, *message) == expected);
             let (.., when) = row.unwrap_or_else(|| panic!("{name}: {expected:?}"));
-            let header = refusal.header().map(|(header, _)| format!("`{header}`"));
+            let header = rejection.header().map(|(header, _)| format!("`{header}`"));
             assert!(header.is_none_or(|header| when.contains(&header)), "{name}: {when}");
         }
     }
@@ -153,7 +153,7 @@ fn the_pages_list_the_message_of_every_parameter() {
     let mut fields = BTreeSet::new();
     for error in errors.chain([key]) {
         for (name, page) in PAGES {
-            let message = Refusal::Parameter(error.clone()).message();
+            let message = Rejection::Parameter(error.clone()).message();
             assert!(page.contains(&format!("`{message}`")), "{name}: {message}");
         }
         fields.insert(error.field);
@@ -163,14 +163,14 @@ fn the_pages_list_the_message_of_every_parameter() {
 
 #[test]
 fn the_openapi_document_lists_every_code_and_message() {
-    for refusal in refusals() {
-        assert!(OPENAPI.contains(&format!("- {}\n", refusal.code())), "{}", refusal.code());
+    for rejection in rejections() {
+        assert!(OPENAPI.contains(&format!("- {}\n", rejection.code())), "{}", rejection.code());
         // The message about a parameter is a pattern there.
-        assert!(OPENAPI.contains(&refusal.message().replace('…', ".+")), "{}", refusal.message());
+        assert!(OPENAPI.contains(&rejection.message().replace('…', ".+")), "{}", rejection.message());
         assert!(
-            OPENAPI.contains(&format!("\"{}\": {{$ref:", refusal.status().as_str())),
+            OPENAPI.contains(&format!("\"{}\": {{$ref:", rejection.status().as_str())),
             "{}",
-            refusal.code()
+            rejection.code()
         );
     }
     for failure in failures() {

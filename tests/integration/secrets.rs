@@ -10,7 +10,7 @@ use std::time::Duration;
 use group_import::database::Claimed;
 use group_import::database::claim::{Claim, Earlier};
 use group_import::deadline::Deadline;
-use group_import::http::envelope::{Answer, ImportResult};
+use group_import::http::envelope::{ImportResult, Response};
 use group_import::http::event::Event;
 use group_import::import::{Ended, Run};
 use group_import::request::ImportRequest;
@@ -163,11 +163,11 @@ async fn no_type_shows_a_secret_when_it_is_debugged() {
         Earlier { body_hash: claim.body_hash.clone(), run: claim.run.clone(), outcome: Some(stored.clone()) };
     let claimed = Claimed::Theirs(earlier.clone());
     let result = ImportResult::new(&request, &report);
-    let answer = Answer::result(&result);
+    let answer = Response::result(&result);
     for secret in ["secret-id", "secret-openid", "secret-group"] {
         assert!(answer.body.contains(secret), "there is nothing to hide in {}", answer.body);
     }
-    let reply = event.reply(Answer::result(&result));
+    let reply = event.reply(Response::result(&result));
     let hash = TokenHash::of("secret-token");
     assert!(!hash.as_str().is_empty() && !format!("{hash:?}").contains(hash.as_str()));
 

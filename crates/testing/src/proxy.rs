@@ -241,7 +241,7 @@ impl Shared {
 
     async fn respond(&self, request: Request) -> io::Result<hyper::Response<wire::Body>> {
         let _under_way = self.record(&request);
-        if let Some(message) = self.refusal(&request) {
+        if let Some(message) = self.rejection(&request) {
             return Ok(wire::whole(wire::validation_error(&message)));
         }
         let answer = match self.action(&request) {
@@ -275,9 +275,9 @@ impl Shared {
         UnderWay { shared: self, operation: &request.operation }
     }
 
-    fn refusal(&self, request: &Request) -> Option<String> {
+    fn rejection(&self, request: &Request) -> Option<String> {
         let state = self.state();
-        state.strict.then(|| strict::refusal(request, &state.keys))?
+        state.strict.then(|| strict::rejection(request, &state.keys))?
     }
 
     fn action(&self, request: &Request) -> Option<Action> {

@@ -166,7 +166,7 @@ fn ids(page: &ExecuteStatementOutput) -> Vec<String> {
 
 /// The message of an answer that the proxy gave itself, not the database behind it.
 #[track_caller]
-fn refusal<T, E>(outcome: Result<T, SdkError<E>>) -> String
+fn rejection<T, E>(outcome: Result<T, SdkError<E>>) -> String
 where
     E: Error + ProvideErrorMetadata + RequestId + 'static,
 {
@@ -502,7 +502,7 @@ async fn a_continuation_must_repeat_statement_and_parameters() -> Outcome {
     let token = stage.select(&["1"]).send().await?.next_token;
     for phones in [&["2"][..], &["1", "2"]] {
         let other = stage.select(phones).set_next_token(token.clone());
-        assert_eq!(refusal(other.send().await), "NextToken does not match request");
+        assert_eq!(rejection(other.send().await), "NextToken does not match request");
     }
     Ok(())
 }
@@ -545,7 +545,7 @@ async fn without_a_page_size_all_comes_at_once() -> Outcome {
 #[tokio::test]
 async fn a_value_twice_in_a_list_is_refused() -> Outcome {
     let stage = Stage::new().await?;
-    let message = refusal(stage.select(&["1", "2", "1"]).send().await);
+    let message = rejection(stage.select(&["1", "2", "1"]).send().await);
     assert!(message.starts_with("Overlapping conditions"), "{message}");
     Ok(())
 }
@@ -556,7 +556,7 @@ async fn a_literal_and_a_parameter_of_one_value_are_refused() -> Outcome {
     let statement = "SELECT id FROM customers WHERE tenant = ? AND id in ('a', ?)";
     let call = stage.client.execute_statement().statement(statement);
     let call = call.parameters(s("t")).parameters(s("a"));
-    let message = refusal(call.send().await);
+    let message = rejection(call.send().await);
     assert!(message.starts_with("Overlapping conditions"), "{message}");
     Ok(())
 }
@@ -576,7 +576,7 @@ async fn a_list_of_over_50_values_is_refused() -> Outcome {
     let phones: Vec<String> = (0..51).map(|phone| phone.to_string()).collect();
     let phones: Vec<&str> = phones.iter().map(String::as_str).collect();
     assert!(stage.select(&phones[..50]).send().await.is_ok());
-    let message = refusal(stage.select(&phones).send().await);
+    let message = rejection(stage.select(&phones).send().await);
     assert!(message.contains("51"), "{message}");
     stage.proxy.strict_partiql(false);
     assert!(stage.select(&phones).send().await.is_ok());
@@ -586,9 +586,9 @@ async fn a_list_of_over_50_values_is_refused() -> Outcome {
 #[tokio::test]
 async fn a_consistent_read_of_an_index_is_refused() -> Outcome {
     let stage = Stage::new().await?;
-    let message = refusal(stage.select(&["1"]).consistent_read(true).send().await);
+    let message = rejection(stage.select(&["1"]).consistent_read(true).send().await);
     assert!(message.contains("consistent read"), "{message}");
-    let message = refusal(stage.query().consistent_read(true).send().await);
+    let message = rejection(stage.query().consistent_read(true).send().await);
     assert!(message.starts_with("Consistent reads"), "{message}");
     let of_table = "SELECT id FROM customers WHERE id = 'a' AND home.city = 'b'";
     let call = stage.client.execute_statement().statement(of_table);
@@ -605,7 +605,7 @@ async fn a_statement_over_8192_characters_is_refused() -> Outcome {
         let statement = statement.replace("''", &format!("'{padding}'"));
         stage.client.execute_statement().statement(statement)
     };
-    let message = refusal(of_length(8_193).send().await);
+    let message = rejection(of_length(8_193).send().await);
     assert!(message.contains("8192"), "{message}");
     let fitting = of_length(8_192).send().await;
     assert!(fitting.is_err_and(|error| error.message() != Some(&message)), "too long for a key");
@@ -616,7 +616,7 @@ async fn a_statement_over_8192_characters_is_refused() -> Outcome {
 async fn a_batch_of_over_25_writes_is_refused() -> Outcome {
     let stage = Stage::new().await?;
     assert!(stage.put(0..25).send().await.is_ok());
-    let message = refusal(stage.put(0..26).send().await);
+    let message = rejection(stage.put(0..26).send().await);
     assert!(message.ends_with("less than or equal to 25"), "{message}");
     Ok(())
 }
@@ -628,7 +628,7 @@ async fn a_batch_that_writes_a_key_twice_is_refused() -> Outcome {
     let delete = WriteRequest::builder().delete_request(delete).build();
     let call = stage.client.batch_write_item();
     let call = call.request_items(TABLE, vec![put_request(1), put_request(2), delete]);
-    assert!(refusal(call.send().await).ends_with("contains duplicates"));
+    assert!(rejection(call.send().await).ends_with("contains duplicates"));
     Ok(())
 }
 
@@ -636,7 +636,7 @@ async fn a_batch_that_writes_a_key_twice_is_refused() -> Outcome {
 async fn a_batch_of_over_100_keys_is_refused() -> Outcome {
     let stage = Stage::new().await?;
     assert!(stage.get(0..100).send().await.is_ok());
-    let message = refusal(stage.get(0..101).send().await);
+    let message = rejection(stage.get(0..101).send().await);
     assert!(message.ends_with("less than or equal to 100"), "{message}");
     Ok(())
 }
@@ -644,6 +644,6 @@ async fn a_batch_of_over_100_keys_is_refused() -> Outcome {
 #[tokio::test]
 async fn a_batch_that_reads_a_key_twice_is_refused() -> Outcome {
     let stage = Stage::new().await?;
-    assert!(refusal(stage.get([1, 2, 1]).send().await).ends_with("contains duplicates"));
+    assert!(rejection(stage.get([1, 2, 1]).send().await).ends_with("contains duplicates"));
     Ok(())
 }

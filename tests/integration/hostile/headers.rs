@@ -1,4 +1,4 @@
-//! Tokens and other headers made to be taken for something else, and what a refusal tells of them.
+//! Tokens and other headers made to be taken for something else, and what a rejection tells of them.
 
 use serde_json::{Value, json};
 

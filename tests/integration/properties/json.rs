@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use group_import::http::envelope::{Answer, ImportResult};
+use group_import::http::envelope::{ImportResult, Response};
 use group_import::request::ImportRequest;
 use group_import::request::failure::Failure;
 use group_import::request::params::Matching;
@@ -182,7 +182,7 @@ fn answer(body: &str) -> String {
     };
     let failures = request.records.iter().enumerate();
     let failures = failures.filter_map(|(index, sent)| Some((index, failure(sent)?))).collect();
-    Answer::result(&ImportResult::new(&request, &Report { failures, matches: None })).body
+    Response::result(&ImportResult::new(&request, &Report { failures, matches: None })).body
 }
 
 /// The codes of an answer that is as it must be, and its failed records to the letter.

@@ -6,7 +6,7 @@ use group_import::request::ImportRequest;
 use group_import::request::failure::{Failure, Outage};
 use group_import::request::identifier::Identifier;
 use group_import::request::record::Record;
-use group_import::resolution::customer::{Answer, Outcome, Resolution};
+use group_import::resolution::customer::{LookupResult, Outcome, Resolution};
 use group_import::resolution::membership::WritePlan;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseResult};
@@ -84,7 +84,13 @@ fn run(world: &World, outages: &Outages, import: &Import) -> Result<Run, TestCas
     Ok(Run { endings: endings.collect(), asked, memberships })
 }
 
-fn look_up(world: &World, outages: &Outages, tenant: &str, identifier: Identifier, value: &str) -> Answer {
+fn look_up(
+    world: &World,
+    outages: &Outages,
+    tenant: &str,
+    identifier: Identifier,
+    value: &str,
+) -> LookupResult {
     if let Some(code) = outages.of_look_up(identifier.field(), value) {
         return Err(of_code(code));
     }

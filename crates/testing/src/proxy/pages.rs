@@ -52,7 +52,7 @@ impl Pages {
             };
             let items = match items {
                 Ok(items) => items,
-                Err(refusal) => return Ok(refusal),
+                Err(rejection) => return Ok(rejection),
             };
             return Ok(self.first(&request.body, items, size));
         };
@@ -142,7 +142,7 @@ async fn read_by_key(upstream: &Upstream, request: &Request) -> io::Result<Resul
         let query = Request { operation: "Query".to_owned(), headers: headers.clone(), body };
         match read_to_the_end(upstream, &query, "ExclusiveStartKey", "LastEvaluatedKey").await? {
             Ok(found) => items.extend(found),
-            Err(refusal) => return Ok(Err(refusal)),
+            Err(rejection) => return Ok(Err(rejection)),
         }
     }
     for item in &mut items {

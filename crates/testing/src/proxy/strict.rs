@@ -23,7 +23,7 @@ const MAX_WRITES: usize = 25;
 const MAX_KEYS: usize = 100;
 
 /// The message of the `ValidationException` that a call would get.
-pub fn refusal(request: &Request, keys: &Keys) -> Option<String> {
+pub fn rejection(request: &Request, keys: &Keys) -> Option<String> {
     let body = &request.body;
     match request.operation.as_str() {
         "ExecuteStatement" => statement(body),

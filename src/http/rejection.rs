@@ -10,7 +10,7 @@ pub const ADDRESS: &str = "/api/integrate/audience/info/batchAdd";
 /// A request that was refused. It has written no membership, and read nothing but its token, unless
 /// its `Idempotency-Key` or the size of its explanation was the reason.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub enum Rejection {
     /// No such address.
     #[error("no such address")]
     NotFound,
@@ -20,7 +20,7 @@ pub enum Refusal {
     /// The right address, another method than `POST`.
     #[error("method not allowed")]
     MethodNotAllowed,
-    /// No token, or none that is known and in its time. One answer for all.
+    /// No token, or none that is known and in its time. One response for all.
     #[error("no good token")]
     Token,
     /// A good token whose tenant is disabled or lacks the permission.
@@ -30,7 +30,7 @@ pub enum Refusal {
     #[error("idempotency key reused")]
     KeyReused,
     /// The token or the `Idempotency-Key` could not be checked.
-    #[error("the database did not answer")]
+    #[error("the database did not response")]
     Unavailable,
     /// A content type that is not JSON.
     #[error("content type is not JSON")]
@@ -41,9 +41,9 @@ pub enum Refusal {
     /// More than this many records.
     #[error("more records than the limit")]
     TooManyRecords(usize),
-    /// The answer, should every record fail, would be over this many bytes.
-    #[error("answer could be over the limit")]
-    AnswerTooLarge(usize),
+    /// The response, should every record fail, would be over this many bytes.
+    #[error("response could be over the limit")]
+    ResponseTooLarge(usize),
     /// A body that is not JSON.
     #[error("body is not JSON")]
     NotJson,
@@ -55,7 +55,7 @@ pub enum Refusal {
     Internal,
 }
 
-impl Refusal {
+impl Rejection {
     /// The HTTP status.
     pub fn status(&self) -> StatusCode {
         match self {
@@ -65,7 +65,7 @@ impl Refusal {
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::BodyTooLarge(_) | Self::TooManyRecords(_) | Self::AnswerTooLarge(_) => {
+            Self::BodyTooLarge(_) | Self::TooManyRecords(_) | Self::ResponseTooLarge(_) => {
                 StatusCode::PAYLOAD_TOO_LARGE
             }
             Self::NotJson | Self::Parameter(_) => StatusCode::BAD_REQUEST,
@@ -83,7 +83,9 @@ impl Refusal {
             Self::Forbidden => "FORBIDDEN",
             Self::Unavailable => "SERVICE_UNAVAILABLE",
             Self::UnsupportedMediaType => "UNSUPPORTED_MEDIA_TYPE",
-            Self::BodyTooLarge(_) | Self::TooManyRecords(_) | Self::AnswerTooLarge(_) => "PAYLOAD_TOO_LARGE",
+            Self::BodyTooLarge(_) | Self::TooManyRecords(_) | Self::ResponseTooLarge(_) => {
+                "PAYLOAD_TOO_LARGE"
+            }
             Self::NotJson | Self::Parameter(_) => "PARAM_ERROR",
             Self::KeyReused => "IDEMPOTENCY_KEY_REUSED",
             Self::Internal => "INTERNAL_ERROR",
@@ -102,7 +104,7 @@ impl Refusal {
             Self::UnsupportedMediaType => "Content-Type必须是application/json".to_owned(),
             Self::BodyTooLarge(limit) => format!("请求体超过上限{limit}字节，请分批导入"),
             Self::TooManyRecords(limit) => format!("data超过上限{limit}条，请分批导入"),
-            Self::AnswerTooLarge(limit) => format!("响应可能超过上限{limit}字节，请分批导入"),
+            Self::ResponseTooLarge(limit) => format!("响应可能超过上限{limit}字节，请分批导入"),
             Self::NotJson => "请求体不是有效的JSON".to_owned(),
             Self::Parameter(ParameterError { field, expected }) => format!("参数{field}错误，应为{expected}"),
             Self::KeyReused => "该Idempotency-Key已用于另一个请求体".to_owned(),
@@ -110,7 +112,7 @@ impl Refusal {
         }
     }
 
-    /// A header that belongs to the answer.
+    /// A header that belongs to the response.
     pub fn header(&self) -> Option<(&'static str, &'static str)> {
         match self {
             Self::MethodNotAllowed => Some(("Allow", "POST")),
