@@ -23,6 +23,7 @@ mod retries;
 mod schedules;
 mod secrets;
 mod sent_back;
+mod structure;
 mod summary;
 mod tokens;
 mod unchanged;
