@@ -56,6 +56,22 @@ fuzz: $(FUZZ)/bin/cargo-fuzz ## Fuzz the way from event to answer (longer: make 
 $(FUZZ)/bin/cargo-fuzz:
 	cargo install --quiet --locked --root $(FUZZ) cargo-fuzz --version 0.13.1
 
+MUTANTS := .local/cargo-mutants-27.0.0
+# An installed cargo-nextest is used as it is.
+NEXTEST := $(if $(shell command -v cargo-nextest 2>/dev/null),,.local/cargo-nextest-0.9.143)
+SHARD := 0/1
+
+.PHONY: mutants
+mutants: $(MUTANTS)/bin/cargo-mutants $(NEXTEST) ## Change src/ in hundreds of places and see whether a test fails (a part: make mutants SHARD=0/8)
+	@# The tests talk to servers on this machine, whatever proxy the environment names.
+	NO_PROXY=127.0.0.1 PATH="$(CURDIR)/$(NEXTEST)/bin:$$PATH" $< mutants --copy-target true --shard $(SHARD) --output $(MUTANTS) $(ARGS)
+
+$(MUTANTS)/bin/cargo-mutants:
+	cargo install --quiet --locked --root $(MUTANTS) cargo-mutants --version 27.0.0
+
+.local/cargo-nextest-0.9.143:
+	cargo install --quiet --locked --root $@ cargo-nextest --version 0.9.143
+
 DENY := .local/cargo-deny-0.20.2
 
 .PHONY: deny

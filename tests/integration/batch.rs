@@ -1,5 +1,5 @@
-//! Whole imports through the function and the database, against the model: the answers and the
-//! memberships that are left.
+//! Complete imports through the function and the database: responses and stored memberships are compared with
+//! the reference model.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ use reference::world::{CODES, Customer, Ending, World};
 use testing::function::Function;
 use testing::stage::{Stage, TENANT};
 
-/// Time enough for any machine: what comes out must not depend on its speed.
+/// Enough time for any machine: results must not depend on its speed.
 const SECONDS: f64 = 600.0;
 
 /// The tokens of [`TENANTS`].
@@ -40,7 +40,7 @@ async fn function(stage: &Stage) -> Function {
     function
 }
 
-/// Posts an import and holds what came of it against the model; a failure says what differs.
+/// Posts an import and compares the result with the reference model; a failure states the difference.
 async fn agree(
     stage: &Stage,
     function: &Function,
@@ -58,14 +58,14 @@ async fn agree(
     Ok(verdict.endings)
 }
 
-/// Numbers of identifiers in a small world.
+/// Size of the pool of identifiers in a small world.
 const POOL: u32 = 60;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn imports_into_small_worlds_end_as_the_contract_says_and_may_be_sent_again() {
+async fn random_imports_match_the_reference_model() {
     let coverage = properties::Coverage::default();
     let cases = (draw::world(POOL, 160), prop::collection::vec(draw::import(POOL, 50..150), 2..4));
-    // Each case is a database: few of them, and few attempts to make a failing one smaller.
+    // Each case needs a database of its own: run few cases, and few attempts to shrink a failing one.
     let config = Config { cases: 30, max_shrink_iters: 60, ..properties::config() };
     properties::check(config, &cases, |(mut world, imports)| {
         block_in_place(|| {
@@ -88,11 +88,11 @@ async fn imports_into_small_worlds_end_as_the_contract_says_and_may_be_sent_agai
     });
     let settings = draw::modes().map(|(mode, _)| mode.to_owned()).into_iter();
     let settings = settings.chain(["\"add\"", "\"delete\""].map(str::to_owned));
-    coverage.is(settings.chain(without_outages()));
+    coverage.is(settings.chain(codes_without_outages()));
 }
 
-/// Every way in which a record can end while the database answers.
-fn without_outages() -> impl Iterator<Item = String> {
+/// Every result of a record while the database is available.
+fn codes_without_outages() -> impl Iterator<Item = String> {
     let codes = CODES.into_iter().filter(|code| !matches!(*code, "STORE_ERROR" | "TIMEOUT"));
     codes.chain(["success"]).map(str::to_owned)
 }
@@ -102,7 +102,7 @@ const CUSTOMERS: [(&str, u32); 2] = [(TENANTS[0], 2_000), (TENANTS[1], 500)];
 
 const RECORDS: usize = 5_000;
 
-/// Customers of whom one in ten has an identifier of another, and some have no identifier.
+/// Customers: about one in ten shares an identifier with another, and some have no identifiers.
 fn customers(random: &mut Rng) -> Vec<Customer> {
     let mut customers = Vec::new();
     for (tenant, count) in CUSTOMERS {
@@ -123,7 +123,7 @@ fn customers(random: &mut Rng) -> Vec<Customer> {
     customers
 }
 
-/// Records about those customers: one in ten about nobody, some with an identifier of another.
+/// Records for those customers: one in ten matches nobody, and some have an identifier of another customer.
 fn records(random: &mut Rng) -> Vec<Value> {
     let mut records = Vec::new();
     for _ in 0..RECORDS {
@@ -144,7 +144,7 @@ fn records(random: &mut Rng) -> Vec<Value> {
     records
 }
 
-/// Adds a full batch, then takes half of it out again.
+/// Adds a full batch, then deletes half of it.
 async fn a_full_batch(mode: &'static str, expected: &[&str]) {
     let mut random = Rng::with_seed(20_260_801);
     let mut world = World { customers: customers(&mut random), ..World::default() };
@@ -155,22 +155,22 @@ async fn a_full_batch(mode: &'static str, expected: &[&str]) {
     let function = function(&stage).await;
 
     import.params["optType"] = "add".into();
-    let endings = agree(&stage, &function, &mut world, &import).await.expect("as the model says");
+    let endings = agree(&stage, &function, &mut world, &import).await.expect("agrees with the model");
     let ended: BTreeSet<_> = endings.iter().map(|ending| ending.code.unwrap_or("success")).collect();
     assert_eq!(ended, expected.iter().copied().collect());
 
     import.params["optType"] = "delete".into();
     import.records.truncate(RECORDS / 2);
-    agree(&stage, &function, &mut world, &import).await.expect("as the model says");
+    agree(&stage, &function, &mut world, &import).await.expect("agrees with the model");
     assert!(!world.memberships.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_full_fuzzy_batch_ends_as_the_contract_says() {
+async fn a_full_fuzzy_batch_matches_the_reference_model() {
     a_full_batch("fuzzy 1", &["AMBIGUOUS", "MISSING_IDENTIFIER", "NOT_MATCHED", "success"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_full_exact_batch_ends_as_the_contract_says() {
+async fn a_full_exact_batch_matches_the_reference_model() {
     a_full_batch("exact", &["AMBIGUOUS", "CONFLICT", "MISSING_IDENTIFIER", "NOT_MATCHED", "success"]).await;
 }

@@ -1,4 +1,4 @@
-//! The dashboard and the alarms of `template.yaml` show and watch metrics that exist.
+//! The dashboard and the alarms of `template.yaml` use only existing metrics.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use reference::world::CODES;
 
-/// The metrics of AWS that are in use, by namespace, with the resource that each is of (Amazon CloudWatch user guide,
+/// The AWS metrics in use, by namespace, with the resource type of each (Amazon CloudWatch user guide,
 /// "AWS services that publish CloudWatch metrics").
 const OF_AWS: [(&str, &str, &[&str]); 3] = [
     ("AWS/ApiGateway", "ApiId", &["5xx"]),
@@ -15,7 +15,7 @@ const OF_AWS: [(&str, &str, &[&str]); 3] = [
     ("AWS/Lambda", "FunctionName", &["Duration", "Throttles"]),
 ];
 
-/// Panics unless there is such a metric and its first dimension is this one.
+/// Panics unless the metric exists and has this first dimension.
 fn assert_exists(namespace: &Value, metric: &Value, dimension: &Value) {
     let own = METRICS.map(|(name, _)| name);
     let known = OF_AWS.into_iter().chain([(NAMESPACE, "FunctionName", own.as_slice())]);
@@ -30,7 +30,7 @@ fn resources() -> Value {
     template["Resources"].take()
 }
 
-/// The dashboard's widgets; references stand as they are in the template.
+/// The dashboard's widgets; references are as in the template.
 fn widgets() -> Vec<Value> {
     let resources = resources();
     let body =
@@ -41,7 +41,7 @@ fn widgets() -> Vec<Value> {
     widgets
 }
 
-/// The rows of every widget's metrics, with the widget's title.
+/// The metric rows of every widget, with its title.
 fn rows() -> Vec<(String, Vec<Value>)> {
     let widgets = widgets().into_iter().filter(|widget| widget["type"] == "metric");
     let rows_of = |widget: Value| {
@@ -53,7 +53,7 @@ fn rows() -> Vec<(String, Vec<Value>)> {
     widgets.flat_map(rows_of).collect()
 }
 
-/// The function's own metrics that the dashboard shows.
+/// The function's own metrics on the dashboard.
 fn shown() -> BTreeSet<String> {
     let own = rows().into_iter().filter(|(_, row)| row[0] == NAMESPACE);
     own.map(|(title, row)| {
@@ -64,7 +64,7 @@ fn shown() -> BTreeSet<String> {
 }
 
 #[test]
-fn the_dashboard_shows_metrics_that_exist_and_every_code() {
+fn the_dashboard_shows_existing_metrics_and_every_code() {
     for (_, row) in rows().iter().filter(|(_, row)| !row[0].is_object()) {
         assert_exists(&row[0], &row[1], &row[2]);
     }
@@ -74,7 +74,7 @@ fn the_dashboard_shows_metrics_that_exist_and_every_code() {
 }
 
 #[test]
-fn every_alarm_watches_a_metric_that_exists_and_notifies_the_topic() {
+fn alarms_use_existing_metrics_and_notify_the_topic() {
     let resources = resources();
     let alarms: Vec<_> = resources
         .as_object()

@@ -1,4 +1,4 @@
-//! What callers read (docs/) names every code, message and limit that the function has.
+//! The documents for callers (docs/) contain every code, message and limit of the function.
 
 use std::collections::BTreeSet;
 
@@ -19,7 +19,7 @@ const OPENAPI: &str = include_str!("../../docs/openapi.yaml");
 const PAGES: [(&str, &str); 2] = [("api.md", ENGLISH), ("api.zh.md", CHINESE)];
 const ALL: [(&str, &str); 3] = [PAGES[0], PAGES[1], ("openapi.yaml", OPENAPI)];
 
-/// A list with a value for each pattern. It compiles only if the patterns are all that there are.
+/// A list with a value for each pattern. It compiles only if the patterns are exhaustive.
 macro_rules! one_of_each {
     ($type:ty { $($pattern:pat => $value:expr),+ $(,)? }) => {{
         let all: Vec<$type> = vec![$($value),+];
@@ -33,8 +33,8 @@ macro_rules! one_of_each {
     }};
 }
 
-/// Every rejection, with the limits that hold by default. That of a parameter is as the pages abbreviate it: another
-/// test has each.
+/// Every rejection, with the default limits. That of a parameter is as abbreviated on the pages: another test
+/// covers each parameter.
 fn rejections() -> Vec<Rejection> {
     one_of_each!(Rejection {
         Rejection::NotFound => Rejection::NotFound,
@@ -54,7 +54,7 @@ fn rejections() -> Vec<Rejection> {
     })
 }
 
-/// Every failure of a record, about the fields that the documents take as examples.
+/// Every failure of a record, with the fields used as examples in the documents.
 fn failures() -> Vec<Failure> {
     let invalid = |field, fault| Failure::InvalidField { field, fault };
     one_of_each!(Failure {
@@ -78,19 +78,19 @@ fn failures() -> Vec<Failure> {
     })
 }
 
-/// What stands between the first pair of backticks in a cell.
+/// The text in the first pair of backticks of a cell.
 fn code(cell: &str) -> Option<&str> {
     cell.split('`').nth(1)
 }
 
-/// The cells of the table rows of a page.
+/// The cells of the table rows on a page.
 fn rows(page: &str) -> impl Iterator<Item = Vec<&str>> {
     let rows = page.lines().filter_map(|line| line.strip_prefix("| "));
     rows.map(|row| row.split(" | ").map(str::trim).collect())
 }
 
 #[test]
-fn the_pages_list_every_refusal_with_status_code_message_and_header() {
+fn the_pages_list_every_rejection() {
     for (name, page) in PAGES {
         let listed: BTreeSet<_> = rows(page)
             .filter(|row| row.len() == 4 && row[0].starts_with(|c: char| c.is_ascii_digit()))
@@ -109,7 +109,7 @@ fn the_pages_list_every_refusal_with_status_code_message_and_header() {
 }
 
 #[test]
-fn the_pages_list_every_failure_in_the_order_of_precedence() {
+fn the_pages_list_failures_in_precedence_order() {
     for (name, page) in PAGES {
         let listed: Vec<_> = rows(page)
             .filter(|row| row.len() == 4 && matches!(code(row[1]), Some("true" | "false")))
@@ -165,7 +165,7 @@ fn the_pages_list_the_message_of_every_parameter() {
 fn the_openapi_document_lists_every_code_and_message() {
     for rejection in rejections() {
         assert!(OPENAPI.contains(&format!("- {}\n", rejection.code())), "{}", rejection.code());
-        // The message about a parameter is a pattern there.
+        // There, the message about a parameter is a pattern.
         assert!(OPENAPI.contains(&rejection.message().replace('…', ".+")), "{}", rejection.message());
         assert!(
             OPENAPI.contains(&format!("\"{}\": {{$ref:", rejection.status().as_str())),
@@ -180,7 +180,7 @@ fn the_openapi_document_lists_every_code_and_message() {
 }
 
 #[test]
-fn the_documents_state_every_limit_in_its_place() {
+fn the_documents_state_every_limit() {
     let limits = [
         (
             DEFAULT_MAX_RECORDS,

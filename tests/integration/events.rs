@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use testing::demo::{self, SHARED_PHONE, TOKEN};
 use testing::stage::Stage;
 
-/// Every event by its file's name.
+/// Every event by its file name.
 fn events() -> BTreeMap<String, Value> {
     let directory = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/events"));
     let files = directory.read_dir().expect("the project has events");
@@ -25,14 +25,14 @@ fn events() -> BTreeMap<String, Value> {
 /// Memberships that exist before each event, as (customer, group).
 const BEFORE: [(&str, &str); 3] = [("c0001", "spring"), ("c0002", "vip"), ("c0003", "spring")];
 
-/// What is to come of an event.
+/// The expected outcome of an event.
 struct Expected {
     /// HTTP status, `errorCode` and `msg`.
     response: (u64, &'static str, &'static str),
     data: Value,
     /// The memberships added to [`BEFORE`].
     added: &'static [(&'static str, &'static str)],
-    /// Those of [`BEFORE`] that are gone.
+    /// The memberships of [`BEFORE`] that are deleted.
     removed: &'static [(&'static str, &'static str)],
 }
 
@@ -53,7 +53,7 @@ impl Expected {
         Self { response: (status, code, msg), data: Value::Null, added: &[], removed: &[] }
     }
 
-    /// One record is imported; of the others each fails for another reason.
+    /// One record is imported; each of the others fails for a different reason.
     fn partly_imported() -> Self {
         let failed = |mut record: Value, code: &str, message: &str| {
             record["errorCode"] = code.into();
@@ -83,7 +83,7 @@ impl Expected {
     }
 }
 
-/// What is to come of every event, by its file's name.
+/// The expected outcome of every event, by its file name.
 fn expected() -> BTreeMap<&'static str, Expected> {
     let mut dry_run = Expected::imported(3);
     dry_run.data["matches"] = json!([
@@ -128,7 +128,7 @@ fn items(memberships: &[(&str, &str)]) -> BTreeSet<(String, String)> {
 }
 
 #[tokio::test]
-async fn every_event_ends_as_its_name_says() {
+async fn every_event_has_its_expected_outcome() {
     let (events, expected) = (events(), expected());
     assert!(events.keys().eq(expected.keys()), "{:?} {:?}", events.keys(), expected.keys());
     for ((file, event), (_, expected)) in events.into_iter().zip(expected) {
@@ -180,7 +180,7 @@ const REST: [&str; 12] = [
 ];
 
 #[test]
-fn every_event_has_the_keys_that_api_gateway_sends() {
+fn events_have_the_keys_of_api_gateway() {
     for (file, event) in events() {
         let keys: BTreeSet<_> = event.as_object().expect("an object").keys().map(String::as_str).collect();
         let expected = if file.ends_with(".rest.json") { REST.as_slice() } else { &HTTP };
@@ -189,7 +189,7 @@ fn every_event_has_the_keys_that_api_gateway_sends() {
 }
 
 #[test]
-fn an_event_of_a_rest_api_equals_that_of_the_http_api() {
+fn the_rest_event_equals_the_http_event() {
     let events = events();
     let of_rest: Vec<_> =
         events.iter().filter_map(|(file, event)| Some((file.strip_suffix(".rest.json")?, event))).collect();

@@ -1,4 +1,4 @@
-//! A failure of the database costs only the records it touched (contract, sections 4 to 6).
+//! A database failure affects only the records of the failed call (contract, sections 4 to 6).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,21 +11,26 @@ use testing::shorthand::{exact, failures_by, fuzzy, numbered, numbered_pairs, of
 use testing::stage::Stage;
 
 const BROKEN: Action = Action::Error { status: 500, code: "InternalServerError", message: "broken" };
-const REFUSED: Action = Action::Error { status: 400, code: "ValidationException", message: "refused" };
+const REJECTED: Action = Action::Error { status: 400, code: "ValidationException", message: "rejected" };
 const THROTTLED: Action =
     Action::Error { status: 400, code: "ProvisionedThroughputExceededException", message: "slow down" };
 
-/// Whether a call's body holds this text as a whole string.
-fn holds(text: &str) -> impl Fn(&Value) -> bool + Send + Sync + 'static {
+/// Whether the body of a call contains this text as a complete string.
+fn contains(text: &str) -> impl Fn(&Value) -> bool + Send + Sync + 'static {
     let quoted = Value::from(text).to_string();
     move |body| body.to_string().contains(&quoted)
 }
 
-/// Those of `ids` that stand in a call of `operation` together with `id`.
-fn beside(stage: &Stage, operation: &str, id: &str, ids: impl Iterator<Item = String>) -> BTreeSet<String> {
+/// The `ids` that are in a call of `operation` together with `id`.
+fn in_call_with(
+    stage: &Stage,
+    operation: &str,
+    id: &str,
+    ids: impl Iterator<Item = String>,
+) -> BTreeSet<String> {
     let calls = stage.proxy.calls().into_iter().filter(|call| call.operation == operation);
-    let touched: Vec<_> = calls.filter(|call| holds(id)(&call.body)).collect();
-    ids.filter(|one| touched.iter().any(|call| holds(one)(&call.body))).collect()
+    let affected: Vec<_> = calls.filter(|call| contains(id)(&call.body)).collect();
+    ids.filter(|one| affected.iter().any(|call| contains(one)(&call.body))).collect()
 }
 
 fn store_errors(records: &BTreeSet<String>) -> BTreeMap<String, String> {
@@ -39,23 +44,23 @@ fn assert_retryable(response: &Response) {
 }
 
 #[tokio::test]
-async fn a_failing_write_costs_the_records_of_its_call_only() {
+async fn a_failed_write_fails_only_its_own_records() {
     let stage = Stage::new().await;
     let function = stage.function().await;
-    stage.proxy.rule(Rule::on("BatchWriteItem", BROKEN).when(holds("c30")));
+    stage.proxy.rule(Rule::on("BatchWriteItem", BROKEN).when(contains("c30")));
     let response = function.import(off("add"), numbered(60)).await;
-    let touched = beside(&stage, "BatchWriteItem", "c30", (0..60).map(|n| format!("c{n}")));
-    assert_eq!(touched.len(), 25);
-    assert_eq!(failures_by(&response, "audienceUserId"), store_errors(&touched));
+    let affected = in_call_with(&stage, "BatchWriteItem", "c30", (0..60).map(|n| format!("c{n}")));
+    assert_eq!(affected.len(), 25);
+    assert_eq!(failures_by(&response, "audienceUserId"), store_errors(&affected));
     assert_retryable(&response);
-    let written = (0..60).map(|n| format!("c{n}")).filter(|id| !touched.contains(id));
+    let written = (0..60).map(|n| format!("c{n}")).filter(|id| !affected.contains(id));
     assert_eq!(stage.memberships().await, pairs(written.map(|id| (format!("t1#{id}"), "g"))));
     resend(&stage, &function, &off("add"), &response).await;
     assert_eq!(stage.memberships().await, numbered_pairs(60));
 }
 
 #[tokio::test]
-async fn a_record_is_a_success_only_when_all_its_groups_were_written() {
+async fn a_success_has_all_its_groups_written() {
     let stage = Stage::new().await;
     let function = stage.function().await;
     let groups: Vec<_> = (0..30).map(|n| format!("g{n}")).collect();
@@ -64,7 +69,7 @@ async fn a_record_is_a_success_only_when_all_its_groups_were_written() {
         {"audienceUserId": "c1", "groups": "g0,g1"},
         {"audienceUserId": "c1", "groups": "g29"},
     ]);
-    stage.proxy.rule(Rule::on("BatchWriteItem", BROKEN).when(holds("g29")));
+    stage.proxy.rule(Rule::on("BatchWriteItem", BROKEN).when(contains("g29")));
     let response = function.import(off("add"), data).await;
     let failed = response.data()["errorData"].as_array().expect("failures");
     assert_eq!(failed.len(), 2);
@@ -75,7 +80,7 @@ async fn a_record_is_a_success_only_when_all_its_groups_were_written() {
 }
 
 #[tokio::test]
-async fn a_failing_look_up_costs_the_records_of_its_call_only() {
+async fn a_failed_lookup_fails_only_its_own_records() {
     for (field, operation, records, share, lookup) in [
         ("openid", "ExecuteStatement", 20, 9, IdentityLookup::Statement),
         ("phone", "Query", 6, 1, IdentityLookup::Query),
@@ -88,12 +93,12 @@ async fn a_failing_look_up_costs_the_records_of_its_call_only() {
         let data: Value = (0..records).map(|n| json!({field: id(n), "groups": "g"})).collect();
         for params in [exact("add"), fuzzy(1, "add"), fuzzy(2, "add")] {
             stage.proxy.reset();
-            stage.proxy.rule(Rule::on(operation, BROKEN).when(holds("c3")));
+            stage.proxy.rule(Rule::on(operation, BROKEN).when(contains("c3")));
             let response = function.import(params.clone(), data.clone()).await;
             stage.proxy.clear_rules();
-            let touched = beside(&stage, operation, "c3", (0..records).map(id));
-            assert_eq!(touched.len(), share, "{operation}");
-            assert_eq!(failures_by(&response, field), store_errors(&touched), "{operation}");
+            let affected = in_call_with(&stage, operation, "c3", (0..records).map(id));
+            assert_eq!(affected.len(), share, "{operation}");
+            assert_eq!(failures_by(&response, field), store_errors(&affected), "{operation}");
             assert_retryable(&response);
             resend(&stage, &function, &params, &response).await;
             assert_eq!(stage.memberships().await, numbered_pairs(records), "{operation}");
@@ -103,7 +108,7 @@ async fn a_failing_look_up_costs_the_records_of_its_call_only() {
 }
 
 #[tokio::test]
-async fn a_failed_look_up_never_falls_through_to_a_later_identifier() {
+async fn a_failed_lookup_stops_fuzzy_matching() {
     let stage = Stage::new().await;
     let customer = json!({"audienceUserId": "c1", "unionid": "u1", "openid": "o1", "phone": "1"});
     stage.put_customers([customer]).await;
@@ -128,7 +133,7 @@ async fn a_failed_look_up_never_falls_through_to_a_later_identifier() {
 }
 
 #[tokio::test]
-async fn a_failed_look_up_of_exact_matching_is_not_one_that_found_nobody() {
+async fn a_failed_exact_lookup_is_a_store_error() {
     let stage = Stage::new().await;
     stage
         .put_customers([
@@ -143,7 +148,7 @@ async fn a_failed_look_up_of_exact_matching_is_not_one_that_found_nobody() {
     let data = json!([
         {"unionid": "u1", "openid": "o1", "groups": "g"},
         {"unionid": "u1", "groups": "h"},
-        // Nobody has the unionid: what was not read cannot change that.
+        // No customer has the unionid: the failed lookup cannot change that.
         {"unionid": "nobody", "openid": "o1", "groups": "g"},
     ]);
     let response = function.import(exact("add"), data).await;
@@ -152,7 +157,7 @@ async fn a_failed_look_up_of_exact_matching_is_not_one_that_found_nobody() {
 }
 
 #[tokio::test]
-async fn what_is_left_unprocessed_for_a_while_is_done_in_the_end() {
+async fn unprocessed_items_are_retried() {
     let stage = Stage::new().await;
     stage.put_customers((0..40).map(|n| json!({"audienceUserId": format!("c{n}")}))).await;
     let function = stage.function().await;
@@ -174,12 +179,12 @@ async fn what_is_left_unprocessed_for_a_while_is_done_in_the_end() {
 }
 
 #[tokio::test]
-async fn what_is_left_unprocessed_for_ever_is_a_store_error_and_nothing_else_is() {
+async fn permanently_unprocessed_items_are_store_errors() {
     let run = async |operation: &'static str| {
         let stage = Stage::new().await;
         stage.put_customers((0..30).map(|n| json!({"audienceUserId": format!("c{n}")}))).await;
         let function = stage.function().await;
-        // Half of what is left each time, rounded down: the last of the call is never done.
+        // Half of the remaining items each time, rounded down: the last item of a call is never processed.
         let processed = Share::Fraction(1, 2);
         stage.proxy.rule(Rule::on(operation, Action::Unprocessed { processed }));
         let response = function.import(exact("add"), numbered(30)).await;
@@ -197,11 +202,11 @@ async fn what_is_left_unprocessed_for_ever_is_a_store_error_and_nothing_else_is(
 }
 
 #[tokio::test]
-async fn a_batch_refused_for_one_item_costs_that_item_only() {
+async fn one_rejected_item_fails_alone() {
     let stage = Stage::new().await;
     let function = stage.function().await;
     for params in [off("add"), off("delete")] {
-        stage.proxy.rule(Rule::on("BatchWriteItem", REFUSED).when(holds("t1#c7")));
+        stage.proxy.rule(Rule::on("BatchWriteItem", REJECTED).when(contains("t1#c7")));
         let response = function.import(params.clone(), numbered(60)).await;
         assert_eq!(
             failures_by(&response, "audienceUserId"),
@@ -218,23 +223,23 @@ async fn a_batch_refused_for_one_item_costs_that_item_only() {
 }
 
 #[tokio::test]
-async fn a_batch_refused_after_a_part_was_done_costs_the_refused_item_only() {
+async fn a_rejected_item_fails_alone_after_partial_processing() {
     let stage = Stage::new().await;
     let function = stage.function().await;
     stage.proxy.rule(Rule::on("BatchWriteItem", Action::Unprocessed { processed: Share::Count(5) }).times(1));
-    stage.proxy.rule(Rule::on("BatchWriteItem", REFUSED).when(holds("t1#c7")));
+    stage.proxy.rule(Rule::on("BatchWriteItem", REJECTED).when(contains("t1#c7")));
     let response = function.import(off("add"), numbered(20)).await;
     assert_eq!(failures_by(&response, "audienceUserId"), store_errors(&BTreeSet::from(["c7".to_owned()])));
     assert_eq!(stage.memberships().await.len(), 19);
 }
 
 #[tokio::test]
-async fn every_key_stands_once_in_a_batch_of_at_most_25() {
+async fn batches_have_at_most_25_distinct_keys() {
     let stage = Stage::new().await;
     let function = stage.function_with(|config| config.skip_unchanged = SkipUnchanged::Never).await;
     for (n, calls) in [(1, 1), (25, 1), (26, 2), (50, 2), (51, 3)] {
         stage.proxy.reset();
-        // The proxy refuses a batch that is longer, or holds a key twice.
+        // The proxy rejects a longer batch, and one that contains a key twice.
         let mut records = numbered(n);
         records.as_array_mut().expect("an array").extend(numbered(n).as_array().expect("an array").clone());
         let response = function.import(off("add"), records).await;

@@ -1,5 +1,5 @@
-//! What nobody sends by mistake: bytes, nesting, sizes and headers made to break a reader. Each is answered in the
-//! envelope, never by a 5xx, and touches no other record. Here bodies; headers in `headers`.
+//! Hostile input: bytes, nesting, sizes and headers made to break a parser. Each gets an enveloped response, never
+//! a 5xx, and affects no other record. Bodies are tested here, headers in `headers`.
 
 mod headers;
 
@@ -17,7 +17,7 @@ fn sound() -> String {
     json!({"publicParams": off("add"), "data": numbered(1)}).to_string()
 }
 
-/// Posts records as text: the answer's, too, because what comes back in it may be more than `Value` holds.
+/// Posts records as text and returns text, because the response can exceed what `Value` supports.
 async fn post(function: &Function, data: &str) -> String {
     let body = format!(r#"{{"publicParams":{},"data":{data}}}"#, off("add"));
     let reply = function.reply(&post_event(TOKEN, body).to_string()).await;
@@ -25,7 +25,7 @@ async fn post(function: &Function, data: &str) -> String {
     reply["body"].as_str().expect("a body").to_owned()
 }
 
-/// Posts bytes that may be no text.
+/// Posts bytes that need not be text.
 async fn post_bytes(function: &Function, body: &[u8]) -> Response {
     let mut event = post_event(TOKEN, BASE64_STANDARD.encode(body));
     event["isBase64Encoded"] = true.into();
@@ -42,15 +42,17 @@ async fn deep_nesting_is_returned_or_rejected() {
         let data = format!(
             r#"[{{"openid":{deep},"groups":"g"}},{{"audienceUserId":"c1","groups":"g","x":{deep}}}]"#
         );
-        let answer = post(&function, &data).await;
-        assert!(answer.contains(&format!(r#""openid":{deep},"groups":"g","errorCode":"INVALID_FIELD""#)));
-        assert!(answer.contains(r#""importSuccessNum":1,"#));
+        let response_text = post(&function, &data).await;
+        assert!(
+            response_text.contains(&format!(r#""openid":{deep},"groups":"g","errorCode":"INVALID_FIELD""#))
+        );
+        assert!(response_text.contains(r#""importSuccessNum":1,"#));
 
         let unclosed = post_bytes(&function, open.repeat(2 * 1024 * 1024 / open.len()).as_bytes()).await;
         assert_eq!((unclosed.status, unclosed.code()), (400, "PARAM_ERROR"));
         let element = sound().replace("[{", &format!("[{deep},{{"));
         let response = function.post(TOKEN, element).await;
-        // An object in spite of its depth, but no record; the list is no object.
+        // Despite its depth an object, but without fields of a record; the list is not an object.
         if open == "[" {
             assert_eq!((response.status, response.code()), (400, "PARAM_ERROR"));
         } else {
@@ -65,14 +67,14 @@ async fn deep_nesting_is_returned_or_rejected() {
 }
 
 #[tokio::test]
-async fn a_long_number_is_returned_to_the_letter() {
+async fn a_long_number_is_returned_verbatim() {
     let stage = Stage::new().await;
     let function = stage.function().await;
     let digits = "1234567890".repeat(10_000);
     for number in [digits.clone(), format!("-0.{digits}e+{digits}"), "1e999999999999".to_owned()] {
-        let answer = post(&function, &format!(r#"[{{"phone":{number},"groups":"g"}}]"#)).await;
+        let response_text = post(&function, &format!(r#"[{{"phone":{number},"groups":"g"}}]"#)).await;
         let expected = format!(r#"[{{"phone":{number},"groups":"g","errorCode":"INVALID_FIELD","#);
-        assert!(answer.contains(&expected), "{} digits", number.len());
+        assert!(response_text.contains(&expected), "{} digits", number.len());
     }
 }
 
@@ -85,14 +87,14 @@ async fn an_unpaired_surrogate_fails_only_its_record() {
             r#"[{{"audienceUserId":"{half}","groups":"g"}},{{"audienceUserId":"c1","groups":"a,{half}"}},
                 {{"audienceUserId":"c1","groups":"g","{half}":"{half}"}}]"#
         );
-        let answer = post(&function, &data).await;
-        assert_eq!(answer.matches("INVALID_FIELD").count(), 2, "{half}");
+        let response_text = post(&function, &data).await;
+        assert_eq!(response_text.matches("INVALID_FIELD").count(), 2, "{half}");
         assert!(
-            answer.contains(&format!(r#"{{"audienceUserId":"{half}","groups":"g","errorCode""#)),
+            response_text.contains(&format!(r#"{{"audienceUserId":"{half}","groups":"g","errorCode""#)),
             "{half}"
         );
         assert!(
-            answer.contains(&format!(r#"{{"audienceUserId":"c1","groups":"a,{half}","errorCode""#)),
+            response_text.contains(&format!(r#"{{"audienceUserId":"c1","groups":"a,{half}","errorCode""#)),
             "{half}"
         );
     }
@@ -102,7 +104,7 @@ async fn an_unpaired_surrogate_fails_only_its_record() {
 #[tokio::test]
 async fn invisible_characters_are_part_of_a_value() {
     let stage = Stage::new().await;
-    // NUL, marks of direction, zero width, a byte order mark, an escape of terminals, a private use.
+    // NUL, direction marks, zero width, a byte order mark, a terminal escape, private use, a combining accent.
     let odd = [
         "a\u{0}b",
         "\u{202e}txt",
@@ -120,7 +122,7 @@ async fn invisible_characters_are_part_of_a_value() {
         assert_eq!(function.import(params, data.clone()).await.failures(), [""; 0]);
         assert_eq!(stage.memberships().await, pairs(odd.map(|id| (format!("{TENANT}#{id}"), id))));
     }
-    // To the letter: not as Unicode might compose it, nor without what does not show.
+    // Exact comparison: no Unicode normalisation, and invisible characters are kept.
     for other in ["ab", "txt", "x", "y", "\u{e9}", "a\u{0}"] {
         let response = function.import(fuzzy(1, "add"), json!([{"unionid": other, "groups": "g"}])).await;
         assert_eq!(response.failures(), ["NOT_MATCHED"], "{other:?}");
@@ -141,7 +143,7 @@ async fn delimiters_of_keys_and_statements_are_ordinary_values() {
 }
 
 #[tokio::test]
-async fn two_megabytes_of_escapes_stay_within_what_lambda_returns() {
+async fn two_megabytes_of_escapes_fit_the_lambda_limit() {
     let stage = Stage::new().await;
     let mut process = stage.process(crate::FUNCTION.as_ref(), std::time::Duration::from_secs(60), &[]).await;
     let most = 2 * 1024 * 1024;
@@ -152,12 +154,12 @@ async fn two_megabytes_of_escapes_stay_within_what_lambda_returns() {
         let data = vec![record; records].join(",");
         let body = format!(r#"{{"publicParams":{},"data":[{data}]}}"#, off("add"));
         assert!(body.len() <= most && body.len() > most - 64 * 1024, "{} bytes", body.len());
-        let answered = process.invoke(post_event(TOKEN, body)).await;
-        assert_eq!(answered.kind, "response");
-        let returned = answered.body.to_string().len();
+        let outcome = process.invoke(post_event(TOKEN, body)).await;
+        assert_eq!(outcome.kind, "response");
+        let returned = outcome.body.to_string().len();
         assert!(returned <= MAX_PAYLOAD_BYTES, "{piece} {records}: {returned} bytes");
-        let response = Response::read(&answered.body);
-        // A bare control character is no JSON.
+        let response = Response::read(&outcome.body);
+        // An unescaped control character is not JSON.
         if piece == "\u{1}" {
             assert_eq!((response.status, response.code()), (400, "PARAM_ERROR"));
         } else {
@@ -205,7 +207,7 @@ async fn a_body_in_another_encoding_is_not_json() {
 async fn base64_of_another_kind_is_no_body() {
     let stage = Stage::new().await;
     let function = stage.function().await;
-    // So long that both alphabets differ, and that there is padding.
+    // Long enough for both alphabets to differ, and for padding.
     let body = sound().replace("\"g\"", "\"g???>>>\"");
     let body = if body.len().is_multiple_of(3) { body + " " } else { body };
     let encoded = BASE64_STANDARD.encode(&body);
@@ -219,7 +221,7 @@ async fn base64_of_another_kind_is_no_body() {
         assert_eq!((response.status, response.code()), (400, "PARAM_ERROR"), "{wrong}");
     }
     assert_eq!(post_bytes(&function, body.as_bytes()).await.data()["status"], 1);
-    // Only the boolean says so.
+    // Only the boolean `true` marks base64.
     for flag in [json!("true"), json!(1), json!(null)] {
         let mut event = post_event(TOKEN, body.clone());
         event["isBase64Encoded"] = flag;

@@ -1,4 +1,4 @@
-//! Imports from event to items: what is written, and what is returned.
+//! Imports from event to items: the items written and the response returned.
 
 use std::time::SystemTime;
 

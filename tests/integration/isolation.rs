@@ -1,5 +1,5 @@
-//! Tenants with the same customers, and callers who would like to be another: what one tenant holds
-//! is never read into another's answer and never written by another (contract, sections 2, 5, 8, 10).
+//! Tenants with the same customers, and callers that impersonate another tenant: the data of a tenant never
+//! appears in the response to another, and is never written by another (contract, sections 2, 5, 8, 10).
 
 use std::collections::BTreeSet;
 
@@ -27,8 +27,8 @@ fn modes(opt_type: &str) -> [Value; 4] {
     })
 }
 
-/// A customer of the tenant who has the same identifiers as the other tenant's, under an ID that
-/// both have, and one whose identifiers lead to different IDs.
+/// Two customers of the tenant with the same identifiers as those of the other tenant: one with the same ID in
+/// both tenants, and one with a different ID in each.
 fn customers(tenant: &str, own: &str) -> [Value; 2] {
     [
         json!({"audienceUserId": "both", "tenantId": tenant, "unionid": "u1", "openid": "o1", "phone": "13800000001"}),
@@ -48,8 +48,8 @@ fn records() -> Value {
     ])
 }
 
-/// The memberships that [`records`] mean in a tenant whose own customer this is.
-fn meant(tenant: &str, own: &str, matching: bool) -> BTreeSet<(String, String)> {
+/// The memberships of [`records`] in the tenant that has this customer of its own.
+fn expected_memberships(tenant: &str, own: &str, matching: bool) -> BTreeSet<(String, String)> {
     let (both, own) = (format!("{tenant}#both"), format!("{tenant}#{own}"));
     if !matching {
         return pairs([
@@ -63,7 +63,7 @@ fn meant(tenant: &str, own: &str, matching: bool) -> BTreeSet<(String, String)> 
 }
 
 #[tokio::test]
-async fn tenants_with_the_same_identifiers_see_and_change_only_their_own_customers() {
+async fn tenants_change_only_their_own_customers() {
     for lookup in [IdentityLookup::Statement, IdentityLookup::Query] {
         let stage = stage().await;
         let tenants = [("t1", TOKEN, "only-t1"), ("t2", SECOND, "only-t2")];
@@ -76,7 +76,7 @@ async fn tenants_with_the_same_identifiers_see_and_change_only_their_own_custome
             let mut expected = BTreeSet::new();
             for (tenant, token, own) in tenants {
                 let response = function.import_as(token, add.clone(), records()).await;
-                expected.extend(meant(tenant, own, matching));
+                expected.extend(expected_memberships(tenant, own, matching));
                 assert_eq!(stage.memberships().await, expected, "{tenant} {add}");
                 let matches = response.data()["matches"].as_array().expect("an explanation");
                 let customers: Vec<_> = matches.iter().map(|entry| &entry["audienceUserId"]).collect();
@@ -86,7 +86,8 @@ async fn tenants_with_the_same_identifiers_see_and_change_only_their_own_custome
             }
             for (tenant, token, own) in tenants {
                 function.import_as(token, delete.clone(), records()).await.data();
-                expected.retain(|membership| !meant(tenant, own, matching).contains(membership));
+                expected
+                    .retain(|membership| !expected_memberships(tenant, own, matching).contains(membership));
                 assert_eq!(stage.memberships().await, expected, "{tenant} {delete}");
             }
             assert!(expected.is_empty());
@@ -95,7 +96,7 @@ async fn tenants_with_the_same_identifiers_see_and_change_only_their_own_custome
 }
 
 #[tokio::test]
-async fn a_customer_of_one_tenant_matches_no_record_of_another() {
+async fn customers_match_no_record_of_another_tenant() {
     for lookup in [IdentityLookup::Statement, IdentityLookup::Query] {
         let stage = stage().await;
         stage
@@ -133,13 +134,13 @@ async fn a_customer_of_one_tenant_matches_no_record_of_another() {
 }
 
 #[tokio::test]
-async fn names_that_resemble_another_tenants_keys_stay_in_their_tenant() {
+async fn names_like_foreign_keys_stay_in_their_tenant() {
     let stage = Stage::new().await;
     let tenants = ["a", "a-", "b", "a_b", "A"];
     for tenant in tenants {
         stage.put_tenant(&format!("token of {tenant}"), json!({"tenantId": tenant})).await;
     }
-    // Joined to a tenant's ID by `#`, all these would be taken for another's if the first `#` were not the border.
+    // After a tenant's ID and `#`, these would look like another tenant's if the first `#` did not end the ID.
     let ids = ["b#c", "#b#c", "b", "#", "##", "a#b", "-#b", "b#", "t2#c1", "_b#c", "a"];
     let function = stage.function().await;
     let mut expected = BTreeSet::new();
@@ -162,7 +163,7 @@ async fn names_that_resemble_another_tenants_keys_stay_in_their_tenant() {
         let (tenant, customer) = key.split_once('#').expect("a tenant's ID has no #");
         assert_eq!((&item["tenantId"], &item["audienceUserId"]), (&json!(tenant), &json!(customer)));
     }
-    // What one tenant takes away, no other misses.
+    // One tenant's delete does not affect the others.
     let data: Value = ids
         .iter()
         .map(|id| json!({"audienceUserId": id, "groups": format!("a#{id},b#{id},A#{id},a-#{id},a_b#{id},{id}#g")}))
@@ -172,7 +173,7 @@ async fn names_that_resemble_another_tenants_keys_stay_in_their_tenant() {
     assert_eq!(stage.memberships().await, expected);
 }
 
-/// Texts that a reader takes for `a1` or for nothing, and a machine must not.
+/// Texts that look like `a1` or like nothing, but are different.
 const LOOK_ALIKES: [&str; 16] = [
     "a1",
     "A1",
@@ -193,7 +194,7 @@ const LOOK_ALIKES: [&str; 16] = [
 ];
 
 #[tokio::test]
-async fn texts_that_look_alike_stay_apart_byte_for_byte() {
+async fn similar_texts_are_compared_byte_for_byte() {
     for lookup in [IdentityLookup::Statement, IdentityLookup::Query] {
         let stage = stage().await;
         let customers = LOOK_ALIKES.iter().enumerate().map(|(n, text)| {
@@ -208,7 +209,7 @@ async fn texts_that_look_alike_stay_apart_byte_for_byte() {
             assert_eq!(function.import(params.clone(), data.clone()).await.failures(), [""; 0], "{field}");
             let own = LOOK_ALIKES.iter().enumerate().map(|(n, text)| (format!("t1#c{n}"), *text));
             assert_eq!(stage.memberships().await, pairs(own), "{field}");
-            // A membership of a name is not one of a name like it.
+            // A membership of one name is not a membership of a similar name.
             let one = json!([{field: "a1", "groups": LOOK_ALIKES[1..].join(",")}]);
             function.import(fuzzy(1, "delete"), one).await.data();
             assert_eq!(stage.memberships().await.len(), LOOK_ALIKES.len(), "{field}");
@@ -221,14 +222,14 @@ async fn texts_that_look_alike_stay_apart_byte_for_byte() {
             LOOK_ALIKES.iter().map(|text| json!({"audienceUserId": text, "groups": "g"})).collect();
         assert_eq!(function.import(off("add"), data.clone()).await.data()["status"], 1);
         assert_eq!(stage.memberships().await, pairs(LOOK_ALIKES.map(|text| (format!("t1#{text}"), "g"))));
-        // Of the other tenant, nobody is any of these.
+        // The other tenant has no customer with any of these.
         let failed = function.import_as(SECOND, exact("add"), data).await;
         assert_eq!(failed.failures(), ["NOT_MATCHED"; LOOK_ALIKES.len()]);
     }
 }
 
 #[tokio::test]
-async fn a_token_is_valid_to_the_letter_only() {
+async fn tokens_are_compared_exactly() {
     let stage = stage().await;
     let function = stage.function().await;
     for token in LOOK_ALIKES.iter().filter(|token| **token != "a1") {
@@ -248,7 +249,7 @@ fn with_key(token: &str, body: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn one_key_and_one_body_in_two_tenants_are_two_imports() {
+async fn the_same_key_in_two_tenants_is_independent() {
     let stage = stage().await;
     stage.put_customers(customers("t1", "only-t1")).await;
     stage.put_customers(customers("t2", "only-t2")).await;
@@ -266,7 +267,7 @@ async fn one_key_and_one_body_in_two_tenants_are_two_imports() {
         let replay = function.invoke(with_key(token, &body)).await;
         assert_eq!((&replay.headers["Idempotent-Replayed"], &replay.body), (&json!("true"), expected));
     }
-    // A key that spells another tenant's place is one's own all the same.
+    // A key that contains another tenant's prefix still belongs to its own tenant.
     let mut event = with_key(TOKEN, &body);
     event["headers"]["idempotency-key"] = "t2#k1".into();
     let response = function.invoke(event).await;
@@ -285,7 +286,7 @@ async fn a_replay_needs_a_valid_token() {
         (json!({"tenantId": "t2", "expiresAt": 1}), "TOKEN_ERROR"),
     ] {
         stage.put_tenant(SECOND, item).await;
-        let refused = function.invoke(with_key(SECOND, &body)).await;
-        assert_eq!((refused.code(), &refused.envelope["data"]), (code, &Value::Null));
+        let rejected = function.invoke(with_key(SECOND, &body)).await;
+        assert_eq!((rejected.code(), &rejected.envelope["data"]), (code, &Value::Null));
     }
 }

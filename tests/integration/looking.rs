@@ -28,7 +28,7 @@ fn data() -> Value {
     ])
 }
 
-/// Every mode with what it explains about [`data`], and how many records it imports.
+/// Every mode, with its `matches` for [`data`] and the number of imported records.
 fn modes() -> [(Value, Value, usize); 4] {
     let entry = |index: usize, customer: &str, by: &str| json!({"index": index, "audienceUserId": customer, "matchedBy": by});
     [
@@ -73,7 +73,7 @@ fn with(mut params: Value, more: &[(&str, Value)]) -> Value {
 }
 
 #[tokio::test]
-async fn a_dry_run_returns_what_the_import_would_and_writes_nothing() {
+async fn a_dry_run_returns_the_result_without_writing() {
     for (params, _, imported) in modes() {
         for opt_type in ["add", "delete"] {
             let stage = stage().await;
@@ -87,14 +87,14 @@ async fn a_dry_run_returns_what_the_import_would_and_writes_nothing() {
             }
             let real = with(params.clone(), &[("optType", opt_type.into()), ("dryRun", false.into())]);
             assert_eq!(function.import(real, data()).await.body, dry.body);
-            // What is not there needs no call to be deleted.
+            // Memberships that do not exist need no call to be deleted.
             assert_eq!(stage.proxy.count("BatchWriteItem"), usize::from(opt_type == "add"));
         }
     }
 }
 
 #[tokio::test]
-async fn a_dry_run_leaves_its_idempotency_key_alone() {
+async fn a_dry_run_ignores_its_idempotency_key() {
     let stage = stage().await;
     let function = stage.function().await;
     let body = |dry_run: bool| {
@@ -113,7 +113,7 @@ async fn a_dry_run_leaves_its_idempotency_key_alone() {
 }
 
 #[tokio::test]
-async fn an_explanation_names_the_customer_of_each_record_and_what_decided() {
+async fn explain_returns_customer_and_identifier() {
     let stage = stage().await;
     let function = stage.function().await;
     for (params, matches, _) in modes() {
@@ -152,9 +152,9 @@ async fn an_explanation_of_5000_records_fits_the_response() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_explanation_too_large_is_rejected_before_any_write() {
+async fn an_oversized_explanation_is_rejected_before_writing() {
     let stage = Stage::new().await;
-    // The look-up finds IDs far longer than what was sent.
+    // The lookup finds IDs far longer than the values sent.
     let customer =
         |n: usize| json!({"audienceUserId": format!("{n}{}", "\"".repeat(1_020)), "openid": format!("o{n}")});
     stage.put_customers((0..100).map(customer)).await;
@@ -169,7 +169,11 @@ async fn an_explanation_too_large_is_rejected_before_any_write() {
     event["headers"]["idempotency-key"] = "k1".into();
     for _ in 0..2 {
         let response = function.invoke(event.clone()).await;
-        assert_eq!((response.status, response.code()), (413, "PAYLOAD_TOO_LARGE"), "each time anew");
+        assert_eq!(
+            (response.status, response.code()),
+            (413, "PAYLOAD_TOO_LARGE"),
+            "the rejection is not stored"
+        );
     }
     assert!(stage.memberships().await.is_empty());
     assert_eq!(function.post(TOKEN, body(false)).await.data()["importSuccessNum"], 5_000);

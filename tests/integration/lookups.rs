@@ -1,4 +1,4 @@
-//! What is read to find customers: nothing twice, nothing in vain (contract, section 5).
+//! Lookups of customers: nothing is read twice or unnecessarily (contract, section 5).
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ async fn by_query(stage: &Stage) -> Function {
     stage.function_with(|config| config.identity_lookup = IdentityLookup::Query).await
 }
 
-/// The values that calls for a first page looked up in the index of `identifier`, in no order.
+/// The values that calls for a first page looked up in the index of `identifier`, in any order.
 fn looked_up(stage: &Stage, identifier: &str) -> Vec<String> {
     let index = format!("{identifier}-index");
     let values = |call: &Call| -> Vec<String> {
@@ -42,13 +42,13 @@ fn looked_up(stage: &Stage, identifier: &str) -> Vec<String> {
     values
 }
 
-/// `n` records that each name a customer by `field`, `{prefix}0` and so on.
+/// `n` records, each with a customer's `field`: `{prefix}0` and so on.
 fn records(field: &str, prefix: &str, n: usize) -> Value {
     (0..n).map(|n| json!({field: format!("{prefix}{n}"), "groups": "g"})).collect()
 }
 
 #[tokio::test]
-async fn a_value_is_looked_up_once_however_many_records_carry_it() {
+async fn a_repeated_value_is_looked_up_once() {
     let stage = Stage::new().await;
     stage
         .put_customers([
@@ -77,7 +77,7 @@ async fn a_value_is_looked_up_once_however_many_records_carry_it() {
 }
 
 #[tokio::test]
-async fn identifiers_later_in_the_order_are_not_read_for_a_decided_record() {
+async fn a_matched_record_reads_no_later_identifiers() {
     let stage = Stage::new().await;
     stage
         .put_customers([
@@ -160,7 +160,7 @@ async fn nine_values_share_a_statement_and_a_hundred_keys_a_batch() {
 }
 
 #[tokio::test]
-async fn every_item_of_nine_full_values_comes_in_one_call() {
+async fn nine_full_values_are_read_in_one_call() {
     let stage = Stage::new().await;
     stage
         .put_customers((0..9).map(|n| json!({"audienceUserId": format!("c{n}"), "openid": format!("o{n}")})))
@@ -172,7 +172,7 @@ async fn every_item_of_nine_full_values_comes_in_one_call() {
 }
 
 #[tokio::test]
-async fn pages_are_read_to_the_last_even_when_one_is_exactly_full() {
+async fn all_pages_are_read() {
     for sharing in [9, 10, 11, 19, 20, 21] {
         let stage = Stage::new().await;
         let customers =
@@ -194,13 +194,13 @@ async fn pages_are_read_to_the_last_even_when_one_is_exactly_full() {
                 pairs([(format!("t1#{last}"), "g"), ("t1#last".to_owned(), "g")])
             );
         }
-        // The last function asked by Query: one for `zz`, and pages of ten for the other.
+        // The last function used Query: one call for `zz`, and pages of ten for the other value.
         assert_eq!(stage.proxy.count("Query"), 1 + sharing / 10 + 1, "{sharing}");
     }
 }
 
 #[tokio::test]
-async fn identity_lookup_query_reads_one_value_a_call_and_no_statement() {
+async fn identity_lookup_query_reads_one_value_per_call() {
     let stage = Stage::new().await;
     stage
         .put_customers((0..12).map(|n| json!({"audienceUserId": format!("c{n}"), "openid": format!("o{n}")})))
@@ -212,7 +212,7 @@ async fn identity_lookup_query_reads_one_value_a_call_and_no_statement() {
 }
 
 #[tokio::test]
-async fn a_rejected_statement_is_replaced_by_one_query_for_each_value() {
+async fn a_rejected_statement_is_replaced_by_queries() {
     for code in ["ValidationException", "AccessDeniedException"] {
         let stage = Stage::new().await;
         stage
@@ -232,15 +232,15 @@ async fn a_rejected_statement_is_replaced_by_one_query_for_each_value() {
 }
 
 #[tokio::test]
-async fn a_statement_rejected_on_its_second_page_is_read_again_whole() {
+async fn a_statement_rejected_midway_is_read_again() {
     let stage = Stage::new().await;
     stage
         .put_customers((0..12).map(|n| json!({"audienceUserId": format!("d{n:02}"), "openid": "shared"})))
         .await;
     stage.put_customers([json!({"audienceUserId": "c1", "openid": "o1"})]).await;
     let function = stage.function().await;
-    let refused = Action::Error { status: 400, code: "ValidationException", message: "no" };
-    stage.proxy.rule(Rule::on("ExecuteStatement", refused).when(|body| body["NextToken"].is_string()));
+    let rejected = Action::Error { status: 400, code: "ValidationException", message: "no" };
+    stage.proxy.rule(Rule::on("ExecuteStatement", rejected).when(|body| body["NextToken"].is_string()));
     let data = json!([
         {"openid": "o1", "groups": "g"},
         {"openid": "shared", "audienceUserId": "d11", "groups": "g"},

@@ -1,4 +1,4 @@
-//! Whom a record means, in every mode (contract, section 5).
+//! Which customer a record matches, in every mode (contract, section 5).
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -9,10 +9,10 @@ use testing::function::Function;
 use testing::shorthand::{exact, failures_by, fuzzy, numbered, numbered_pairs, off, pairs};
 use testing::stage::Stage;
 
-/// What a record comes to: the customer it means, or a code.
+/// The result of a record: the customer it matches, or a code.
 type Expected = Result<&'static str, &'static str>;
 
-/// Customers of `t1`, and some of `t2` who hold the same values.
+/// Customers of `t1`, and some of `t2` with the same values.
 async fn stage() -> Stage {
     let stage = Stage::new().await;
     stage
@@ -20,11 +20,11 @@ async fn stage() -> Stage {
             json!({"audienceUserId": "c1", "unionid": "u1", "openid": "o1", "phone": "13800000001"}),
             json!({"audienceUserId": "c2", "unionid": "u2", "openid": "o2", "phone": "13800000002"}),
             json!({"audienceUserId": "c3"}),
-            // Two who share a unionid and an openid, and a third with the openid.
+            // Two that share a unionid and an openid, and a third with the openid.
             json!({"audienceUserId": "d1", "unionid": "ud", "openid": "od", "phone": "13900000001"}),
             json!({"audienceUserId": "d2", "unionid": "ud", "openid": "od", "phone": "13900000002"}),
             json!({"audienceUserId": "d3", "unionid": "u3", "openid": "od", "phone": "13900000003"}),
-            // Values that are another's identifier of another type.
+            // Values that equal an identifier of another type of another customer.
             json!({"audienceUserId": "u1", "unionid": "o1", "openid": "c1"}),
             json!({"audienceUserId": "c1", "tenantId": "t2", "unionid": "u1", "openid": "o1", "phone": "13800000001"}),
             json!({"audienceUserId": "x1", "tenantId": "t2", "unionid": "ux", "openid": "o1", "phone": "13800000002"}),
@@ -33,7 +33,7 @@ async fn stage() -> Stage {
     stage
 }
 
-/// Imports all the records at once, each with a group of its own, and compares what became of each.
+/// Imports all records in one request, each with a group of its own, and compares their results.
 async fn assert_outcomes(params: Value, cases: &[(Value, Expected)]) {
     for identity_lookup in [IdentityLookup::Statement, IdentityLookup::Query] {
         let stage = stage().await;
@@ -59,23 +59,23 @@ async fn assert_outcomes_of(stage: &Stage, function: &Function, params: &Value, 
 }
 
 #[tokio::test]
-async fn exact_matching_needs_every_identifier_to_belong_to_the_customer() {
+async fn exact_matching_requires_every_identifier_to_match() {
     let cases = [
         (json!({"unionid": "u1"}), Ok("c1")),
         (json!({"openid": "o1"}), Ok("c1")),
         (json!({"phone": "+86 138-0000-0001"}), Ok("c1")),
         (json!({"audienceUserId": "c3"}), Ok("c3")),
         (json!({"audienceUserId": "c1", "unionid": "u1", "openid": "o1", "phone": "13800000001"}), Ok("c1")),
-        // Some identifier matches nobody, whatever the others do.
+        // At least one identifier matches nobody.
         (json!({"unionid": "nobody"}), Err("NOT_MATCHED")),
         (json!({"unionid": "u1", "openid": "nobody"}), Err("NOT_MATCHED")),
         (json!({"unionid": "ud", "audienceUserId": "nobody"}), Err("NOT_MATCHED")),
         (json!({"unionid": "u1", "openid": "o2", "phone": "1"}), Err("NOT_MATCHED")),
-        // Each matches somebody, all together nobody.
+        // Each identifier matches somebody, but all together match nobody.
         (json!({"unionid": "u1", "openid": "o2"}), Err("CONFLICT")),
         (json!({"audienceUserId": "c3", "phone": "13800000001"}), Err("CONFLICT")),
         (json!({"unionid": "ud", "openid": "od", "phone": "13900000003"}), Err("CONFLICT")),
-        // Several in common, unless another identifier narrows them down.
+        // Several customers in common, unless another identifier narrows them down.
         (json!({"unionid": "ud"}), Err("AMBIGUOUS")),
         (json!({"openid": "od"}), Err("AMBIGUOUS")),
         (json!({"unionid": "ud", "openid": "od"}), Err("AMBIGUOUS")),
@@ -91,7 +91,7 @@ async fn exact_matching_needs_every_identifier_to_belong_to_the_customer() {
 }
 
 #[tokio::test]
-async fn the_first_way_of_fuzzy_matching_is_unionid_openid_phone_id() {
+async fn fuzzy_way_1_is_unionid_openid_phone_id() {
     let cases = [
         (json!({"unionid": "u1", "openid": "o2", "phone": "13800000002", "audienceUserId": "c2"}), Ok("c1")),
         (
@@ -104,7 +104,7 @@ async fn the_first_way_of_fuzzy_matching_is_unionid_openid_phone_id() {
         (json!({"audienceUserId": "c1"}), Ok("c1")),
         (json!({"unionid": "no", "openid": "no", "phone": "1", "audienceUserId": "no"}), Err("NOT_MATCHED")),
         (json!({"phone": "1"}), Err("NOT_MATCHED")),
-        // The identifier that decides is ambiguous: no walking on.
+        // The deciding identifier is ambiguous: later ones are not used.
         (
             json!({"unionid": "ud", "openid": "o1", "phone": "13900000001", "audienceUserId": "d1"}),
             Err("AMBIGUOUS"),
@@ -117,7 +117,7 @@ async fn the_first_way_of_fuzzy_matching_is_unionid_openid_phone_id() {
 }
 
 #[tokio::test]
-async fn the_second_way_of_fuzzy_matching_is_phone_unionid_openid_id() {
+async fn fuzzy_way_2_is_phone_unionid_openid_id() {
     let cases = [
         (json!({"unionid": "u1", "openid": "o1", "phone": "13800000002", "audienceUserId": "c1"}), Ok("c2")),
         (json!({"unionid": "u1", "openid": "o2", "phone": "1", "audienceUserId": "c2"}), Ok("c1")),
@@ -132,12 +132,12 @@ async fn the_second_way_of_fuzzy_matching_is_phone_unionid_openid_id() {
 }
 
 #[tokio::test]
-async fn customers_of_another_tenant_do_not_exist() {
+async fn customers_of_another_tenant_are_not_matched() {
     let cases = [
         (json!({"unionid": "ux"}), Err("NOT_MATCHED")),
         (json!({"audienceUserId": "x1"}), Err("NOT_MATCHED")),
         (json!({"unionid": "ux", "audienceUserId": "c1"}), Err("NOT_MATCHED")),
-        // One of this tenant has it, two in all.
+        // Two customers have it, one of them in this tenant.
         (json!({"openid": "o1"}), Ok("c1")),
         (json!({"unionid": "u1", "openid": "o1", "phone": "13800000001", "audienceUserId": "c1"}), Ok("c1")),
     ];
@@ -147,7 +147,7 @@ async fn customers_of_another_tenant_do_not_exist() {
 }
 
 #[tokio::test]
-async fn tenants_with_the_same_customers_write_apart() {
+async fn tenants_with_the_same_customers_write_separately() {
     let stage = stage().await;
     stage.put_tenant("second", json!({"tenantId": "t2"})).await;
     let function = stage.function().await;
@@ -162,7 +162,7 @@ async fn tenants_with_the_same_customers_write_apart() {
 }
 
 #[tokio::test]
-async fn a_number_sign_in_a_name_joins_nothing() {
+async fn a_number_sign_in_a_name_is_unambiguous() {
     let stage = Stage::new().await;
     stage.put_tenant("second", json!({"tenantId": "t1-a"})).await;
     stage

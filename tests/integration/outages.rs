@@ -1,5 +1,5 @@
-//! The database refuses, fails, breaks off or falls silent: what passes, what does not, and that the
-//! process stays usable (contract, sections 4 to 6).
+//! The database rejects calls, fails, closes connections or hangs: transient faults are hidden, permanent ones
+//! reported, and the process stays usable (contract, sections 4 to 6).
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -20,7 +20,7 @@ const REQUEST_LIMIT: Action =
 const BROKEN: Action = Action::Error { status: 500, code: "InternalServerError", message: "broken" };
 const UNAVAILABLE: Action = Action::Error { status: 503, code: "ServiceUnavailable", message: "gone" };
 
-/// An import whose every record needs a call of `operation`, and how the function is set for it.
+/// An import in which every record needs a call of `operation`, and the settings of the function for it.
 struct Case {
     operation: &'static str,
     params: Value,
@@ -48,13 +48,13 @@ async fn stage() -> Stage {
     stage
 }
 
-/// Takes the five memberships of every case away again.
+/// Deletes the five memberships of every case.
 async fn clean(function: &Function) {
     assert_eq!(function.import(off("delete"), numbered(5)).await.data()["status"], 1);
 }
 
 #[tokio::test]
-async fn a_passing_fault_is_hidden_by_retries() {
+async fn retries_hide_a_transient_fault() {
     let stage = stage().await;
     for case in cases() {
         let function = stage.function_with(case.set).await;
@@ -70,7 +70,7 @@ async fn a_passing_fault_is_hidden_by_retries() {
 }
 
 #[tokio::test]
-async fn a_token_is_checked_despite_a_passing_fault() {
+async fn a_token_is_checked_despite_a_transient_fault() {
     let stage = stage().await;
     let function = stage.function().await;
     for fault in [THROTTLED, BROKEN, UNAVAILABLE, Action::Reset, Action::Truncate] {
@@ -81,7 +81,7 @@ async fn a_token_is_checked_despite_a_passing_fault() {
 }
 
 #[tokio::test]
-async fn a_lasting_fault_is_a_store_error_of_every_record_until_resent() {
+async fn a_permanent_fault_is_a_store_error() {
     for case in cases() {
         let run = async |fault: Action| {
             let stage = stage().await;
@@ -124,7 +124,7 @@ async fn a_call_that_hangs_once_is_retried() {
 }
 
 #[tokio::test]
-async fn concurrent_calls_reach_the_bound_and_never_exceed_it() {
+async fn concurrent_calls_reach_but_never_exceed_the_limit() {
     let stage = stage().await;
     for bound in [1, 3] {
         let function = stage
@@ -152,7 +152,7 @@ async fn concurrent_calls_reach_the_bound_and_never_exceed_it() {
 }
 
 #[tokio::test]
-async fn an_unreachable_database_loses_nothing_and_is_used_again_once_reachable() {
+async fn an_unreachable_database_loses_nothing() {
     let mut stage = stage().await;
     let with_memory = |config: &mut Config| config.token_cache = Duration::from_secs(3_600);
     let function = stage.function().await;
@@ -160,9 +160,9 @@ async fn an_unreachable_database_loses_nothing_and_is_used_again_once_reachable(
     clean(&remembering).await;
     for params in [off("add"), exact("add"), fuzzy(1, "add")] {
         stage.proxy.close().await;
-        let refused = function.import(params.clone(), numbered(5)).await;
-        assert_eq!((refused.status, refused.code()), (503, "SERVICE_UNAVAILABLE"));
-        assert_eq!(refused.headers["Retry-After"], "1");
+        let rejected = function.import(params.clone(), numbered(5)).await;
+        assert_eq!((rejected.status, rejected.code()), (503, "SERVICE_UNAVAILABLE"));
+        assert_eq!(rejected.headers["Retry-After"], "1");
         let failed = remembering.import(params.clone(), numbered(5)).await;
         assert_eq!(failed.failures(), ["STORE_ERROR"; 5], "{params}");
         assert!(stage.memberships().await.is_empty());
@@ -182,13 +182,13 @@ async fn expired_credentials_and_a_missing_table_lose_nothing() {
         let stage = stage().await;
         let function = stage.function_with(case.set).await;
         for code in codes {
-            let refused = || Action::Error { status: 400, code, message: "refused" };
-            stage.proxy.rule(Rule::on("GetItem", refused()));
+            let rejected = || Action::Error { status: 400, code, message: "rejected" };
+            stage.proxy.rule(Rule::on("GetItem", rejected()));
             let response = function.import(case.params.clone(), case.data.clone()).await;
             assert_eq!((response.status, response.code()), (503, "SERVICE_UNAVAILABLE"), "{code}");
             assert_eq!(response.headers["Retry-After"], "1");
             stage.proxy.clear_rules();
-            stage.proxy.rule(Rule::on(case.operation, refused()));
+            stage.proxy.rule(Rule::on(case.operation, rejected()));
             let response = function.import(case.params.clone(), case.data.clone()).await;
             assert_eq!(response.failures(), ["STORE_ERROR"; 5], "{} {code}", case.operation);
             assert!(stage.memberships().await.is_empty());
@@ -203,9 +203,9 @@ async fn expired_credentials_and_a_missing_table_lose_nothing() {
 async fn an_unchecked_token_is_503_and_nothing_else_is_called() {
     let stage = stage().await;
     let function = stage.function().await;
-    let refused = |code| Action::Error { status: 400, code, message: "refused" };
+    let rejected = |code| Action::Error { status: 400, code, message: "rejected" };
     let mut faults = vec![THROTTLED, REQUEST_LIMIT, BROKEN, UNAVAILABLE, Action::Reset, Action::Truncate];
-    faults.extend(["ThrottlingException", "AccessDeniedException", "ValidationException"].map(refused));
+    faults.extend(["ThrottlingException", "AccessDeniedException", "ValidationException"].map(rejected));
     for fault in faults {
         stage.proxy.reset();
         stage.proxy.rule(Rule::on("GetItem", fault.clone()));
@@ -222,7 +222,7 @@ async fn an_unchecked_token_is_503_and_nothing_else_is_called() {
     }
 }
 
-/// A rule for calls that fail twice each, as all do when a table's capacity is spent for a moment.
+/// A rule that fails every call twice, as when a table's capacity is briefly exhausted.
 fn twice_each(operation: &'static str, key: fn(&Value) -> String) -> Rule {
     let failed: Mutex<HashMap<String, usize>> = Mutex::default();
     Rule::on(operation, THROTTLED).when(move |body| {
@@ -234,7 +234,7 @@ fn twice_each(operation: &'static str, key: fn(&Value) -> String) -> Rule {
 }
 
 #[tokio::test]
-async fn passing_throttling_is_hidden_in_a_large_import() {
+async fn retries_hide_transient_throttling() {
     let stage = stage().await;
     let function = stage.function_with(|config| config.identity_lookup = IdentityLookup::Query).await;
     stage.proxy.rule(twice_each("Query", |body| body["ExpressionAttributeValues"].to_string()));
@@ -246,7 +246,7 @@ async fn passing_throttling_is_hidden_in_a_large_import() {
 }
 
 #[tokio::test]
-async fn an_outage_leaves_the_number_of_attempts_as_it_was() {
+async fn an_outage_does_not_change_the_attempts() {
     let stage = stage().await;
     let function = stage.function_with(|config| config.identity_lookup = IdentityLookup::Query).await;
     stage.proxy.rule(Rule::on("Query", BROKEN));

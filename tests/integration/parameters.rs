@@ -5,7 +5,7 @@ use testing::function::{Function, Response};
 use testing::shorthand::{exact, fuzzy, numbered, numbered_pairs, off};
 use testing::stage::{Stage, TOKEN};
 
-/// Posts a body that must be rejected as 400, after no call but the token's.
+/// Posts a body that must be rejected with 400, with no database call except that for the token.
 async fn rejected(stage: &Stage, function: &Function, body: &str) -> Response {
     stage.proxy.reset();
     let response = function.post(TOKEN, body).await;
@@ -33,7 +33,7 @@ async fn every_mode_is_accepted() {
 }
 
 #[tokio::test]
-async fn a_parameter_that_is_missing_or_of_another_type_is_named() {
+async fn a_missing_or_mistyped_parameter_is_named() {
     let stage = Stage::new().await;
     let function = stage.function().await;
     let not_boolean = [json!(null), json!("true"), json!("false"), json!(1), json!(0), json!([]), json!({})];
@@ -85,7 +85,7 @@ async fn a_parameter_that_is_missing_or_of_another_type_is_named() {
 }
 
 #[tokio::test]
-async fn the_message_names_what_was_expected() {
+async fn the_message_states_the_expected_value() {
     let stage = Stage::new().await;
     let function = stage.function().await;
     let cases = [
@@ -104,7 +104,7 @@ async fn the_message_names_what_was_expected() {
 }
 
 #[tokio::test]
-async fn a_field_that_the_mode_does_not_need_is_ignored() {
+async fn parameters_of_other_modes_are_ignored() {
     let stage = Stage::new().await;
     stage.put_customers([json!({"audienceUserId": "c0"})]).await;
     let function = stage.function().await;
@@ -134,7 +134,7 @@ async fn unknown_fields_are_ignored_everywhere() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_not_json_is_rejected_as_such() {
+async fn a_body_that_is_not_json_is_rejected() {
     let stage = Stage::new().await;
     let function = stage.function().await;
     let sound = json!({"publicParams": off("add"), "data": numbered(1)}).to_string();
@@ -157,7 +157,7 @@ async fn a_body_that_is_not_json_is_rejected_as_such() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_json_but_no_import_names_what_is_missing() {
+async fn json_without_an_import_names_the_missing_field() {
     let stage = Stage::new().await;
     let function = stage.function().await;
     let cases = [
@@ -191,7 +191,7 @@ async fn data_must_be_a_non_empty_array() {
 }
 
 #[tokio::test]
-async fn an_element_that_is_no_object_is_named_by_its_index() {
+async fn an_element_that_is_not_an_object_is_named() {
     let stage = Stage::new().await;
     let function = stage.function().await;
     for element in ["null", "[]", "\"{}\"", "7", "true", "\"\\ud800\"", "1e999"] {

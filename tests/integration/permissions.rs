@@ -1,4 +1,4 @@
-//! The function may do in `template.yaml` what it does, and nothing else.
+//! The role in `template.yaml` allows exactly what the function does.
 
 use std::collections::BTreeSet;
 
@@ -10,13 +10,13 @@ use testing::proxy::Call;
 use testing::stage::{Stage, TOKEN};
 use testing::tables::TableNames;
 
-/// An action of IAM and the resource that it is allowed or taken on.
+/// An IAM action and the resource that it is allowed or performed on.
 type Grants = BTreeSet<(String, String)>;
 
 const TABLES: &str = "arn:aws:dynamodb:us-east-1:123456789012:table/";
 
 #[tokio::test]
-async fn the_role_allows_exactly_what_imports_call() {
+async fn the_role_allows_exactly_the_calls_of_imports() {
     let stage = Stage::new().await;
     stage
         .put_customers([json!({"audienceUserId": "c1", "unionid": "u1", "openid": "o1", "phone": "1"})])
@@ -30,7 +30,7 @@ async fn the_role_allows_exactly_what_imports_call() {
             json!({"isMatching": true, "matchingType": 2, "identifyWay": 1, "optType": opt_type}),
             json!({"isMatching": true, "matchingType": 2, "identifyWay": 2, "optType": opt_type}),
         ] {
-            // The second record of a fuzzy import walks on to the last identifier.
+            // The second record of a fuzzy import reaches the last identifier.
             let data = json!([
                 {"audienceUserId": "c1", "unionid": "u1", "openid": "o1", "phone": "1", "groups": "g"},
                 {"audienceUserId": "c1", "unionid": "-", "openid": "-x", "phone": "2", "groups": "g"},
@@ -71,7 +71,7 @@ async fn reading_a_whole_index_is_denied() {
 }
 
 #[tokio::test]
-async fn the_template_sets_the_tables_and_the_defaults_of_the_crate() {
+async fn the_template_sets_tables_and_default_settings() {
     let stage = Stage::new().await;
     let default = Config::new(stage.config().tables);
     let identity_lookup = match default.identity_lookup {
@@ -101,7 +101,7 @@ async fn the_template_sets_the_tables_and_the_defaults_of_the_crate() {
     }
 }
 
-/// What IAM asks for a call (service authorization reference of DynamoDB).
+/// The permissions that a call requires (service authorization reference of DynamoDB).
 fn grants_of_call(call: &Call) -> Vec<(String, String)> {
     let of = |name: &Value| format!("{TABLES}{}", name.as_str().expect("a name"));
     let resources = match call.operation.as_str() {
@@ -136,14 +136,14 @@ fn selected(statement: &str) -> String {
     format!("{TABLES}{}/index/{}", table.trim_matches('"'), index.trim_matches('"'))
 }
 
-/// `template.yaml` as one stack has it: with tables of its own, or with existing ones, of the same names.
+/// `template.yaml` in one configuration: with tables of its own, or with existing tables of the same names.
 struct Template<'n> {
     names: &'n TableNames,
     own_tables: bool,
 }
 
 impl Template<'_> {
-    /// Every allowed action on every resource of DynamoDB.
+    /// Every allowed action on every DynamoDB resource.
     fn allowed(&self) -> Grants {
         let mut allowed = Grants::new();
         for statement in self.statements().iter().filter(|it| it["Effect"] == "Allow") {
@@ -162,7 +162,7 @@ impl Template<'_> {
         statements.flat_map(|it| it.as_array().expect("a list")).cloned().collect()
     }
 
-    /// The part of the template at a JSON pointer, its functions worked out.
+    /// The part of the template at a JSON pointer, with its functions resolved.
     fn at(&self, pointer: &str) -> Value {
         let template: Value = serde_saphyr::from_str(include_str!("../../template.yaml")).expect("YAML");
         self.resolve(&template, template.pointer(pointer).expect("a part of the template"))
@@ -193,7 +193,7 @@ impl Template<'_> {
         }
     }
 
-    /// A table's name by its resource or its parameter; of another parameter, the default.
+    /// The name of a table, given its resource or parameter; the default of any other parameter.
     fn reference(&self, template: &Value, name: &str) -> Value {
         let suffix = if self.own_tables { "Table" } else { "TableName" };
         match name.strip_suffix(suffix) {
@@ -206,7 +206,7 @@ impl Template<'_> {
     }
 }
 
-/// The texts of a list, or the one that stands alone.
+/// The texts of a list, or a single text.
 fn texts(value: &Value) -> impl Iterator<Item = &str> {
     let list = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
     list.iter().map(|it| it.as_str().expect("a text"))

@@ -26,14 +26,14 @@ fn import() -> Value {
 }
 
 #[tokio::test]
-async fn one_process_serves_one_event_after_the_other() {
+async fn one_process_serves_several_events() {
     let stage = Stage::new().await;
     stage.put_customers([json!({"audienceUserId": "c1", "openid": "openid-7"})]).await;
     let mut process = start(&stage, &[]).await;
     for _ in 0..2 {
-        let answered = process.invoke(import()).await;
-        assert_eq!(answered.kind, "response");
-        let response = Response::read(&answered.body);
+        let outcome = process.invoke(import()).await;
+        assert_eq!(outcome.kind, "response");
+        let response = Response::read(&outcome.body);
         assert_eq!(response.failures(), ["NOT_MATCHED"]);
     }
     assert_eq!(stage.memberships().await.len(), 1);
@@ -47,14 +47,14 @@ async fn foreign_events_get_not_found_in_the_envelope() {
     for event in
         [json!({}), json!([1]), json!("x"), json!(null), json!({"headers": {"x-a": "张\u{0}"}, "body": 1})]
     {
-        let answered = process.invoke(event).await;
-        assert_eq!(answered.kind, "response");
-        assert_eq!(Response::read(&answered.body).code(), "NOT_FOUND");
+        let outcome = process.invoke(event).await;
+        assert_eq!(outcome.kind, "response");
+        assert_eq!(Response::read(&outcome.body).code(), "NOT_FOUND");
     }
 }
 
 #[tokio::test]
-async fn log_level_decides_which_lines_are_written() {
+async fn log_level_selects_the_lines_written() {
     let stage = stage_that_warns().await;
     for (level, shown) in [
         (None, [true, true]),
@@ -70,7 +70,7 @@ async fn log_level_decides_which_lines_are_written() {
     }
 }
 
-/// A customer who is found, and a table that does not take the membership.
+/// A customer that is found, and a table that rejects the membership.
 async fn stage_that_warns() -> Stage {
     let stage = Stage::new().await;
     stage.put_customers([json!({"audienceUserId": "customer-7", "openid": "openid-7"})]).await;
@@ -79,7 +79,7 @@ async fn stage_that_warns() -> Stage {
     stage
 }
 
-/// What a process writes about one import.
+/// The log of a process for one import.
 async fn log(stage: &Stage, more: &[(&str, &str)]) -> String {
     let mut process = start(stage, more).await;
     process.invoke(import()).await;
@@ -89,9 +89,9 @@ async fn log(stage: &Stage, more: &[(&str, &str)]) -> String {
     log
 }
 
-/// The function has no line finer than INFO; that TRACE opens what there might be is tested beside the setting.
+/// The function logs nothing below INFO; that TRACE enables lower levels is tested with the setting.
 #[tokio::test]
-async fn log_shows_no_token_identifier_group_or_body_at_its_finest_level() {
+async fn trace_logs_contain_no_caller_data() {
     let stage = stage_that_warns().await;
     for form in ["Text", "JSON"] {
         let more =
@@ -106,7 +106,7 @@ async fn log_shows_no_token_identifier_group_or_body_at_its_finest_level() {
 
 /// Lambda Managed Instances send several requests at a time to one process.
 #[tokio::test(flavor = "multi_thread")]
-async fn concurrent_requests_of_several_tenants_stay_apart() {
+async fn concurrent_requests_of_tenants_are_isolated() {
     const REQUESTS: usize = 40;
     const AT_A_TIME: usize = 8;
     let stage = Stage::new().await;
@@ -117,18 +117,18 @@ async fn concurrent_requests_of_several_tenants_stay_apart() {
     stage.proxy.rule(Rule::on_any(Action::Delay(Duration::from_millis(20))));
     let mut process = start(&stage, &[("AWS_LAMBDA_MAX_CONCURRENCY", &AT_A_TIME.to_string())]).await;
     for number in 0..REQUESTS {
-        // Only tenant a has the customer; the other record names the request.
+        // Only tenant a has the customer; the other record identifies the request.
         let data = json!([{"openid": "o1", "groups": format!("g{number}")}, {"openid": format!("x{number}"), "groups": "g"}]);
         let params = json!({"isMatching": true, "matchingType": 1, "optType": "add"});
         let tenant = ["a", "b"][number % 2];
         process.send(post_event(tenant, json!({"publicParams": params, "data": data}).to_string()));
     }
-    let mut answered = BTreeSet::new();
+    let mut seen = BTreeSet::new();
     for _ in 0..REQUESTS {
-        let answer = process.outcome().await.expect("an outcome");
-        let number = answer.event;
-        assert!(answered.insert(number), "two answers to event {number}");
-        let response = Response::read(&answer.body);
+        let outcome = process.outcome().await.expect("an outcome");
+        let number = outcome.event;
+        assert!(seen.insert(number), "two responses to event {number}");
+        let response = Response::read(&outcome.body);
         let failed = response.data()["errorData"].as_array().expect("failures");
         assert_eq!(failed.last().expect("the last record")["openid"], format!("x{number}"));
         assert_eq!(failed.len(), if number % 2 == 0 { 1 } else { 2 });
@@ -140,7 +140,7 @@ async fn concurrent_requests_of_several_tenants_stay_apart() {
 }
 
 #[tokio::test]
-async fn an_invalid_setting_stops_the_start_and_is_named() {
+async fn an_invalid_setting_fails_startup_and_is_named() {
     let stage = Stage::new().await;
     for (variable, value) in [("MAX_RECORDS", "many"), ("TENANTS_TABLE", "")] {
         let process = start(&stage, &[(variable, value)]).await;

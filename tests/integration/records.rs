@@ -1,11 +1,11 @@
-//! What a record may hold, and what it comes to mean (contract, section 4).
+//! The contents of a record, and their meaning (contract, section 4).
 
 use serde_json::{Value, json};
 use testing::function::Function;
 use testing::shorthand::{exact, fuzzy, off, pairs};
 use testing::stage::{Stage, TENANT};
 
-/// The code of the one failed record of an import of this one; `None` where it succeeded.
+/// Imports one record; returns its code, or `None` if it succeeded.
 async fn failure(function: &Function, params: Value, record: Value) -> Option<String> {
     let response = function.import(params, json!([record])).await;
     response.failures().first().map(|code| (*code).to_owned())
@@ -24,7 +24,7 @@ async fn surrounding_white_space_is_no_part_of_a_value() {
 }
 
 #[tokio::test]
-async fn identifiers_are_compared_by_case_and_to_the_letter() {
+async fn identifiers_are_compared_exactly() {
     let stage = Stage::new().await;
     stage.put_customers([json!({"audienceUserId": "c1", "unionid": "aBc", "openid": "o\"1'\\"})]).await;
     let function = stage.function().await;
@@ -80,7 +80,7 @@ async fn a_phone_is_compared_in_its_canonical_form() {
         assert_eq!(function.import(params, data.clone()).await.failures(), [""; 0]);
         assert_eq!(stage.memberships().await, expected());
     }
-    // One country code is taken off, not two, and none from the middle.
+    // One country code is removed, not two, and none from the middle.
     for sent in
         ["86861380000001", "+86+8613800000001", "+8686138 0000 0001x", "138000000018", "0013800000001"]
     {
@@ -117,7 +117,7 @@ async fn null_absent_and_blank_mean_not_given() {
 }
 
 #[tokio::test]
-async fn a_field_that_is_no_string_is_invalid_in_every_mode() {
+async fn a_field_that_is_not_a_string_is_invalid() {
     let stage = Stage::new().await;
     let function = stage.function().await;
     for field in ["audienceUserId", "openid", "unionid", "phone", "groups"] {
@@ -162,7 +162,7 @@ async fn an_identifier_may_have_1024_bytes() {
 }
 
 #[tokio::test]
-async fn the_longest_key_of_all_is_written_and_found() {
+async fn the_longest_key_is_written_and_found() {
     let stage = Stage::new().await;
     let (tenant, customer, group) = ("T".repeat(64), "客".repeat(341) + "x", "组".repeat(85) + "x");
     stage.put_tenant("long", json!({"tenantId": tenant})).await;
@@ -209,7 +209,7 @@ async fn groups_are_valid_up_to_their_limits() {
 }
 
 #[tokio::test]
-async fn of_several_codes_the_first_in_the_table_is_reported() {
+async fn the_first_of_several_codes_is_reported() {
     let stage = Stage::new().await;
     stage
         .put_customers([
@@ -229,7 +229,7 @@ async fn of_several_codes_the_first_in_the_table_is_reported() {
         (fuzzy(1, "add"), json!({"phone": "+86", "groups": ""}), "MISSING_IDENTIFIER"),
         (exact("add"), json!({"openid": "nobody", "groups": " , "}), "MISSING_GROUPS"),
         (fuzzy(1, "add"), json!({"unionid": "u"}), "MISSING_GROUPS"),
-        // Nobody has the phone, c1 and c3 conflict, and the unionid alone would be ambiguous.
+        // No customer has the phone, c1 and c3 conflict, and the unionid alone would be ambiguous.
         (
             exact("add"),
             json!({"unionid": "u", "openid": "o1", "audienceUserId": "c3", "phone": "1", "groups": "g"}),
@@ -243,7 +243,7 @@ async fn of_several_codes_the_first_in_the_table_is_reported() {
 }
 
 #[tokio::test]
-async fn one_bad_record_never_stops_the_others() {
+async fn an_invalid_record_does_not_affect_the_others() {
     let stage = Stage::new().await;
     let function = stage.function().await;
     let data = json!([
@@ -273,7 +273,7 @@ async fn without_matching_no_customer_is_looked_up() {
     let response = function.import(off("add"), data).await;
     assert_eq!(response.failures(), ["MISSING_IDENTIFIER"]);
     assert_eq!(stage.memberships().await, pairs([(format!("{TENANT}#unknown"), "g")]));
-    // What BatchGetItem asks for is whether the membership is there.
+    // BatchGetItem reads only whether the membership exists.
     let operations: Vec<_> = stage.proxy.calls().into_iter().map(|call| call.operation).collect();
     assert_eq!(operations, ["GetItem", "BatchGetItem", "BatchWriteItem"]);
 }

@@ -1,4 +1,4 @@
-//! Every response of the contract's table (sections 1 and 2); the order of the checks in `precedence`.
+//! Every response of the contract's table (sections 1 and 2). `precedence` tests the order of the checks.
 
 mod precedence;
 
@@ -12,7 +12,7 @@ use testing::stage::{Stage, TOKEN};
 
 const RETIRED_ADDRESS: &str = "/api/integrate/audience/group/batchAdd";
 const DISABLED: &str = "token-of-a-disabled-tenant";
-/// The limits of the function of these tests.
+/// The limits of the function in these tests.
 const MAX_BODY_BYTES: usize = 400;
 const MAX_RECORDS: usize = 3;
 
@@ -47,7 +47,7 @@ async fn stage_and_function() -> (Stage, Function) {
     (stage, function)
 }
 
-/// Handles an event that must be rejected: nothing but its token is read, and nothing is written.
+/// Handles an event that must be rejected: only its token is read, and nothing is written.
 async fn rejected(stage: &Stage, function: &Function, event: Value) -> Response {
     stage.proxy.reset();
     let response = function.invoke(event).await;
@@ -61,7 +61,7 @@ async fn rejected(stage: &Stage, function: &Function, event: Value) -> Response 
 }
 
 #[tokio::test]
-async fn every_refusal_has_its_status_code_and_message() {
+async fn rejections_have_status_code_and_message() {
     let (stage, function) = stage_and_function().await;
     let records = |n| json!({"publicParams": off("add"), "data": numbered(n)}).to_string();
     let cases = [
@@ -174,7 +174,7 @@ async fn stage_and_slash_around_the_address_do_not_matter() {
 }
 
 #[tokio::test]
-async fn the_retired_address_names_the_new_one_for_any_method_and_token() {
+async fn the_retired_address_always_names_the_new_one() {
     let (stage, function) = stage_and_function().await;
     for path in [RETIRED_ADDRESS.to_owned(), format!("{RETIRED_ADDRESS}/"), format!("/prod{RETIRED_ADDRESS}")]
     {
@@ -205,7 +205,7 @@ async fn every_method_but_post_is_405_with_allow() {
 }
 
 #[tokio::test]
-async fn content_type_is_json_of_any_charset_or_absent() {
+async fn content_type_is_absent_or_json() {
     let (stage, function) = stage_and_function().await;
     for content_type in
         ["application/json", "application/json; charset=UTF-8", "Application/JSON;charset=utf-8"]
@@ -224,7 +224,7 @@ async fn content_type_is_json_of_any_charset_or_absent() {
 }
 
 #[tokio::test]
-async fn a_body_may_have_as_many_bytes_as_the_limit() {
+async fn the_body_size_limit_is_exact() {
     let (stage, function) = stage_and_function().await;
     let body = json!({"publicParams": off("add"), "data": [{"audienceUserId": "客户", "groups": "分组"}]});
     let body = body.to_string();
@@ -236,7 +236,7 @@ async fn a_body_may_have_as_many_bytes_as_the_limit() {
 }
 
 #[tokio::test]
-async fn an_import_may_have_as_many_records_as_the_limit() {
+async fn the_record_limit_is_exact() {
     let (stage, function) = stage_and_function().await;
     assert_eq!(function.import(off("add"), numbered(MAX_RECORDS)).await.data()["status"], 1);
     assert_eq!(stage.memberships().await, numbered_pairs(MAX_RECORDS));
@@ -266,7 +266,7 @@ async fn a_base64_body_is_decoded_before_it_is_measured() {
 }
 
 #[tokio::test]
-async fn an_event_of_a_rest_api_is_served_alike() {
+async fn rest_api_events_get_the_same_response() {
     let (stage, function) = stage_and_function().await;
     let rest = |method: &str, token: &str| {
         json!({

@@ -1,4 +1,4 @@
-//! Retries made safe: `Idempotency-Key` (contract, section 8).
+//! Safe retries: `Idempotency-Key` (contract, section 8).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use testing::function::{Function, Response, post_event};
 use testing::proxy::{Action, Rule};
 use testing::stage::{Stage, TOKEN};
 
-/// Some records succeed; of the others each fails in its own way.
+/// Some records succeed; the others fail with different codes.
 fn mixed() -> Value {
     json!({
         "publicParams": {"isMatching": true, "matchingType": 1, "optType": "add", "explain": true},
@@ -53,7 +53,7 @@ fn operations(stage: &Stage) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_repeated_request_is_answered_byte_for_byte_by_two_calls() {
+async fn a_replay_is_identical_and_takes_two_calls() {
     let stage = stage().await;
     let function = stage.function().await;
     let first = post(&function, "k1", &mixed()).await;
@@ -73,7 +73,7 @@ async fn a_repeated_request_is_answered_byte_for_byte_by_two_calls() {
 }
 
 #[tokio::test]
-async fn without_the_header_nothing_is_read_or_written_for_it() {
+async fn without_the_header_the_table_is_unused() {
     let stage = stage().await;
     let function = stage.function_with(|config| config.tables.imports = None).await;
     for _ in 0..2 {
@@ -85,7 +85,7 @@ async fn without_the_header_nothing_is_read_or_written_for_it() {
 }
 
 #[tokio::test]
-async fn a_key_belongs_to_one_body_of_one_tenant() {
+async fn a_key_is_bound_to_body_and_tenant() {
     let stage = stage().await;
     stage.put_tenant("token-of-t2", json!({"tenantId": "t2"})).await;
     let function = stage.function().await;
@@ -106,7 +106,7 @@ async fn a_key_belongs_to_one_body_of_one_tenant() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_not_of_its_form_is_a_wrong_parameter() {
+async fn a_malformed_key_is_a_parameter_error() {
     let stage = stage().await;
     let function = stage.function().await;
     for key in ["", "two words", "键", &"k".repeat(256)] {
@@ -121,7 +121,7 @@ async fn a_key_that_is_not_of_its_form_is_a_wrong_parameter() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_many_at_once_one_runs_and_the_others_wait_or_see_its_outcome() {
+async fn exactly_one_concurrent_request_runs() {
     for callers in [2, 10, 50] {
         let stage = stage().await;
         let function = Arc::new(stage.function().await);
@@ -152,7 +152,7 @@ async fn of_many_at_once_one_runs_and_the_others_wait_or_see_its_outcome() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_run_that_was_killed_is_taken_over_by_exactly_one_when_its_time_is_over() {
+async fn a_killed_run_is_taken_over_exactly_once() {
     let stage = stage().await;
     stage.proxy.rule(Rule::on("BatchWriteItem", Action::Hang).times(1));
     let mut process = stage.process(crate::FUNCTION.as_ref(), Duration::from_secs(30), &[]).await;
@@ -183,7 +183,7 @@ async fn a_run_that_was_killed_is_taken_over_by_exactly_one_when_its_time_is_ove
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_outcome_that_could_not_be_stored_is_answered_and_a_retry_ends_in_the_same_state() {
+async fn a_retry_after_an_unstored_outcome_runs_again() {
     let stage = stage().await;
     let down = Action::Error { status: 500, code: "InternalServerError", message: "down" };
     stage.proxy.rule(Rule::on("UpdateItem", down));
@@ -200,9 +200,9 @@ async fn an_outcome_that_could_not_be_stored_is_answered_and_a_retry_ends_in_the
     assert_eq!(post(&function, "k1", &mixed()).await.headers["Idempotent-Replayed"], "true");
 }
 
-/// What keeps a call from being answered, for good.
+/// Every way in which a call fails permanently.
 fn outages() -> Vec<Action> {
-    let refused = |code| Action::Error { status: 400, code, message: "refused" };
+    let rejected = |code| Action::Error { status: 400, code, message: "rejected" };
     let codes = [
         "ProvisionedThroughputExceededException",
         "ThrottlingException",
@@ -213,11 +213,11 @@ fn outages() -> Vec<Action> {
         "ValidationException",
     ];
     let down = Action::Error { status: 500, code: "InternalServerError", message: "down" };
-    codes.map(refused).into_iter().chain([down, Action::Reset, Action::Garble]).collect()
+    codes.map(rejected).into_iter().chain([down, Action::Reset, Action::Garble]).collect()
 }
 
 #[tokio::test]
-async fn a_key_that_cannot_be_checked_stops_the_import() {
+async fn a_failed_claim_stops_the_import() {
     let stage = stage().await;
     let function = stage.function().await;
     for outage in outages() {
@@ -232,7 +232,7 @@ async fn a_key_that_cannot_be_checked_stops_the_import() {
 }
 
 #[tokio::test]
-async fn whatever_keeps_an_outcome_from_being_stored_it_is_answered_and_the_key_stays_held() {
+async fn a_failed_outcome_write_leaves_the_key_held() {
     let stage = stage().await;
     let function = stage.function().await;
     for (n, outage) in outages().into_iter().enumerate() {
@@ -247,7 +247,7 @@ async fn whatever_keeps_an_outcome_from_being_stored_it_is_answered_and_the_key_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_claim_whose_answer_was_lost_is_still_ours() {
+async fn a_claim_survives_a_lost_response() {
     let stage = stage().await;
     stage.proxy.rule(Rule::on("PutItem", Action::Truncate).times(1));
     let response = post(&stage.function().await, "k1", &mixed()).await;
@@ -256,7 +256,7 @@ async fn a_claim_whose_answer_was_lost_is_still_ours() {
 }
 
 #[tokio::test]
-async fn a_key_is_forgotten_when_its_time_is_over_even_if_its_item_is_still_there() {
+async fn an_expired_key_is_ignored_before_its_deletion() {
     let stage = stage().await;
     let function = stage.function().await;
     post(&function, "k1", &mixed()).await.data();
@@ -267,10 +267,10 @@ async fn a_key_is_forgotten_when_its_time_is_over_even_if_its_item_is_still_ther
 }
 
 #[tokio::test]
-async fn what_is_stored_is_small_whatever_the_batch() {
+async fn a_stored_outcome_stays_small() {
     let stage = stage().await;
     let function = stage.function().await;
-    // Alternating failures make the longest text: no two indexes join to a range.
+    // Alternating failures make the longest text: no two indexes form a range.
     let records: Vec<_> = (0..5_000)
         .map(|n| if n % 2 == 0 { json!({"openid": n, "groups": "vip"}) } else { json!({"groups": "vip"}) })
         .collect();
@@ -280,6 +280,6 @@ async fn what_is_stored_is_small_whatever_the_batch() {
     assert_eq!(first.failures().len(), 5_000);
     let item = stage.client.scan().table_name(&stage.names.imports).send().await.expect("a table").items;
     let stored = format!("{item:?}").len();
-    assert!(stored < 30_000, "{stored} bytes, even as Rust prints them");
+    assert!(stored < 30_000, "{stored} bytes in Rust's debug form");
     assert_eq!(post(&function, "k1", &body).await.body, first.body);
 }

@@ -1,15 +1,15 @@
-//! Whatever fails, no record is lost and none is wrong: imports by random schedules of faults,
-//! each held against the model (contract, sections 4 to 9).
+//! No fault may lose or corrupt a record: imports under random schedules of faults, each compared with the
+//! reference model (contract, sections 4 to 9).
 //!
-//! `PROPTEST_CASES` sets how many schedules are run. A failure names the schedule, and
-//! `SCHEDULE=number` runs that one alone.
+//! `PROPTEST_CASES` sets the number of schedules. A failure names its schedule; `SCHEDULE=number` runs only
+//! that one.
 //!
 //! # Layout
 //!
-//! - `schedules` (here): the property, and what comes before and after the faults
-//! - `trial`: what a schedule is, and how it is drawn
-//! - `verdict`: the reference's verdict on an answer, and what must hold of the memberships' items
-//! - `keys`: what must hold of an `Idempotency-Key`
+//! - `schedules` (this file): the property, and the steps before and after the faults
+//! - `trial`: the contents of a schedule, and how it is generated
+//! - `verdict`: the reference's verdict on a response, and the checks of the membership items
+//! - `keys`: the checks of an `Idempotency-Key`
 
 mod keys;
 mod trial;
@@ -32,11 +32,11 @@ use testing::function::{Function, Response, post_event};
 use testing::stage::Stage;
 use trial::{FAULTS, OPERATIONS, Trial};
 
-/// As many as it takes for everything that [`possible`] lists to happen.
+/// Enough schedules for every event listed by [`possible`] to happen.
 const ENOUGH: u32 = 200;
 
 #[test]
-fn whatever_fails_no_record_is_lost_and_none_is_wrong() {
+fn no_fault_loses_or_corrupts_a_record() {
     let seeds = match std::env::var("SCHEDULE") {
         Ok(seed) => {
             let seed = seed.parse().expect("SCHEDULE is the number of a schedule");
@@ -73,30 +73,34 @@ fn whatever_fails_no_record_is_lost_and_none_is_wrong() {
     let (happened, broken) =
         (happened.into_inner().expect("no panic"), broken.into_inner().expect("no panic"));
     println!("{happened:#?}");
-    assert!(broken.is_empty(), "SCHEDULE={} shows one of {broken:?} alone; see the panics above", broken[0]);
+    assert!(
+        broken.is_empty(),
+        "SCHEDULE={} reproduces the first of {broken:?}; see the panics above",
+        broken[0]
+    );
     if all {
         let missing: Vec<_> = possible().into_iter().filter(|event| !happened.contains_key(event)).collect();
         assert!(missing.is_empty(), "never happened: {missing:?}");
     }
 }
 
-/// What a property about faults must have seen.
+/// The events that a full run must contain.
 fn possible() -> Vec<String> {
     let faults = FAULTS.iter().map(|fault| format!("fault: {}", fault.name()));
     let operations = OPERATIONS.map(|operation| format!("faults on {operation}"));
     let codes = ["success", "NOT_MATCHED", "CONFLICT", "AMBIGUOUS", "STORE_ERROR", "TIMEOUT"];
     let records = codes.map(|code| format!("record: {code}"));
-    let answers = ["200", "503"].map(|status| format!("answer: {status}"));
-    let keys = ["replayed", "ran anew"].map(|what| format!("key: {what}"));
-    faults.chain(operations).chain(records).chain(answers).chain(keys).collect()
+    let responses = ["200", "503"].map(|status| format!("response: {status}"));
+    let keys = ["replayed", "ran again"].map(|what| format!("key: {what}"));
+    faults.chain(operations).chain(records).chain(responses).chain(keys).collect()
 }
 
-/// A trial on its stage.
+/// A trial and its stage.
 struct Run {
     trial: Trial,
     stage: Stage,
     function: Function,
-    /// The memberships as the import would leave them without a fault.
+    /// The memberships that the import would produce without faults.
     goal: BTreeSet<(String, String)>,
     events: Vec<String>,
 }
@@ -111,13 +115,13 @@ async fn run(trial: Trial) -> Vec<String> {
     let start = Instant::now();
     let response = run.post().await;
     let took = start.elapsed();
-    assert!(took.as_secs_f64() < run.trial.seconds, "answered after {took:?}");
+    assert!(took.as_secs_f64() < run.trial.seconds, "response after {took:?}");
     run.stage.proxy.clear_rules();
     run.function.seconds = 30.0;
     run.count_faults();
     run.judge(&response, took).await;
     if run.trial.keyed {
-        run.ask_again(&response).await;
+        run.retry_with_key(&response).await;
     }
     run.resend(&response).await;
     run.events
@@ -136,7 +140,7 @@ impl Run {
                 config.identity_lookup = trial.identity_lookup;
                 config.skip_unchanged = trial.skip_unchanged;
                 config.deadline_margin = trial.margin;
-                config.token_cache = Duration::from_secs(if trial.remembered { 3_600 } else { 0 });
+                config.token_cache = Duration::from_secs(if trial.token_cached { 3_600 } else { 0 });
             })
             .await;
         function.seconds = trial.seconds;
@@ -146,7 +150,7 @@ impl Run {
         let dry_run = trial.import.params["dryRun"] == true;
         let goal = if dry_run { trial.world.memberships.clone() } else { world.memberships };
         let run = Self { trial, stage, function, goal, events: Vec::new() };
-        if run.trial.remembered {
+        if run.trial.token_cached {
             let nothing = json!({"isMatching": false, "optType": "add", "dryRun": true});
             let body = json!({"publicParams": nothing, "data": [{"audienceUserId": "c0", "groups": "g"}]});
             run.function.post(&run.token(), body.to_string()).await.data();
@@ -164,7 +168,7 @@ impl Run {
         json!({"publicParams": self.trial.import.params, "data": self.trial.import.records})
     }
 
-    /// Posts the import of the trial, with its key if it has one.
+    /// Posts the import of the trial, with its key, if any.
     async fn post(&self) -> Response {
         let mut event = post_event(&self.token(), self.body().to_string());
         if self.trial.keyed {
@@ -179,15 +183,15 @@ impl Run {
 
     fn count_faults(&mut self) {
         let faults = self.stage.proxy.faults();
-        self.happened(if faults.is_empty() { "trial: no fault was met" } else { "trial: faults" });
+        self.happened(if faults.is_empty() { "trial: no faults" } else { "trial: faults" });
         for (operation, fault) in faults {
             self.happened(format!("fault: {}", fault.name()));
             self.happened(format!("faults on {operation}"));
         }
     }
 
-    /// Nothing is in the way any more: what may be sent again is sent again and brings the full state,
-    /// and then the process answers the whole import as if nothing had happened.
+    /// Without faults: resending the failed records produces the full state, and resending the whole import
+    /// gets the response of an undisturbed one.
     async fn resend(&mut self, response: &Response) {
         if response.status == 200 && response.envelope["data"]["importFailNum"] != 0 {
             let params = &self.trial.import.params;

@@ -1,7 +1,7 @@
-//! Nothing that a caller sends is shown by a log line.
+//! Log lines contain nothing that a caller sends.
 //!
-//! Every line of every test here is searched as it is written, see `testing::secrets`. These tests
-//! show that the search sees the lines and does not let one pass.
+//! Every line logged by any of these tests is searched when it is written, see `testing::secrets`. The tests in
+//! this file show that the search sees every line and detects secrets.
 
 use std::fmt;
 use std::process::Command;
@@ -49,19 +49,19 @@ async fn every_line_is_searched_as_text_and_as_json() {
     );
 }
 
-/// Set where this test is to do what no line may.
+/// Set in the process in which this test logs a secret on purpose.
 const LEAK: &str = "TEST_LEAKS_ON_PURPOSE";
 
 #[tokio::test]
-async fn a_line_that_shows_a_secret_ends_the_run() {
+async fn a_logged_secret_aborts_the_run() {
     if std::env::var_os(LEAK).is_some() {
         Stage::new().await.put_customers([json!({"audienceUserId": "somebody in particular"})]).await;
         trace!(target: "group_import::database", customer = "somebody in particular", "found");
         return;
     }
-    let myself = std::env::current_exe().expect("a path");
-    let mut run = Command::new(myself);
-    run.args(["--exact", "secrets::a_line_that_shows_a_secret_ends_the_run"]).env(LEAK, "1");
+    let program = std::env::current_exe().expect("a path");
+    let mut run = Command::new(program);
+    run.args(["--exact", "secrets::a_logged_secret_aborts_the_run"]).env(LEAK, "1");
     let run = run.output().expect("it starts");
     let errors = String::from_utf8_lossy(&run.stderr);
     assert!(!run.status.success());
@@ -69,7 +69,7 @@ async fn a_line_that_shows_a_secret_ends_the_run() {
 }
 
 #[test]
-fn a_secret_is_found_wherever_it_stands() {
+fn a_secret_is_found_anywhere_in_a_line() {
     let mut secrets = Secrets::default();
     for value in ["openid-1", "13800000001", "张三", "abc", "", "null", "1234567", "c7180", "openid-17"] {
         secrets.keep(value);
@@ -87,7 +87,7 @@ fn a_secret_is_found_wherever_it_stands() {
     }
 }
 
-/// A value, to be shown if it can be. Of two methods of one name Rust takes the type's own.
+/// A value, printed if it implements `Debug`: Rust prefers the inherent `text` to that of the trait.
 struct Shown<'v, T>(&'v T);
 
 impl<T: fmt::Debug> Shown<'_, T> {
@@ -104,7 +104,7 @@ trait Unshown {
 
 impl<T> Unshown for Shown<'_, T> {}
 
-/// Shows each value in Rust's own form for debugging, if it has one, and fails if that shows a secret; how many do.
+/// Fails if the `Debug` output of a value contains a secret; returns the number of values with such an output.
 macro_rules! shown {
     ($($value:expr),* $(,)?) => {
         [$({
@@ -122,7 +122,7 @@ const SECRETS: [&str; 6] =
     ["secret-token", "secret-key", "secret-id", "secret-openid", "13812345678", "secret-group"];
 
 #[tokio::test]
-async fn no_type_shows_a_secret_when_it_is_debugged() {
+async fn debug_output_contains_no_secrets() {
     let body = json!({
         "publicParams": {"isMatching": true, "matchingType": 2, "identifyWay": 1, "optType": "add", "explain": true},
         "data": [
@@ -136,7 +136,7 @@ async fn no_type_shows_a_secret_when_it_is_debugged() {
     let header = event.header("x-token");
     let key = IdempotencyKey::parse("secret-key").expect("a key");
     let tenant = Tenant {
-        id: TenantId::new("t1").expect("of the form"),
+        id: TenantId::new("t1").expect("a valid ID"),
         enabled: true,
         permissions: Some(vec!["audience:group".to_owned()]),
         expires_at: None,
@@ -145,12 +145,12 @@ async fn no_type_shows_a_secret_when_it_is_debugged() {
     let request = ImportRequest::parse(&sent, 10).expect("an import");
     let [first, second] = &request.records[..] else { panic!("two records were sent") };
     let fields = Fields::parse(&["data"], str::from_utf8(&sent).expect("text")).expect("an object");
-    let record = first.check(request.params.matching).expect("sound");
-    let failure = second.check(request.params.matching).expect_err("no text");
+    let record = first.check(request.params.matching).expect("a valid record");
+    let failure = second.check(request.params.matching).expect_err("an invalid record");
     let failed = FailedRecord { sent: second, failure };
 
     let mut resolution = Resolution::new(request.params.matching, [&record.identifiers].into_iter());
-    let lookups = resolution.next_wave().expect("an openid is asked for");
+    let lookups = resolution.next_wave().expect("an openid is looked up");
     let lookup = &lookups[0];
     let outcome: Outcome =
         Ok(Match { customer: "secret-id".to_owned(), by: MatchedBy::Identifier(Identifier::Openid) });
@@ -163,15 +163,15 @@ async fn no_type_shows_a_secret_when_it_is_debugged() {
         Earlier { body_hash: claim.body_hash.clone(), run: claim.run.clone(), outcome: Some(stored.clone()) };
     let claimed = Claimed::Theirs(earlier.clone());
     let result = ImportResult::new(&request, &report);
-    let answer = Response::result(&result);
+    let response = Response::result(&result);
     for secret in ["secret-id", "secret-openid", "secret-group"] {
-        assert!(answer.body.contains(secret), "there is nothing to hide in {}", answer.body);
+        assert!(response.body.contains(secret), "no secret in {}", response.body);
     }
     let reply = event.reply(Response::result(&result));
     let hash = TokenHash::of("secret-token");
     assert!(!hash.as_str().is_empty() && !format!("{hash:?}").contains(hash.as_str()));
 
-    let with_a_form = shown![
+    let debug_types = shown![
         &event,
         &header,
         &key,
@@ -195,12 +195,12 @@ async fn no_type_shows_a_secret_when_it_is_debugged() {
         &earlier,
         &claimed,
         &result,
-        &answer,
+        &response,
         &reply,
         &hash,
         &report,
     ];
-    assert!(with_a_form > 10, "{with_a_form}");
+    assert!(debug_types > 10, "{debug_types}");
     let ended = [Ended::Ran(Run { report, matched: 1 }), Ended::InProgress];
     shown![&ended];
 }

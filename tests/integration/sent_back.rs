@@ -1,4 +1,4 @@
-//! `errorData`: the failed records as they were sent, fit to be posted back (contract, sections 4 and 7).
+//! `errorData`: the failed records as they were sent, ready to be resent (contract, sections 4 and 7).
 
 use serde_json::{Value, json};
 use testing::function::{Function, Response};
@@ -9,7 +9,7 @@ async fn post(function: &Function, params: &Value, data: &str) -> Response {
     function.post(TOKEN, format!(r#"{{"publicParams":{params},"data":{data}}}"#)).await
 }
 
-/// The three members that a failed record gets, as JSON text.
+/// The three members added to a failed record, as JSON text.
 fn failure(response: &Response, index: usize) -> String {
     let record = &response.data()["errorData"][index];
     let [code, message, retryable] =
@@ -18,7 +18,7 @@ fn failure(response: &Response, index: usize) -> String {
 }
 
 #[tokio::test]
-async fn every_value_is_returned_to_the_letter() {
+async fn values_are_returned_verbatim() {
     let stage = Stage::new().await;
     let function = stage.function().await;
     let values = [
@@ -44,7 +44,7 @@ async fn every_value_is_returned_to_the_letter() {
 }
 
 #[tokio::test]
-async fn only_the_fields_sent_are_returned_and_of_a_repeated_one_the_last() {
+async fn only_the_last_value_of_sent_fields_is_returned() {
     let stage = Stage::new().await;
     let function = stage.function().await;
     let data = r#"[{ "name":"x", "openid" : 1,"groups":"g" , "openid":22, "errorCode":"old","retryable":9},
@@ -61,7 +61,7 @@ async fn only_the_fields_sent_are_returned_and_of_a_repeated_one_the_last() {
 }
 
 #[tokio::test]
-async fn failed_records_are_returned_in_order_with_their_failure() {
+async fn failed_records_are_returned_in_order() {
     let stage = Stage::new().await;
     stage
         .put_customers([
@@ -92,7 +92,7 @@ async fn failed_records_are_returned_in_order_with_their_failure() {
 }
 
 #[tokio::test]
-async fn returned_records_sent_again_fail_alike() {
+async fn resent_records_fail_identically() {
     let stage = Stage::new().await;
     stage.put_customers([json!({"audienceUserId": "c1", "unionid": "u1"})]).await;
     let function = stage.function().await;
@@ -135,10 +135,10 @@ async fn status_and_message_distinguish_all_some_and_none() {
 }
 
 #[tokio::test]
-async fn a_response_is_never_larger_than_lambda_returns() {
+async fn a_response_fits_the_lambda_limit() {
     let stage = Stage::new().await;
     let function = stage.function_with(|config| config.max_body_bytes = 6 * 1024 * 1024).await;
-    // A record of quotes, each of which is four bytes in the answer to a body that has two of it.
+    // A record of escaped quotes: two bytes each in the body, four in the response as Lambda returns it.
     let quotes = "\\\"".repeat(290);
     let record = format!(r#"{{"openid":"{quotes}","groups":1}}"#);
     let mut statuses = Vec::new();

@@ -1,10 +1,10 @@
-//! The rooms of `src/`: which may know of which.
+//! The module layers of `src/`: which module may use which.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// From the top down: a room names only those that stand below it.
-const ROOMS: [&str; 11] = [
+/// From top to bottom: a module uses only modules below it.
+const MODULES: [&str; 11] = [
     "main",
     "http",
     "telemetry",
@@ -18,12 +18,12 @@ const ROOMS: [&str; 11] = [
     "hash",
 ];
 
-/// The source files of a room: of its folder, or the one of its name.
-fn files(room: &str) -> Vec<PathBuf> {
+/// The source files of a module: those in its folder, or the one with its name.
+fn files(module: &str) -> Vec<PathBuf> {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    match fs::read_dir(src.join(room)) {
+    match fs::read_dir(src.join(module)) {
         Ok(folder) => folder.map(|entry| entry.expect("an entry").path()).collect(),
-        Err(_) => vec![src.join(room).with_extension("rs")],
+        Err(_) => vec![src.join(module).with_extension("rs")],
     }
 }
 
@@ -35,40 +35,40 @@ fn code(file: &Path) -> String {
 }
 
 #[test]
-fn a_room_names_only_rooms_below_it() {
-    for (floor, room) in ROOMS.iter().enumerate() {
-        let files = files(room);
-        assert!(!files.is_empty(), "{room} is empty");
+fn modules_use_only_lower_modules() {
+    for (position, module) in MODULES.iter().enumerate() {
+        let files = files(module);
+        assert!(!files.is_empty(), "{module} is empty");
         for file in files {
             let code = code(&file);
-            for above in &ROOMS[..floor] {
+            for above in &MODULES[..position] {
                 for prefix in ["crate", "group_import"] {
                     let path = format!("{prefix}::{above}::");
-                    assert!(!code.contains(&path), "{} names {above}", file.display());
+                    assert!(!code.contains(&path), "{} uses {above}", file.display());
                 }
-                assert!(!code.contains("crate::{"), "{}: one path an import", file.display());
+                assert!(!code.contains("crate::{"), "{}: write one path per `use`", file.display());
             }
         }
     }
 }
 
 #[test]
-fn every_source_file_belongs_to_a_room_and_keeps_to_300_lines() {
+fn source_files_are_listed_and_at_most_300_lines() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     for entry in fs::read_dir(src).expect("a folder") {
         let path = entry.expect("an entry").path();
         let name = path.file_stem().expect("a name").to_str().expect("text").to_owned();
-        assert!(name == "lib" || ROOMS.contains(&name.as_str()), "{name} has no place among the rooms");
+        assert!(name == "lib" || MODULES.contains(&name.as_str()), "{name} is not a listed module");
     }
-    for file in ROOMS.iter().flat_map(|room| files(room)) {
+    for file in MODULES.iter().flat_map(|module| files(module)) {
         let lines = fs::read_to_string(&file).expect("a source file").lines().count();
         assert!(lines <= 300, "{} has {lines} lines", file.display());
     }
 }
 
 #[test]
-fn resolution_and_request_know_no_sdk_and_no_waiting() {
-    for file in ["resolution", "request"].iter().flat_map(|room| files(room)) {
+fn resolution_and_request_use_no_sdk_or_async() {
+    for file in ["resolution", "request"].iter().flat_map(|module| files(module)) {
         let code = code(&file);
         for word in ["aws_", "lambda_", "async ", ".await", "tokio"] {
             assert!(!code.contains(word), "{} contains {word}", file.display());

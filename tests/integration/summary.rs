@@ -1,4 +1,4 @@
-//! The line that each request leaves in the log, and the metrics that CloudWatch makes of it.
+//! The summary line that each request logs, and the metrics that CloudWatch extracts from it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -36,7 +36,7 @@ impl Logged {
         Self::start(stage, &environment).await
     }
 
-    /// The lines up to a request's summary, which is the last of them.
+    /// The lines up to and including the summary of a request.
     async fn summary(&mut self, event: Value) -> (Vec<String>, Value) {
         assert_eq!(self.process.invoke(event).await.kind, "response");
         let mut before = Vec::new();
@@ -54,7 +54,7 @@ fn import(params: Value, data: Value) -> Value {
     post_event(TOKEN, json!({"publicParams": params, "data": data}).to_string())
 }
 
-/// What the proxy counted, by operation.
+/// The proxy's counts, by operation.
 fn counted(stage: &Stage) -> Value {
     let mut counts = BTreeMap::new();
     for call in stage.proxy.calls() {
@@ -64,7 +64,7 @@ fn counted(stage: &Stage) -> Value {
 }
 
 #[tokio::test]
-async fn the_calls_of_a_summary_are_those_that_reached_the_database() {
+async fn a_summary_counts_the_calls_of_the_database() {
     let stage = Stage::new().await;
     let ids = (0..200).map(|n| json!({"audienceUserId": format!("c{n}"), "openid": format!("o{n}")}));
     stage.put_customers(ids).await;
@@ -103,7 +103,7 @@ async fn the_calls_of_a_summary_are_those_that_reached_the_database() {
 }
 
 #[tokio::test]
-async fn a_summary_counts_how_the_records_ended() {
+async fn a_summary_counts_the_results_of_records() {
     let stage = Stage::new().await;
     stage.put_customers([json!({"audienceUserId": "c1", "openid": "o1"})]).await;
     let mut logged = Logged::json(&stage, &[]).await;
@@ -137,9 +137,9 @@ async fn a_summary_counts_how_the_records_ended() {
     );
     assert_ne!(again["requestId"], ran["requestId"]);
 
-    let (_, refused) = logged.summary(post_event("unknown", "{}")).await;
-    assert_part(&refused, &json!({"status": 401, "errorCode": "TOKEN_ERROR", "refused": 1, "errors": 0}));
-    assert_eq!((refused.get("tenant"), refused.get("records")), (None, None));
+    let (_, rejected) = logged.summary(post_event("unknown", "{}")).await;
+    assert_part(&rejected, &json!({"status": 401, "errorCode": "TOKEN_ERROR", "refused": 1, "errors": 0}));
+    assert_eq!((rejected.get("tenant"), rejected.get("records")), (None, None));
 }
 
 fn assert_part(whole: &Value, part: &Value) {
@@ -149,11 +149,11 @@ fn assert_part(whole: &Value, part: &Value) {
 }
 
 #[tokio::test]
-async fn an_outage_is_logged_once_for_each_kind_and_counted_in_the_summary() {
+async fn an_outage_is_logged_once_and_counted() {
     let stage = Stage::new().await;
     let mut logged = Logged::json(&stage, &[]).await;
-    let refused = Action::Error { status: 400, code: "ResourceNotFoundException", message: "no table" };
-    stage.proxy.rule(Rule::on("BatchWriteItem", refused));
+    let rejected = Action::Error { status: 400, code: "ResourceNotFoundException", message: "no table" };
+    stage.proxy.rule(Rule::on("BatchWriteItem", rejected));
     let (before, summary) = logged.summary(import(off("add"), numbered(500))).await;
     assert!(before.len() == 1 && before[0].contains("database call failed"), "{before:?}");
     assert_part(
@@ -201,11 +201,11 @@ async fn metrics_are_numbers_beside_their_dimensions() {
         let expected = METRICS.iter().filter(|(name, _)| summary.get(name).is_some()).map(|(name, _)| *name);
         assert_eq!(names, expected.collect::<Vec<_>>(), "{summary}");
         assert!(names.contains(&"succeeded"));
-        // A caller without a tenant is nobody's metric.
-        let (_, refused) = logged.summary(post_event("unknown", "{}")).await;
-        assert_eq!(refused["_aws"]["CloudWatchMetrics"][0]["Dimensions"], json!([["FunctionName"]]));
+        // A caller without a tenant is in no tenant metric.
+        let (_, rejected) = logged.summary(post_event("unknown", "{}")).await;
+        assert_eq!(rejected["_aws"]["CloudWatchMetrics"][0]["Dimensions"], json!([["FunctionName"]]));
     }
-    // CloudWatch takes up to 100 metrics of one line (embedded metric format).
+    // CloudWatch accepts up to 100 metrics per line (embedded metric format).
     const { assert!(METRICS.len() <= 100) }
 }
 

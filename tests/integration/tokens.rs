@@ -1,4 +1,4 @@
-//! Who is let in: tokens, tenants and permissions (contract, sections 2 and 10).
+//! Admission: tokens, tenants and permissions (contract, sections 2 and 10).
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -16,13 +16,13 @@ async fn import_as(function: &Function, token: &str) -> Response {
     function.import_as(token, off("add"), numbered(1)).await
 }
 
-/// The function with tokens remembered for this long.
+/// The function, caching tokens for this long.
 async fn remembering(stage: &Stage, seconds: u64) -> Function {
     stage.function_with(|config| config.token_cache = Duration::from_secs(seconds)).await
 }
 
 #[tokio::test]
-async fn a_missing_empty_unknown_or_expired_token_gets_the_same_response() {
+async fn invalid_tokens_get_the_same_response() {
     let stage = Stage::new().await;
     stage.put_tenant("expired", json!({"tenantId": "t1", "expiresAt": 1_000_000_000})).await;
     stage.put_tenant("ends-now", json!({"tenantId": "t1", "expiresAt": now()})).await;
@@ -45,7 +45,7 @@ async fn a_missing_empty_unknown_or_expired_token_gets_the_same_response() {
 }
 
 #[tokio::test]
-async fn two_different_tokens_are_invalid_and_the_same_twice_is_valid() {
+async fn two_different_tokens_are_invalid() {
     let stage = Stage::new().await;
     let function = stage.function().await;
     let rest = |tokens: &[&str]| {
@@ -165,7 +165,7 @@ async fn only_valid_tokens_are_cached() {
 }
 
 #[tokio::test]
-async fn a_tenants_change_holds_once_its_token_is_no_longer_cached() {
+async fn tenant_changes_apply_after_the_cache_expires() {
     let stage = Stage::new().await;
     let function = remembering(&stage, 2).await;
     let withdrawals = [
@@ -181,7 +181,7 @@ async fn a_tenants_change_holds_once_its_token_is_no_longer_cached() {
         stage.put_tenant(&token, item).await;
         tokens.push((token, code));
     }
-    // Whoever comes in meanwhile is not remembered the longer for it.
+    // Requests in the meantime do not extend the caching.
     for (token, _) in &tokens {
         function.import_as(token, off("add"), numbered(1)).await;
     }

@@ -1,5 +1,5 @@
-//! Memberships that are as wanted already are not written again, where asking pays; whatever is
-//! asked, the state is the one that writing would have left (contract, section 6).
+//! Memberships already in the desired state are not written again where checking is cheaper; the final state is
+//! always the one that writing would produce (contract, section 6).
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -22,7 +22,7 @@ async fn skipping(stage: &Stage, skip_unchanged: SkipUnchanged) -> Function {
     stage.function_with(|config| config.skip_unchanged = skip_unchanged).await
 }
 
-/// A function that asks about every membership, two calls at a time.
+/// A function that checks every membership, two calls at a time.
 async fn asking_by_twos(stage: &Stage) -> Function {
     stage
         .function_with(|config| {
@@ -70,7 +70,7 @@ async fn a_first_import_checks_only_a_sample() {
 }
 
 #[tokio::test]
-async fn deleting_nothing_writes_nothing_and_deleting_all_checks_only_a_sample() {
+async fn deletes_write_only_existing_memberships() {
     let stage = Stage::new().await;
     let function = skipping(&stage, Auto).await;
     assert_eq!(function.import(off("delete"), numbered(250)).await.data()["importSuccessNum"], 250);
@@ -83,7 +83,7 @@ async fn deleting_nothing_writes_nothing_and_deleting_all_checks_only_a_sample()
 }
 
 #[tokio::test]
-async fn only_new_memberships_are_written_and_name_their_import() {
+async fn only_new_memberships_are_written() {
     let stage = Stage::new().await;
     put_earlier(&stage, (0..250).filter(|number| number % 5 != 0)).await;
     let function = skipping(&stage, Auto).await;
@@ -94,7 +94,7 @@ async fn only_new_memberships_are_written_and_name_their_import() {
 
 #[tokio::test]
 async fn below_the_break_even_only_the_sample_is_left_unwritten() {
-    // Of 200 memberships each even place is in the sample; 19 and 20 of its 100 are there.
+    // Of 200 memberships every even index is in the sample; 19 or 20 of these 100 exist.
     for (there, expected) in [(19, ((1, 8), (181, 19))), (20, ((2, 8), (180, 20)))] {
         let stage = Stage::new().await;
         put_earlier(&stage, (0..there).map(|number| 2 * number)).await;
@@ -105,7 +105,7 @@ async fn below_the_break_even_only_the_sample_is_left_unwritten() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_checked_is_written() {
+async fn memberships_that_cannot_be_checked_are_written() {
     let faults = [
         Action::Error { status: 400, code: "AccessDeniedException", message: "no" },
         Action::Error { status: 400, code: "ValidationException", message: "no" },
@@ -153,7 +153,7 @@ async fn unprocessed_keys_are_requested_again() {
 }
 
 #[tokio::test]
-async fn checks_reach_the_bound_on_look_ups_and_never_exceed_it() {
+async fn checks_reach_but_never_exceed_the_lookup_limit() {
     let stage = Stage::new().await;
     let function = asking_by_twos(&stage).await;
     stage.proxy.rule(Rule::on("BatchGetItem", Action::Delay(Duration::from_millis(15))));
@@ -162,7 +162,7 @@ async fn checks_reach_the_bound_on_look_ups_and_never_exceed_it() {
 }
 
 #[tokio::test]
-async fn names_that_resemble_keys_stay_apart() {
+async fn names_that_resemble_keys_stay_distinct() {
     let stage = Stage::new().await;
     let function = skipping(&stage, Always).await;
     let names = [
@@ -185,7 +185,7 @@ async fn names_that_resemble_keys_stay_apart() {
     }
 }
 
-/// One import that ran beside others.
+/// One of several concurrent imports.
 struct Ran {
     add: bool,
     customers: BTreeSet<usize>,
@@ -194,7 +194,7 @@ struct Ran {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn concurrent_adds_and_deletes_end_as_in_some_order() {
+async fn concurrent_imports_are_equivalent_to_some_order() {
     const CUSTOMERS: usize = 12;
     const ROUNDS: usize = 6;
     for skip in [Auto, Always, Never] {
@@ -226,7 +226,7 @@ async fn concurrent_adds_and_deletes_end_as_in_some_order() {
                 let is_there = memberships.contains(&(format!("t1#c{customer}"), "g".to_owned()));
                 let of_customer: Vec<_> =
                     ran.iter().filter(|ran| ran.customers.contains(&customer)).collect();
-                // Who can have had the last word: one that no other of the opposite kind came after.
+                // The import that can have been last: no opposite one started after it ended.
                 let could_be_last = |one: &&&Ran| {
                     one.add == is_there
                         && !of_customer.iter().any(|other| other.add != one.add && other.from > one.to)

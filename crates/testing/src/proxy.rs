@@ -30,12 +30,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use serde_json::Value;
-use tokio::net::TcpListener;
-use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
 
 pub use batch::Share;
@@ -46,11 +41,12 @@ use strict::Keys;
 pub use wire::Upstream;
 use wire::{Answer, Request};
 
+use crate::serve::{self, Server};
+
 /// A running proxy. It stops, and closes its connections, when dropped.
 pub struct Proxy {
-    address: SocketAddr,
     shared: Arc<Shared>,
-    server: JoinHandle<()>,
+    server: Server,
 }
 
 /// One call as it came in, forwarded or not.
@@ -67,34 +63,35 @@ impl Proxy {
     /// Starts on a free port of 127.0.0.1, on the runtime of the caller. `upstream` is an origin,
     /// `http://127.0.0.1:8000`.
     pub async fn start(upstream: &str) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port on the loopback address");
-        let address = listener.local_addr().expect("a bound address");
         let shared = Arc::new(Shared {
             upstream: Upstream::new(upstream),
             pages: Pages::default(),
             started: Instant::now(),
             state: Mutex::new(State { strict: true, ..State::default() }),
         });
-        let server = tokio::spawn(serve(listener, Arc::clone(&shared)));
-        Self { address, shared, server }
+        let server = Self::serve(serve::ANY, &shared).await;
+        Self { shared, server }
     }
 
-    /// Closes the connections and listens no more: who connects is refused.
+    async fn serve(address: SocketAddr, shared: &Arc<Shared>) -> Server {
+        let shared = Arc::clone(shared);
+        let server = Server::start(address, move |request| Arc::clone(&shared).read_and_respond(request));
+        server.await.expect("the port is free")
+    }
+
+    /// Closes the connections and the port: new connections are refused.
     pub async fn close(&mut self) {
-        self.server.abort();
-        let ended = (&mut self.server).await;
-        assert!(ended.is_err_and(|error| error.is_cancelled()), "the proxy listened until now");
+        self.server.stop().await;
     }
 
     /// Listens again, at the same address.
     pub async fn open(&mut self) {
-        let listener = TcpListener::bind(self.address).await.expect("nobody took the port");
-        self.server = tokio::spawn(serve(listener, Arc::clone(&self.shared)));
+        self.server = Self::serve(self.server.address(), &self.shared).await;
     }
 
     /// What the SDK takes as `endpoint_url`.
     pub fn endpoint(&self) -> String {
-        format!("http://{}", self.address)
+        self.server.origin()
     }
 
     /// What takes the place of the network under the SDK's client, where the clock is paused. The proxy checks, counts
@@ -171,12 +168,6 @@ impl Proxy {
     pub fn table_key(&self, table: &str, attributes: &[&str]) {
         let attributes = attributes.iter().map(ToString::to_string).collect();
         self.shared.state().keys.insert(table.to_owned(), attributes);
-    }
-}
-
-impl Drop for Proxy {
-    fn drop(&mut self) {
-        self.server.abort();
     }
 }
 
@@ -299,20 +290,5 @@ impl Shared {
             (Some(size), "Query") => pages::query(&self.upstream, request, size).await,
             _ => self.upstream.send(request, &request.body).await,
         }
-    }
-}
-
-/// Accepts until aborted; the connections end with it.
-async fn serve(listener: TcpListener, shared: Arc<Shared>) {
-    let mut connections = JoinSet::new();
-    while let Ok((stream, _)) = listener.accept().await {
-        while connections.try_join_next().is_some() {}
-        let shared = Arc::clone(&shared);
-        connections.spawn(async move {
-            let service = service_fn(move |request| Arc::clone(&shared).read_and_respond(request));
-            let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-            // Fails where a rule broke the connection or the client hung up: the client's to notice.
-            let _ = connection.await;
-        });
     }
 }

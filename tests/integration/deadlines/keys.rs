@@ -1,10 +1,10 @@
-//! Time that runs out on an `Idempotency-Key` (contract, section 8).
+//! Imports with an `Idempotency-Key` that run out of time (contract, section 8).
 
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::{SECONDS, hurried};
+use super::{SECONDS, with_little_time};
 use testing::function::{Function, Response, post_event};
 use testing::proxy::{Action, Rule};
 use testing::shorthand::{numbered, numbered_pairs, off};
@@ -16,21 +16,21 @@ fn with_key(data: &Value) -> Value {
     event
 }
 
-/// A keyed import with little time, one of whose operations hangs: the function, with time enough again and nothing in
-/// its way, the answer, and when the import began.
+/// Runs a keyed import with little time while one operation hangs. Returns the function with enough time
+/// and no fault rules, the response, and the start of the import.
 async fn import_while_hangs(stage: &Stage, operation: &'static str) -> (Function, Response, Instant) {
-    let mut function = hurried(stage, |_| {}).await;
+    let mut function = with_little_time(stage, |_| {}).await;
     stage.proxy.rule(Rule::on(operation, Action::Hang));
     let start = Instant::now();
     let response = function.invoke(with_key(&numbered(5))).await;
-    assert!(start.elapsed().as_secs_f64() < SECONDS, "answered after {:?}", start.elapsed());
+    assert!(start.elapsed().as_secs_f64() < SECONDS, "response after {:?}", start.elapsed());
     function.seconds = 30.0;
     stage.proxy.clear_rules();
     (function, response, start)
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_whose_claim_hangs_is_503_in_time_and_nothing_is_written() {
+async fn a_hanging_claim_is_503_without_writes() {
     let stage = Stage::new().await;
     let (function, response, _) = import_while_hangs(&stage, "PutItem").await;
     assert_eq!((response.status, response.code()), (503, "SERVICE_UNAVAILABLE"));
@@ -43,13 +43,13 @@ async fn a_key_whose_claim_hangs_is_503_in_time_and_nothing_is_written() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_outcome_that_cannot_be_stored_in_time_is_answered_in_time() {
+async fn a_hanging_outcome_write_still_gets_a_response() {
     let stage = Stage::new().await;
     let (function, response, start) = import_while_hangs(&stage, "UpdateItem").await;
     assert_eq!(response.failures(), [""; 0]);
     assert_eq!(stage.memberships().await, numbered_pairs(5));
 
-    // The run counts as under way until its time is over, and then as dead.
+    // The run counts as in progress until its lease ends, and then as dead.
     let waiting = function.invoke(with_key(&numbered(5))).await;
     assert_eq!((waiting.status, waiting.code()), (201, "IN_PROGRESS"));
     tokio::time::sleep_until((start + Duration::from_secs_f64(SECONDS + 0.5)).into()).await;
@@ -59,7 +59,7 @@ async fn an_outcome_that_cannot_be_stored_in_time_is_answered_in_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_keyed_import_whose_time_runs_out_stores_its_outcome() {
+async fn a_timed_out_keyed_import_stores_its_outcome() {
     let stage = Stage::new().await;
     let (function, response, _) = import_while_hangs(&stage, "BatchWriteItem").await;
     assert_eq!(response.failures(), ["TIMEOUT"; 5]);

@@ -1,4 +1,4 @@
-//! Tokens and other headers made to be taken for something else, and what a rejection tells of them.
+//! Tokens and other headers made to be mistaken for something else, and what a rejection reveals of them.
 
 use serde_json::{Value, json};
 
@@ -31,7 +31,7 @@ async fn every_wrong_token_gets_the_same_response() {
         "\u{7f}\u{1}\u{1b}".to_owned(),
         "\u{3000}".to_owned(),
         "x".repeat(1024 * 1024),
-        // The hash itself opens nothing.
+        // The hash itself is not a valid token.
         group_import::hash::sha256_hex(TOKEN.as_bytes()),
     ];
     let mut headers: Vec<Value> = tokens.iter().map(|token| json!({"x-token": token})).collect();
@@ -69,7 +69,7 @@ async fn headers_in_two_lists_must_agree() {
             "body": sound(),
         })
     };
-    let refused = [
+    let rejected = [
         (json!({"X-Token": TOKEN}), json!({"X-Token": ["unknown"]})),
         (json!({"X-Token": "unknown"}), json!({"X-Token": [TOKEN]})),
         (json!({"X-Token": TOKEN}), json!({"x-token": [TOKEN, "unknown"]})),
@@ -77,7 +77,7 @@ async fn headers_in_two_lists_must_agree() {
         (json!({}), json!({"X-Token": [TOKEN, ""]})),
         (json!(null), json!({"X-Token": []})),
     ];
-    for (headers, multi_value_headers) in refused {
+    for (headers, multi_value_headers) in rejected {
         let event = event(headers, multi_value_headers);
         assert_eq!(function.invoke(event.clone()).await.code(), "TOKEN_ERROR", "{event}");
     }
@@ -88,7 +88,7 @@ async fn headers_in_two_lists_must_agree() {
     ] {
         function.invoke(event(headers, multi_value_headers)).await.data();
     }
-    // Of the content type and the key as of the token.
+    // The same applies to the content type and the key.
     let mut types =
         event(json!({"X-Token": TOKEN}), json!({"Content-Type": ["application/json", "text/plain"]}));
     assert_eq!(function.invoke(types.clone()).await.code(), "UNSUPPORTED_MEDIA_TYPE");
@@ -97,7 +97,7 @@ async fn headers_in_two_lists_must_agree() {
 }
 
 #[tokio::test]
-async fn a_refusal_never_shows_what_was_sent_or_what_the_database_said() {
+async fn rejections_show_neither_input_nor_database_errors() {
     let stage = Stage::new().await;
     let function = stage.function().await;
     let secret = "<script>secret</script>";

@@ -1,4 +1,4 @@
-//! Records of any JSON, from the request's text to the answer's: what failed goes back as it came.
+//! Records of arbitrary JSON: failed records are returned exactly as they were sent.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ use reference::request::{FIELDS, Request};
 use reference::verdict::Case;
 use reference::world::{CODES, World};
 
-/// JSON text, and what it means to the contract: a string, null, or something that is neither.
+/// JSON text, and its meaning in the contract: a string, null, or neither.
 #[derive(Clone, Debug)]
 struct Json {
     raw: String,
@@ -32,10 +32,10 @@ impl Json {
     }
 }
 
-/// A member of a record: its name as text, the field that it is, its value.
+/// A member of a record: its name as JSON text, the field that it names, if any, and its value.
 type Member = (String, Option<&'static str>, Json);
 
-/// A record as text, and as the fields that it has.
+/// A record as text, and its fields.
 #[derive(Clone, Debug)]
 struct Sent {
     text: String,
@@ -48,7 +48,7 @@ impl Sent {
         let mut fields = BTreeMap::new();
         for (name, field, value) in members {
             texts.push(format!("{space}{name}{space}:{space}{}{space}", value.raw));
-            // Of a member that is there twice the last counts.
+            // The last of repeated members counts.
             field.and_then(|field| fields.insert(field, value));
         }
         Self { text: format!("{{{space}{}}}", texts.join(",")), fields }
@@ -60,7 +60,7 @@ impl Sent {
     }
 }
 
-/// A string, each character written in one of the ways that JSON has for it.
+/// A string; each character is written in one of its JSON forms.
 fn string() -> impl Strategy<Value = Json> {
     let plain = any::<char>().prop_filter("must be escaped", |char| *char >= ' ' && !"\"\\".contains(*char));
     let escaped = any::<char>().prop_map(|char| {
@@ -87,7 +87,7 @@ fn string() -> impl Strategy<Value = Json> {
         2 => escaped,
         4 => select(short).prop_map(|(raw, char)| (raw.to_owned(), Some(char))),
     ];
-    // Half of a surrogate pair is valid JSON and no Unicode text.
+    // Half of a surrogate pair is valid JSON, but not valid Unicode text.
     let half = prop_oneof![
         30 => Just(""),
         1 => select(vec![r"\ud800", r"\uDBFFx", r"\udc00", r"\ud800\ud800", r"\udfff\ud800"]),
@@ -141,7 +141,7 @@ fn space() -> impl Strategy<Value = &'static str> {
     select(vec!["", "", "", " ", "\n\t", "\r\n "])
 }
 
-/// One of the five fields, its name perhaps with escapes, or a member that is none of them.
+/// One of the five fields, its name sometimes with an escape, or a member with another name.
 fn member() -> impl Strategy<Value = Member> {
     let value = || prop_oneof![5 => string(), 1 => value()];
     let field = (select(FIELDS.to_vec()), prop::option::weighted(0.2, 0..5usize), value());
@@ -162,7 +162,7 @@ fn record() -> impl Strategy<Value = Sent> {
     (vec(member(), 0..8), space()).prop_map(|(members, space)| Sent::new(members, space))
 }
 
-/// The body of a request, its members in either order, others among them.
+/// A request body: its members in either order, with unknown and repeated members before them.
 fn body(params: &Value, data: &str, strays: &[Json], data_first: bool) -> String {
     let params = format!("\"publicParams\":{params}");
     let data = format!("\"data\" :{data}");
@@ -172,8 +172,8 @@ fn body(params: &Value, data: &str, strays: &[Json], data_first: bool) -> String
     format!("{{{}}}", members.join(" ,\n"))
 }
 
-/// The answer to a body on an empty database: who must be matched is not.
-fn answer(body: &str) -> String {
+/// The response to a body with an empty database: records that need matching fail.
+fn response(body: &str) -> String {
     let request = ImportRequest::parse(body.as_bytes(), 100).expect("an import");
     let matching = request.params.matching;
     let failure = |sent: &group_import::request::record::SentRecord<'_>| match sent.check(matching) {
@@ -185,16 +185,16 @@ fn answer(body: &str) -> String {
     Response::result(&ImportResult::new(&request, &Report { failures, matches: None })).body
 }
 
-/// The codes of an answer that is as it must be, and its failed records to the letter.
-fn judge(sent: &str, answer: &str) -> Result<(Vec<Option<&'static str>>, String), String> {
+/// Checks a response; returns the codes of its records, and the exact text of `errorData`.
+fn judge(sent: &str, response: &str) -> Result<(Vec<Option<&'static str>>, String), String> {
     let (nobody, headers) = (World::default(), json!({"Content-Type": "application/json"}));
-    let reply = Reply { status: 200, headers: &headers, body: answer };
+    let reply = Reply { status: 200, headers: &headers, body: response };
     let verdict = Case::new(&nobody, "t1", sent.as_bytes()).imported(&reply)?;
     Ok((verdict.codes, reply.error_data()?.to_owned()))
 }
 
 #[test]
-fn a_failed_record_goes_back_exactly_as_it_was_sent() {
+fn failed_records_are_returned_verbatim() {
     let coverage = Coverage::default();
     let modes = select(draw::modes().to_vec());
     let cases = (modes, vec(record(), 1..12), vec(value(), 0..2), space(), any::<bool>());
@@ -206,22 +206,22 @@ fn a_failed_record_goes_back_exactly_as_it_was_sent() {
         let endings = World::default().import("t1", &params, &meanings);
         let expected: Vec<_> = endings.into_iter().map(|ending| ending.code).collect();
         expected.iter().for_each(|code| coverage.happened(code.unwrap_or("success")));
-        // The texts that must come back are those of which the records were made.
+        // The texts to be returned are those that the records were built from.
         let request = Request::read(sent.as_bytes(), 100).map_err(TestCaseError::fail)?;
         for (read, record) in request.records.iter().zip(&records) {
             let made = record.fields.iter().map(|(name, value)| (*name, value.raw.as_str()));
             prop_assert_eq!(read.fields().collect::<BTreeMap<_, _>>(), made.collect());
         }
 
-        let first = answer(&sent);
+        let first = response(&sent);
         let (codes, error_data) = judge(&sent, &first).map_err(TestCaseError::fail)?;
         prop_assert_eq!(&codes, &expected, "{}", sent);
         if error_data == "null" {
             return Ok(());
         }
-        // Posted back unchanged, the failed records fail as before and come back as before.
+        // Resent unchanged, the failed records fail as before and are returned as before.
         let sent = body(&params, &error_data, &[], data_first);
-        let again = answer(&sent);
+        let again = response(&sent);
         let (again, same) = judge(&sent, &again).map_err(TestCaseError::fail)?;
         prop_assert!(again.iter().all(Option::is_some));
         prop_assert_eq!(same, error_data);

@@ -1,4 +1,4 @@
-//! Records resolved and settled by the crate's pure core, against the model.
+//! Records resolved and settled by the crate's pure core, compared with the reference model.
 
 use std::collections::BTreeSet;
 
@@ -18,46 +18,46 @@ use reference::world::{CODES, Ending, Outages, World};
 
 const POOL: u32 = 6;
 
-/// So many that the rarest ending, an ambiguous exact match, is not left out by chance.
+/// Enough cases for the rarest result, an ambiguous exact match, to occur reliably.
 fn many() -> Config {
     let config = config();
     Config { cases: config.cases * 4, ..config }
 }
 
-/// What the core made of an import.
+/// The result of an import by the core.
 struct Run {
-    /// For each record its customer, if it means one, and its code, if it failed.
+    /// For each record its customer, if any, and its code if it failed.
     endings: Vec<(Option<String>, Option<&'static str>)>,
     /// Every value that was looked up.
-    asked: BTreeSet<(&'static str, String)>,
+    looked_up: BTreeSet<(&'static str, String)>,
     memberships: BTreeSet<(String, String)>,
 }
 
-/// Drives the core as the function does, with a look-up in memory in the place of the database.
+/// Runs the core as the function does, with lookups in memory instead of the database.
 fn run(world: &World, outages: &Outages, import: &Import) -> Result<Run, TestCaseError> {
     let body = json!({"publicParams": import.params, "data": import.records}).to_string();
     let request = ImportRequest::parse(body.as_bytes(), import.records.len()).expect("an import");
     let matching = request.params.matching;
     let checked: Vec<_> = request.records.iter().map(|sent| sent.check(matching)).collect();
-    let sound: Vec<&Record<'_>> = checked.iter().filter_map(|record| record.as_ref().ok()).collect();
+    let valid: Vec<&Record<'_>> = checked.iter().filter_map(|record| record.as_ref().ok()).collect();
 
-    let mut asked = BTreeSet::new();
-    let mut resolution = Resolution::new(matching, sound.iter().map(|record| &record.identifiers));
+    let mut looked_up = BTreeSet::new();
+    let mut resolution = Resolution::new(matching, valid.iter().map(|record| &record.identifiers));
     while let Some(wave) = resolution.next_wave() {
-        prop_assert!(!wave.is_empty(), "a wave asks for nothing");
+        prop_assert!(!wave.is_empty(), "a wave without lookups");
         for lookup in wave {
-            let mut answers = Vec::new();
+            let mut results = Vec::new();
             for &value in &lookup.values {
-                let new = asked.insert((lookup.identifier.field(), value.to_owned()));
-                prop_assert!(new, "{:?} {value} is asked for twice", lookup.identifier);
-                answers.push(look_up(world, outages, import.tenant, lookup.identifier, value));
+                let new = looked_up.insert((lookup.identifier.field(), value.to_owned()));
+                prop_assert!(new, "{:?} {value} is looked up twice", lookup.identifier);
+                results.push(look_up(world, outages, import.tenant, lookup.identifier, value));
             }
-            resolution.learn(lookup, &answers);
+            resolution.learn(lookup, &results);
         }
     }
     let outcomes: Vec<Outcome> = resolution.outcomes().collect();
 
-    let plan = WritePlan::new(outcomes.iter().zip(sound.iter().map(|record| &record.groups)));
+    let plan = WritePlan::new(outcomes.iter().zip(valid.iter().map(|record| &record.groups)));
     let mut memberships = world.memberships.clone();
     let mut planned = BTreeSet::new();
     let mut written = Vec::new();
@@ -70,18 +70,18 @@ fn run(world: &World, outages: &Outages, import: &Import) -> Result<Run, TestCas
             None if import.params["optType"] == "add" => memberships.insert(item),
             None => memberships.remove(&item),
         };
-        written.push(outage.map_or(Ok(()), |code| Err(of_code(code))));
+        written.push(outage.map_or(Ok(()), |code| Err(outage_from(code))));
     }
 
     let mut settled = outcomes.iter().zip(plan.settle(&written));
     let endings = checked.iter().map(|record| match record {
         Ok(_) => {
-            let (outcome, end) = settled.next().expect("one end for each sound record");
+            let (outcome, end) = settled.next().expect("one end for each valid record");
             (outcome.as_ref().ok().map(|matched| matched.customer.clone()), end.err().map(Failure::code))
         }
         Err(failure) => (None, Some(failure.code())),
     });
-    Ok(Run { endings: endings.collect(), asked, memberships })
+    Ok(Run { endings: endings.collect(), looked_up, memberships })
 }
 
 fn look_up(
@@ -92,7 +92,7 @@ fn look_up(
     value: &str,
 ) -> LookupResult {
     if let Some(code) = outages.of_look_up(identifier.field(), value) {
-        return Err(of_code(code));
+        return Err(outage_from(code));
     }
     let found = world.customers.iter().filter(|customer| {
         customer.tenant == tenant
@@ -106,11 +106,11 @@ fn look_up(
     Ok(found.map(|customer| customer.id.clone()).collect())
 }
 
-fn of_code(code: &str) -> Outage {
+fn outage_from(code: &str) -> Outage {
     if code == "TIMEOUT" { Outage::Timeout } else { Outage::StoreError }
 }
 
-/// Compares a run with the model, and counts what happened.
+/// Compares a run with the reference model, and counts the events.
 fn agree((mut world, outages, import): (World, Outages, Import), coverage: &Coverage) -> TestCaseResult {
     let run = run(&world, &outages, &import)?;
     let endings = world.import_through(&outages, import.tenant, &import.params, &import.records);
@@ -118,37 +118,37 @@ fn agree((mut world, outages, import): (World, Outages, Import), coverage: &Cove
         let expected = (ending.customer.clone(), ending.code);
         prop_assert_eq!(found, &expected, "record {}: {}", index, import.records[index]);
         coverage.happened(format!("{}: {}", import.mode, ending.code.unwrap_or("success")));
-        if let Some(field) = decider(ending, &import) {
+        if let Some(field) = deciding_field(ending, &import) {
             coverage.happened(format!("{} by {field}", import.mode));
         }
         if ending.code.is_none() {
             let customer = ending.customer.as_deref().expect("a success has a customer");
             let failed = ending.groups.iter().any(|group| outages.of_write(customer, group).is_some());
-            prop_assert!(!failed, "record {} is a success without all of its memberships", index);
+            prop_assert!(!failed, "record {} succeeded without all of its memberships", index);
         }
     }
     prop_assert_eq!(run.endings.len(), endings.len());
     prop_assert_eq!(&run.memberships, &world.memberships);
-    // What is asked for is what some record still undecided needs, no more and no less.
+    // Exactly the values that an undecided record needs are looked up.
     let needed: BTreeSet<_> = endings.into_iter().flat_map(|ending| ending.reads).collect();
-    prop_assert_eq!(run.asked, needed);
+    prop_assert_eq!(run.looked_up, needed);
     Ok(())
 }
 
-/// The identifier that led a fuzzy record to its customer.
-fn decider(ending: &Ending, import: &Import) -> Option<&'static str> {
+/// The identifier that matched a fuzzy record to its customer.
+fn deciding_field(ending: &Ending, import: &Import) -> Option<&'static str> {
     let fuzzy = import.mode.starts_with("fuzzy") && ending.customer.is_some();
-    fuzzy.then(|| ending.reads.last().expect("a match was read").0)
+    fuzzy.then(|| ending.reads.last().expect("a match has a lookup").0)
 }
 
-/// Everything that can happen to records when the database fails with `outages`.
+/// Every event of records while the database fails with `outages`.
 fn possible(outages: &[&str]) -> Vec<String> {
     let mut possible = Vec::new();
     for (mode, _) in draw::modes() {
         let fuzzy = mode.starts_with("fuzzy");
         let can = |code: &&str| match *code {
             "NOT_MATCHED" | "AMBIGUOUS" => mode != "off",
-            // An ID is that of one customer: it leaves an exact record unambiguous, not undecidable.
+            // An ID belongs to one customer: an exact record with an ID cannot be ambiguous, but can conflict.
             "CONFLICT" => mode == "exact",
             "STORE_ERROR" | "TIMEOUT" => outages.contains(code),
             _ => true,
@@ -162,7 +162,7 @@ fn possible(outages: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn every_record_ends_as_the_contract_says() {
+fn records_match_the_reference_model() {
     let coverage = Coverage::default();
     let cases = (draw::world(POOL, 40), Just(Outages::default()), draw::import(POOL, 1..40));
     check(many(), &cases, |case| agree(case, &coverage));
@@ -170,7 +170,7 @@ fn every_record_ends_as_the_contract_says() {
 }
 
 #[test]
-fn every_record_ends_as_the_contract_says_whatever_calls_fail() {
+fn records_match_the_reference_model_during_outages() {
     let coverage = Coverage::default();
     let cases = (draw::world(POOL, 40), draw::outages(POOL), draw::import(POOL, 1..40));
     check(many(), &cases, |case| agree(case, &coverage));
@@ -178,17 +178,17 @@ fn every_record_ends_as_the_contract_says_whatever_calls_fail() {
 }
 
 #[test]
-fn the_order_of_the_records_changes_no_ending_and_no_membership() {
+fn record_order_does_not_matter() {
     let cases = (draw::world(POOL, 40), draw::outages(POOL), draw::import(POOL, 1..40));
     check(config(), &cases, |(world, outages, import)| {
-        let there = run(&world, &outages, &import)?;
-        let mut back = import.clone();
-        back.records.reverse();
-        let mut back = run(&world, &outages, &back)?;
-        back.endings.reverse();
-        prop_assert_eq!(back.endings, there.endings);
-        prop_assert_eq!(back.memberships, there.memberships);
-        prop_assert_eq!(back.asked, there.asked);
+        let forward = run(&world, &outages, &import)?;
+        let mut reversed = import.clone();
+        reversed.records.reverse();
+        let mut reversed = run(&world, &outages, &reversed)?;
+        reversed.endings.reverse();
+        prop_assert_eq!(reversed.endings, forward.endings);
+        prop_assert_eq!(reversed.memberships, forward.memberships);
+        prop_assert_eq!(reversed.looked_up, forward.looked_up);
         Ok(())
     });
 }

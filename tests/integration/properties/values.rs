@@ -1,4 +1,4 @@
-//! Identifiers and group names read from any text, against the model.
+//! Identifiers and group names parsed from any text, compared with the reference model.
 
 use std::borrow::Cow;
 
@@ -13,8 +13,8 @@ use serde_json::json;
 use super::{Coverage, check, config};
 use reference::text;
 
-/// Characters and pieces that mean something to a reader, and some that only look so: U+200B and
-/// U+FEFF are no white space, full-width digits and commas are not those of ASCII.
+/// Characters and pieces with a meaning to the parser, and similar ones without: U+200B and U+FEFF are not
+/// white space, and full-width digits and commas are not ASCII.
 const PIECES: [&str; 34] = [
     " ",
     " ",
@@ -52,7 +52,7 @@ const PIECES: [&str; 34] = [
     "张",
 ];
 
-/// These cases are small: there may be many.
+/// These cases are small, so there can be many.
 fn many() -> Config {
     let config = config();
     Config { cases: config.cases * 16, ..config }
@@ -66,18 +66,18 @@ fn text() -> impl Strategy<Value = String> {
     vec(piece, 0..12).prop_map(|pieces| pieces.concat())
 }
 
-/// Phones as people write them, with something of their own now and then.
+/// Phone numbers in common notations, some of them malformed.
 fn phone() -> impl Strategy<Value = String> {
     let between = || select(vec!["", "", "", " ", "-", "(", ") ", "\u{3000}"]);
     let code = select(vec!["", "86", "+86", "0086", "8 6", "+8686", "8686", "00"]);
     let number =
         select(vec!["13800000001", "138 0000 0001", "1380000000", "138000000011", "23800000001", "１３８"]);
     (between(), code, between(), number, between())
-        .prop_map(|(before, code, amid, number, after)| [before, code, amid, number, after].concat())
+        .prop_map(|(before, code, middle, number, after)| [before, code, middle, number, after].concat())
 }
 
 #[test]
-fn an_identifier_is_read_as_the_contract_says() {
+fn identifiers_are_normalised_as_specified() {
     let coverage = Coverage::default();
     let cases = (select(Identifier::ALL.to_vec()), prop_oneof![text(), phone()], any::<bool>());
     check(many(), &cases, |(identifier, sent, owned)| {
@@ -108,7 +108,7 @@ fn an_identifier_is_read_as_the_contract_says() {
     coverage.is(expected);
 }
 
-/// Texts with names at and over both limits among the others.
+/// Lists of group names, some at or above the limits of length and number.
 fn groups() -> impl Strategy<Value = String> {
     let long =
         (select(vec!["n", "é", "张", "😀"]), 60..260usize).prop_map(|(char, times)| char.repeat(times));
@@ -121,7 +121,7 @@ fn groups() -> impl Strategy<Value = String> {
 }
 
 #[test]
-fn groups_are_split_as_the_contract_says() {
+fn groups_are_split_as_specified() {
     let coverage = Coverage::default();
     check(many(), &groups(), |sent| {
         let expected = text::split(&sent);

@@ -38,7 +38,7 @@ async fn an_earlier_check_takes_precedence() {
 }
 
 #[tokio::test]
-async fn an_unchecked_token_takes_precedence_over_later_checks_only() {
+async fn a_failed_token_check_precedes_later_checks_only() {
     let (stage, function) = stage_and_function().await;
     stage.proxy.rule(Rule::on("GetItem", Action::Garble));
     for change in [
@@ -61,7 +61,7 @@ async fn an_unchecked_token_takes_precedence_over_later_checks_only() {
 }
 
 #[tokio::test]
-async fn too_many_records_take_precedence_over_wrong_parameters() {
+async fn too_many_records_precede_invalid_parameters() {
     let (stage, function) = stage_and_function().await;
     let body = json!({"publicParams": {}, "data": [1, 2, 3, 4]}).to_string();
     let response = rejected(&stage, &function, post_event(TOKEN, body)).await;

@@ -1,4 +1,4 @@
-//! What must hold of an `Idempotency-Key` whose first request met faults (contract, section 8).
+//! Checks of an `Idempotency-Key` whose first request met faults (contract, section 8).
 
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -13,44 +13,44 @@ use testing::function::{Response, post_event};
 pub const KEY: &str = "key-of-the-trial";
 
 impl Run {
-    /// Sends the import again with its key, at once and, where another run holds the key, when the time
-    /// of that one is over.
-    pub async fn ask_again(&mut self, first: &Response) {
+    /// Sends the import again with its key: at once and, if another run holds the key, again after the end of
+    /// its lease.
+    pub async fn retry_with_key(&mut self, first: &Response) {
         let item = self.item().await;
         let ended = item.as_ref().is_some_and(|item| item.contains_key("failures"));
         if ended {
-            assert_eq!(first.status, 200, "an outcome that nobody was told");
+            assert_eq!(first.status, 200, "an outcome was stored but not returned");
         }
         let lease = item.as_ref().map(lease);
         let before = self.stage.memberships().await;
-        let asked = SystemTime::now();
+        let sent_at = SystemTime::now();
         let again = self.post().await;
         if again.status == 201 {
-            assert!(!ended, "the outcome is there");
-            assert!(lease.is_some_and(|end| asked < end), "nobody holds the key any more");
+            assert!(!ended, "the outcome is stored");
+            assert!(lease.is_some_and(|end| sent_at < end), "the lease is over");
             self.happened("key: in progress");
             self.assert_memberships(&before).await;
             self.stage.end_lease(&self.import_key()).await;
             let last = self.post().await;
-            return self.judge_ended(first, &last).await;
+            return self.judge_outcome(first, &last).await;
         }
         if again.headers.get("Idempotent-Replayed").is_some() {
             self.assert_memberships(&before).await;
         } else {
-            assert!(!ended, "the outcome is there");
+            assert!(!ended, "the outcome is stored");
             assert!(lease.is_none_or(|end| end <= SystemTime::now()), "another run holds the key");
         }
-        self.judge_ended(first, &again).await;
+        self.judge_outcome(first, &again).await;
     }
 
-    /// The outcome of the first run, to the letter and without a write, or the import run to its end;
-    /// from then on the key belongs to that body.
-    async fn judge_ended(&mut self, first: &Response, again: &Response) {
+    /// Checks that the response is an exact replay of the first outcome without writes, or a completed import,
+    /// and that the key is then bound to that body.
+    async fn judge_outcome(&mut self, first: &Response, again: &Response) {
         if again.headers.get("Idempotent-Replayed").is_some() {
             self.happened("key: replayed");
             assert_eq!((again.status, &again.body), (200, &first.body));
         } else {
-            self.happened("key: ran anew");
+            self.happened("key: ran again");
             self.case(&self.body().to_string()).imported(&again.reply()).unwrap();
             self.assert_memberships(&self.goal).await;
             let replay = self.post().await;
@@ -73,11 +73,11 @@ impl Run {
     async fn item(&self) -> Option<HashMap<String, AttributeValue>> {
         let key = AttributeValue::S(self.import_key());
         let get = self.stage.client.get_item().table_name(&self.stage.names.imports).key("importKey", key);
-        get.send().await.expect("the table is read").item
+        get.send().await.expect("the table can be read").item
     }
 }
 
-/// When the time of the run that holds a key is over.
+/// The end of the lease of the run that holds a key.
 fn lease(item: &HashMap<String, AttributeValue>) -> SystemTime {
     let millis = item["leaseUntil"].as_n().expect("a number").parse().expect("milliseconds");
     UNIX_EPOCH + Duration::from_millis(millis)

@@ -1,4 +1,4 @@
-//! What a schedule is: a world, an import, faults in its way, and the settings it meets them with.
+//! A schedule: a world, an import, the faults, and the settings of the function.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -15,15 +15,15 @@ use reference::draw::{self, Import};
 use reference::world::World;
 use testing::proxy::{Action, Rule, Share};
 
-/// Numbers of identifiers: enough for two statements of an identifier and three batches of writes.
+/// Size of the pool of identifiers: enough for two statements of an identifier and three batches of writes.
 const POOL: u32 = 12;
 
-/// Every operation that the function makes use of.
+/// Every operation that the function uses.
 pub const OPERATIONS: [&str; 7] =
     ["GetItem", "ExecuteStatement", "Query", "BatchGetItem", "BatchWriteItem", "PutItem", "UpdateItem"];
 
-const fn refused(code: &'static str) -> Action {
-    Action::Error { status: 400, code, message: "refused" }
+const fn rejected(code: &'static str) -> Action {
+    Action::Error { status: 400, code, message: "rejected" }
 }
 
 const fn broken(status: u16, code: &'static str) -> Action {
@@ -32,14 +32,14 @@ const fn broken(status: u16, code: &'static str) -> Action {
 
 /// Every kind of fault.
 pub const FAULTS: [Action; 17] = [
-    refused("ProvisionedThroughputExceededException"),
-    refused("ThrottlingException"),
-    refused("RequestLimitExceeded"),
-    refused("ExpiredTokenException"),
-    refused("UnrecognizedClientException"),
-    refused("ResourceNotFoundException"),
-    refused("ValidationException"),
-    refused("AccessDeniedException"),
+    rejected("ProvisionedThroughputExceededException"),
+    rejected("ThrottlingException"),
+    rejected("RequestLimitExceeded"),
+    rejected("ExpiredTokenException"),
+    rejected("UnrecognizedClientException"),
+    rejected("ResourceNotFoundException"),
+    rejected("ValidationException"),
+    rejected("AccessDeniedException"),
     broken(500, "InternalServerError"),
     broken(503, "ServiceUnavailable"),
     Action::Reset,
@@ -51,7 +51,7 @@ pub const FAULTS: [Action; 17] = [
     Action::Unprocessed { processed: Share::Fraction(1, 2) },
 ];
 
-/// A rule of the proxy that can be shown.
+/// A proxy rule that implements `Debug`.
 #[derive(Clone, Debug)]
 pub struct Planned {
     operation: Option<&'static str>,
@@ -69,26 +69,26 @@ impl Planned {
     }
 }
 
-/// A trial of the function. Everything in it follows from one number.
+/// A trial of the function, determined by one number.
 #[derive(Clone, Debug)]
 pub struct Trial {
     pub world: World,
     pub import: Import,
     pub faults: Vec<Planned>,
-    /// The time of the invocation, in seconds, of which [`margin`](Self::margin) is kept from calls.
+    /// The duration of the invocation in seconds; no call starts within [`margin`](Self::margin) of its end.
     pub seconds: f64,
     pub margin: Duration,
     pub identity_lookup: IdentityLookup,
     pub skip_unchanged: SkipUnchanged,
-    /// Whether the token was good a moment ago, and is remembered.
-    pub remembered: bool,
+    /// Whether the token was checked before, and is cached.
+    pub token_cached: bool,
     /// Whether the import carries an `Idempotency-Key`.
     pub keyed: bool,
 }
 
 impl Trial {
-    /// The trial of this number. Neighbouring numbers differ in the first fault, so that each meets
-    /// each operation before long; all else is drawn.
+    /// The trial with this number. Consecutive numbers differ in the first fault, so that a short run combines
+    /// every fault with every operation; everything else is random.
     pub fn of(seed: u64) -> Self {
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&seed.to_le_bytes());
@@ -102,21 +102,27 @@ impl Trial {
 }
 
 fn trials(operation: &'static str, fault: Action) -> impl Strategy<Value = Trial> {
-    // What is called once is met at once.
+    // An operation that is called once must fail at its first call.
     let after = if matches!(operation, "GetItem" | "PutItem" | "UpdateItem") { 0..1 } else { 0..2 };
     let first = planned(Just(Some(operation)), Just(fault), after);
     let others = planned(option::weighted(0.9, select(OPERATIONS.to_vec())), select(FAULTS.to_vec()), 0..4);
     let skips = select(vec![SkipUnchanged::Auto, SkipUnchanged::Always, SkipUnchanged::Never]);
-    let settings =
-        (any::<bool>(), any::<bool>(), prop::bool::weighted(0.3), prop::bool::weighted(0.3), looks(), skips);
+    let settings = (
+        any::<bool>(),
+        any::<bool>(),
+        prop::bool::weighted(0.3),
+        prop::bool::weighted(0.3),
+        inspection(),
+        skips,
+    );
     let drawn = (draw::world(POOL, 60), draw::import(POOL, 1..40), first, vec(others, 0..3), settings);
     drawn.prop_map(move |(world, mut import, first, others, settings)| {
-        let (by_query, remembered, keyed, hurried, (dry_run, explain), skip_unchanged) = settings;
+        let (by_query, token_cached, keyed, little_time, (dry_run, explain), skip_unchanged) = settings;
         let faults: Vec<_> = [first].into_iter().chain(others).collect();
-        // What hangs for ever takes all the time there is.
+        // A call that always hangs uses up all of the time.
         let hangs = |planned: &Planned| matches!(planned.fault, Action::Hang) && planned.times.is_none();
-        let hurried = hurried || faults.iter().any(hangs);
-        let (seconds, margin) = if hurried { (6.0, 4_000) } else { (30.0, 1_500) };
+        let little_time = little_time || faults.iter().any(hangs);
+        let (seconds, margin) = if little_time { (6.0, 4_000) } else { (30.0, 1_500) };
         if import.mode == "off" && matches!(operation, "ExecuteStatement" | "Query" | "BatchGetItem") {
             let [_, (mode, mut params), ..] = draw::modes();
             params["optType"] = import.params["optType"].take();
@@ -138,14 +144,14 @@ fn trials(operation: &'static str, fault: Action) -> impl Strategy<Value = Trial
                 _ => IdentityLookup::Statement,
             },
             skip_unchanged,
-            remembered: remembered && operation != "GetItem",
+            token_cached: token_cached && operation != "GetItem",
             keyed,
         }
     })
 }
 
 /// `dryRun` and `explain`.
-fn looks() -> impl Strategy<Value = (bool, bool)> {
+fn inspection() -> impl Strategy<Value = (bool, bool)> {
     (prop::bool::weighted(0.05), prop::bool::weighted(0.3))
 }
 
@@ -156,7 +162,7 @@ fn planned(
 ) -> impl Strategy<Value = Planned> {
     let times = prop_oneof![2 => Just(None), 3 => (1..7usize).prop_map(Some)];
     (operation, fault, after, times).prop_map(|(operation, fault, after, times)| {
-        // A call that hangs is given up after seconds: more than two make a trial long, and show no more.
+        // A hanging call is abandoned after seconds: more than two only prolong a trial.
         let operation = match fault {
             Action::Unprocessed { .. } if operation != Some("BatchGetItem") => Some("BatchWriteItem"),
             _ => operation,

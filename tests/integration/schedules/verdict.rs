@@ -1,5 +1,5 @@
-//! The reference's verdict on an import that met faults, and what only this property sees: when the time was up, and
-//! the items of the memberships as a whole.
+//! The reference's verdict on an import that met faults, and two checks of this property alone: whether time
+//! ran out, and the complete membership items.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,16 +14,17 @@ use testing::stage::BEFORE;
 
 impl Run {
     pub async fn judge(&mut self, response: &Response, took: Duration) {
-        self.happened(format!("answer: {}", response.status));
+        self.happened(format!("response: {}", response.status));
         assert!(matches!(response.status, 200 | 503), "{}", response.status);
         let faults = self.stage.proxy.faults();
-        let of_the_way_in = |(operation, _): &(String, _)| operation == "GetItem" || operation == "PutItem";
-        // A pause of up to a second is not begun when the time for calls would end in it.
+        let of_token_or_claim =
+            |(operation, _): &(String, _)| operation == "GetItem" || operation == "PutItem";
+        // A pause of up to a second does not start if the time for calls would end during it.
         let earliest = self.trial.seconds - self.trial.margin.as_secs_f64() - 1.1;
         let faults = Faults {
             store_error: !faults.is_empty(),
             timeout: took.as_secs_f64() > earliest,
-            unavailable: faults.iter().any(of_the_way_in),
+            unavailable: faults.iter().any(of_token_or_claim),
             internal_error: false,
         };
         let body = self.body().to_string();
@@ -37,12 +38,13 @@ impl Run {
         }
     }
 
-    /// A body that the import's tenant sends to what existed before the import.
+    /// The case of a body sent by the import's tenant to the world before the import.
     pub fn case<'a>(&'a self, body: &'a str) -> Case<'a> {
         Case::new(&self.trial.world, self.trial.import.tenant, body.as_bytes())
     }
 
-    /// What was added is there as a whole: each item is this request's, unless it may have stayed.
+    /// Checks the complete item of every membership added: it is this request's, unless skipping allows the
+    /// existing one.
     async fn judge_items(&self, verdict: &Verdict) {
         let import = &self.trial.import;
         let mut found = BTreeMap::new();
@@ -53,7 +55,7 @@ impl Run {
         let may_stay = self.trial.skip_unchanged != SkipUnchanged::Never;
         for (_, ending) in verdict.successes() {
             for membership in ending.memberships(import.tenant) {
-                // Of a delete, none is there.
+                // After a delete there is none.
                 let Some(item) = found.get(&membership) else { continue };
                 let before = self.trial.world.memberships.contains(&membership);
                 if may_stay && before && item["importId"] == BEFORE {
