@@ -1,7 +1,7 @@
 //! Raw event in, envelope out: the whole function on the real SDK, in front of a DynamoDB in memory.
 //!
 //! An input is the JSON text of an event. After a first NUL, which no JSON has, it may say what is wrong with the
-//! database ([`faults::Faults`]). So `events/` is a corpus as it is.
+//! database ([`faults::Faults`]). So `events/` is a corpus as it is; `seeds/` adds an import of more than one call.
 //!
 //! # Layout
 //!
