@@ -1,10 +1,10 @@
-//! The function's settings, all from the environment, each checked at start.
+//! The function's settings: environment variables, validated at start-up.
 
 use std::ffi::OsString;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// Everything that can be set. `AWS_ENDPOINT_URL_DYNAMODB`, region and credentials are the SDK's own.
+/// All settings. The SDK itself reads `AWS_ENDPOINT_URL_DYNAMODB`, the region and the credentials.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// The tables' names.
@@ -13,30 +13,28 @@ pub struct Config {
     pub max_records: usize,
     /// `MAX_BODY_BYTES`: the largest body of a request.
     pub max_body_bytes: usize,
-    /// `TOKEN_CACHE_SECONDS`: how long a good token is remembered; zero: not at all.
+    /// `TOKEN_CACHE_SECONDS`: how long a valid token is cached; zero disables the cache.
     pub token_cache: Duration,
-    /// `DEADLINE_MARGIN_MS`: how long before the invocation's end no new database call starts.
+    /// `DEADLINE_MARGIN_MS`: the time before the invocation's end in which no new call starts.
     pub deadline_margin: Duration,
     /// `IDENTITY_LOOKUP`: how identifiers are read from their indexes.
     pub identity_lookup: IdentityLookup,
-    /// `SKIP_UNCHANGED`: whether memberships that are as wanted already are written again.
+    /// `SKIP_UNCHANGED`: when memberships already in the desired state are not written again.
     pub skip_unchanged: SkipUnchanged,
-    /// `LOOKUP_CONCURRENCY`: the most look-up calls at a time.
+    /// `LOOKUP_CONCURRENCY`: the most concurrent look-up calls.
     pub lookup_concurrency: usize,
-    /// `WRITE_CONCURRENCY`: the most write calls at a time.
+    /// `WRITE_CONCURRENCY`: the most concurrent write calls.
     pub write_concurrency: usize,
-    /// What CloudWatch makes of the requests' summaries; `None` where logs are for people
-    /// (`AWS_LAMBDA_LOG_FORMAT` is not `JSON`).
+    /// The metrics of the requests; `None` unless `AWS_LAMBDA_LOG_FORMAT` is `JSON`.
     pub metrics: Option<Metrics>,
 }
 
-/// How the metrics of requests are told apart.
+/// The dimensions of the metrics.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Metrics {
-    /// `AWS_LAMBDA_FUNCTION_NAME`: whose they are.
+    /// `AWS_LAMBDA_FUNCTION_NAME`.
     pub function: String,
-    /// `METRICS_PER_TENANT`: whether there are metrics for each tenant, too. CloudWatch charges for
-    /// each metric.
+    /// `METRICS_PER_TENANT`: whether to add metrics for each tenant, which CloudWatch charges for.
     pub per_tenant: bool,
 }
 
@@ -49,23 +47,23 @@ pub struct Tables {
     pub customers: String,
     /// `MEMBERSHIPS_TABLE`.
     pub memberships: String,
-    /// `IMPORTS_TABLE`; without it no `Idempotency-Key` is taken.
+    /// `IMPORTS_TABLE`; without it `Idempotency-Key` is not supported.
     pub imports: Option<String>,
 }
 
 /// How the values of an identifier are read from its index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IdentityLookup {
-    /// Several values in one PartiQL statement; a refused statement is read again by queries.
+    /// Several values per PartiQL statement; the values of a rejected statement are read by queries.
     Statement,
-    /// One `Query` a value.
+    /// One `Query` per value.
     Query,
 }
 
-/// When it is asked which memberships need no write (see [`unchanged`](crate::resolution::unchanged)).
+/// When to check which memberships need no write (see [`unchanged`](crate::resolution::unchanged)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SkipUnchanged {
-    /// When a sample of the batch says that asking costs no more than it saves.
+    /// If a sample of the batch shows that checking costs no more than it saves.
     Auto,
     /// For every batch.
     Always,
@@ -73,33 +71,33 @@ pub enum SkipUnchanged {
     Never,
 }
 
-/// A variable that stops the start.
+/// A missing or invalid variable, which prevents the start.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
-    /// A required variable is not set, or empty.
+    /// A required variable is not set or empty.
     #[error("{0} is required and not set")]
     Missing(&'static str),
-    /// A value that is not what the variable takes.
+    /// The value of a variable is invalid.
     #[error("{name} must be {expected}")]
     Invalid {
         /// The variable.
         name: &'static str,
-        /// What it takes.
+        /// The valid values.
         expected: &'static str,
     },
 }
 
-/// `MAX_RECORDS` where it is not set.
+/// The default of `MAX_RECORDS`.
 pub const DEFAULT_MAX_RECORDS: usize = 5_000;
 
-/// `MAX_BODY_BYTES` where it is not set.
+/// The default of `MAX_BODY_BYTES`.
 pub const DEFAULT_MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
 
 /// The largest payload of a synchronous invocation (AWS Lambda quotas): no body can be larger.
 pub const MAX_PAYLOAD_BYTES: usize = 6 * 1024 * 1024;
 
 impl Config {
-    /// The settings where nothing but the tables is set.
+    /// The default settings with these tables.
     pub fn new(tables: Tables) -> Self {
         Self {
             tables,
@@ -118,7 +116,7 @@ impl Config {
     /// Reads the environment of the process.
     ///
     /// # Errors
-    /// A required variable is missing, or one holds what it does not take.
+    /// A required variable is missing, or a value is invalid.
     pub fn from_env() -> Result<Self, ConfigError> {
         Self::read(&|name| std::env::var_os(name))
     }
@@ -206,10 +204,10 @@ impl Config {
     }
 }
 
-/// Lambda's variable for the form of log lines.
+/// Lambda's variable for the log format.
 pub const LOG_FORMAT: &str = "AWS_LAMBDA_LOG_FORMAT";
 
-/// Whether a value of [`LOG_FORMAT`] asks for JSON.
+/// Whether a value of [`LOG_FORMAT`] means JSON.
 pub fn is_json(format: &str) -> bool {
     format.eq_ignore_ascii_case("json")
 }
@@ -223,21 +221,17 @@ mod tests {
 
     fn read(set: &[(&str, &str)]) -> Result<Config, ConfigError> {
         Config::read(&|name| {
-            let found = set.iter().chain(&REQUIRED).find(|(key, _)| *key == name);
-            found.map(|(_, value)| value.into())
+            set.iter().chain(&REQUIRED).find(|(key, _)| *key == name).map(|(_, value)| value.into())
         })
     }
 
     #[test]
     fn only_the_tables_are_required() {
-        let config = read(&[]).expect("the tables are named");
+        let config = read(&[]).expect("the tables are set");
+        let tables =
+            Tables { tenants: "t".into(), customers: "c".into(), memberships: "m".into(), imports: None };
         let expected = Config {
-            tables: Tables {
-                tenants: "t".into(),
-                customers: "c".into(),
-                memberships: "m".into(),
-                imports: None,
-            },
+            tables,
             max_records: 5_000,
             max_body_bytes: 2_097_152,
             token_cache: Duration::from_secs(60),
@@ -270,7 +264,7 @@ mod tests {
             ("AWS_LAMBDA_FUNCTION_NAME", "f"),
             ("METRICS_PER_TENANT", "true"),
         ];
-        let config = read(&set).expect("all are of their form");
+        let config = read(&set).expect("all values are valid");
         assert_eq!(config.tables.imports.as_deref(), Some("i"));
         assert_eq!((config.max_records, config.max_body_bytes), (7, MAX_PAYLOAD_BYTES));
         assert_eq!((config.token_cache, config.deadline_margin), (Duration::ZERO, Duration::ZERO));
@@ -281,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_is_not_of_its_form_stops_the_start_by_name() {
+    fn invalid_values_are_reported_by_name() {
         for (name, value) in [
             ("MAX_RECORDS", "0"),
             ("MAX_RECORDS", "5k"),
@@ -296,10 +290,10 @@ mod tests {
             ("METRICS_PER_TENANT", "yes"),
             ("WRITE_CONCURRENCY", "99999999999999999999"),
         ] {
-            let Err(ConfigError::Invalid { name: named, .. }) = read(&[(name, value)]) else {
-                panic!("{name}={value} was taken");
-            };
-            assert_eq!(named, name);
+            let result = read(&[(name, value)]);
+            let is_reported =
+                matches!(result, Err(ConfigError::Invalid { name: reported, .. }) if reported == name);
+            assert!(is_reported, "{name}={value}");
         }
     }
 }

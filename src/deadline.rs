@@ -1,14 +1,15 @@
-//! How much time an invocation has.
+//! The time limits of an invocation.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
 
-/// Below this a deadline in milliseconds is a duration, not a time since 1970: `cargo lambda watch`
-/// sends 600,000 where Lambda sends about 1.8 × 10¹². It is the year 1973, or three years.
+/// Below this limit a deadline in milliseconds is taken as a duration, not as a time since 1970:
+/// `cargo lambda watch` sends 600,000, Lambda about 1.8 × 10¹². As a time, the limit is in 1973; as a
+/// duration, three years.
 const LARGEST_DURATION_MS: u64 = 100_000_000_000;
 
-/// When an invocation must stop asking the database, so that it can still answer.
+/// When an invocation must stop calling the database, so that it can still respond.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline {
     no_new_calls: Instant,
@@ -18,12 +19,12 @@ pub struct Deadline {
 }
 
 impl Deadline {
-    /// The deadline of an invocation that begins now.
+    /// The deadline of an invocation that starts now.
     ///
-    /// `deadline_ms` is what the Runtime API says: milliseconds since 1970 when the invocation is
-    /// cut off. From `margin` before that no new call starts; calls under way are waited for
-    /// during the first half of the margin, the second half is for the answer, less what
-    /// [`last_call`](Self::last_call) may take.
+    /// `deadline_ms` is the end of the invocation as the Runtime API reports it, in milliseconds since
+    /// 1970. No new call starts later than `margin` before it. Running calls may end during the first
+    /// half of the margin; the second half is for the response, less the time of
+    /// [`last_call`](Self::last_call).
     pub fn new(deadline_ms: u64, margin: Duration) -> Self {
         let deadline = Duration::from_millis(deadline_ms);
         let left = if deadline_ms < LARGEST_DURATION_MS {
@@ -50,18 +51,18 @@ impl Deadline {
         Instant::now() + pause < self.no_new_calls
     }
 
-    /// The deadline of the one call that writes down what has been done: it may still be made and
-    /// waited for until a quarter of the margin is left.
+    /// The deadline of the one call that stores the outcome: it may start and run until a quarter of
+    /// the margin is left.
     pub fn last_call(self) -> Self {
         Self { no_new_calls: self.last_call, no_more_waiting: self.last_call, ..self }
     }
 
-    /// When the invocation is cut off, by the wall clock.
+    /// When the invocation ends, by the wall clock.
     pub fn cut_off(&self) -> SystemTime {
         self.cut_off
     }
 
-    /// When calls under way are given up.
+    /// When running calls are aborted.
     pub fn no_more_waiting(&self) -> Instant {
         self.no_more_waiting
     }
@@ -78,7 +79,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn calls_stop_a_margin_before_the_deadline_and_waiting_half_a_margin_before() {
+    async fn calls_stop_before_the_deadline() {
         let deadline = Deadline::new(epoch_ms() + 10_000, MARGIN);
         tokio::time::advance(Duration::from_millis(8_000)).await;
         assert!(deadline.allows_calls());
@@ -91,7 +92,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_last_call_has_until_a_quarter_of_the_margin_is_left() {
+    async fn last_call_leaves_a_quarter_of_the_margin() {
         let deadline = Deadline::new(10_000, Duration::from_millis(2_000)).last_call();
         tokio::time::advance(Duration::from_millis(9_400)).await;
         assert!(deadline.allows_calls());
@@ -101,7 +102,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_duration_counts_from_now() {
+    async fn durations_count_from_now() {
         let deadline = Deadline::new(600_000, MARGIN);
         tokio::time::advance(Duration::from_millis(598_000)).await;
         assert!(deadline.allows_calls());
@@ -110,7 +111,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_deadline_that_is_past_or_within_the_margin_allows_nothing() {
+    async fn no_calls_within_the_margin() {
         for deadline_ms in [epoch_ms() - 60_000, epoch_ms() + 1_000, 1_000, 0] {
             assert!(!Deadline::new(deadline_ms, MARGIN).allows_calls(), "{deadline_ms}");
         }

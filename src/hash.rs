@@ -1,4 +1,4 @@
-//! SHA-256 in lower-case hex: what is kept of tokens and bodies instead of themselves.
+//! SHA-256 in lower-case hex, which is stored instead of tokens and bodies.
 
 use sha2::{Digest, Sha256};
 
@@ -13,7 +13,7 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn it_is_sha256_in_lower_case_hex() {
+    fn hash_is_sha256_in_lower_case_hex() {
         // The example of FIPS 180-2, appendix B.1.
         let hash = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(super::sha256_hex(b"abc"), hash);

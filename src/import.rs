@@ -1,4 +1,4 @@
-//! One import from its records to its result: look-ups, resolution, writes.
+//! One import, from its records to its result: look-ups, resolution, writes.
 
 use crate::database::claim::Claim;
 use crate::database::{Claimed, ImportKey, Session, Writing};
@@ -11,18 +11,18 @@ use crate::resolution::membership::WritePlan;
 use crate::resolution::report::{self, Report};
 use crate::tenant::TenantId;
 
-/// An import on its way.
+/// An import and what it needs to run.
 #[derive(Clone, Copy)]
 pub struct Import<'i, 'a> {
-    /// The database, for as long as the invocation lasts.
+    /// The database during the invocation.
     pub session: Session<'i>,
-    /// Whose customers it is about.
+    /// The tenant whose customers are imported.
     pub tenant: &'i TenantId,
-    /// What the memberships name as their `importId`.
+    /// The `importId` of the memberships.
     pub id: &'i str,
-    /// What was asked for.
+    /// The parsed request.
     pub request: &'i ImportRequest<'a>,
-    /// The most bytes that the explanation may have, counted as a string inside JSON.
+    /// The size limit of the explanation in bytes, counted as a string inside JSON.
     pub room_for_matches: usize,
 }
 
@@ -31,40 +31,41 @@ pub struct Import<'i, 'a> {
 pub enum Ended {
     /// The import ran.
     Ran(Run),
-    /// It ran before, with the same `Idempotency-Key`.
+    /// It ran earlier with the same `Idempotency-Key`.
     Replayed(Report),
-    /// Another invocation is working on it.
+    /// Another invocation is running it.
     InProgress,
 }
 
-/// An import that ran to its end.
+/// A completed import.
 #[derive(Debug)]
 pub struct Run {
-    /// How it ended.
+    /// Its result.
     pub report: Report,
-    /// How many records meant a customer, whether or not the memberships were written.
+    /// How many records matched a customer, whether or not the memberships were written.
     pub matched: usize,
 }
 
 /// Why an import did not run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ImportError {
-    /// The explanation asked for would make the answer larger than Lambda can return.
-    #[error("the answer would be too large")]
+    /// The requested explanation would make the response larger than Lambda can return.
+    #[error("the response would be too large")]
     ResponseTooLarge,
-    /// The `Idempotency-Key` came before with another body.
-    #[error("the key came before with another body")]
+    /// The `Idempotency-Key` was used earlier with another body.
+    #[error("the key was used earlier with another body")]
     KeyReused,
     /// The `Idempotency-Key` could not be checked.
     #[error("the key could not be checked")]
     KeyUnchecked(Outage),
-    /// What is stored under the `Idempotency-Key` does not fit the request.
+    /// The outcome stored for the `Idempotency-Key` does not fit the request.
     #[error("the stored outcome does not fit the request")]
     OutcomeUnreadable,
 }
 
 impl Import<'_, '_> {
-    /// Runs the import, unless a request with the same key did or does (contract, section 8).
+    /// Runs the import, unless a request with the same key has run it or is running it (contract,
+    /// section 8).
     ///
     /// # Errors
     /// See [`ImportError`]; no membership was written.
@@ -86,31 +87,31 @@ impl Import<'_, '_> {
     }
 
     async fn run_claimed(self, key: ImportKey<'_>, claim: &Claim) -> Result<Run, ImportError> {
-        let ran = self.run().await;
-        match &ran {
-            Ok(run) => self.session.end_run(key, claim, (&run.report).into()).await,
-            Err(_) => self.session.give_up_run(key, claim).await,
+        let result = self.run().await;
+        match &result {
+            Ok(run) => self.session.store_outcome(key, claim, (&run.report).into()).await,
+            Err(_) => self.session.release_claim(key, claim).await,
         }
-        ran
+        result
     }
 
-    /// Runs the import to its end.
+    /// Runs the import.
     ///
     /// # Errors
-    /// The explanation asked for does not fit an answer; no membership was written.
+    /// The requested explanation does not fit the response; no membership was written.
     pub async fn run(self) -> Result<Run, ImportError> {
         let Params { matching, opt_type, dry_run, explain } = self.request.params;
         let checked: Vec<_> = self.request.records.iter().map(|sent| sent.check(matching)).collect();
-        let sound: Vec<_> =
+        let valid: Vec<_> =
             (0..).zip(&checked).filter_map(|(index, record)| Some((index, record.as_ref().ok()?))).collect();
 
-        let outcomes = self.resolve(sound.iter().map(|(_, record)| &record.identifiers)).await;
-        let matches = explain.then(|| report::matches(sound.iter().map(|(index, _)| *index).zip(&outcomes)));
+        let outcomes = self.resolve(valid.iter().map(|(_, record)| &record.identifiers)).await;
+        let matches = explain.then(|| report::matches(valid.iter().map(|(index, _)| *index).zip(&outcomes)));
         if matches.as_deref().is_some_and(|raw| raw_fields::escaped_bytes(raw) > self.room_for_matches) {
             return Err(ImportError::ResponseTooLarge);
         }
 
-        let plan = WritePlan::new(outcomes.iter().zip(sound.iter().map(|(_, record)| &record.groups)));
+        let plan = WritePlan::new(outcomes.iter().zip(valid.iter().map(|(_, record)| &record.groups)));
         let written = if dry_run {
             vec![Ok(()); plan.memberships.len()]
         } else {
@@ -118,11 +119,11 @@ impl Import<'_, '_> {
             self.session.write(writing, &plan.memberships).await
         };
 
-        let unsound =
+        let invalid =
             (0..).zip(&checked).filter_map(|(index, record)| Some((index, *record.as_ref().err()?)));
-        let settled = sound.iter().zip(plan.settle(&written));
+        let settled = valid.iter().zip(plan.settle(&written));
         let unsettled = settled.filter_map(|((index, _), settled)| Some((*index, settled.err()?)));
-        let mut failures: Vec<_> = unsound.chain(unsettled).collect();
+        let mut failures: Vec<_> = invalid.chain(unsettled).collect();
         failures.sort_unstable_by_key(|(index, _)| *index);
         let matched = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
         Ok(Run { report: Report { failures, matches }, matched })
@@ -131,9 +132,9 @@ impl Import<'_, '_> {
     async fn resolve<'r>(self, identifiers: impl Iterator<Item = &'r Identifiers<'r>>) -> Vec<Outcome> {
         let mut resolution = Resolution::new(self.request.params.matching, identifiers);
         while let Some(wave) = resolution.next_wave() {
-            let answers = self.session.look_up(self.tenant, &wave).await;
-            for (lookup, answers) in wave.into_iter().zip(&answers) {
-                resolution.learn(lookup, answers);
+            let results = self.session.look_up(self.tenant, &wave).await;
+            for (lookup, results) in wave.into_iter().zip(&results) {
+                resolution.learn(lookup, results);
             }
         }
         resolution.outcomes().collect()

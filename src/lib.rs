@@ -1,20 +1,20 @@
 //! The batch import of customer groups: an AWS Lambda function behind API Gateway.
 //!
 //! A caller sends records (identifiers of a customer, names of groups); each record is resolved to
-//! a customer of the caller's tenant, and the customer is put into the groups or taken out of them.
+//! a customer of the caller's tenant, who is added to the groups or removed from them.
 //!
 //! # Layout
-//! How a request is processed, from the top down; nothing knows of what stands above it:
+//! The modules in the order in which a request is processed; none depends on one above it:
 //!
 //! - [`http`]: the event, the checks of the request, the envelope
-//! - [`telemetry`]: the line that the request leaves in the log, and its metrics
-//! - [`import`]: one import from its records to its report
-//! - [`database`]: everything DynamoDB
-//! - [`resolution`]: whom each record means, and what must be written; pure
-//! - [`request`]: what a caller may send; pure
-//! - [`tenant`]: tokens and the tenants they stand for
+//! - [`telemetry`]: the log line and the metrics of a request
+//! - [`import`]: one import, from its records to its report
+//! - [`database`]: all access to DynamoDB
+//! - [`resolution`]: which customer each record identifies, and what must be written; pure
+//! - [`request`]: parsing and validating a request; pure
+//! - [`tenant`]: tokens and their tenants
 //!
-//! Beside them: [`config`], [`deadline`], [`hash`].
+//! Used by all: [`config`], [`deadline`], [`hash`].
 
 #![warn(missing_docs)]
 

@@ -1,4 +1,4 @@
-//! The Lambda function's process: settings, clients, and the loop that serves events.
+//! The Lambda function's process: settings, clients and the event loop.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -35,9 +35,9 @@ fn main() -> ExitCode {
     }
 }
 
-/// One thread: the work is waiting for the database, and Lambda gives a whole core only at 1,769
-/// MB. On Lambda Managed Instances, which tell how many requests they send at a time, a thread for
-/// each core.
+/// One thread: most of the time is spent waiting for the database, and Lambda provides a full core
+/// only at 1,769 MB. On Lambda Managed Instances, which set the maximum concurrency, one thread per
+/// core.
 fn threads() -> runtime::Builder {
     match std::env::var_os("AWS_LAMBDA_MAX_CONCURRENCY") {
         None => runtime::Builder::new_current_thread(),
@@ -53,6 +53,6 @@ async fn serve(config: Config) -> Result<(), Error> {
         let handler = Arc::clone(&handler);
         async move { Ok::<_, Error>(handler.handle(event.payload, &event.context).await) }
     });
-    // Several requests at a time where Lambda asks for it, otherwise one after the other.
+    // Concurrent requests on Lambda Managed Instances, otherwise one at a time.
     lambda_runtime::run_concurrent(handle).await
 }

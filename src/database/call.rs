@@ -1,4 +1,4 @@
-//! One call to DynamoDB: in time or not at all, counted, and its failure in the log.
+//! One call to DynamoDB: bounded by the deadline, counted, and logged if it fails.
 
 use std::borrow::Cow;
 use std::error::Error;
@@ -20,15 +20,15 @@ use super::usage::Tally;
 use crate::deadline::Deadline;
 use crate::request::failure::Outage;
 
-/// Why a call brought nothing.
+/// Why a call failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum CallError {
-    /// The database does not take the request as it is (`ValidationException`): it may take the
-    /// same in other requests.
+    /// The database rejected the request (`ValidationException`); it may accept the same items in
+    /// other requests.
     Invalid,
-    /// The function may not make such requests (`AccessDeniedException`).
+    /// The function lacks the permission for the request (`AccessDeniedException`).
     Denied,
-    /// The database gave no answer.
+    /// The database did not respond, or responded with another error.
     Outage(Outage),
 }
 
@@ -41,7 +41,7 @@ impl From<CallError> for Outage {
     }
 }
 
-/// The call that the SDK is working on, for [`Attempts`].
+/// The call that the SDK is executing, for [`Attempts`].
 #[derive(Clone)]
 struct Call {
     operation: &'static str,
@@ -54,8 +54,7 @@ tokio::task_local! {
 }
 
 impl Session<'_> {
-    /// Sends a request, unless the time for calls is over, and waits for its answer as long as
-    /// there is time to.
+    /// Sends a request and waits for its response, both within the deadline.
     pub(super) async fn call<T, E>(
         &self,
         operation: &'static str,
@@ -70,8 +69,8 @@ impl Session<'_> {
         let call = Call { operation, deadline: self.deadline, tally: self.tally.clone() };
         let request = CALL.scope(call, request);
         match tokio::time::timeout_at(self.deadline.no_more_waiting(), request).await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => Err(self.judge(operation, &error)),
+            Ok(Ok(output)) => Ok(output),
+            Ok(Err(error)) => Err(self.classify(operation, &error)),
             Err(_) => {
                 if self.tally.failed(operation, "cut off") {
                     warn!(operation, "database call cut off");
@@ -81,19 +80,19 @@ impl Session<'_> {
         }
     }
 
-    fn judge<E>(&self, operation: &'static str, error: &SdkError<E>) -> CallError
+    fn classify<E>(&self, operation: &'static str, error: &SdkError<E>) -> CallError
     where
         E: ProvideErrorMetadata + Error + 'static,
     {
-        // A service's message can quote what was sent, a raw answer holds customers: neither is logged.
+        // Not logged: a service's message can quote the request, and a raw response contains customers.
         let (kind, cause) = match error {
-            SdkError::ConstructionFailure(_) => ("not made", Some(chain(error))),
-            SdkError::TimeoutError(_) => ("timed out", Some(chain(error))),
-            SdkError::DispatchFailure(_) => ("not sent", Some(chain(error))),
+            SdkError::ConstructionFailure(_) => ("not made", Some(error_chain(error))),
+            SdkError::TimeoutError(_) => ("timed out", Some(error_chain(error))),
+            SdkError::DispatchFailure(_) => ("not sent", Some(error_chain(error))),
             _ => ("not understood", None),
         };
         let code = error.code();
-        // An outage fails hundreds of calls alike: the summary has their number.
+        // An outage fails hundreds of calls alike: only the first is logged, the summary counts them.
         if self.tally.failed(operation, code.unwrap_or(kind)) {
             warn!(operation, code, cause, aws_request_id = error.request_id(), "database call failed");
         }
@@ -106,7 +105,7 @@ impl Session<'_> {
     }
 }
 
-fn chain(error: &dyn Error) -> String {
+fn error_chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
@@ -116,14 +115,13 @@ fn chain(error: &dyn Error) -> String {
     text
 }
 
-/// Watches the SDK's attempts at a call: counts them, and stops it from making a further one when
-/// the time for calls is over.
+/// Counts the SDK's attempts at a call, and prevents further ones after the deadline for new calls.
 #[derive(Debug)]
 pub(super) struct Attempts;
 
 #[derive(Debug, thiserror::Error)]
 #[error("no time left for an attempt")]
-struct Closed;
+struct OutOfTime;
 
 impl Intercept for Attempts {
     fn name(&self) -> &'static str {
@@ -137,7 +135,7 @@ impl Intercept for Attempts {
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         match CALL.try_with(|call| call.deadline.allows_calls()) {
-            Ok(false) => Err(Closed.into()),
+            Ok(false) => Err(OutOfTime.into()),
             Ok(true) | Err(_) => Ok(()),
         }
     }
@@ -148,7 +146,7 @@ impl Intercept for Attempts {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        // Outside of a call nobody counts.
+        // Requests outside a call are not counted.
         let _ = CALL.try_with(|call| call.tally.sent(call.operation));
         Ok(())
     }
@@ -159,16 +157,16 @@ impl Intercept for Attempts {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let answer = context.response();
-        if !answer.status().is_success() && answer.body().bytes().is_some_and(is_throttling) {
+        let response = context.response();
+        if !response.status().is_success() && response.body().bytes().is_some_and(is_throttling) {
             let _ = CALL.try_with(|call| call.tally.throttled());
         }
         Ok(())
     }
 }
 
-/// Whether an error's body names one of DynamoDB's codes for a lack of throughput (DynamoDB
-/// developer guide, error handling).
+/// Whether an error's body contains one of DynamoDB's throttling codes (DynamoDB developer guide,
+/// error handling).
 fn is_throttling(body: &[u8]) -> bool {
     #[derive(Deserialize)]
     struct Error<'e> {
@@ -180,10 +178,10 @@ fn is_throttling(body: &[u8]) -> bool {
     matches!(code, "ProvisionedThroughputExceededException" | "ThrottlingException" | "RequestLimitExceeded")
 }
 
-/// Does jobs, up to `bound` at a time, and gives their results in the order in which they ended.
+/// Runs jobs, at most `bound` at a time, and returns their results in order of completion.
 ///
-/// A loop where `StreamExt::buffer_unordered` would do, because the compiler cannot prove the
-/// latter's future `Send` when jobs borrow (rust-lang/rust#102211).
+/// Not `StreamExt::buffer_unordered`: the compiler cannot prove its future `Send` when jobs borrow
+/// (rust-lang/rust#102211).
 pub(super) async fn at_most<J, F: Future>(
     bound: usize,
     jobs: Vec<J>,
@@ -191,36 +189,36 @@ pub(super) async fn at_most<J, F: Future>(
 ) -> Vec<F::Output> {
     let mut results = Vec::with_capacity(jobs.len());
     let mut jobs = jobs.into_iter();
-    let mut under_way: FuturesUnordered<F> = jobs.by_ref().take(bound).map(&mut work).collect();
-    while let Some(result) = under_way.next().await {
+    let mut running: FuturesUnordered<F> = jobs.by_ref().take(bound).map(&mut work).collect();
+    while let Some(result) = running.next().await {
         results.push(result);
-        under_way.extend(jobs.next().map(&mut work));
+        running.extend(jobs.next().map(&mut work));
     }
     results
 }
 
-/// The pauses before asking again for what a call left unprocessed, doubling, with full jitter.
+/// The pauses before a call is repeated for its unprocessed items: exponential, with full jitter.
 #[derive(Default)]
 pub(super) struct Backoff {
     pauses: u32,
 }
 
 impl Backoff {
-    const FIRST: Duration = Duration::from_millis(50);
-    const LONGEST: Duration = Duration::from_secs(1);
-    /// Pauses without progress before giving up: about three seconds on average.
-    const MOST: u32 = 8;
+    const INITIAL: Duration = Duration::from_millis(50);
+    const MAX: Duration = Duration::from_secs(1);
+    /// Consecutive pauses without progress before giving up: about three seconds on average.
+    const MAX_PAUSES: u32 = 8;
 
-    /// Pauses, or says why there is no point in it: after enough pauses without `progress`, or when
-    /// the time for calls would be over.
+    /// Pauses. Fails after too many pauses without `progress`, or if no call may start after the
+    /// pause.
     pub(super) async fn pause(&mut self, progress: bool, deadline: Deadline) -> Result<(), Outage> {
         if progress {
             self.pauses = 0;
         }
-        if self.pauses == Self::MOST {
+        if self.pauses == Self::MAX_PAUSES {
             return Err(Outage::StoreError);
         }
-        let bound = (Self::FIRST * 2u32.pow(self.pauses)).min(Self::LONGEST);
+        let bound = (Self::INITIAL * 2u32.pow(self.pauses)).min(Self::MAX);
         let pause = bound.mul_f64(fastrand::f64());
         self.pauses += 1;
         if !deadline.allows_calls_in(pause) {

@@ -1,4 +1,4 @@
-//! Finding customers by their identifiers.
+//! Looking up customers by their identifiers.
 
 use std::sync::atomic::Ordering;
 
@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use tracing::warn;
 
 use super::call::{CallError, at_most};
-use super::existing::{BATCH_GET_KEYS, Wanted};
+use super::existing::{BATCH_GET_KEYS, Batch};
 use super::{Item, Session, Stage, attribute};
 use crate::config::IdentityLookup;
 use crate::request::failure::Outage;
@@ -14,27 +14,26 @@ use crate::request::identifier::Identifier;
 use crate::resolution::customer::{Lookup, LookupResult};
 use crate::tenant::TenantId;
 
-/// Values of one statement. DynamoDB takes up to 50 and answers in pages of up to 10 items; nine
-/// values that match one customer each leave the page unfilled, so that no second one is fetched
-/// to learn that it is empty.
+/// Values per statement. DynamoDB accepts up to 50 and returns pages of up to 10 items. Nine values
+/// with one customer each do not fill a page, so no second, empty page is fetched.
 const STATEMENT_VALUES: usize = 9;
 
 const CUSTOMER_ID: &str = "audienceUserId";
 const TENANT_ID: &str = "tenantId";
 
 impl Session<'_> {
-    /// Looks up all values of a wave, many calls at a time, and gives one answer a value.
+    /// Looks up all values of a wave with concurrent calls, and returns one result per value.
     ///
-    /// A failure costs only the values of its call.
+    /// A failed call fails only its own values.
     pub async fn look_up(&self, tenant: &TenantId, lookups: &[Lookup<'_>]) -> Vec<Vec<LookupResult>> {
         let mut calls = Vec::new();
         for (which, lookup) in lookups.iter().enumerate() {
-            let size = self.values_a_call(lookup.identifier);
+            let size = self.values_per_call(lookup.identifier);
             for (chunk, values) in lookup.values.chunks(size).enumerate() {
                 calls.push((which, chunk * size, lookup.identifier, values));
             }
         }
-        let answered = at_most(
+        let finished = at_most(
             self.database.lookup_concurrency,
             calls,
             |(which, first, identifier, values)| async move {
@@ -42,17 +41,17 @@ impl Session<'_> {
             },
         );
 
-        let unanswered = |lookup: &Lookup<'_>| vec![Err(Outage::Timeout); lookup.values.len()];
-        let mut answers: Vec<Vec<LookupResult>> = lookups.iter().map(unanswered).collect();
-        for (which, first, chunk) in self.tally.during(Stage::LookUps, answered).await {
-            for (answer, place) in chunk.into_iter().zip(first..) {
-                answers[which][place] = answer;
+        let not_called = |lookup: &Lookup<'_>| vec![Err(Outage::Timeout); lookup.values.len()];
+        let mut results: Vec<Vec<LookupResult>> = lookups.iter().map(not_called).collect();
+        for (which, first, chunk) in self.tally.during(Stage::LookUps, finished).await {
+            for (result, position) in chunk.into_iter().zip(first..) {
+                results[which][position] = result;
             }
         }
-        answers
+        results
     }
 
-    fn values_a_call(&self, identifier: Identifier) -> usize {
+    fn values_per_call(&self, identifier: Identifier) -> usize {
         match (identifier, self.database.identity_lookup) {
             (Identifier::AudienceUserId, _) => BATCH_GET_KEYS,
             (_, IdentityLookup::Statement) => STATEMENT_VALUES,
@@ -76,11 +75,11 @@ impl Session<'_> {
                 Err(CallError::Invalid | CallError::Denied) => self.log_rejection(),
             }
         }
-        let mut answers = Vec::with_capacity(values.len());
+        let mut results = Vec::with_capacity(values.len());
         for value in values {
-            answers.push(self.query(tenant, identifier, value).await.map_err(Outage::from));
+            results.push(self.query(tenant, identifier, value).await.map_err(Outage::from));
         }
-        answers
+        results
     }
 
     fn log_rejection(&self) {
@@ -89,8 +88,8 @@ impl Session<'_> {
         }
     }
 
-    /// Several values by one PartiQL statement, read to its last page. The answers line up with
-    /// the values.
+    /// Looks up several values by one PartiQL statement, to its last page. Returns the customers of
+    /// each value, in the order of the values.
     async fn execute(
         &self,
         tenant: &TenantId,
@@ -105,7 +104,7 @@ impl Session<'_> {
         let mut found = vec![Vec::new(); values.len()];
         let mut next_token = None;
         loop {
-            // Every page needs the same statement and the same parameters.
+            // Every page must be requested with the same statement and parameters.
             let request = self
                 .database
                 .client
@@ -117,8 +116,8 @@ impl Session<'_> {
             let page = self.call("ExecuteStatement", request).await?;
             for item in page.items.unwrap_or_default() {
                 let (value, customer) = (string(&item, identifier.field())?, string(&item, CUSTOMER_ID)?);
-                if let Some(place) = values.iter().position(|wanted| *wanted == value) {
-                    add(&mut found[place], customer);
+                if let Some(position) = values.iter().position(|sent| *sent == value) {
+                    add(&mut found[position], customer);
                 }
             }
             next_token = page.next_token;
@@ -128,7 +127,7 @@ impl Session<'_> {
         }
     }
 
-    /// One value by `Query` on its index, read to the last page.
+    /// Looks up one value by `Query` on its index, to the last page.
     async fn query(
         &self,
         tenant: &TenantId,
@@ -161,27 +160,27 @@ impl Session<'_> {
         }
     }
 
-    /// Which of up to a hundred customer IDs are customers of the tenant.
+    /// Looks up at most [`BATCH_GET_KEYS`] customer IDs.
     async fn get(&self, tenant: &TenantId, ids: &[&str]) -> Vec<LookupResult> {
-        let wanted = Wanted {
+        let batch = Batch {
             table: &self.database.tables.customers,
             projection: CUSTOMER_ID,
             consistent: false,
             count: ids.len(),
-            key: |place: usize| key(tenant, ids[place]),
-            place: |item: &Item| {
+            key: |position: usize| key(tenant, ids[position]),
+            position: |item: &Item| {
                 let id = string(item, CUSTOMER_ID).ok()?;
-                ids.iter().position(|wanted| *wanted == id)
+                ids.iter().position(|sent| *sent == id)
             },
         };
-        let there = self.are_there(&wanted).await.into_iter().zip(ids);
-        there.map(|(there, id)| Ok(if there? { vec![(*id).to_owned()] } else { Vec::new() })).collect()
+        let results = self.exist(&batch).await.into_iter().zip(ids);
+        results.map(|(exists, id)| Ok(if exists? { vec![(*id).to_owned()] } else { Vec::new() })).collect()
     }
 }
 
-/// An index that changes between two pages may name a customer on both.
+/// Adds a customer once: an index that changes between two pages may return it on both.
 fn add(found: &mut Vec<String>, customer: &str) {
-    if !found.iter().any(|known| known == customer) {
+    if !found.iter().any(|earlier| earlier == customer) {
         found.push(customer.to_owned());
     }
 }
@@ -194,16 +193,17 @@ fn index(identifier: Identifier) -> String {
     format!("{}-index", identifier.field())
 }
 
-/// `=` and `IN` on the keys of an index are keyed reads (DynamoDB developer guide, PartiQL select).
+/// A statement that reads by key, not by scan: `=` and `IN` on the keys of an index (DynamoDB
+/// developer guide, PartiQL select).
 fn statement(table: &str, identifier: Identifier, values: usize) -> String {
     let (field, index) = (identifier.field(), index(identifier));
-    let places = vec!["?"; values].join(", ");
+    let placeholders = vec!["?"; values].join(", ");
     format!(
-        r#"SELECT "{CUSTOMER_ID}", "{field}" FROM "{table}"."{index}" WHERE "{field}" IN [{places}] AND "{TENANT_ID}" = ?"#
+        r#"SELECT "{CUSTOMER_ID}", "{field}" FROM "{table}"."{index}" WHERE "{field}" IN [{placeholders}] AND "{TENANT_ID}" = ?"#
     )
 }
 
-/// A string attribute of an answer. Keys are strings: an answer without them is none.
+/// A string attribute of an item read. Keys are strings: an item without them is invalid.
 fn string<'i>(item: &'i Item, name: &str) -> Result<&'i str, CallError> {
     match item.get(name) {
         Some(AttributeValue::S(value)) => Ok(value),
@@ -216,7 +216,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_statement_reads_one_index_by_its_keys() {
+    fn statement_reads_one_index_by_key() {
         assert_eq!(
             statement("customers", Identifier::Openid, 3),
             "SELECT \"audienceUserId\", \"openid\" FROM \"customers\".\"openid-index\" \

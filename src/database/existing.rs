@@ -1,4 +1,4 @@
-//! Whether items are there.
+//! Checking whether items exist.
 
 use aws_sdk_dynamodb::types::KeysAndAttributes;
 
@@ -6,83 +6,82 @@ use super::call::{Backoff, CallError};
 use super::{Item, Session};
 use crate::request::failure::Outage;
 
-/// Keys of one `BatchGetItem` (DynamoDB API reference).
+/// The most keys of one `BatchGetItem` (DynamoDB API reference).
 pub(super) const BATCH_GET_KEYS: usize = 100;
 
-/// Up to [`BATCH_GET_KEYS`] items that may be there, no two alike, each by its place.
-pub(super) struct Wanted<'w, K, P> {
+/// At most [`BATCH_GET_KEYS`] distinct items that may exist, each identified by its position.
+pub(super) struct Batch<'w, K, P> {
     pub table: &'w str,
-    /// What is read of each: at least what `place` looks at.
+    /// The attributes read of each item: at least those that `position` needs.
     pub projection: &'static str,
-    /// Whether a write that has just ended must be seen; such a read costs twice as much.
+    /// Whether the reads are strongly consistent, which costs twice as much.
     pub consistent: bool,
     pub count: usize,
-    /// The key of the item at a place.
+    /// The key of the item at a position.
     pub key: K,
-    /// The place of an item or of a key.
-    pub place: P,
+    /// The position of an item or of its key.
+    pub position: P,
 }
 
 impl Session<'_> {
-    /// Whether each item is there, by one call, and by further ones for what that leaves
-    /// unprocessed.
-    pub(super) async fn are_there<K, P>(&self, wanted: &Wanted<'_, K, P>) -> Vec<Result<bool, Outage>>
+    /// Whether each item exists: one call, and further ones for unprocessed keys.
+    pub(super) async fn exist<K, P>(&self, batch: &Batch<'_, K, P>) -> Vec<Result<bool, Outage>>
     where
         K: Fn(usize) -> Item,
         P: Fn(&Item) -> Option<usize>,
     {
-        let mut there = vec![Ok(false); wanted.count];
-        let mut pending: Vec<usize> = (0..wanted.count).collect();
+        let mut exists = vec![Ok(false); batch.count];
+        let mut pending: Vec<usize> = (0..batch.count).collect();
         let mut backoff = Backoff::default();
         let outage = loop {
-            let (found, left) = match self.get_once(wanted, &pending).await {
-                Ok(answer) => answer,
+            let (found, unprocessed) = match self.get_batch(batch, &pending).await {
+                Ok(positions) => positions,
                 Err(error) => break error.into(),
             };
-            for place in found {
-                there[place] = Ok(true);
+            for position in found {
+                exists[position] = Ok(true);
             }
-            if left.is_empty() {
-                return there;
+            if unprocessed.is_empty() {
+                return exists;
             }
             self.tally.throttled();
-            let progress = left.len() < pending.len();
-            pending = left;
+            let progress = unprocessed.len() < pending.len();
+            pending = unprocessed;
             if let Err(outage) = backoff.pause(progress, self.deadline).await {
                 break outage;
             }
         };
-        for place in pending {
-            there[place] = Err(outage);
+        for position in pending {
+            exists[position] = Err(outage);
         }
-        there
+        exists
     }
 
-    /// One call: the places of what is there, and of what was left unprocessed.
-    async fn get_once<K, P>(
+    /// One call: returns the positions of the items found, and of the unprocessed keys.
+    async fn get_batch<K, P>(
         &self,
-        wanted: &Wanted<'_, K, P>,
-        places: &[usize],
+        batch: &Batch<'_, K, P>,
+        positions: &[usize],
     ) -> Result<(Vec<usize>, Vec<usize>), CallError>
     where
         K: Fn(usize) -> Item,
         P: Fn(&Item) -> Option<usize>,
     {
-        let keys = places.iter().map(|&place| (wanted.key)(place)).collect();
+        let keys = positions.iter().map(|&position| (batch.key)(position)).collect();
         let keys = KeysAndAttributes::builder()
             .set_keys(Some(keys))
-            .projection_expression(wanted.projection)
-            .consistent_read(wanted.consistent)
+            .projection_expression(batch.projection)
+            .consistent_read(batch.consistent)
             .build()
             .expect("BUG: the keys are set");
-        let request = self.database.client.batch_get_item().request_items(wanted.table, keys).send();
-        let answer = self.call("BatchGetItem", request).await?;
-        let found = answer.responses.into_iter().flatten().flat_map(|(_, items)| items);
-        let left = answer.unprocessed_keys.into_iter().flatten().flat_map(|(_, left)| left.keys);
-        // What was not asked for is no answer: nothing may be concluded from it.
-        let places = |items: &mut dyn Iterator<Item = Item>| -> Result<Vec<usize>, CallError> {
-            items.map(|item| (wanted.place)(&item).ok_or(CallError::Outage(Outage::StoreError))).collect()
+        let request = self.database.client.batch_get_item().request_items(batch.table, keys).send();
+        let output = self.call("BatchGetItem", request).await?;
+        let found = output.responses.into_iter().flatten().flat_map(|(_, items)| items);
+        let unprocessed = output.unprocessed_keys.into_iter().flatten().flat_map(|(_, keys)| keys.keys);
+        // An item that was not requested makes the whole response invalid.
+        let positions = |items: &mut dyn Iterator<Item = Item>| -> Result<Vec<usize>, CallError> {
+            items.map(|item| (batch.position)(&item).ok_or(CallError::Outage(Outage::StoreError))).collect()
         };
-        Ok((places(&mut { found })?, places(&mut { left })?))
+        Ok((positions(&mut { found })?, positions(&mut { unprocessed })?))
     }
 }

@@ -1,4 +1,4 @@
-//! The imports that carry an `Idempotency-Key`: which runs, and how it ended.
+//! The imports with an `Idempotency-Key`: which request runs one, and its outcome.
 
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
@@ -12,29 +12,29 @@ use crate::request::idempotency_key::IdempotencyKey;
 use crate::resolution::report::StoredOutcome;
 use crate::tenant::TenantId;
 
-/// The largest outcome that is stored, in bytes: an item may have 400 KB (DynamoDB quotas).
+/// The largest outcome that is stored, in bytes: an item is limited to 400 KB (DynamoDB quotas).
 const MAX_OUTCOME_BYTES: usize = 380_000;
 
-/// A claim is taken where the key is new or forgotten, or where its run is dead: its lease is over
-/// and it left no outcome. One conditional write, so of many at once exactly one succeeds.
+/// A claim succeeds if the key is new or expired, or if its run failed: its lease has ended without
+/// an outcome. One conditional write, so exactly one of several concurrent claims succeeds.
 const CLAIM: &str = "attribute_not_exists(importKey) OR expiresAt <= :now \
     OR (bodyHash = :bodyHash AND attribute_not_exists(failures) AND leaseUntil <= :nowMs)";
 
-/// What came of a claim.
+/// The result of a claim.
 #[derive(Debug)]
 pub enum Claimed {
     /// This invocation runs the import.
     Ours,
-    /// Another run has or had the key.
+    /// Another run holds or held the key.
     Theirs(Earlier),
 }
 
-/// Where an import with a key is kept.
+/// Where an import with a key is stored.
 #[derive(Clone, Copy)]
 pub struct ImportKey<'k> {
     /// The table, `IMPORTS_TABLE`.
     pub table: &'k str,
-    /// Whose key it is.
+    /// The tenant that sent the key.
     pub tenant: &'k TenantId,
     /// The key.
     pub key: &'k IdempotencyKey,
@@ -50,7 +50,7 @@ impl Session<'_> {
     /// Claims the run of an import.
     ///
     /// # Errors
-    /// The database gave no answer, or one that this program did not store.
+    /// The database did not respond, or returned an item that this program did not write.
     pub async fn claim(&self, import: ImportKey<'_>, claim: &Claim) -> Result<Claimed, Outage> {
         self.tally.during(Stage::Key, self.try_claim(import, claim)).await
     }
@@ -85,11 +85,11 @@ impl Session<'_> {
         let theirs = match self.call("PutItem", request).await? {
             None => return Ok(Claimed::Ours),
             Some(Some(item)) => item,
-            // Not every emulator hands the item out with the failure.
+            // Not every emulator returns the item with the failure.
             Some(None) => self.import(import).await?.ok_or(Outage::StoreError)?,
         };
         let theirs = earlier(&theirs).ok_or(Outage::StoreError)?;
-        // The SDK may have sent the write twice: then it is this very claim that stands in its way.
+        // If the SDK sent the write twice, the existing claim is this one.
         Ok(if theirs.run == claim.run { Claimed::Ours } else { Claimed::Theirs(theirs) })
     }
 
@@ -103,13 +103,13 @@ impl Session<'_> {
         Ok(self.call("GetItem", request.send()).await?.item)
     }
 
-    /// Stores how a run ended. If that fails, the run counts as dead when its lease is over, and
-    /// the next request with the key runs the import again, which ends in the same state.
-    pub async fn end_run(&self, import: ImportKey<'_>, claim: &Claim, outcome: StoredOutcome) {
+    /// Stores the outcome of a run. If that fails, the run counts as failed when its lease ends: the
+    /// next request with the key runs the import again, which ends in the same state.
+    pub async fn store_outcome(&self, import: ImportKey<'_>, claim: &Claim, outcome: StoredOutcome) {
         let ranges: usize = outcome.failures.values().map(String::len).sum();
         if ranges + outcome.matches.as_ref().map_or(0, String::len) > MAX_OUTCOME_BYTES {
             warn!("the outcome of an import is too large to be stored: its key is given up");
-            return self.give_up_run(import, claim).await;
+            return self.release_claim(import, claim).await;
         }
         let failures = outcome.failures.into_iter().map(|(code, ranges)| (code, AttributeValue::S(ranges)));
         let values = [
@@ -124,8 +124,8 @@ impl Session<'_> {
         self.update_run(import, claim, expression, values.collect()).await;
     }
 
-    /// Ends the lease of a run that leaves no outcome, so that the next request may run at once.
-    pub async fn give_up_run(&self, import: ImportKey<'_>, claim: &Claim) {
+    /// Ends the lease of a run without an outcome, so that the next request can run immediately.
+    pub async fn release_claim(&self, import: ImportKey<'_>, claim: &Claim) {
         let values = Item::from([(":never".to_owned(), AttributeValue::N("0".to_owned()))]);
         self.update_run(import, claim, "SET leaseUntil = :never", values).await;
     }
@@ -139,12 +139,12 @@ impl Session<'_> {
             .key("importKey", import.attribute())
             .update_expression(expression)
             .set_expression_attribute_values(Some(values))
-            // Another run may have taken over meanwhile: then the key is its own.
+            // Another run may hold the key by now: its item must not change.
             .condition_expression("#run = :run")
             .expression_attribute_names("#run", "run")
             .expression_attribute_values(":run", AttributeValue::S(claim.run.clone()))
             .send();
-        // Also where the work has used up all the time: what was done is told, so it must be kept.
+        // Also after the deadline for other calls: a response that is sent must be replayable.
         let session = Self { deadline: self.deadline.last_call(), ..*self };
         if let Err(error) = self.tally.during(Stage::Key, session.call("UpdateItem", request)).await {
             warn!(?error, "the end of a run was not stored");
@@ -152,7 +152,7 @@ impl Session<'_> {
     }
 }
 
-/// What an item says; `None` if this program did not write it.
+/// The earlier run of an item; `None` if this program did not write the item.
 fn earlier(item: &Item) -> Option<Earlier> {
     let text = |value: &AttributeValue| value.as_s().ok().cloned();
     let outcome = match item.get("failures") {

@@ -12,24 +12,24 @@ use crate::request::params::OptType;
 use crate::resolution::membership::Membership;
 use crate::tenant::TenantId;
 
-/// Items of one `BatchWriteItem` (DynamoDB API reference).
+/// The most items of one `BatchWriteItem` (DynamoDB API reference).
 const BATCH_WRITE_ITEMS: usize = 25;
 
 /// The key attributes of a membership's item.
 const CUSTOMER_KEY: &str = "customerKey";
 const GROUP_NAME: &str = "groupName";
 
-/// How the writing of one membership ended.
+/// The result of writing one membership.
 pub type Written = Result<(), Outage>;
 
-/// What the writes of one import have in common.
+/// What all writes of one import share.
 #[derive(Clone, Copy)]
 pub struct Writing<'i> {
-    /// Whose customers the memberships are of.
+    /// The tenant of the customers.
     pub tenant: &'i TenantId,
     /// Whether they are put or deleted.
     pub opt_type: OptType,
-    /// The request that writes them.
+    /// The ID of the request that writes them.
     pub import_id: &'i str,
 }
 
@@ -46,7 +46,7 @@ impl Writing<'_> {
         format!("{}#{}", self.tenant.as_str(), membership.customer)
     }
 
-    /// The membership that an item or its key is of, if it is one of this tenant's.
+    /// The membership that an item or its key stands for; `None` if it is not one of this tenant.
     pub(super) fn membership(self, item: &Item) -> Option<Membership<'_>> {
         let text = |name| item.get(name).map(AttributeValue::as_s)?.ok();
         let customer = text(CUSTOMER_KEY)?.strip_prefix(self.tenant.as_str())?.strip_prefix('#')?;
@@ -55,30 +55,30 @@ impl Writing<'_> {
 }
 
 impl Session<'_> {
-    /// Brings memberships, no two alike, to what is wanted, many calls at a time, and tells how each
-    /// one ended. As far as [`SkipUnchanged`](crate::config::SkipUnchanged) says, what is as wanted
-    /// already is not written.
+    /// Puts or deletes distinct memberships with concurrent calls, and returns the result of each.
+    /// Memberships already in the desired state are not written, subject to
+    /// [`SkipUnchanged`](crate::config::SkipUnchanged).
     pub async fn write(&self, writing: Writing<'_>, memberships: &[Membership<'_>]) -> Vec<Written> {
         let unchanged = self.unchanged(writing, memberships).await;
-        let (places, changed): (Vec<_>, Vec<_>) =
-            memberships.iter().copied().enumerate().filter(|(place, _)| !unchanged[*place]).unzip();
+        let (positions, changed): (Vec<_>, Vec<_>) =
+            memberships.iter().copied().enumerate().filter(|(position, _)| !unchanged[*position]).unzip();
 
         let now = timestamp(SystemTime::now());
         let writer = Writer { session: self, writing, now: &now };
-        let chunks = changed.chunks(BATCH_WRITE_ITEMS).zip(places.chunks(BATCH_WRITE_ITEMS)).collect();
-        let ended = at_most(self.database.write_concurrency, chunks, |(memberships, places)| async move {
-            (places, writer.write(memberships).await)
+        let chunks = changed.chunks(BATCH_WRITE_ITEMS).zip(positions.chunks(BATCH_WRITE_ITEMS)).collect();
+        let finished = at_most(self.database.write_concurrency, chunks, |(chunk, positions)| async move {
+            (positions, writer.write(chunk).await)
         });
 
-        let kept = |unchanged: &bool| if *unchanged { Ok(()) } else { Err(Outage::Timeout) };
-        let mut written: Vec<Written> = unchanged.iter().map(kept).collect();
-        for (places, chunk) in self.tally.during(Stage::Writes, ended).await {
-            for (&place, ended) in places.iter().zip(chunk) {
-                written[place] = ended;
+        let initial = |unchanged: &bool| if *unchanged { Ok(()) } else { Err(Outage::Timeout) };
+        let mut written: Vec<Written> = unchanged.iter().map(initial).collect();
+        for (positions, chunk) in self.tally.during(Stage::Writes, finished).await {
+            for (&position, result) in positions.iter().zip(chunk) {
+                written[position] = result;
             }
         }
-        let succeeded = places.iter().filter(|&&place| written[place].is_ok()).count();
-        self.tally.memberships(writing.opt_type, memberships.len() - places.len(), succeeded);
+        let succeeded = positions.iter().filter(|&&position| written[position].is_ok()).count();
+        self.tally.memberships(writing.opt_type, memberships.len() - positions.len(), succeeded);
         written
     }
 }
@@ -91,8 +91,8 @@ struct Writer<'w> {
 }
 
 impl Writer<'_> {
-    /// Writes up to 25 memberships. Those that the database does not take together are written one
-    /// by one, so that none fails for another.
+    /// Writes at most [`BATCH_WRITE_ITEMS`] memberships. If the database rejects them as
+    /// invalid, each is written separately, so that an invalid one does not fail the others.
     async fn write(self, chunk: &[Membership<'_>]) -> Vec<Written> {
         let mut written = self.write_batch(chunk).await;
         if chunk.len() > 1 {
@@ -105,17 +105,18 @@ impl Writer<'_> {
         written.into_iter().map(|written| written.map_err(Outage::from)).collect()
     }
 
-    /// Writes memberships by one call, and by further ones what that leaves unprocessed.
+    /// Writes memberships: one call, and further ones for unprocessed items.
     async fn write_batch(self, chunk: &[Membership<'_>]) -> Vec<Result<(), CallError>> {
         let mut pending: Vec<usize> = (0..chunk.len()).collect();
         let mut backoff = Backoff::default();
         let error = loop {
-            let requests = pending.iter().map(|&place| self.request(chunk[place])).collect();
+            let requests = pending.iter().map(|&position| self.request(chunk[position])).collect();
             let before = pending.len();
             match self.write_once(requests).await {
-                Ok(left) => {
-                    let left: Vec<_> = left.iter().filter_map(|key| self.writing.membership(key)).collect();
-                    pending.retain(|&place| left.contains(&chunk[place]));
+                Ok(keys) => {
+                    let unprocessed: Vec<_> =
+                        keys.iter().filter_map(|key| self.writing.membership(key)).collect();
+                    pending.retain(|&position| unprocessed.contains(&chunk[position]));
                 }
                 Err(error) => break error,
             }
@@ -127,17 +128,19 @@ impl Writer<'_> {
                 break CallError::Outage(outage);
             }
         };
-        (0..chunk.len()).map(|place| if pending.contains(&place) { Err(error) } else { Ok(()) }).collect()
+        (0..chunk.len())
+            .map(|position| if pending.contains(&position) { Err(error) } else { Ok(()) })
+            .collect()
     }
 
-    /// One call; the keys of what it left unprocessed.
+    /// One call; returns the keys of the unprocessed items.
     async fn write_once(self, requests: Vec<WriteRequest>) -> Result<Vec<Item>, CallError> {
         let database = self.session.database;
         let request =
             database.client.batch_write_item().request_items(&database.tables.memberships, requests).send();
-        let answer = self.session.call("BatchWriteItem", request).await?;
-        let left = answer.unprocessed_items.into_iter().flatten().flat_map(|(_, requests)| requests);
-        Ok(left
+        let output = self.session.call("BatchWriteItem", request).await?;
+        let unprocessed = output.unprocessed_items.into_iter().flatten().flat_map(|(_, requests)| requests);
+        Ok(unprocessed
             .filter_map(|request| {
                 let put = request.put_request.map(|put| put.item);
                 put.or(request.delete_request.map(|delete| delete.key))
@@ -167,12 +170,12 @@ impl Writer<'_> {
     }
 }
 
-/// RFC 3339 in UTC, to the millisecond.
+/// RFC 3339 in UTC, with milliseconds.
 fn timestamp(time: SystemTime) -> String {
     let millis = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
     DateTime::from_millis(millis as i64)
         .fmt(DateTimeFormat::DateTime)
-        .expect("BUG: RFC 3339 has room for the present")
+        .expect("BUG: the current time can be formatted")
 }
 
 #[cfg(test)]
@@ -181,7 +184,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn a_timestamp_is_rfc_3339_in_utc() {
+    fn timestamps_are_rfc_3339_in_utc() {
         let time = SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_000_000_250);
         assert_eq!(timestamp(time), "2026-11-18T11:06:40.25Z");
         assert_eq!(timestamp(SystemTime::UNIX_EPOCH), "1970-01-01T00:00:00Z");

@@ -1,4 +1,4 @@
-//! DynamoDB: everything that is read and written goes through here. Nothing here knows of HTTP.
+//! DynamoDB: all reads and writes. Independent of HTTP.
 
 mod call;
 pub mod claim;
@@ -31,21 +31,21 @@ pub use memberships::{Writing, Written};
 pub use tenants::TenantError;
 pub use usage::{Stage, Tally, Usage};
 
-/// The longest that one attempt of a call may take. Far above what DynamoDB takes (milliseconds):
-/// it is there for connections that hang.
+/// The timeout of one attempt of a call. Far above DynamoDB's latency (milliseconds): it is for
+/// connections that hang.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The longest that a call may take with all its attempts, well under the function's 29 s.
+/// The timeout of a call with all its attempts, well under the function's 29 s.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(12);
 
-/// Attempts of a call, the first included.
+/// The most attempts of a call, including the first.
 const MAX_ATTEMPTS: u32 = 4;
 
-/// The first pause between attempts; the SDK's own default of a second is made for slower services.
+/// The first pause between attempts; the SDK's default of a second is meant for slower services.
 const INITIAL_BACKOFF: Duration = Duration::from_millis(50);
 
-/// The SDK's settings: what the environment says (region, credentials, endpoint), and bounds on
-/// time and attempts, which the SDK leaves open.
+/// The SDK's settings: region, credentials and endpoint from the environment, and limits on time and
+/// attempts.
 pub fn sdk_config() -> ConfigLoader {
     aws_config::defaults(BehaviorVersion::v2026_01_12())
         .retry_config(
@@ -57,19 +57,19 @@ pub fn sdk_config() -> ConfigLoader {
                 .operation_timeout(OPERATION_TIMEOUT)
                 .build(),
         )
-        // The attempt timeout covers a stalled body: answers are read whole within an attempt.
+        // The attempt timeout covers stalled bodies: a response is read completely within an attempt.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
 }
 
 /// An item, or the key of one.
 type Item = HashMap<String, AttributeValue>;
 
-/// A text as an attribute of an item.
+/// A string attribute of an item.
 fn attribute(name: &str, text: &str) -> (String, AttributeValue) {
     (name.to_owned(), AttributeValue::S(text.to_owned()))
 }
 
-/// The tables, and how they are used.
+/// The tables, and the settings of their use.
 pub struct Database {
     client: Client,
     tables: Tables,
@@ -77,7 +77,7 @@ pub struct Database {
     skip_unchanged: SkipUnchanged,
     lookup_concurrency: usize,
     write_concurrency: usize,
-    /// Whether it was said that a statement was refused.
+    /// Whether the rejection of a statement has been logged.
     rejection_logged: AtomicBool,
 }
 
@@ -90,11 +90,11 @@ pub struct Session<'d> {
 }
 
 impl Database {
-    /// The tables named by `config`, by the SDK settings given.
+    /// The database with the tables of `config` and these SDK settings.
     pub fn new(sdk: &SdkConfig, config: &Config) -> Self {
-        // The SDK's own quota of retries (500 a process; five for a retry, one back for a success) would be spent
-        // by one large import that is throttled, and stay spent after an outage. What bounds the retries here are
-        // the attempts of a call, the calls at a time and the deadline.
+        // One throttled large import would use up the SDK's retry quota (500 per process; a retry costs
+        // five, a success returns one), and it would stay used up after an outage. Retries are limited
+        // here by the attempts per call, the concurrency and the deadline.
         let retries = RetryPartition::custom("imports").token_bucket(TokenBucket::unlimited()).build();
         let sdk = aws_sdk_dynamodb::config::Builder::from(sdk).retry_partition(retries).interceptor(Attempts);
         let client = Client::from_conf(sdk.build());
@@ -109,7 +109,7 @@ impl Database {
         }
     }
 
-    /// The database for an invocation with this deadline. What is asked of it is added to `tally`.
+    /// The database for an invocation with this deadline. Its calls are counted in `tally`.
     pub fn session<'d>(&'d self, deadline: Deadline, tally: &'d Tally) -> Session<'d> {
         Session { database: self, deadline, tally }
     }

@@ -9,20 +9,20 @@ use crate::tenant::{Tenant, TenantId, TokenHash};
 /// Why a tenant could not be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TenantError {
-    /// The database did not answer.
-    #[error("the database did not answer")]
+    /// The database did not respond.
+    #[error("the database did not respond")]
     Outage(Outage),
-    /// The token's item does not hold what it must.
+    /// An attribute of the token's item is missing or invalid.
     #[error("the tenant's item has a wrong {0}")]
     Malformed(&'static str),
 }
 
 impl Session<'_> {
-    /// The tenant on record for a token; `None` if there is none. One strongly consistent
-    /// `GetItem`: a token withdrawn is withdrawn.
+    /// The tenant of a token; `None` if the token is unknown. One strongly consistent `GetItem`, so
+    /// that a revoked token is rejected immediately.
     ///
     /// # Errors
-    /// The database did not answer, or the item is not of the contract's form.
+    /// The database did not respond, or the item does not conform to the contract.
     pub async fn tenant(&self, token: &TokenHash) -> Result<Option<Tenant>, TenantError> {
         let request = self
             .database
@@ -32,9 +32,9 @@ impl Session<'_> {
             .key("tokenHash", AttributeValue::S(token.as_str().to_owned()))
             .consistent_read(true)
             .send();
-        let answer = self.tally.during(Stage::Token, self.call("GetItem", request)).await;
-        let answer = answer.map_err(|error| TenantError::Outage(error.into()))?;
-        answer.item.map(|item| tenant(&item)).transpose()
+        let output = self.tally.during(Stage::Token, self.call("GetItem", request)).await;
+        let output = output.map_err(|error| TenantError::Outage(error.into()))?;
+        output.item.map(|item| tenant(&item)).transpose()
     }
 }
 
@@ -77,8 +77,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_absent_restricts_nothing() {
-        let tenant = read(&[]).expect("of the form");
+    fn missing_attributes_restrict_nothing() {
+        let tenant = read(&[]).expect("well-formed");
         assert_eq!(tenant.id.as_str(), "t-1");
         assert_eq!((tenant.enabled, tenant.permissions, tenant.expires_at), (true, None, None));
     }
@@ -90,14 +90,14 @@ mod tests {
             ("permissions", AttributeValue::Ss(vec!["audience:group".to_owned()])),
             ("expiresAt", AttributeValue::N("1790000000".to_owned())),
         ])
-        .expect("of the form");
+        .expect("well-formed");
         assert!(!tenant.enabled);
         assert_eq!(tenant.permissions, Some(vec!["audience:group".to_owned()]));
         assert_eq!(tenant.expires_at, Some(1_790_000_000.0));
     }
 
     #[test]
-    fn an_item_of_another_form_lets_nobody_in() {
+    fn malformed_items_are_rejected() {
         let text = |text: &str| AttributeValue::S(text.to_owned());
         for (name, value) in [
             ("tenantId", text("a#b")),

@@ -1,27 +1,27 @@
-//! Asking which memberships are as wanted already, so that they need no write.
+//! Checking which memberships are already in the desired state, so that they need no write.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::call::at_most;
-use super::existing::{BATCH_GET_KEYS, Wanted};
+use super::existing::{BATCH_GET_KEYS, Batch};
 use super::memberships::Writing;
 use super::{Item, Session, Stage};
 use crate::config::SkipUnchanged;
 use crate::request::params::OptType;
 use crate::resolution::membership::Membership;
-use crate::resolution::unchanged::{SAMPLE, asking_pays, sample};
+use crate::resolution::unchanged::{SAMPLE_SIZE, check_pays, sample};
 
-const _: () = assert!(SAMPLE <= BATCH_GET_KEYS, "a sample is one call");
+const _: () = assert!(SAMPLE_SIZE <= BATCH_GET_KEYS, "a sample fits one call");
 
 impl Session<'_> {
-    /// For each membership whether it is known to be as wanted: there, if it is to be added; not
-    /// there, if it is to be deleted. What could not be asked is not known to be.
+    /// For each membership, whether it is known to be in the desired state: existing for an addition,
+    /// missing for a deletion. `false` if the check failed or was not made.
     ///
-    /// The reads are strongly consistent: each saw every write that had ended before it. Taking a
-    /// membership that is as wanted for written is therefore the same as writing it at the moment
-    /// it was read. An import that runs beside this one and writes after that moment has the last
-    /// word, as it would have had after a write (contract, section 6).
+    /// The reads are strongly consistent: each sees every write completed before it. Skipping such a
+    /// membership is therefore equivalent to writing it at the moment of the read. If a concurrent
+    /// import writes after that moment, its write prevails, as it would after a write here (contract,
+    /// section 6).
     pub(super) async fn unchanged(&self, writing: Writing<'_>, memberships: &[Membership<'_>]) -> Vec<bool> {
         let mut unchanged = vec![false; memberships.len()];
         let mut sampled = Vec::new();
@@ -30,62 +30,61 @@ impl Session<'_> {
             SkipUnchanged::Always => {}
             SkipUnchanged::Auto => {
                 sampled = sample(memberships.len());
-                let asked = self.ask(writing, memberships, &sampled, &mut unchanged).await;
-                let as_wanted = sampled.iter().filter(|&&place| unchanged[place]).count();
-                if !asking_pays(as_wanted, asked) {
+                let checked = self.check(writing, memberships, &sampled, &mut unchanged).await;
+                let found = sampled.iter().filter(|&&position| unchanged[position]).count();
+                if !check_pays(found, checked) {
                     return unchanged;
                 }
             }
         }
         let rest: Vec<_> =
-            (0..memberships.len()).filter(|place| sampled.binary_search(place).is_err()).collect();
-        self.ask(writing, memberships, &rest, &mut unchanged).await;
+            (0..memberships.len()).filter(|position| sampled.binary_search(position).is_err()).collect();
+        self.check(writing, memberships, &rest, &mut unchanged).await;
         unchanged
     }
 
-    /// Asks about the memberships at these places, many calls at a time; how many of them were
-    /// answered. After a call that was not answered whole no further one is made: its time is better
-    /// spent on writing.
-    async fn ask(
+    /// Checks the memberships at these positions with concurrent calls, and returns how many could be
+    /// checked. After an incomplete call no further one starts: the time is better spent on writing.
+    async fn check(
         &self,
         writing: Writing<'_>,
         memberships: &[Membership<'_>],
-        places: &[usize],
+        positions: &[usize],
         unchanged: &mut [bool],
     ) -> usize {
-        let given_up = &AtomicBool::new(false);
-        let calls = places.chunks(BATCH_GET_KEYS).collect();
-        let asking = at_most(self.database.lookup_concurrency, calls, |places: &[usize]| async move {
-            if given_up.load(Ordering::Relaxed) {
-                return (places, vec![None; places.len()]);
+        let stopped = &AtomicBool::new(false);
+        let calls = positions.chunks(BATCH_GET_KEYS).collect();
+        let checks = at_most(self.database.lookup_concurrency, calls, |positions: &[usize]| async move {
+            if stopped.load(Ordering::Relaxed) {
+                return (positions, vec![None; positions.len()]);
             }
-            let chunk: Vec<_> = places.iter().map(|&place| memberships[place]).collect();
-            let answers = self.ask_once(writing, &chunk).await;
-            given_up.fetch_or(answers.contains(&None), Ordering::Relaxed);
-            (places, answers)
+            let chunk: Vec<_> = positions.iter().map(|&position| memberships[position]).collect();
+            let results = self.check_batch(writing, &chunk).await;
+            stopped.fetch_or(results.contains(&None), Ordering::Relaxed);
+            (positions, results)
         });
-        let wanted = writing.opt_type == OptType::Add;
-        let mut asked = 0;
-        for (places, answers) in self.tally.during(Stage::Unchanged, asking).await {
-            for (&place, there) in places.iter().zip(answers) {
-                asked += usize::from(there.is_some());
-                unchanged[place] = there == Some(wanted);
+        let desired = writing.opt_type == OptType::Add;
+        let mut checked = 0;
+        for (positions, results) in self.tally.during(Stage::Unchanged, checks).await {
+            for (&position, exists) in positions.iter().zip(results) {
+                checked += usize::from(exists.is_some());
+                unchanged[position] = exists == Some(desired);
             }
         }
-        asked
+        checked
     }
 
-    /// Whether each of up to a hundred memberships is there; `None` where that is not known.
-    async fn ask_once(&self, writing: Writing<'_>, chunk: &[Membership<'_>]) -> Vec<Option<bool>> {
-        let places: HashMap<Membership<'_>, usize> = chunk.iter().copied().zip(0..).collect();
-        let wanted = Wanted {
+    /// Whether each of at most [`BATCH_GET_KEYS`] memberships exists; `None` if the check failed.
+    async fn check_batch(&self, writing: Writing<'_>, chunk: &[Membership<'_>]) -> Vec<Option<bool>> {
+        let positions: HashMap<Membership<'_>, usize> = chunk.iter().copied().zip(0..).collect();
+        let batch = Batch {
             table: &self.database.tables.memberships,
             projection: "customerKey, groupName",
             consistent: true,
             count: chunk.len(),
-            key: |place: usize| writing.key(chunk[place]),
-            place: |item: &Item| places.get(&writing.membership(item)?).copied(),
+            key: |position: usize| writing.key(chunk[position]),
+            position: |item: &Item| positions.get(&writing.membership(item)?).copied(),
         };
-        self.are_there(&wanted).await.into_iter().map(Result::ok).collect()
+        self.exist(&batch).await.into_iter().map(Result::ok).collect()
     }
 }

@@ -1,4 +1,4 @@
-//! What an invocation asked of the database, for its summary.
+//! An invocation's use of the database, for its summary.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,24 +8,24 @@ use tokio::time::Instant;
 
 use crate::request::params::OptType;
 
-/// What an invocation asked of the database.
+/// An invocation's use of the database.
 #[derive(Clone, Debug, Default)]
 pub struct Usage {
-    /// Requests sent, by operation, the SDK's retries included.
+    /// Requests sent, including the SDK's retries, by operation.
     pub calls: BTreeMap<&'static str, usize>,
-    /// Answers by which DynamoDB put something off: a request refused for lack of throughput, or a
-    /// batch of which a part was left unprocessed.
+    /// Throttled responses: requests rejected for lack of throughput, and batches with unprocessed
+    /// items.
     pub throttles: usize,
-    /// Calls that brought nothing, after all retries, by operation and cause: a code of DynamoDB,
-    /// or what went wrong on the way.
+    /// Calls that failed after all retries, by operation and cause: a DynamoDB error code, or the kind
+    /// of client error.
     pub failures: BTreeMap<(&'static str, String), usize>,
-    /// Memberships that were as they should be, and were not written.
+    /// Memberships already in the desired state, which were not written.
     pub unchanged: usize,
     /// Memberships put.
     pub written: usize,
-    /// Memberships deleted, some of which may not have been there.
+    /// Memberships deleted, some of which may not have existed.
     pub removed: usize,
-    /// The time from the start of each stage to its end, in total.
+    /// The total time of each stage.
     pub waited: BTreeMap<Stage, Duration>,
 }
 
@@ -36,16 +36,16 @@ pub enum Stage {
     Token,
     /// Claiming an `Idempotency-Key`, and storing its outcome.
     Key,
-    /// Looking customers up.
+    /// Looking up customers.
     LookUps,
-    /// Asking which memberships need no write.
+    /// Checking which memberships need no write.
     Unchanged,
     /// Writing memberships.
     Writes,
 }
 
 impl Stage {
-    /// As the summary names it.
+    /// The name in the summary.
     pub fn name(self) -> &'static str {
         match self {
             Self::Token => "token",
@@ -57,12 +57,12 @@ impl Stage {
     }
 }
 
-/// The usage of one invocation while it grows. Clones share it.
+/// Collects the usage of one invocation. Clones share the figures.
 #[derive(Clone, Debug, Default)]
 pub struct Tally(Arc<Mutex<Usage>>);
 
 impl Tally {
-    /// What it has come to so far.
+    /// The usage so far.
     pub fn usage(&self) -> Usage {
         self.lock().clone()
     }
@@ -75,7 +75,7 @@ impl Tally {
         self.lock().throttles += 1;
     }
 
-    /// Counts a failure; whether it is the first of its kind.
+    /// Counts a failure, and returns whether it is the first of its kind.
     pub(super) fn failed(&self, operation: &'static str, cause: &str) -> bool {
         let mut usage = self.lock();
         let failures = usage.failures.entry((operation, cause.to_owned())).or_default();
@@ -83,7 +83,7 @@ impl Tally {
         *failures == 1
     }
 
-    /// Counts memberships that were not written, and those that were.
+    /// Counts the memberships skipped as unchanged, and those written.
     pub(super) fn memberships(&self, opt_type: OptType, unchanged: usize, written: usize) {
         let mut usage = self.lock();
         usage.unchanged += unchanged;
@@ -93,15 +93,15 @@ impl Tally {
         }
     }
 
-    /// Does the work of a stage, and counts its time.
+    /// Runs a stage and adds its time.
     pub(super) async fn during<F: Future>(&self, stage: Stage, work: F) -> F::Output {
         let start = Instant::now();
-        let done = work.await;
+        let output = work.await;
         *self.lock().waited.entry(stage).or_default() += start.elapsed();
-        done
+        output
     }
 
-    /// Nothing that runs under the lock can leave the figures half changed.
+    /// A poisoned lock is ignored: no code under the lock can leave the figures inconsistent.
     fn lock(&self) -> MutexGuard<'_, Usage> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -13,20 +13,20 @@ use crate::request::failure::MAX_MESSAGE_BYTES;
 use crate::request::record::{FailedRecord, SentRecord};
 use crate::resolution::report::Report;
 
-/// An response on its way to the caller.
+/// The response to a request.
 #[derive(PartialEq, Eq)]
 pub struct Response {
     /// The HTTP status.
     pub status: StatusCode,
     /// `errorCode` of the envelope.
     pub code: &'static str,
-    /// A header besides the content type.
+    /// A header in addition to the content type.
     pub header: Option<(&'static str, &'static str)>,
     /// The envelope as JSON text.
     pub body: String,
 }
 
-/// Shows no body: it holds what the caller sent.
+/// Does not show the body, which contains the caller's data.
 impl fmt::Debug for Response {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Response").field("status", &self.status).finish_non_exhaustive()
@@ -42,7 +42,7 @@ struct Envelope<'a> {
     data: Option<&'a ImportResult<'a, 'a>>,
 }
 
-/// What became of an import: `data` of the envelope.
+/// The result of an import: `data` of the envelope.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ImportResult<'r, 'a> {
@@ -56,7 +56,7 @@ pub struct ImportResult<'r, 'a> {
 }
 
 impl<'r, 'a> ImportResult<'r, 'a> {
-    /// The result of the import that `request` asked for and that ended as `report` says.
+    /// The result of the import of `request` with this report.
     pub fn new(request: &'r ImportRequest<'a>, report: &'r Report) -> Self {
         let failed = report.failures.iter();
         let failed: Vec<_> =
@@ -73,7 +73,7 @@ impl<'r, 'a> ImportResult<'r, 'a> {
         Self { import_success_num, message, import_fail_num, error_data, status, matches }
     }
 
-    /// The result of an import that another invocation is working on (contract, section 8).
+    /// The result of an import that another invocation is running (contract, section 8).
     pub fn in_progress() -> Self {
         Self {
             import_success_num: 0,
@@ -87,22 +87,22 @@ impl<'r, 'a> ImportResult<'r, 'a> {
 }
 
 impl Response {
-    /// The response to an import that ran to its end.
+    /// The response to a completed import.
     pub fn result(result: &ImportResult<'_, '_>) -> Self {
         Self::new(StatusCode::OK, "SUCCESS", "ok", Some(result), None)
     }
 
-    /// The response to an import that ran to its end before, with the same `Idempotency-Key`.
+    /// The response to an import that was completed earlier with the same `Idempotency-Key`.
     pub fn replay(result: &ImportResult<'_, '_>) -> Self {
         Self { header: Some(("Idempotent-Replayed", "true")), ..Self::result(result) }
     }
 
-    /// The response to an import that another invocation is working on.
+    /// The response to an import that another invocation is running.
     pub fn in_progress() -> Self {
         Self::new(StatusCode::CREATED, "IN_PROGRESS", "导入进行中", Some(&ImportResult::in_progress()), None)
     }
 
-    /// The response to a request that was refused.
+    /// The response to a rejected request.
     pub fn rejection(rejection: &Rejection) -> Self {
         Self::new(rejection.status(), rejection.code(), &rejection.message(), None, rejection.header())
     }
@@ -115,29 +115,29 @@ impl Response {
         header: Option<(&'static str, &'static str)>,
     ) -> Self {
         let envelope = Envelope { code: status.as_str(), error_code, msg, data };
-        let body = serde_json::to_string(&envelope).expect("BUG: the envelope holds only what JSON can");
+        let body = serde_json::to_string(&envelope).expect("BUG: the envelope can be serialised");
         Self { status, code: error_code, header, body }
     }
 }
 
-/// What Lambda adds around an response's body and the envelope around the records, generously.
+/// An upper bound on what Lambda adds to a body, and the envelope to the records.
 const FRAME_BYTES: usize = 4096;
 
-/// What a failed record has besides the fields sent: names, code, message and punctuation, each
-/// quote counted twice.
+/// The size of what is added to the fields of a failed record: names, code, message and punctuation,
+/// each quote counted twice.
 const FAILURE_BYTES: usize = 256 + MAX_MESSAGE_BYTES;
 
 /// How many bytes are left for `matches`, counted as a string inside JSON, in the response to a body
-/// of `body_bytes`, whichever of its records fail; `None` if not even they fit what Lambda can
-/// return. Computed before anything is written, so that no outcome is lost later.
+/// of `body_bytes` if every record fails; `None` if the failed records alone exceed what Lambda can
+/// return. Checked before anything is written, so that no response is lost after the writes.
 ///
 /// Lambda returns a body as a string inside JSON (AWS Lambda quotas: 6 MB), so a quote, a
 /// backslash or a line break of the body counts twice.
 pub fn room_for_matches(body_bytes: usize, request: &ImportRequest<'_>) -> Option<usize> {
     let left = MAX_PAYLOAD_BYTES.checked_sub(FRAME_BYTES + request.records.len() * FAILURE_BYTES)?;
-    let at_most = 2 * body_bytes;
-    if !request.params.explain && at_most <= left {
-        return Some(left - at_most);
+    let upper_bound = 2 * body_bytes;
+    if !request.params.explain && upper_bound <= left {
+        return Some(left - upper_bound);
     }
     let fields = request.records.iter().flat_map(SentRecord::fields);
     let sent = fields.map(|(name, raw)| name.len() + "\"\":,\"\"".len() + raw_fields::escaped_bytes(raw));
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn the_counts_decide_the_status() {
+    fn counts_determine_the_status() {
         let body = body("{}", 2);
         let request = ImportRequest::parse(body.as_bytes(), 2).expect("an import");
         for (failed, status, message) in [(0, 1, "成功"), (1, 2, "部分导入成功"), (2, -1, "失败")] {
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_fits_by_reckoning_fits() {
+    fn size_estimate_is_an_upper_bound() {
         // Every byte of these fields counts twice in the response.
         let worst = format!(r#"{{"phone":"{}","groups":{{"x"{}:1}}}}"#, r#"\""#.repeat(150), "\n".repeat(90));
         for element in [&*worst, "{}"] {
@@ -199,15 +199,15 @@ mod tests {
                     assert!(bytes + FRAME_BYTES / 2 <= MAX_PAYLOAD_BYTES, "{count} records: {bytes} bytes");
                     fitting += 1;
                 } else {
-                    assert!(bytes > MAX_PAYLOAD_BYTES / 4, "{count} records of {bytes} bytes refused");
+                    assert!(bytes > MAX_PAYLOAD_BYTES / 4, "{count} records of {bytes} bytes rejected");
                 }
             }
-            assert!((1..3).contains(&fitting), "both sides of the limit are tried");
+            assert!((1..3).contains(&fitting), "both sides of the limit are tested");
         }
     }
 
     #[test]
-    fn what_the_records_leave_is_room_for_matches() {
+    fn matches_may_use_the_remaining_bytes() {
         let room = |body: &str| {
             let mut request = ImportRequest::parse(body.as_bytes(), 1).expect("an import");
             let quick = room_for_matches(body.len(), &request).expect("it fits");
@@ -219,11 +219,11 @@ mod tests {
         // A name with its punctuation, and a value whose quotes and backslashes count twice.
         let (quick, exact) = room(&body(r#"{"phone":"a\"b","other":"not sent back"}"#, 1));
         assert_eq!(without - exact, "phone".len() + 6 + r#"\"a\\\"b\""#.len());
-        assert!(quick <= exact, "the quick bound is the stricter one");
+        assert!(quick <= exact, "the quick bound is stricter");
     }
 
     #[test]
-    fn the_largest_body_of_the_default_limits_always_fits() {
+    fn default_limits_always_fit() {
         const { assert!(FRAME_BYTES + 5_000 * FAILURE_BYTES + 2 * 2_097_152 <= MAX_PAYLOAD_BYTES) }
     }
 }

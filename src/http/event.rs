@@ -1,8 +1,8 @@
-//! The event that API Gateway sends, and the form in which it takes the response.
+//! The event of API Gateway, and the response in its format.
 //!
-//! lambda_http's own conversion refuses an event with a header beyond ASCII, and panics on a body
-//! that is not the base64 it claims to be or a path that makes no URI: a caller could provoke a
-//! 5xx. So the event is read here, and of it only what the function looks at.
+//! lambda_http's conversion rejects events with non-ASCII headers, and panics on invalid base64 in a
+//! body and on a path that is not a valid URI: a caller could cause a 5xx. Therefore the event is
+//! parsed here, limited to what the function uses.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -15,17 +15,17 @@ use serde_json::value::RawValue;
 use crate::http::envelope::Response;
 use raw_fields::Fields;
 
-/// An HTTP request as API Gateway hands it on, from an HTTP API (payload format 2.0) or a REST API
-/// (1.0). What is missing from the event is empty here.
+/// An HTTP request as API Gateway sends it, from an HTTP API (payload format 2.0) or a REST API
+/// (1.0). Missing members are empty.
 #[derive(Default)]
 pub struct Event {
-    /// The path, perhaps with the stage in front.
+    /// The path, possibly with the stage as a prefix.
     pub path: String,
     /// The HTTP method.
     pub method: String,
-    /// The body, decoded; `None` if it is not the base64 that the event says it is.
+    /// The body, decoded; `None` if it should be base64 and is not.
     pub body: Option<Vec<u8>>,
-    /// Every value of every header, by lower-case name.
+    /// All values of each header, by lower-case name.
     headers: HashMap<String, Vec<String>>,
     format: Format,
 }
@@ -37,18 +37,18 @@ enum Format {
     Http,
 }
 
-/// What a request says in a header.
+/// The value of a header.
 #[derive(PartialEq, Eq)]
 pub enum Header<'a> {
-    /// It is not there.
+    /// The header is missing.
     Absent,
     /// One value.
     Value(&'a str),
-    /// Several values that differ.
+    /// Several different values.
     Several,
 }
 
-/// Shows no value: it may be a token.
+/// Does not show the value, which may be a token.
 impl fmt::Debug for Header<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -71,13 +71,13 @@ const NAMES: [&str; 8] = [
 ];
 
 impl Event {
-    /// Reads an event. What is no event of API Gateway is an empty one, which reaches no address.
+    /// Parses an event. Anything else becomes an empty event, whose path is not found.
     pub fn parse(json: &str) -> Self {
         let Ok(event) = Fields::parse(&NAMES, json) else { return Self::default() };
         let [raw_path, path, context, method, headers, multi_value_headers, body, base64] =
             std::array::from_fn(|position| event.get(position));
         let text = |raw: Option<&RawValue>| raw.and_then(raw_fields::text).unwrap_or_default().into_owned();
-        // Told by what only 2.0 has: emulators put members of 1.0 into it, too.
+        // Recognised by a member that only 2.0 has: emulators also add members of 1.0 to 2.0.
         let (format, path, method) = match context.and_then(http_method) {
             Some(method) => (Format::Http, raw_path, Some(method)),
             None => (Format::Rest, path, method),
@@ -91,7 +91,7 @@ impl Event {
         }
     }
 
-    /// The header of this name, which must be given in lower case.
+    /// The header of this lower-case name.
     pub fn header(&self, name: &str) -> Header<'_> {
         match self.headers.get(name).map(Vec::as_slice) {
             None | Some([]) => Header::Absent,
@@ -100,7 +100,7 @@ impl Event {
         }
     }
 
-    /// The response in the form that the sender of this event takes.
+    /// The response in the format of the sender of this event.
     pub fn reply(&self, response: Response) -> Reply {
         let headers: HashMap<_, _> =
             [("Content-Type", "application/json")].into_iter().chain(response.header).collect();
@@ -118,7 +118,7 @@ impl Event {
 
 impl<'de> Deserialize<'de> for Event {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // By way of the text, so that nothing in an event can fail its reading.
+        // From the raw text, so that no event can fail to deserialise.
         let json = Box::<RawValue>::deserialize(deserializer)?;
         Ok(Self::parse(json.get()))
     }
@@ -134,7 +134,7 @@ fn decode(body: String, is_base64: bool) -> Option<Vec<u8>> {
     if is_base64 { BASE64_STANDARD.decode(body).ok() } else { Some(body.into_bytes()) }
 }
 
-/// All values of all headers; REST APIs send each header in both of two lists.
+/// All values of all headers; REST APIs send each header in two lists.
 fn collect(lists: [Option<&RawValue>; 2]) -> HashMap<String, Vec<String>> {
     let mut headers: HashMap<String, Vec<String>> = HashMap::new();
     let lists = lists.into_iter().flatten();
@@ -150,16 +150,16 @@ fn collect(lists: [Option<&RawValue>; 2]) -> HashMap<String, Vec<String>> {
     headers
 }
 
-/// An response as API Gateway takes it.
+/// A response in API Gateway's format.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Reply {
     status_code: u16,
     headers: HashMap<&'static str, &'static str>,
-    /// Only REST APIs know it; they join it with `headers`, each pair once.
+    /// REST APIs only; they merge it with `headers`, without duplicates.
     #[serde(skip_serializing_if = "Option::is_none")]
     multi_value_headers: Option<HashMap<&'static str, [&'static str; 1]>>,
-    /// Only HTTP APIs know it; cargo-lambda insists on it.
+    /// HTTP APIs only; cargo-lambda requires it.
     #[serde(skip_serializing_if = "Option::is_none")]
     cookies: Option<[&'static str; 0]>,
     body: String,
@@ -173,7 +173,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn both_payload_formats_are_read() {
+    fn both_payload_formats_are_parsed() {
         let http = json!({
             "version": "2.0", "rawPath": "/p", "rawQueryString": "", "isBase64Encoded": false, "body": "{}",
             "httpMethod": "GET", "headers": {"x-token": "t"}, "requestContext": {"http": {"method": "POST", "path": "/other"}},
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_in_an_event_can_fail_its_reading() {
+    fn any_json_is_an_event() {
         for json in ["1", "[]", "null", "\"\\ud800\""] {
             let event: Event = serde_json::from_str(json).expect("every JSON text is an event");
             assert_eq!((&*event.path, &*event.method, event.body), ("", "", None), "{json}");
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_beyond_ascii_and_of_any_case_are_read() {
+    fn headers_may_be_unicode_and_of_any_case() {
         let json = r#"{"headers":{"X-TOKEN":"a","x-user":"\u5f20三","n":1},"multiValueHeaders":{"Two":["b","c"],"Same":["d","d"]}}"#;
         let event = Event::parse(json);
         assert_eq!(event.header("x-token"), Header::Value("a"));
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_takes_the_form_of_its_event() {
+    fn response_has_the_format_of_the_event() {
         let response = || Response {
             code: "X",
             status: StatusCode::METHOD_NOT_ALLOWED,

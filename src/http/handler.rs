@@ -1,4 +1,4 @@
-//! The way of a request: the checks in the contract's order (section 2), then the import.
+//! How a request is processed: the checks in the contract's order (section 2), then the import.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,15 +23,15 @@ use crate::request::{ImportRequest, RequestError};
 use crate::telemetry::summary::{Completion, Figures, Summary};
 use crate::tenant::{Denial, TenantCache, TenantId, TokenHash};
 
-/// The address that the platform gave up (the platform's page).
+/// The address that the platform has retired (the platform's page).
 const RETIRED_ADDRESS: &str = "/api/integrate/audience/group/batchAdd";
 
-/// The function: everything that outlives a request.
+/// The function's state across requests.
 pub struct Handler {
     config: Config,
     database: Database,
     tenants: TenantCache,
-    /// Whether a request came before.
+    /// Whether a request was processed before.
     warm: AtomicBool,
 }
 
@@ -42,7 +42,7 @@ impl Handler {
         Self { config, database, tenants, warm: AtomicBool::new(false) }
     }
 
-    /// Answers one event, whatever it holds and whatever happens.
+    /// Returns a response to any event, also after a panic.
     pub async fn handle(&self, event: Event, context: &Context) -> Reply {
         let started = Instant::now();
         let tally = Tally::default();
@@ -75,16 +75,16 @@ impl Handler {
         summary.tenant = Some(tenant.clone());
         require_json(event.header("content-type"))?;
         let body = event.body.as_deref().ok_or(Rejection::NotJson)?;
-        let (request, room_for_matches) = &self.read(body)?;
-        summary.asked = Some((request.params, request.records.len()));
+        let (request, room_for_matches) = &self.parse(body)?;
+        summary.request = Some((request.params, request.records.len()));
         let key = idempotency_key(event.header("idempotency-key"))?;
 
         let import =
             Import { session, tenant, id: &context.request_id, request, room_for_matches: *room_for_matches };
         let ended = match &key {
-            // A dry run changes nothing, so it needs no protection from being run twice.
+            // A dry run changes nothing and may be repeated, so its key is ignored.
             Some(key) if !request.params.dry_run => {
-                let table = self.config.tables.imports.as_deref().ok_or_else(keys_not_taken)?;
+                let table = self.config.tables.imports.as_deref().ok_or_else(keys_not_supported)?;
                 import.run_once(ImportKey { table, tenant, key }, &Claim::new(body, &deadline)).await
             }
             _ => import.run().await.map(Ended::Ran),
@@ -100,7 +100,7 @@ impl Handler {
         })?;
         Ok(match &ended {
             Ended::Ran(Run { report, matched }) => {
-                summary.ended = Some(Figures::new(*matched, report));
+                summary.figures = Some(Figures::new(*matched, report));
                 Response::result(&ImportResult::new(request, report))
             }
             Ended::Replayed(report) => {
@@ -120,7 +120,7 @@ impl Handler {
         if let Some(tenant) = self.tenants.get(&token, SystemTime::now()) {
             return Ok(tenant);
         }
-        let asked = SystemTime::now();
+        let requested_at = SystemTime::now();
         let tenant = session.tenant(&token).await.map_err(|error| match error {
             TenantError::Outage(_) => Rejection::Unavailable,
             TenantError::Malformed(_) => {
@@ -130,18 +130,18 @@ impl Handler {
         })?;
         let tenant = tenant.ok_or(Rejection::Token)?;
         let id = tenant
-            .admit(SystemTime::now())
+            .authorise(SystemTime::now())
             .map_err(|denial| match denial {
                 Denial::Expired => Rejection::Token,
                 Denial::Forbidden => Rejection::Forbidden,
             })?
             .clone();
-        self.tenants.remember(token, tenant, asked);
+        self.tenants.insert(token, tenant, requested_at);
         Ok(id)
     }
 
-    /// The request in a body, and how much room its response has for `matches`.
-    fn read<'b>(&self, body: &'b [u8]) -> Result<(ImportRequest<'b>, usize), Rejection> {
+    /// Parses a body; returns the request, and how many bytes its response has left for `matches`.
+    fn parse<'b>(&self, body: &'b [u8]) -> Result<(ImportRequest<'b>, usize), Rejection> {
         let Config { max_body_bytes, max_records, .. } = self.config;
         if body.len() > max_body_bytes {
             return Err(Rejection::BodyTooLarge(max_body_bytes));
@@ -157,13 +157,13 @@ impl Handler {
     }
 }
 
-/// Turns a panic into the rejection for a defect. Boxed: the future of a whole request is large, and
-/// its type too deep for the compiler.
+/// Turns a panic into an internal error. The future is boxed because it is large, and its type too
+/// deeply nested for the compiler.
 async fn guard(response: BoxFuture<'_, Result<Response, Rejection>>) -> Result<Response, Rejection> {
     AssertUnwindSafe(response).catch_unwind().await.unwrap_or(Err(Rejection::Internal))
 }
 
-/// Lets `POST` to the address through, with or without a stage in front and a slash at the end.
+/// Accepts `POST` to the address, with an optional stage and an optional trailing slash.
 fn route(path: &str, method: &str) -> Result<(), Rejection> {
     let path = path.strip_suffix('/').unwrap_or(path);
     if is_address(path, RETIRED_ADDRESS) {
@@ -177,7 +177,7 @@ fn route(path: &str, method: &str) -> Result<(), Rejection> {
     }
 }
 
-/// Whether `path` is `address`, perhaps behind a stage: one segment.
+/// Whether `path` is `address`, possibly after a stage of one segment.
 fn is_address(path: &str, address: &str) -> bool {
     match path.strip_suffix(address) {
         Some("") => true,
@@ -188,10 +188,10 @@ fn is_address(path: &str, address: &str) -> bool {
     }
 }
 
-/// The key that a request carries, if any.
+/// The key of a request, if any.
 ///
 /// # Errors
-/// The header is not of its form, or there are several that differ.
+/// The key is invalid, or there are several different ones.
 pub fn idempotency_key(header: Header<'_>) -> Result<Option<IdempotencyKey>, ParameterError> {
     let key = match header {
         Header::Absent => return Ok(None),
@@ -201,11 +201,11 @@ pub fn idempotency_key(header: Header<'_>) -> Result<Option<IdempotencyKey>, Par
     key.map(Some).ok_or_else(|| ParameterError::new("Idempotency-Key", "1到255个可见ASCII字符"))
 }
 
-fn keys_not_taken() -> ParameterError {
+fn keys_not_supported() -> ParameterError {
     ParameterError::new("Idempotency-Key", "不带此请求头，本服务未启用重试保护")
 }
 
-/// Lets JSON through, and a request that does not say what its body is.
+/// Accepts JSON, and a request without a content type.
 fn require_json(content_type: Header<'_>) -> Result<(), Rejection> {
     let media_type = match content_type {
         Header::Absent => return Ok(()),
@@ -221,7 +221,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_address_may_stand_behind_a_stage_and_before_a_slash() {
+    fn address_allows_a_stage_and_a_slash() {
         for path in
             [ADDRESS.to_owned(), format!("{ADDRESS}/"), format!("/prod{ADDRESS}"), format!("/v1{ADDRESS}/")]
         {
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn every_other_path_is_not_found() {
+    fn other_paths_are_not_found() {
         let paths = [
             String::new(),
             "/".to_owned(),
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn the_retired_address_is_not_found_by_any_method() {
+    fn retired_address_is_not_found() {
         for path in [RETIRED_ADDRESS.to_owned(), format!("/prod{RETIRED_ADDRESS}/")] {
             for method in ["POST", "GET"] {
                 assert_eq!(route(&path, method), Err(Rejection::Retired), "{method} {path}");
@@ -260,27 +260,27 @@ mod tests {
     }
 
     #[test]
-    fn json_and_what_does_not_say_otherwise_passes() {
-        let passes = |header| require_json(header).is_ok();
-        assert!(passes(Header::Absent));
+    fn content_type_is_json_or_absent() {
+        let accepted = |header| require_json(header).is_ok();
+        assert!(accepted(Header::Absent));
         for value in [
             "application/json",
             "Application/JSON",
             "application/json; charset=UTF-8",
             " application/json ;x",
         ] {
-            assert!(passes(Header::Value(value)), "{value}");
+            assert!(accepted(Header::Value(value)), "{value}");
         }
         for value in
             ["", "text/plain", "application/jsonp", "text/json", "application/x-www-form-urlencoded", ";"]
         {
-            assert!(!passes(Header::Value(value)), "{value}");
+            assert!(!accepted(Header::Value(value)), "{value}");
         }
-        assert!(!passes(Header::Several));
+        assert!(!accepted(Header::Several));
     }
 
     #[test]
-    fn a_key_is_one_value_of_its_form() {
+    fn idempotency_key_is_one_valid_value() {
         let key = |header| idempotency_key(header).map(|key| key.is_some());
         assert_eq!(key(Header::Absent), Ok(false));
         assert_eq!(key(Header::Value("k")), Ok(true));
@@ -290,8 +290,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_panic_ends_as_the_answer_for_a_defect() {
-        let response = guard(async { panic!("a defect, as a test makes it") }.boxed()).await;
+    async fn panics_are_internal_errors() {
+        let response = guard(async { panic!("test panic") }.boxed()).await;
         assert_eq!(response, Err(Rejection::Internal));
     }
 }

@@ -1,8 +1,8 @@
-//! The edge: API Gateway's event comes in, the platform's envelope goes out. Nothing below knows of HTTP.
+//! The HTTP interface: API Gateway's events and the platform's envelope. Other modules do not depend on it.
 //!
-//! - [`event`]: what API Gateway sends, and the form in which it takes the response
-//! - [`handler`]: the checks of a request, one after the other, then the import
-//! - [`envelope`]: the response to an import
+//! - [`event`]: the event of API Gateway, and the response in its format
+//! - [`handler`]: the checks of a request in order, then the import
+//! - [`envelope`]: the body of a response
 //! - [`rejection`]: why a request is rejected as a whole
 
 pub mod envelope;

@@ -1,4 +1,4 @@
-//! Why a request is refused as a whole, and how that is told (contract, section 2).
+//! Why a request is rejected as a whole, and how that is reported (contract, section 2).
 
 use lambda_http::http::StatusCode;
 
@@ -7,50 +7,50 @@ use crate::request::params::ParameterError;
 /// The address of the import, as `msg` names it.
 pub const ADDRESS: &str = "/api/integrate/audience/info/batchAdd";
 
-/// A request that was refused. It has written no membership, and read nothing but its token, unless
-/// its `Idempotency-Key` or the size of its explanation was the reason.
+/// Why a request is rejected. Except for a defect, no membership was written, and only the token was
+/// read unless the `Idempotency-Key` or the size of the explanation is the reason.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
     /// No such address.
     #[error("no such address")]
     NotFound,
-    /// The address that the platform gave up.
+    /// The address that the platform has retired.
     #[error("retired address")]
     Retired,
-    /// The right address, another method than `POST`.
+    /// A method other than `POST`.
     #[error("method not allowed")]
     MethodNotAllowed,
-    /// No token, or none that is known and in its time. One response for all.
-    #[error("no good token")]
+    /// The token is missing, unknown or expired; the response is the same.
+    #[error("no valid token")]
     Token,
-    /// A good token whose tenant is disabled or lacks the permission.
+    /// The token is valid, but the tenant is disabled or lacks the permission.
     #[error("tenant disabled or without permission")]
     Forbidden,
-    /// The `Idempotency-Key` came before with another body.
+    /// The `Idempotency-Key` was used earlier with another body.
     #[error("idempotency key reused")]
     KeyReused,
     /// The token or the `Idempotency-Key` could not be checked.
-    #[error("the database did not response")]
+    #[error("the database did not respond")]
     Unavailable,
-    /// A content type that is not JSON.
+    /// The content type is not JSON.
     #[error("content type is not JSON")]
     UnsupportedMediaType,
-    /// A body over this many bytes.
+    /// The body is larger than this many bytes.
     #[error("body over the limit")]
     BodyTooLarge(usize),
-    /// More than this many records.
+    /// There are more than this many records.
     #[error("more records than the limit")]
     TooManyRecords(usize),
-    /// The response, should every record fail, would be over this many bytes.
+    /// The response could be larger than this many bytes.
     #[error("response could be over the limit")]
     ResponseTooLarge(usize),
-    /// A body that is not JSON.
+    /// The body is not JSON.
     #[error("body is not JSON")]
     NotJson,
-    /// A parameter that is missing or not of its form.
+    /// A parameter is missing or invalid.
     #[error(transparent)]
     Parameter(#[from] ParameterError),
-    /// A defect.
+    /// A defect of the function.
     #[error("internal error")]
     Internal,
 }
@@ -74,7 +74,7 @@ impl Rejection {
         }
     }
 
-    /// The code that programs read.
+    /// The machine-readable code.
     pub fn code(&self) -> &'static str {
         match self {
             Self::NotFound | Self::Retired => "NOT_FOUND",
@@ -92,7 +92,7 @@ impl Rejection {
         }
     }
 
-    /// What people read.
+    /// The message for people.
     pub fn message(&self) -> String {
         match self {
             Self::NotFound => "接口地址不存在".to_owned(),
@@ -112,7 +112,7 @@ impl Rejection {
         }
     }
 
-    /// A header that belongs to the response.
+    /// A header of the response.
     pub fn header(&self) -> Option<(&'static str, &'static str)> {
         match self {
             Self::MethodNotAllowed => Some(("Allow", "POST")),

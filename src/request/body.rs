@@ -1,4 +1,4 @@
-//! The body of a request: JSON text in, settings and records out.
+//! Parsing the body of a request into settings and records.
 
 use serde_json::value::RawValue;
 
@@ -6,16 +6,16 @@ use crate::request::params::{ParameterError, Params};
 use crate::request::record::SentRecord;
 use raw_fields::Fields;
 
-/// One import as the caller asked for it.
+/// The import that a request describes.
 #[derive(Debug)]
 pub struct ImportRequest<'a> {
-    /// What to do with every record.
+    /// The settings, which apply to every record.
     pub params: Params,
     /// The records in the order sent, at least one.
     pub records: Vec<SentRecord<'a>>,
 }
 
-/// Why a body is no import.
+/// Why a body cannot be parsed.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
     /// The body is not JSON.
@@ -24,7 +24,7 @@ pub enum RequestError {
     /// There are more records than the limit.
     #[error("more records than the limit")]
     TooManyRecords,
-    /// A parameter is missing or not of its form.
+    /// A parameter is missing or invalid.
     #[error(transparent)]
     Parameter(#[from] ParameterError),
 }
@@ -32,11 +32,11 @@ pub enum RequestError {
 const NAMES: [&str; 2] = ["publicParams", "data"];
 
 impl<'a> ImportRequest<'a> {
-    /// Reads a body of at most `max_records` records. One bad record fails nothing here: see
+    /// Parses a body of at most `max_records` records. The fields of a record are not checked here: see
     /// [`SentRecord::check`].
     ///
     /// # Errors
-    /// In this order: the text is not JSON, it has too many records, a parameter is wrong.
+    /// In this order: the body is not JSON, has too many records, or has an invalid parameter.
     pub fn parse(body: &'a [u8], max_records: usize) -> Result<Self, RequestError> {
         let text = str::from_utf8(body).map_err(|_| RequestError::NotJson)?;
         let body = Fields::parse(&NAMES, text).map_err(|error| {
@@ -86,7 +86,7 @@ mod tests {
         Some(field.to_owned())
     }
 
-    fn fault(body: &str) -> Option<String> {
+    fn invalid_field(body: &str) -> Option<String> {
         match parse(body) {
             Err(RequestError::Parameter(error)) => Some(error.field),
             _ => None,
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn records_come_in_the_order_sent() {
+    fn records_keep_their_order() {
         let body = format!(r#" {{ {PARAMS} , "data" : [{{"phone":"1"}},{{}},{{"phone":"3","x":[]}}] }} "#);
         let request = ImportRequest::parse(body.as_bytes(), 3).expect("an import");
         let phones: Vec<_> = request
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_is_no_json_is_told_apart() {
+    fn invalid_json_is_reported() {
         for body in ["", " ", "{", "{}}", "{\"data\":[1,]}", "\u{feff}{}", "NaN", "{'data':1}"] {
             assert_eq!(parse(body), Err(RequestError::NotJson), "{body:?}");
         }
@@ -115,23 +115,23 @@ mod tests {
     }
 
     #[test]
-    fn the_first_field_at_fault_is_named() {
+    fn first_invalid_field_is_reported() {
         for body in ["[]", "null", "\"x\"", "7"] {
-            assert_eq!(fault(body), parameter("body"), "{body}");
+            assert_eq!(invalid_field(body), parameter("body"), "{body}");
         }
-        assert_eq!(fault(r#"{"data":[]}"#), parameter("publicParams"));
+        assert_eq!(invalid_field(r#"{"data":[]}"#), parameter("publicParams"));
         for data in ["[]", "null", "{}", "\"[]\"", "1"] {
-            assert_eq!(fault(&format!(r#"{{{PARAMS},"data":{data}}}"#)), parameter("data"), "{data}");
+            assert_eq!(invalid_field(&format!(r#"{{{PARAMS},"data":{data}}}"#)), parameter("data"), "{data}");
         }
-        assert_eq!(fault(&format!("{{{PARAMS}}}")), parameter("data"));
-        for stray in ["null", "[]", "\"{}\"", "1e999", "\"\\ud800\""] {
-            let body = format!(r#"{{{PARAMS},"data":[{{}},{{}},{stray}]}}"#);
-            assert_eq!(fault(&body), parameter("data[2]"), "{stray}");
+        assert_eq!(invalid_field(&format!("{{{PARAMS}}}")), parameter("data"));
+        for element in ["null", "[]", "\"{}\"", "1e999", "\"\\ud800\""] {
+            let body = format!(r#"{{{PARAMS},"data":[{{}},{{}},{element}]}}"#);
+            assert_eq!(invalid_field(&body), parameter("data[2]"), "{element}");
         }
     }
 
     #[test]
-    fn too_many_records_come_before_wrong_parameters() {
+    fn too_many_records_precedes_invalid_parameters() {
         assert_eq!(parse(&format!(r#"{{{PARAMS},"data":[{{}},{{}},{{}}]}}"#)), Ok(3));
         assert_eq!(parse(r#"{"data":[{},{},{},0]}"#), Err(RequestError::TooManyRecords));
     }

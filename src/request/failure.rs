@@ -1,20 +1,20 @@
 //! Why a record was not imported (contract, section 4).
 
-/// Why the database gave no answer for something it was asked to read or write.
+/// Why a read or write of the database failed.
 ///
-/// Ordered as the contract's table orders the codes, so that the smaller of two is the one told.
+/// In the order of the contract's table of codes: the smaller of two is reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Outage {
-    /// The database refused or failed, after retries.
+    /// The database rejected the call or failed, after retries.
     StoreError,
     /// The invocation's time ran out first.
     Timeout,
 }
 
-/// What is wrong with a field of a record.
+/// Why a field of a record is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FieldFault {
-    /// The value is not a JSON string, or its escapes form no Unicode text.
+    /// The value is not a JSON string, or its escapes are not valid Unicode.
     NotText,
     /// An identifier over [`MAX_IDENTIFIER_BYTES`](crate::request::identifier::MAX_IDENTIFIER_BYTES).
     IdentifierTooLong,
@@ -24,32 +24,32 @@ pub enum FieldFault {
     TooManyGroups,
 }
 
-/// Why a record failed. Ordered as the contract's table: where several apply, the smallest is told.
+/// Why a record failed. In the order of the contract's table: if several apply, the smallest is reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Failure {
     /// A field is not a string, or too long.
     InvalidField {
         /// The field's name.
         field: &'static str,
-        /// What is wrong with it.
+        /// Why it is invalid.
         fault: FieldFault,
     },
-    /// No identifier that the mode can use is given.
+    /// The record has no identifier that the mode uses.
     MissingIdentifier,
-    /// No group name is left after splitting.
+    /// The record has no group name.
     MissingGroups,
-    /// No such customer in this tenant.
+    /// The identifiers match no customer of the tenant.
     NotMatched,
     /// Exact matching: the identifiers belong to different customers.
     Conflict,
-    /// The identifier that decides belongs to more than one customer.
+    /// The identifiers match more than one customer.
     Ambiguous,
-    /// The database gave no answer; the record can be sent again.
+    /// A call to the database failed; the record can be sent again.
     Outage(Outage),
 }
 
 impl Failure {
-    /// The code that programs read.
+    /// The machine-readable code.
     pub fn code(self) -> &'static str {
         match self {
             Self::InvalidField { .. } => "INVALID_FIELD",
@@ -63,12 +63,12 @@ impl Failure {
         }
     }
 
-    /// Whether the same record may succeed when it is sent again as it is.
+    /// Whether the same record may succeed if it is sent again.
     pub fn retryable(self) -> bool {
         matches!(self, Self::Outage(_))
     }
 
-    /// What people read. At most [`MAX_MESSAGE_BYTES`] long and free of anything the caller sent.
+    /// The message for people. At most [`MAX_MESSAGE_BYTES`] long, without data of the caller.
     pub fn message(self) -> String {
         match self {
             Self::InvalidField { field, fault } => match fault {
@@ -88,7 +88,7 @@ impl Failure {
     }
 }
 
-/// The bound on [`Failure::message`], in bytes: the size of an answer is reckoned with it.
+/// The longest [`Failure::message`], in bytes; the size of a response is estimated with it.
 pub const MAX_MESSAGE_BYTES: usize = 64;
 
 impl From<Outage> for Failure {
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn codes_and_order_are_the_contracts() {
+    fn codes_and_order_match_the_contract() {
         for (failure, code, retryable) in ALL {
             assert_eq!((failure.code(), failure.retryable()), (code, retryable));
         }
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn messages_keep_to_their_bound_and_need_no_escape() {
+    fn messages_are_short_and_need_no_escapes() {
         for (failure, ..) in ALL {
             let message = failure.message();
             assert!(!message.is_empty() && message.len() <= MAX_MESSAGE_BYTES, "{message}");

@@ -8,7 +8,7 @@ use crate::request::failure::FieldFault;
 /// The longest group name, in bytes of UTF-8 (contract, section 4).
 pub const MAX_NAME_BYTES: usize = 256;
 
-/// The most group names of one record, repeats not counted (contract, section 4).
+/// The most distinct group names of one record (contract, section 4).
 pub const MAX_NAMES: usize = 100;
 
 /// The `groups` field of a record: names separated by `,`.
@@ -16,28 +16,28 @@ pub const MAX_NAMES: usize = 100;
 pub struct GroupNames<'a>(Cow<'a, str>);
 
 impl<'a> GroupNames<'a> {
-    /// Reads the field.
+    /// Parses the field.
     ///
     /// # Errors
-    /// A name or the list is over its limit.
+    /// A name is too long, or there are too many.
     pub fn parse(field: Cow<'a, str>) -> Result<Self, FieldFault> {
         let groups = Self(field);
         if groups.iter().any(|name| name.len() > MAX_NAME_BYTES) {
             return Err(FieldFault::GroupNameTooLong);
         }
-        // Repeats can only lower the count, so few names need no set.
+        // Duplicates only lower the count, so a set is built only above the limit.
         if groups.iter().nth(MAX_NAMES).is_some() && groups.iter().collect::<HashSet<_>>().len() > MAX_NAMES {
             return Err(FieldFault::TooManyGroups);
         }
         Ok(groups)
     }
 
-    /// The names in the order sent, trimmed, without the empty ones. Repeats are still there.
+    /// The non-empty names, trimmed, in the order sent, including duplicates.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.split(',').map(str::trim).filter(|name| !name.is_empty())
     }
 
-    /// Whether no name is left.
+    /// Whether there is no name.
     pub fn is_empty(&self) -> bool {
         self.iter().next().is_none()
     }
@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_hold_at_their_edges() {
+    fn limits_are_exact() {
         let fault = |field: String| GroupNames::parse(field.into()).err();
         assert_eq!(fault(format!(" {} ", "分".repeat(85))), None);
         assert_eq!(fault("n".repeat(256)), None);

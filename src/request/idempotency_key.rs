@@ -10,11 +10,11 @@ const MAX_KEY_BYTES: usize = 255;
 pub struct IdempotencyKey(String);
 
 impl IdempotencyKey {
-    /// The key of this text; `None` if it is not of the form of one.
+    /// Parses a key; `None` if it is invalid.
     pub fn parse(text: &str) -> Option<Self> {
-        let has_its_form =
+        let is_valid =
             (1..=MAX_KEY_BYTES).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
-        has_its_form.then(|| Self(text.to_owned()))
+        is_valid.then(|| Self(text.to_owned()))
     }
 
     /// The key as text.
@@ -23,7 +23,7 @@ impl IdempotencyKey {
     }
 }
 
-/// Shows nothing: a caller may put anything into a key.
+/// Does not show the key, which may contain any data of the caller.
 impl fmt::Debug for IdempotencyKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("IdempotencyKey")
@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_is_1_to_255_visible_ascii_characters() {
+    fn keys_are_1_to_255_visible_ascii_characters() {
         let longest = "k".repeat(255);
         for text in ["k", "!~", "6f9619ff-8b86-d011-b42d-00cf4fc964ff", &longest] {
             let key = IdempotencyKey::parse(text).expect("a key");

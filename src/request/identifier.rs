@@ -1,4 +1,4 @@
-//! What a customer can be recognised by, and the form in which it is compared.
+//! The identifiers of a customer, and their normalised form.
 
 use std::borrow::Cow;
 
@@ -14,12 +14,12 @@ pub enum Identifier {
     Openid,
     /// Phone number.
     Phone,
-    /// The platform's own customer ID.
+    /// The platform's customer ID.
     AudienceUserId,
 }
 
 impl Identifier {
-    /// How many types there are.
+    /// The number of types.
     pub const COUNT: usize = 4;
 
     /// Every type, in the order of the record's fields.
@@ -36,7 +36,7 @@ impl Identifier {
         }
     }
 
-    /// The value as it is compared, or `None` where nothing is given (contract, section 4).
+    /// The value in the form in which it is compared; `None` if it is empty (contract, section 4).
     pub fn normalise(self, value: Cow<'_, str>) -> Option<Cow<'_, str>> {
         let value = map_str(value, str::trim);
         let value = match self {
@@ -52,7 +52,7 @@ impl Identifier {
 pub struct Identifiers<'a>([Option<Cow<'a, str>>; Identifier::COUNT]);
 
 impl<'a> Identifiers<'a> {
-    /// The value given for `identifier`.
+    /// The value of `identifier`, if given.
     pub fn get(&self, identifier: Identifier) -> Option<&str> {
         self.0[identifier as usize].as_deref()
     }
@@ -62,7 +62,7 @@ impl<'a> Identifiers<'a> {
         self.0[identifier as usize] = value;
     }
 
-    /// Whether no identifier is given at all.
+    /// Whether no identifier is given.
     pub fn is_empty(&self) -> bool {
         self.0.iter().all(Option::is_none)
     }
@@ -73,7 +73,7 @@ impl<'a> Identifiers<'a> {
 fn canonical_phone(phone: Cow<'_, str>) -> Cow<'_, str> {
     const SEPARATORS: [char; 4] = [' ', '-', '(', ')'];
     let phone = if phone.contains(SEPARATORS) { Cow::Owned(phone.replace(SEPARATORS, "")) } else { phone };
-    // What is taken away may leave white space at the edges, which is no part of a value.
+    // Removing separators or a prefix may leave white space at the edges.
     map_str(phone, |phone| without_country_code(phone.trim()).trim())
 }
 
@@ -91,7 +91,7 @@ fn is_mobile_number(digits: &str) -> bool {
     digits.len() == 11 && digits.starts_with('1') && digits.bytes().all(|b| b.is_ascii_digit())
 }
 
-/// Narrows a string to a part of itself, without copying a borrowed one.
+/// Narrows a string to a part of it, without copying a borrowed one.
 fn map_str(value: Cow<'_, str>, narrow: fn(&str) -> &str) -> Cow<'_, str> {
     match value {
         Cow::Borrowed(text) => Cow::Borrowed(narrow(text)),
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_phone_is_compared_in_canonical_form() {
+    fn phones_are_normalised() {
         let cases = [
             ("13800000001", "13800000001"),
             (" 138-0000 0001 ", "13800000001"),
@@ -120,13 +120,13 @@ mod tests {
             ("008613800000001", "13800000001"),
             ("8613800000001", "13800000001"),
             ("86 138 0000 0001", "13800000001"),
-            // `86` stays where no 11-digit number starting with 1 follows.
+            // `86` is kept unless an 11-digit number starting with 1 follows.
             ("8623800000001", "8623800000001"),
             ("861380000000", "861380000000"),
             ("86138000000011", "86138000000011"),
             ("8613800x00001", "8613800x00001"),
             ("8610", "8610"),
-            // One prefix only.
+            // Only one prefix is removed.
             ("+86+8613800000001", "+8613800000001"),
             ("+868613800000001", "8613800000001"),
             ("00860086138", "0086138"),
@@ -141,14 +141,14 @@ mod tests {
     }
 
     #[test]
-    fn a_phone_with_nothing_left_is_not_given() {
+    fn phones_without_digits_are_missing() {
         for sent in ["", "  ", "()- ", "+86", "0086", " + 8 6 ", "\u{3000}", "(\u{3000})", "+86 \t"] {
             assert_eq!(phone(sent), None, "{sent:?}");
         }
     }
 
     #[test]
-    fn surrounding_white_space_is_no_part_of_a_value() {
+    fn surrounding_white_space_is_removed() {
         let openid = |sent: &'static str| Identifier::Openid.normalise(sent.into());
         assert_eq!(openid("\u{3000} o-1 (x)\t\n").as_deref(), Some("o-1 (x)"));
         assert_eq!(openid(" \u{a0}\r\n"), None);

@@ -1,10 +1,10 @@
-//! What a caller may send (contract, sections 3, 4, 8 and 9). Pure.
+//! Parsing and validating a request (contract, sections 3, 4, 8 and 9). Pure.
 //!
-//! - [`ImportRequest`]: the body: settings and records
+//! - [`ImportRequest`]: the body, with settings and records
 //! - [`params`]: the settings
 //! - [`record`]: one record, with its [`identifier`]s and its [`group`]s
 //! - [`failure`]: why a record was not imported
-//! - [`idempotency_key`]: the key that makes an import run once
+//! - [`idempotency_key`]: the key that prevents repeated runs of an import
 
 mod body;
 pub mod failure;

@@ -8,14 +8,14 @@ use raw_fields::Fields;
 /// What an import does with each membership.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OptType {
-    /// Puts the customer into the group.
+    /// Adds the customer to the group.
     Add,
-    /// Takes the customer out of the group.
+    /// Removes the customer from the group.
     Delete,
 }
 
 impl OptType {
-    /// As `optType` names it.
+    /// The value of `optType`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Add => "add",
@@ -24,14 +24,14 @@ impl OptType {
     }
 }
 
-/// How a record finds its customer.
+/// How a record is matched with a customer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Matching {
-    /// It names the customer itself, by `audienceUserId`.
+    /// The record contains the customer's ID, `audienceUserId`.
     Off,
     /// Every identifier given must belong to the customer.
     Exact,
-    /// The first given identifier, in this order, that matches anybody decides.
+    /// The first given identifier, in this order, that matches a customer decides.
     Fuzzy(IdentifyWay),
 }
 
@@ -57,7 +57,7 @@ pub enum IdentifyWay {
 }
 
 impl IdentifyWay {
-    /// The identifiers, the first to try first.
+    /// The identifiers, highest priority first.
     pub fn order(self) -> [Identifier; Identifier::COUNT] {
         use Identifier::{AudienceUserId, Openid, Phone, Unionid};
         match self {
@@ -67,13 +67,13 @@ impl IdentifyWay {
     }
 }
 
-/// A parameter that is missing or not of its form.
+/// A parameter that is missing or invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: expected {expected}")]
 pub struct ParameterError {
-    /// Where it stands in the body, such as `publicParams.optType` or `data[3]`.
+    /// Its path in the body, such as `publicParams.optType` or `data[3]`.
     pub field: String,
-    /// What was expected there, in Chinese, for the caller.
+    /// The expected value, in Chinese, for the caller.
     pub expected: &'static str,
 }
 
@@ -87,13 +87,13 @@ impl ParameterError {
 /// The settings of one import.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Params {
-    /// How records find their customers.
+    /// How records are matched with customers.
     pub matching: Matching,
-    /// What is done with their memberships.
+    /// What is done with the memberships.
     pub opt_type: OptType,
-    /// Whether everything is done but the writes (contract, section 9).
+    /// Whether nothing is written (contract, section 9).
     pub dry_run: bool,
-    /// Whether the answer lists who each record was matched with (contract, section 9).
+    /// Whether the response lists the customer of each record (contract, section 9).
     pub explain: bool,
 }
 
@@ -102,11 +102,10 @@ const NAMES: [&str; 6] = ["isMatching", "matchingType", "identifyWay", "optType"
 const BOOLEAN: &str = "布尔值true或false";
 
 impl Params {
-    /// Reads `publicParams` as it stands in the body.
+    /// Parses the `publicParams` of a body.
     ///
     /// # Errors
-    /// A field that the mode needs is missing or not of its form. A field that the mode does not
-    /// need is not looked at.
+    /// A field that the mode uses is missing or invalid. Other fields are not checked.
     pub fn parse(sent: Option<&RawValue>) -> Result<Self, ParameterError> {
         let fields = sent
             .and_then(|raw| Fields::parse(&NAMES, raw.get()).ok())
@@ -148,7 +147,7 @@ impl Params {
     }
 }
 
-/// The JSON text of a field; what is not there is `null`.
+/// The JSON text of a field; `null` if it is missing.
 fn literal(field: Option<&RawValue>) -> &str {
     field.map_or("null", RawValue::get)
 }
@@ -163,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn every_mode_is_read() {
+    fn all_modes_are_parsed() {
         let cases = [
             (r#"{"isMatching":false,"optType":"add"}"#, Matching::Off, OptType::Add),
             (r#"{"isMatching":true,"matchingType":1,"optType":"delete"}"#, Matching::Exact, OptType::Delete),
@@ -185,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn looking_before_leaping_is_optional() {
+    fn dry_run_and_explain_are_optional() {
         let flags = |more: &str| {
             let params = parse(&format!(r#"{{"isMatching":false,"optType":"add"{more}}}"#));
             params.map(|params| (params.dry_run, params.explain))
@@ -205,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_mode_does_not_need_is_ignored() {
+    fn unused_fields_are_ignored() {
         for json in [
             r#"{"isMatching":false,"matchingType":"x","identifyWay":[1e999],"optType":"add"}"#,
             r#"{"isMatching":true,"matchingType":1,"identifyWay":{"a":"\ud800"},"optType":"add"}"#,
@@ -217,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn the_field_at_fault_is_named() {
+    fn invalid_field_is_reported() {
         let cases = [
             ("[]", ""),
             ("null", ""),

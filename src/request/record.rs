@@ -1,4 +1,4 @@
-//! One record of an import: what was sent, and what it says (contract, section 4).
+//! One record of an import: as sent, and validated (contract, section 4).
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,7 +12,7 @@ use crate::request::identifier::{Identifier, Identifiers, MAX_IDENTIFIER_BYTES};
 use crate::request::params::Matching;
 use raw_fields::Fields;
 
-/// The fields of a record, in the order in which a failed record shows them: its identifiers, then
+/// The fields of a record in the order in which a failed record returns them: the identifiers, then
 /// [`GROUPS`].
 const FIELDS: [&str; Identifier::COUNT + 1] = {
     let mut fields = ["groups"; Identifier::COUNT + 1];
@@ -29,26 +29,25 @@ const GROUPS: usize = Identifier::COUNT;
 #[derive(Debug)]
 pub struct SentRecord<'a>(Fields<'a, { FIELDS.len() }>);
 
-/// What a sound record says: a customer, somehow identified, and groups.
+/// A valid record.
 pub struct Record<'a> {
-    /// The identifiers given, normalised.
+    /// The identifiers, normalised.
     pub identifiers: Identifiers<'a>,
     /// At least one group name.
     pub groups: GroupNames<'a>,
 }
 
 impl<'a> SentRecord<'a> {
-    /// Reads one element of `data`; `None` if it is not an object.
+    /// Parses one element of `data`; `None` if it is not an object.
     pub fn parse(element: &'a RawValue) -> Option<Self> {
         Fields::parse(&FIELDS, element.get()).ok().map(Self)
     }
 
-    /// Checks the record for an import of this mode.
+    /// Validates the record for an import of this mode.
     ///
     /// # Errors
-    /// The first, in the contract's order, of `INVALID_FIELD`, `MISSING_IDENTIFIER` and
-    /// `MISSING_GROUPS` that applies. Every field must be of its form, also where the mode does
-    /// not use it.
+    /// The first of `INVALID_FIELD`, `MISSING_IDENTIFIER` and `MISSING_GROUPS` that applies. Fields
+    /// that the mode does not use must be valid, too.
     pub fn check(&self, matching: Matching) -> Result<Record<'a>, Failure> {
         let mut identifiers = Identifiers::default();
         for (position, identifier) in Identifier::ALL.into_iter().enumerate() {
@@ -74,7 +73,7 @@ impl<'a> SentRecord<'a> {
         Ok(Record { identifiers, groups })
     }
 
-    /// The fields that are there, each with its name and its JSON text as sent.
+    /// The fields sent, each with its name and its JSON text.
     pub fn fields(&self) -> impl Iterator<Item = (&'static str, &'a RawValue)> {
         FIELDS.into_iter().enumerate().filter_map(|(position, name)| Some((name, self.0.get(position)?)))
     }
@@ -95,7 +94,7 @@ fn invalid(position: usize, fault: FieldFault) -> Failure {
     Failure::InvalidField { field: FIELDS[position], fault }
 }
 
-/// A record on its way back to the caller: what was sent, and why it failed (contract, section 7).
+/// A failed record as it is returned to the caller (contract, section 7).
 #[derive(Debug)]
 pub struct FailedRecord<'r, 'a> {
     /// The record as it was sent.
@@ -117,7 +116,7 @@ impl Serialize for FailedRecord<'_, '_> {
     }
 }
 
-/// Shows nothing of what the record holds: it is the caller's data.
+/// Does not show the content, which is the caller's data.
 impl fmt::Debug for Record<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Record").finish_non_exhaustive()

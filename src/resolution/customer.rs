@@ -1,7 +1,7 @@
-//! Who each record means (contract, section 5): what must be looked up, and what the answers say.
+//! Which customer each record identifies (contract, section 5).
 //!
-//! Pure: a [`Resolution`] names the look-ups it needs, is told their answers, and in the end holds
-//! one outcome a record. Whoever drives it does the reading.
+//! Pure: a [`Resolution`] returns the look-ups it needs, receives their results, and finally returns
+//! one outcome per record. The caller performs the look-ups.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -10,40 +10,40 @@ use crate::request::failure::{Failure, Outage};
 use crate::request::identifier::{Identifier, Identifiers};
 use crate::request::params::Matching;
 
-/// What the look-up of one value found: the IDs (`audienceUserId`) of the customers of the tenant
-/// that have it, no two alike; none is an answer too.
+/// The result of looking up one value: the distinct IDs (`audienceUserId`) of the tenant's customers
+/// that have it, possibly none.
 pub type LookupResult = Result<Vec<String>, Outage>;
 
-/// What has become of a record: the customer it means, or why it means none.
+/// The outcome of a record: the customer it identifies, or why it identifies none.
 pub type Outcome = Result<Match, Failure>;
 
-/// The customer that a record means.
+/// The customer that a record identifies.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Match {
     /// The customer's ID, `audienceUserId`.
     pub customer: String,
-    /// What decided.
+    /// What the match is based on.
     pub by: MatchedBy,
 }
 
-/// Shows what decided, and not whom it means.
+/// Does not show the customer.
 impl fmt::Debug for Match {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Match").field("by", &self.by).finish_non_exhaustive()
     }
 }
 
-/// What made a customer the one that a record means.
+/// What a match is based on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MatchedBy {
-    /// One identifier: the first that matched anybody, or the one that names the customer.
+    /// One identifier: the first that matched a customer, or the customer's ID.
     Identifier(Identifier),
     /// All identifiers together.
     Exact,
 }
 
 impl MatchedBy {
-    /// As an explanation names it (contract, section 9).
+    /// The name in an explanation (contract, section 9).
     pub fn name(self) -> &'static str {
         match self {
             Self::Identifier(identifier) => identifier.field(),
@@ -56,15 +56,15 @@ impl MatchedBy {
 pub struct Lookup<'r> {
     /// The type of all the values.
     pub identifier: Identifier,
-    /// The values, normalised, no two alike.
+    /// The distinct values, normalised.
     pub values: Vec<&'r str>,
-    /// Who waits for the answers: a record, and the place of its value.
+    /// The records that need the results, each with the position of its value.
     waiting: Vec<(usize, usize)>,
 }
 
 /// The resolution of a batch of records.
 pub struct Resolution<'r> {
-    /// The identifier types of the waves still to come.
+    /// The identifier types of the remaining waves.
     waves: std::vec::IntoIter<Vec<Identifier>>,
     records: Vec<Progress<'r>>,
 }
@@ -75,22 +75,22 @@ struct Progress<'r> {
 }
 
 enum State {
-    /// Nothing more is to be asked.
+    /// No further look-up is needed.
     Decided(Outcome),
-    /// Fuzzy: no identifier tried so far matches anybody.
+    /// Fuzzy: no identifier looked up so far matches a customer.
     Unmatched,
-    /// Exact: what the identifiers read so far have in common.
+    /// Exact: the customers that all identifiers looked up so far have in common.
     Narrowing {
-        /// `None` before the first answer.
+        /// `None` before the first result.
         candidates: Option<Vec<String>>,
-        /// Some identifier matches nobody.
+        /// Whether an identifier matches no customer.
         unmatched: bool,
         outage: Option<Outage>,
     },
 }
 
 impl<'r> Resolution<'r> {
-    /// Begins the resolution of records with these identifiers.
+    /// Starts the resolution of records with these identifiers.
     pub fn new(matching: Matching, identifiers: impl Iterator<Item = &'r Identifiers<'r>>) -> Self {
         let waves = match matching {
             Matching::Off => Vec::new(),
@@ -101,8 +101,8 @@ impl<'r> Resolution<'r> {
         Self { waves: waves.into_iter(), records: identifiers.map(begin).collect() }
     }
 
-    /// The look-ups that the records still undecided need next; `None` when none is left. The
-    /// answers go to [`learn`](Self::learn) before the next wave is asked for.
+    /// The next look-ups for the undecided records; `None` if there are no more. Their results must be
+    /// passed to [`learn`](Self::learn) before the next wave is requested.
     pub fn next_wave(&mut self) -> Option<Vec<Lookup<'r>>> {
         loop {
             let wave = self.waves.next()?;
@@ -115,29 +115,29 @@ impl<'r> Resolution<'r> {
 
     fn lookup(&self, identifier: Identifier) -> Option<Lookup<'r>> {
         let mut lookup = Lookup { identifier, values: Vec::new(), waiting: Vec::new() };
-        let mut places = HashMap::new();
+        let mut positions = HashMap::new();
         for (record, progress) in self.records.iter().enumerate() {
             if let State::Decided(_) = progress.state {
                 continue;
             }
             let Some(value) = progress.identifiers.get(identifier) else { continue };
-            let place = *places.entry(value).or_insert_with(|| {
+            let position = *positions.entry(value).or_insert_with(|| {
                 lookup.values.push(value);
                 lookup.values.len() - 1
             });
-            lookup.waiting.push((record, place));
+            lookup.waiting.push((record, position));
         }
         (!lookup.values.is_empty()).then_some(lookup)
     }
 
-    /// Takes the answers to `lookup`, one a value, in the same order.
-    pub fn learn(&mut self, lookup: Lookup<'_>, answers: &[LookupResult]) {
-        for (record, place) in lookup.waiting {
-            self.records[record].state.learn(lookup.identifier, &answers[place]);
+    /// Receives the results of `lookup`: one per value, in the same order.
+    pub fn learn(&mut self, lookup: Lookup<'_>, results: &[LookupResult]) {
+        for (record, position) in lookup.waiting {
+            self.records[record].state.learn(lookup.identifier, &results[position]);
         }
     }
 
-    /// What became of each record, in the order given.
+    /// The outcome of each record, in the order given.
     pub fn outcomes(self) -> impl Iterator<Item = Outcome> {
         self.records.into_iter().map(|record| record.state.outcome())
     }
@@ -160,18 +160,18 @@ impl State {
         }
     }
 
-    fn learn(&mut self, identifier: Identifier, answer: &LookupResult) {
+    fn learn(&mut self, identifier: Identifier, result: &LookupResult) {
         match self {
             Self::Decided(_) => {}
-            Self::Unmatched => match answer.as_deref() {
+            Self::Unmatched => match result.as_deref() {
                 Ok([]) => {}
                 Ok(customers) => {
-                    *self = Self::Decided(only(customers, MatchedBy::Identifier(identifier)));
+                    *self = Self::Decided(single(customers, MatchedBy::Identifier(identifier)));
                 }
-                // Not a walk on to the next identifier: this one may have matched somebody.
+                // The next identifier is not tried: this one may match a customer.
                 Err(outage) => *self = Self::Decided(Err((*outage).into())),
             },
-            Self::Narrowing { candidates, unmatched, outage } => match answer {
+            Self::Narrowing { candidates, unmatched, outage } => match result {
                 Ok(customers) => {
                     *unmatched |= customers.is_empty();
                     match candidates {
@@ -179,7 +179,7 @@ impl State {
                         Some(candidates) => candidates.retain(|candidate| customers.contains(candidate)),
                     }
                 }
-                Err(this) => *outage = Some(outage.map_or(*this, |other| other.min(*this))),
+                Err(new) => *outage = Some(outage.map_or(*new, |earlier| earlier.min(*new))),
             },
         }
     }
@@ -188,19 +188,19 @@ impl State {
         match self {
             Self::Decided(outcome) => outcome,
             Self::Unmatched | Self::Narrowing { unmatched: true, .. } => Err(Failure::NotMatched),
-            // What was not read may match nobody: only a full picture shows a conflict.
+            // The identifier not read may match no customer: a conflict needs all results.
             Self::Narrowing { outage: Some(outage), .. } => Err(outage.into()),
             Self::Narrowing { candidates, .. } => match candidates.as_deref() {
                 None => Err(Failure::MissingIdentifier),
                 Some([]) => Err(Failure::Conflict),
-                Some(candidates) => only(candidates, MatchedBy::Exact),
+                Some(candidates) => single(candidates, MatchedBy::Exact),
             },
         }
     }
 }
 
-/// The one customer of a list that has at least one.
-fn only(customers: &[String], by: MatchedBy) -> Outcome {
+/// A match if the list, which is not empty, contains exactly one customer.
+fn single(customers: &[String], by: MatchedBy) -> Outcome {
     match customers {
         [customer] => Ok(Match { customer: customer.clone(), by }),
         _ => Err(Failure::Ambiguous),

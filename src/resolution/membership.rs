@@ -15,12 +15,12 @@ pub struct Membership<'r> {
     pub group: &'r str,
 }
 
-/// The memberships of a batch, no two alike, and which record wants which.
+/// The distinct memberships of a batch, and which record needs which.
 #[derive(Default)]
 pub struct WritePlan<'r> {
-    /// Everything to be written.
+    /// All memberships to write.
     pub memberships: Vec<Membership<'r>>,
-    /// For each record the places of its memberships, or why it has none.
+    /// For each record the positions of its memberships, or why it has none.
     records: Vec<Result<Vec<usize>, Failure>>,
 }
 
@@ -28,31 +28,32 @@ impl<'r> WritePlan<'r> {
     /// The plan for records with these outcomes and groups.
     pub fn new(records: impl Iterator<Item = (&'r Outcome, &'r GroupNames<'r>)>) -> Self {
         let mut plan = Self::default();
-        let mut places = HashMap::new();
+        let mut positions = HashMap::new();
         for (outcome, groups) in records {
-            let wanted = outcome.as_ref().map_err(|failure| *failure).map(|Match { customer, .. }| {
-                groups
-                    .iter()
-                    .map(|group| {
-                        let membership = Membership { customer, group };
-                        *places.entry(membership).or_insert_with(|| {
-                            plan.memberships.push(membership);
-                            plan.memberships.len() - 1
+            let memberships =
+                outcome.as_ref().map_err(|failure| *failure).map(|Match { customer, .. }| {
+                    groups
+                        .iter()
+                        .map(|group| {
+                            let membership = Membership { customer, group };
+                            *positions.entry(membership).or_insert_with(|| {
+                                plan.memberships.push(membership);
+                                plan.memberships.len() - 1
+                            })
                         })
-                    })
-                    .collect()
-            });
-            plan.records.push(wanted);
+                        .collect()
+                });
+            plan.records.push(memberships);
         }
         plan
     }
 
-    /// How each record ended, given how the writing of each membership ended: success only if
-    /// every one of its memberships was written.
+    /// The result of each record, given the result of writing each membership: a record succeeds if
+    /// all its memberships were written.
     pub fn settle(&self, written: &[Result<(), Outage>]) -> impl Iterator<Item = Result<(), Failure>> {
-        self.records.iter().map(|wanted| {
-            let outages =
-                wanted.as_ref().map_err(|failure| *failure)?.iter().filter_map(|&place| written[place].err());
+        self.records.iter().map(|memberships| {
+            let positions = memberships.as_ref().map_err(|failure| *failure)?.iter();
+            let outages = positions.filter_map(|&position| written[position].err());
             outages.min().map_or(Ok(()), |outage| Err(outage.into()))
         })
     }

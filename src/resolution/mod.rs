@@ -1,9 +1,9 @@
-//! What follows from the records and from what the database says of them. Pure: no I/O, no SDK type.
+//! Resolving records to customers and memberships. Pure: no I/O, no SDK types.
 //!
-//! - [`customer`]: whom each record means: what must be looked up, and what the results say
-//! - [`membership`]: what must be written, and how each record ended
-//! - [`unchanged`]: whether it pays to check first which memberships exist already
-//! - [`report`]: how the import ended, and the form in which that is stored
+//! - [`customer`]: the look-ups that the records need, and the customers they identify
+//! - [`membership`]: what must be written, and the result of each record
+//! - [`unchanged`]: whether checking which memberships need no write saves money
+//! - [`report`]: the result of an import, and its stored form
 
 pub mod customer;
 pub mod membership;

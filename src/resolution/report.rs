@@ -1,4 +1,4 @@
-//! How an import ended: with the request, enough to write the answer, now or at a replay.
+//! The result of an import: with the request, enough to write the response, now or in a replay.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,32 +10,32 @@ use crate::request::ImportRequest;
 use crate::request::failure::{Failure, Outage};
 use crate::resolution::customer::Outcome;
 
-/// What became of the records of an import.
+/// The results of the records of an import.
 pub struct Report {
-    /// Which records failed and why, by index, in the order sent.
+    /// The failed records by index, in the order sent, and why each failed.
     pub failures: Vec<(usize, Failure)>,
-    /// `matches` of the answer as JSON text, if it was asked for (contract, section 9).
+    /// `matches` of the response as JSON text, if it was requested (contract, section 9).
     pub matches: Option<Box<RawValue>>,
 }
 
-/// A report in the form in which it is stored: small whatever the batch.
+/// The stored form of a report, compact for large batches.
 #[derive(Clone, PartialEq, Eq)]
 pub struct StoredOutcome {
-    /// For each code the indexes of the records that failed with it, as ranges such as `0-3,7`.
-    /// What is wrong with a field is not kept: a replay sends the record again.
+    /// For each code the indexes of the records that failed with it, as ranges such as `0-3,7`. Field
+    /// errors are not stored in detail: a replay checks the records again.
     pub failures: BTreeMap<String, String>,
-    /// `matches` of the answer as JSON text, if it was asked for.
+    /// `matches` of the response as JSON text, if it was requested.
     pub matches: Option<String>,
 }
 
-/// Shows the failures: the matches name customers.
+/// Does not show the matches: they contain customer IDs.
 impl fmt::Debug for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Report").field("failures", &self.failures).finish_non_exhaustive()
     }
 }
 
-/// Shows the failures: the matches name customers.
+/// Does not show the matches: they contain customer IDs.
 impl fmt::Debug for StoredOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StoredOutcome").field("failures", &self.failures).finish_non_exhaustive()
@@ -59,15 +59,14 @@ impl From<&Report> for StoredOutcome {
 }
 
 impl StoredOutcome {
-    /// The report of the import that `request` asked for; `None` if it was not stored for such a
-    /// request.
+    /// The report of the import of `request`; `None` if the outcome does not fit the request.
     pub fn restore(self, request: &ImportRequest<'_>) -> Option<Report> {
         let mut failures = Vec::new();
         for (code, ranges) in &self.failures {
             for index in indexes(ranges)? {
                 let sent = request.records.get(index)?;
-                let unsound = sent.check(request.params.matching).err();
-                let failure = unsound.or_else(|| by_code(code)).filter(|failure| failure.code() == code)?;
+                let invalid = sent.check(request.params.matching).err();
+                let failure = invalid.or_else(|| by_code(code)).filter(|failure| failure.code() == code)?;
                 failures.push((index, failure));
             }
         }
@@ -77,7 +76,7 @@ impl StoredOutcome {
     }
 }
 
-/// The failures that do not show in a record itself.
+/// The failure with this code, if it does not result from the record itself.
 fn by_code(code: &str) -> Option<Failure> {
     let failures = [
         Failure::NotMatched,
@@ -107,7 +106,7 @@ fn indexes(ranges: &str) -> Option<Vec<usize>> {
     Some(indexes)
 }
 
-/// `matches` of an answer: for each record that was resolved, its index and its customer.
+/// `matches` of a response: for each matched record, its index and its customer.
 pub fn matches<'o>(outcomes: impl Iterator<Item = (usize, &'o Outcome)>) -> Box<RawValue> {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
@@ -130,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn indexes_survive_their_ranges() {
+    fn indexes_round_trip_through_ranges() {
         for (indexes_of, text) in [
             (vec![0], "0"),
             (vec![0, 1], "0-1"),
@@ -146,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_report_is_restored_from_the_request_and_what_was_stored() {
+    fn report_is_restored_from_its_stored_form() {
         let body = br#"{"publicParams":{"isMatching":true,"matchingType":1,"optType":"add"},"data":[
             {"phone":1}, {"openid":"a","groups":"g"}, {"groups":"g"}, {"openid":"b","groups":"g"}, {"openid":"c"}]}"#;
         let request = ImportRequest::parse(body, 10).expect("an import");

@@ -1,4 +1,4 @@
-//! Log lines: this crate's own, and warnings of others.
+//! Log lines: those of this crate, and the warnings of others.
 
 use std::panic;
 
@@ -12,12 +12,12 @@ use crate::config::{LOG_FORMAT, is_json};
 
 /// Starts logging to standard output.
 ///
-/// `AWS_LAMBDA_LOG_LEVEL` sets the level of this crate's lines (`info` unless set) and
-/// `AWS_LAMBDA_LOG_FORMAT=JSON` their form, as Lambda sets both.
+/// Lambda sets `AWS_LAMBDA_LOG_LEVEL`, the level of this crate's lines (`info` by default), and
+/// `AWS_LAMBDA_LOG_FORMAT`, their format.
 pub fn init() {
     let level = level(std::env::var("AWS_LAMBDA_LOG_LEVEL").ok().as_deref());
     let registry = tracing_subscriber::registry().with(targets(level));
-    // CloudWatch keeps the time of each line.
+    // CloudWatch records the time of each line.
     let lines = tracing_subscriber::fmt::layer().with_target(false).with_ansi(false).without_time();
     if std::env::var(LOG_FORMAT).is_ok_and(|format| is_json(&format)) {
         registry.with(lines.json()).init();
@@ -25,7 +25,7 @@ pub fn init() {
         registry.with(lines).init();
     }
     panic::set_hook(Box::new(|info| {
-        // Only the place: a panic's message can quote the data that it stumbled over.
+        // Only the location: a panic's message can quote request data.
         let location = info.location().map(ToString::to_string);
         error!(location, "panic");
     }));
@@ -35,8 +35,8 @@ fn level(set: Option<&str>) -> LevelFilter {
     set.and_then(|level| level.parse().ok()).unwrap_or(LevelFilter::INFO)
 }
 
-/// What is logged where this crate's lines have this level. Other crates only get to warn: at finer
-/// levels the Lambda runtime and the SDK write events and bodies, which hold tokens and identifiers.
+/// The log filter: this level for this crate, WARN for others. At more verbose levels the Lambda
+/// runtime and the SDK log events and bodies, which contain tokens and identifiers.
 pub fn targets(level: LevelFilter) -> Targets {
     Targets::new().with_default(LevelFilter::WARN).with_target(env!("CARGO_CRATE_NAME"), level)
 }
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn level_is_the_one_set_or_info() {
+    fn level_defaults_to_info() {
         for (set, expected) in [
             (Some("TRACE"), LevelFilter::TRACE),
             (Some("DEBUG"), LevelFilter::DEBUG),
@@ -63,15 +63,15 @@ mod tests {
     }
 
     #[test]
-    fn level_holds_for_this_crate_and_others_only_warn() {
-        let finest = |target, level| {
+    fn other_crates_only_log_warnings() {
+        let most_verbose = |target, level| {
             let levels = [Level::TRACE, Level::DEBUG, Level::INFO, Level::WARN, Level::ERROR];
             levels.into_iter().find(|at| targets(level).would_enable(target, at))
         };
         for level in [Level::TRACE, Level::DEBUG, Level::INFO, Level::WARN, Level::ERROR] {
-            assert_eq!(finest(module_path!(), level.into()), Some(level));
+            assert_eq!(most_verbose(module_path!(), level.into()), Some(level));
             for other in ["lambda_runtime", "aws_smithy_runtime", "hyper"] {
-                assert_eq!(finest(other, level.into()), Some(Level::WARN), "{other} at {level}");
+                assert_eq!(most_verbose(other, level.into()), Some(Level::WARN), "{other} at {level}");
             }
         }
     }

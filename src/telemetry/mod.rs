@@ -1,7 +1,7 @@
-//! What the function leaves in its log.
+//! The function's log.
 //!
-//! - [`log`]: the lines' level and form
-//! - [`summary`]: the one line of each request, and its metrics
+//! - [`log`]: the level and the format of the lines
+//! - [`summary`]: one line per request, with its metrics
 
 pub mod log;
 pub mod summary;

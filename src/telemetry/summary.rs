@@ -1,9 +1,9 @@
-//! The one line that every request leaves in the log, and the metrics that CloudWatch makes of it.
+//! The summary line that every request writes to the log, and its CloudWatch metrics.
 //!
-//! Where logs are JSON, the line is in the embedded metric format (Amazon CloudWatch user guide,
+//! If logs are JSON, the line is in the embedded metric format (Amazon CloudWatch user guide,
 //! "Embedded metric format specification"): CloudWatch turns the members named in `_aws` into
-//! metrics, without a call and without a library. It holds counts, times, codes, the tenant's ID
-//! and the Lambda request ID; no token, identifier, group name or body.
+//! metrics, without a call and without a library. It contains counts, times, codes, the tenant's ID
+//! and the Lambda request ID, but no token, identifier, group name or body.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -18,11 +18,11 @@ use crate::request::params::Params;
 use crate::resolution::report::Report;
 use crate::tenant::TenantId;
 
-/// Under what the metrics stand in CloudWatch.
+/// The namespace of the metrics in CloudWatch.
 pub const NAMESPACE: &str = "CustomerGroupImport";
 
-/// The members of the line that are metrics, where they occur, each with its unit. Their dimension
-/// is the function's name; the failures are a metric a code.
+/// The members of the line that are metrics if present, each with its unit. The dimension is the
+/// function's name; each failure code is a metric.
 pub const METRICS: [(&str, &str); 24] = [
     ("requests", "Count"),
     ("refused", "Count"),
@@ -50,22 +50,22 @@ pub const METRICS: [(&str, &str); 24] = [
     ("databaseMs", "Milliseconds"),
 ];
 
-/// What became of a request, as far as it went.
+/// The results of a request, as far as it was processed.
 #[derive(Default)]
 pub struct Summary {
-    /// Whether it was the first of its process.
+    /// Whether it was the first request of its process.
     pub cold_start: bool,
-    /// Who called.
+    /// The calling tenant.
     pub tenant: Option<TenantId>,
-    /// What was asked for, and for how many records.
-    pub asked: Option<(Params, usize)>,
-    /// How the import ended, if it ran now.
-    pub ended: Option<Figures>,
-    /// Whether the answer is that of an earlier run with the same `Idempotency-Key`.
+    /// The settings, and the number of records.
+    pub request: Option<(Params, usize)>,
+    /// The results of the records, unless the import was replayed or is running elsewhere.
+    pub figures: Option<Figures>,
+    /// Whether the response is that of an earlier run with the same `Idempotency-Key`.
     pub replayed: bool,
 }
 
-/// What the caller was sent, and when.
+/// The completion of a request.
 pub struct Completion<'s> {
     /// The Lambda request ID.
     pub request_id: &'s str,
@@ -73,11 +73,11 @@ pub struct Completion<'s> {
     pub status: u16,
     /// `errorCode` of the envelope.
     pub error_code: &'static str,
-    /// The time from the event to the completion.
+    /// The time from receiving the event to the completion.
     pub duration: Duration,
 }
 
-/// How the records of an import ended, in numbers.
+/// The results of the records of an import, as counts.
 pub struct Figures {
     matched: usize,
     retryable: usize,
@@ -85,7 +85,7 @@ pub struct Figures {
 }
 
 impl Figures {
-    /// The figures of an import of which `matched` records meant a customer.
+    /// The figures of an import in which `matched` records matched a customer.
     pub fn new(matched: usize, report: &Report) -> Self {
         let mut failures = BTreeMap::new();
         for (_, failure) in &report.failures {
@@ -97,12 +97,12 @@ impl Figures {
 }
 
 impl Summary {
-    /// Writes the line: as JSON with metrics if `metrics` are wanted, otherwise as a readable one.
+    /// Writes the line: JSON with metrics if `metrics` is given, otherwise readable text.
     pub fn write(&self, completion: &Completion<'_>, usage: &Usage, metrics: Option<&Metrics>) {
         let members = self.members(completion, usage);
         match metrics {
             Some(metrics) => {
-                // A log that cannot be written is no reason to fail a request.
+                // A failure to write the log must not fail the request.
                 let _ = writeln!(io::stdout(), "{}", with_metrics(members, metrics));
             }
             None => info!("request {}", readable(&members)),
@@ -123,14 +123,14 @@ impl Summary {
         if let Some(tenant) = &self.tenant {
             members.push(("tenant", tenant.as_str().into()));
         }
-        if let Some((params, records)) = self.asked {
+        if let Some((params, records)) = self.request {
             members.extend([
                 ("matching", params.matching.name().into()),
                 ("optType", params.opt_type.name().into()),
                 ("dryRun", params.dry_run.into()),
                 ("replayed", self.replayed.into()),
             ]);
-            if let Some(Figures { matched, retryable, failures }) = &self.ended {
+            if let Some(Figures { matched, retryable, failures }) = &self.figures {
                 let failed: usize = failures.values().sum();
                 members.extend([
                     ("records", records.into()),
@@ -169,7 +169,7 @@ impl Summary {
     }
 }
 
-/// To the microsecond.
+/// In milliseconds, with a precision of a microsecond.
 fn milliseconds(time: Duration) -> Value {
     (time.as_micros() as f64 / 1e3).into()
 }
@@ -181,13 +181,13 @@ fn with_metrics(members: Vec<(&'static str, Value)>, metrics: &Metrics) -> Value
     if metrics.per_tenant && has_tenant {
         dimensions.push(vec![DIMENSION, "tenant"]);
     }
-    let measured = METRICS.iter().filter(|(metric, _)| members.iter().any(|(name, _)| name == metric));
+    let present = METRICS.iter().filter(|(metric, _)| members.iter().any(|(name, _)| name == metric));
     let directive = json!({
         "Timestamp": SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64,
         "CloudWatchMetrics": [{
             "Namespace": NAMESPACE,
             "Dimensions": dimensions,
-            "Metrics": measured.map(|(name, unit)| json!({"Name": name, "Unit": unit})).collect::<Vec<_>>(),
+            "Metrics": present.map(|(name, unit)| json!({"Name": name, "Unit": unit})).collect::<Vec<_>>(),
         }],
     });
     let frame = [
