@@ -7,7 +7,7 @@
 mod keys;
 mod lookups;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use group_import::config::{Config, IdentityLookup};
@@ -16,6 +16,7 @@ use testing::function::{Function, Response};
 use testing::proxy::{Action, Rule, Share};
 use testing::shorthand::{exact, fuzzy, numbered, numbered_pairs, off, pairs, resend};
 use testing::stage::{Stage, TOKEN};
+use tokio::time::Instant;
 
 /// The duration of an invocation; the margin leaves one second of it for calls.
 const SECONDS: f64 = 4.0;
@@ -58,9 +59,9 @@ async fn assert_timeouts(stage: &Stage, function: &mut Function, params: &Value,
     resend(stage, function, params, response).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn writes_past_the_deadline_are_timeouts() {
-    let stage = Stage::new().await;
+    let stage = Stage::paused().await;
     let mut function = with_little_time(&stage, |config| config.write_concurrency = 1).await;
     stage.proxy.rule(Rule::on("BatchWriteItem", Action::Delay(Duration::from_millis(300))));
     let response = import(&stage, &function, off("add"), numbered(250)).await;
@@ -75,7 +76,7 @@ async fn writes_past_the_deadline_are_timeouts() {
     assert_eq!(stage.memberships().await, numbered_pairs(250));
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn a_hanging_call_is_abandoned_in_time() {
     type Case = (&'static str, Value, &'static str, fn(&mut Config));
     let cases: [Case; 4] = [
@@ -85,7 +86,7 @@ async fn a_hanging_call_is_abandoned_in_time() {
         ("BatchWriteItem", off("add"), "audienceUserId", |_| {}),
     ];
     let run = async |(operation, params, field, set): Case| {
-        let stage = Stage::new().await;
+        let stage = Stage::paused().await;
         stage.put_customers([json!({"audienceUserId": "c1", "openid": "c1"})]).await;
         let mut function = with_little_time(&stage, set).await;
         stage.proxy.rule(Rule::on(operation, Action::Hang));
@@ -102,9 +103,9 @@ async fn a_hanging_call_is_abandoned_in_time() {
     join_all(cases.map(run)).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn a_hanging_token_check_is_503() {
-    let stage = Stage::new().await;
+    let stage = Stage::paused().await;
     let mut function = stage.function_with(|config| config.deadline_margin = MARGIN).await;
     function.seconds = SECONDS;
     stage.proxy.rule(Rule::on("GetItem", Action::Hang));
@@ -115,10 +116,10 @@ async fn a_hanging_token_check_is_503() {
     assert_eq!(response.headers["Retry-After"], "1");
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn items_unprocessed_at_the_deadline_are_timeouts() {
     let run = async |operation: &'static str| {
-        let stage = Stage::new().await;
+        let stage = Stage::paused().await;
         stage.put_customers((0..5).map(|n| json!({"audienceUserId": format!("c{n}")}))).await;
         // A quarter of a second for calls: the random pauses between retries add up to more.
         let set = |config: &mut Config| config.deadline_margin = MARGIN + Duration::from_millis(750);
@@ -134,7 +135,7 @@ async fn items_unprocessed_at_the_deadline_are_timeouts() {
 
 #[tokio::test]
 async fn past_the_deadline_a_token_cannot_be_checked() {
-    let stage = Stage::new().await;
+    let stage = Stage::paused().await;
     let mut function = stage.function().await;
     for seconds in [0.0, 1.0] {
         function.seconds = seconds;
@@ -149,7 +150,7 @@ async fn past_the_deadline_a_token_cannot_be_checked() {
 
 #[tokio::test]
 async fn a_cached_token_past_the_deadline_yields_timeouts() {
-    let stage = Stage::new().await;
+    let stage = Stage::paused().await;
     stage.put_customers((0..3).map(|n| json!({"audienceUserId": format!("c{n}")}))).await;
     let mut function = with_little_time(&stage, |_| {}).await;
     for params in [off("add"), exact("add"), fuzzy(1, "add"), fuzzy(2, "delete")] {

@@ -43,9 +43,9 @@ fn assert_retryable(response: &Response) {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_failed_write_fails_only_its_own_records() {
-    let stage = Stage::new().await;
+    let stage = Stage::paused().await;
     let function = stage.function().await;
     stage.proxy.rule(Rule::on("BatchWriteItem", BROKEN).when(contains("c30")));
     let response = function.import(off("add"), numbered(60)).await;
@@ -59,9 +59,9 @@ async fn a_failed_write_fails_only_its_own_records() {
     assert_eq!(stage.memberships().await, numbered_pairs(60));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_success_has_all_its_groups_written() {
-    let stage = Stage::new().await;
+    let stage = Stage::paused().await;
     let function = stage.function().await;
     let groups: Vec<_> = (0..30).map(|n| format!("g{n}")).collect();
     let data = json!([
@@ -79,14 +79,14 @@ async fn a_success_has_all_its_groups_written() {
     assert_eq!(stage.memberships().await, pairs(groups.iter().map(|group| ("t1#c1", group))));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_failed_lookup_fails_only_its_own_records() {
     for (field, operation, records, share, lookup) in [
         ("openid", "ExecuteStatement", 20, 9, IdentityLookup::Statement),
         ("phone", "Query", 6, 1, IdentityLookup::Query),
         ("audienceUserId", "BatchGetItem", 130, 100, IdentityLookup::Statement),
     ] {
-        let stage = Stage::new().await;
+        let stage = Stage::paused().await;
         let id = |n: usize| format!("c{n}");
         stage.put_customers((0..records).map(|n| json!({"audienceUserId": id(n), field: id(n)}))).await;
         let function = stage.function_with(|config| config.identity_lookup = lookup).await;
@@ -107,9 +107,9 @@ async fn a_failed_lookup_fails_only_its_own_records() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_failed_lookup_stops_fuzzy_matching() {
-    let stage = Stage::new().await;
+    let stage = Stage::paused().await;
     let customer = json!({"audienceUserId": "c1", "unionid": "u1", "openid": "o1", "phone": "1"});
     stage.put_customers([customer]).await;
     let data =
@@ -132,9 +132,9 @@ async fn a_failed_lookup_stops_fuzzy_matching() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_failed_exact_lookup_is_a_store_error() {
-    let stage = Stage::new().await;
+    let stage = Stage::paused().await;
     stage
         .put_customers([
             json!({"audienceUserId": "c1", "unionid": "u1", "openid": "o1"}),
@@ -156,9 +156,9 @@ async fn a_failed_exact_lookup_is_a_store_error() {
     assert_eq!(stage.memberships().await, pairs([("t1#c1", "h")]));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn unprocessed_items_are_retried() {
-    let stage = Stage::new().await;
+    let stage = Stage::paused().await;
     stage.put_customers((0..40).map(|n| json!({"audienceUserId": format!("c{n}")}))).await;
     let function = stage.function().await;
     for params in [exact("add"), exact("delete")] {
@@ -178,10 +178,10 @@ async fn unprocessed_items_are_retried() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn permanently_unprocessed_items_are_store_errors() {
     let run = async |operation: &'static str| {
-        let stage = Stage::new().await;
+        let stage = Stage::paused().await;
         stage.put_customers((0..30).map(|n| json!({"audienceUserId": format!("c{n}")}))).await;
         let function = stage.function().await;
         // Half of the remaining items each time, rounded down: the last item of a call is never processed.
@@ -201,9 +201,9 @@ async fn permanently_unprocessed_items_are_store_errors() {
     join_all(["BatchWriteItem", "BatchGetItem"].map(run)).await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn one_rejected_item_fails_alone() {
-    let stage = Stage::new().await;
+    let stage = Stage::paused().await;
     let function = stage.function().await;
     for params in [off("add"), off("delete")] {
         stage.proxy.rule(Rule::on("BatchWriteItem", REJECTED).when(contains("t1#c7")));
@@ -222,9 +222,9 @@ async fn one_rejected_item_fails_alone() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_rejected_item_fails_alone_after_partial_processing() {
-    let stage = Stage::new().await;
+    let stage = Stage::paused().await;
     let function = stage.function().await;
     stage.proxy.rule(Rule::on("BatchWriteItem", Action::Unprocessed { processed: Share::Count(5) }).times(1));
     stage.proxy.rule(Rule::on("BatchWriteItem", REJECTED).when(contains("t1#c7")));
@@ -233,9 +233,9 @@ async fn a_rejected_item_fails_alone_after_partial_processing() {
     assert_eq!(stage.memberships().await.len(), 19);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn batches_have_at_most_25_distinct_keys() {
-    let stage = Stage::new().await;
+    let stage = Stage::paused().await;
     let function = stage.function_with(|config| config.skip_unchanged = SkipUnchanged::Never).await;
     for (n, calls) in [(1, 1), (25, 1), (26, 2), (50, 2), (51, 3)] {
         stage.proxy.reset();

@@ -41,7 +41,10 @@ fn cases() -> [Case; 4] {
 }
 
 async fn stage() -> Stage {
-    let stage = Stage::new().await;
+    with_customers(Stage::paused().await).await
+}
+
+async fn with_customers(stage: Stage) -> Stage {
     stage
         .put_customers((0..5).map(|n| json!({"audienceUserId": format!("c{n}"), "openid": format!("o{n}")})))
         .await;
@@ -53,7 +56,7 @@ async fn clean(function: &Function) {
     assert_eq!(function.import(off("delete"), numbered(5)).await.data()["status"], 1);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn retries_hide_a_transient_fault() {
     let stage = stage().await;
     for case in cases() {
@@ -69,7 +72,7 @@ async fn retries_hide_a_transient_fault() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_token_is_checked_despite_a_transient_fault() {
     let stage = stage().await;
     let function = stage.function().await;
@@ -80,7 +83,7 @@ async fn a_token_is_checked_despite_a_transient_fault() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_permanent_fault_is_a_store_error() {
     for case in cases() {
         let run = async |fault: Action| {
@@ -98,7 +101,7 @@ async fn a_permanent_fault_is_a_store_error() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_unchecked_token_leaves_the_process_usable() {
     let stage = stage().await;
     let function = stage.function().await;
@@ -112,7 +115,7 @@ async fn an_unchecked_token_leaves_the_process_usable() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn a_call_that_hangs_once_is_retried() {
     let stage = stage().await;
     let function = stage.function().await;
@@ -123,7 +126,7 @@ async fn a_call_that_hangs_once_is_retried() {
     assert_eq!(stage.memberships().await, numbered_pairs(5));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn concurrent_calls_reach_but_never_exceed_the_limit() {
     let stage = stage().await;
     for bound in [1, 3] {
@@ -151,9 +154,9 @@ async fn concurrent_calls_reach_but_never_exceed_the_limit() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn an_unreachable_database_loses_nothing() {
-    let mut stage = stage().await;
+    let mut stage = with_customers(Stage::new().await).await;
     let with_memory = |config: &mut Config| config.token_cache = Duration::from_secs(3_600);
     let function = stage.function().await;
     let remembering = stage.function_with(with_memory).await;
@@ -175,7 +178,7 @@ async fn an_unreachable_database_loses_nothing() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn expired_credentials_and_a_missing_table_lose_nothing() {
     let codes = ["ExpiredTokenException", "UnrecognizedClientException", "ResourceNotFoundException"];
     for case in cases() {
@@ -199,7 +202,7 @@ async fn expired_credentials_and_a_missing_table_lose_nothing() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_unchecked_token_is_503_and_nothing_else_is_called() {
     let stage = stage().await;
     let function = stage.function().await;
@@ -233,7 +236,7 @@ fn twice_each(operation: &'static str, key: fn(&Value) -> String) -> Rule {
     })
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn retries_hide_transient_throttling() {
     let stage = stage().await;
     let function = stage.function_with(|config| config.identity_lookup = IdentityLookup::Query).await;
@@ -245,7 +248,7 @@ async fn retries_hide_transient_throttling() {
     assert_eq!((failures.len(), store_errors), (300, 0), "each call fails twice and then not");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_outage_does_not_change_the_attempts() {
     let stage = stage().await;
     let function = stage.function_with(|config| config.identity_lookup = IdentityLookup::Query).await;

@@ -104,7 +104,7 @@ async fn below_the_break_even_only_the_sample_is_left_unwritten() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn memberships_that_cannot_be_checked_are_written() {
     let faults = [
         Action::Error { status: 400, code: "AccessDeniedException", message: "no" },
@@ -117,7 +117,7 @@ async fn memberships_that_cannot_be_checked_are_written() {
     for fault in faults {
         // The sample itself, or one of the calls after it.
         for (passed, left_alone) in [(0, 0), (1, 100)] {
-            let stage = Stage::new().await;
+            let stage = Stage::paused().await;
             put_earlier(&stage, 0..250).await;
             let function = skipping(&stage, Auto).await;
             stage.proxy.rule(Rule::on("BatchGetItem", fault.clone()).after(passed));
@@ -128,9 +128,9 @@ async fn memberships_that_cannot_be_checked_are_written() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn a_check_that_hangs_leaves_time_for_writing() {
-    let stage = Stage::new().await;
+    let stage = Stage::paused().await;
     let function = asking_by_twos(&stage).await;
     stage.proxy.rule(Rule::on("BatchGetItem", Action::Hang));
     assert_eq!(function.import(off("add"), numbered(1_000)).await.data()["importSuccessNum"], 1_000);

@@ -1,7 +1,5 @@
 //! Imports with an `Idempotency-Key` that run out of time (contract, section 8).
 
-use std::time::{Duration, Instant};
-
 use serde_json::{Value, json};
 
 use super::{SECONDS, with_little_time};
@@ -9,6 +7,7 @@ use testing::function::{Function, Response, post_event};
 use testing::proxy::{Action, Rule};
 use testing::shorthand::{numbered, numbered_pairs, off};
 use testing::stage::{Stage, TOKEN};
+use tokio::time::Instant;
 
 fn with_key(data: &Value) -> Value {
     let mut event = post_event(TOKEN, json!({"publicParams": off("add"), "data": data}).to_string());
@@ -17,8 +16,8 @@ fn with_key(data: &Value) -> Value {
 }
 
 /// Runs a keyed import with little time while one operation hangs. Returns the function with enough time
-/// and no fault rules, the response, and the start of the import.
-async fn import_while_hangs(stage: &Stage, operation: &'static str) -> (Function, Response, Instant) {
+/// and no fault rules, and the response.
+async fn import_while_hangs(stage: &Stage, operation: &'static str) -> (Function, Response) {
     let mut function = with_little_time(stage, |_| {}).await;
     stage.proxy.rule(Rule::on(operation, Action::Hang));
     let start = Instant::now();
@@ -26,13 +25,13 @@ async fn import_while_hangs(stage: &Stage, operation: &'static str) -> (Function
     assert!(start.elapsed().as_secs_f64() < SECONDS, "response after {:?}", start.elapsed());
     function.seconds = 30.0;
     stage.proxy.clear_rules();
-    (function, response, start)
+    (function, response)
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn a_hanging_claim_is_503_without_writes() {
-    let stage = Stage::new().await;
-    let (function, response, _) = import_while_hangs(&stage, "PutItem").await;
+    let stage = Stage::paused().await;
+    let (function, response) = import_while_hangs(&stage, "PutItem").await;
     assert_eq!((response.status, response.code()), (503, "SERVICE_UNAVAILABLE"));
     assert_eq!(response.headers["Retry-After"], "1");
     assert!(stage.memberships().await.is_empty());
@@ -42,26 +41,26 @@ async fn a_hanging_claim_is_503_without_writes() {
     assert_eq!(stage.memberships().await, numbered_pairs(5));
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn a_hanging_outcome_write_still_gets_a_response() {
-    let stage = Stage::new().await;
-    let (function, response, start) = import_while_hangs(&stage, "UpdateItem").await;
+    let stage = Stage::paused().await;
+    let (function, response) = import_while_hangs(&stage, "UpdateItem").await;
     assert_eq!(response.failures(), [""; 0]);
     assert_eq!(stage.memberships().await, numbered_pairs(5));
 
     // The run counts as in progress until its lease ends, and then as dead.
     let waiting = function.invoke(with_key(&numbered(5))).await;
     assert_eq!((waiting.status, waiting.code()), (201, "IN_PROGRESS"));
-    tokio::time::sleep_until((start + Duration::from_secs_f64(SECONDS + 0.5)).into()).await;
+    stage.end_lease("t1#k1").await;
     let again = function.invoke(with_key(&numbered(5))).await;
     assert_eq!((&again.body, again.headers.get("Idempotent-Replayed")), (&response.body, None));
     assert_eq!(stage.memberships().await, numbered_pairs(5));
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn a_timed_out_keyed_import_stores_its_outcome() {
-    let stage = Stage::new().await;
-    let (function, response, _) = import_while_hangs(&stage, "BatchWriteItem").await;
+    let stage = Stage::paused().await;
+    let (function, response) = import_while_hangs(&stage, "BatchWriteItem").await;
     assert_eq!(response.failures(), ["TIMEOUT"; 5]);
 
     let again = function.invoke(with_key(&numbered(5))).await;

@@ -11,9 +11,9 @@ use testing::proxy::{Action, Rule};
 use testing::shorthand::{exact, fuzzy, numbered, numbered_pairs, off, pairs, repost};
 use testing::stage::Stage;
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn a_fuzzy_record_not_looked_up_is_a_timeout() {
-    let stage = Stage::new().await;
+    let stage = Stage::paused().await;
     stage
         .put_customers([
             json!({"audienceUserId": "c1", "unionid": "u1"}),
@@ -49,7 +49,7 @@ fn hang_on(stage: &Stage, field: &'static str) {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn a_hanging_lookup_keeps_completed_results() {
     let fields = ["unionid", "openid", "phone", "audienceUserId"];
     let orders = [
@@ -73,7 +73,7 @@ async fn a_hanging_lookup_keeps_completed_results() {
         &'static str,
         _,
     )| {
-        let stage = Stage::new().await;
+        let stage = Stage::paused().await;
         let customer = json!({"audienceUserId": "c1", "unionid": "c1", "openid": "c1", "phone": "c1"});
         stage.put_customers([customer]).await;
         let mut function = with_little_time(&stage, |config| config.identity_lookup = lookup).await;
@@ -109,9 +109,9 @@ async fn a_hanging_lookup_keeps_completed_results() {
     join_all(runs.into_iter().map(run)).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn hanging_fallback_queries_are_timeouts() {
-    let stage = Stage::new().await;
+    let stage = Stage::paused().await;
     stage.put_customers([json!({"audienceUserId": "c0", "openid": "o"})]).await;
     let mut function = with_little_time(&stage, |_| {}).await;
     let rejected = Action::Error { status: 400, code: "ValidationException", message: "rejected" };
@@ -127,9 +127,9 @@ async fn hanging_fallback_queries_are_timeouts() {
     assert_eq!(stage.memberships().await, numbered_pairs(1));
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn slow_membership_checks_keep_completed_successes() {
-    let stage = Stage::new().await;
+    let stage = Stage::paused().await;
     let mut function = with_little_time(&stage, |config| {
         config.skip_unchanged = SkipUnchanged::Always;
         config.lookup_concurrency = 1;
