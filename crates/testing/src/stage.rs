@@ -10,6 +10,7 @@ use group_import::tenant::TokenHash;
 use serde_json::{Value, json};
 
 use crate::embedded::{self, ACCESS_KEY, Embedded, REGION};
+use crate::memory::page::PAGE_ITEMS;
 use crate::proxy::{InProcess, Proxy, Upstream};
 use crate::real_time;
 use crate::runtime_api::Process;
@@ -71,7 +72,7 @@ impl Stage {
         tables::create_all(&client, &names).await.expect("the tables are created");
         let proxy = Proxy::start(&endpoint).await;
         proxy.table_key(&names.memberships, &["customerKey", "groupName"]);
-        proxy.page_size(Some(10));
+        proxy.page_size(Some(PAGE_ITEMS));
         let stage = Self { proxy, client, names, clock_is_paused, _database: database };
         stage.put_tenant(TOKEN, json!({"tenantId": TENANT})).await;
         stage

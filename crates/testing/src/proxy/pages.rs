@@ -12,6 +12,7 @@ use hyper::header::HeaderValue;
 use serde_json::{Value, json};
 
 use super::wire::{self, Answer, Request, Upstream};
+use crate::memory;
 
 /// The results of statements that did not fit one page. They are kept, so that a page can be asked
 /// for again: the SDK retries.
@@ -82,10 +83,10 @@ impl Pages {
 }
 
 fn page(items: &[Value], number: &str, from: usize, size: usize) -> Answer {
-    let to = items.len().min(from + size);
-    let mut body = json!({"Items": &items[from..to]});
-    if to - from == size {
-        body["NextToken"] = format!("{number}-{to}").into();
+    let (page, next) = memory::page::page(items, from, size).expect("a page that exists");
+    let mut body = json!({"Items": page});
+    if let Some(next) = next {
+        body["NextToken"] = format!("{number}-{next}").into();
     }
     wire::json(StatusCode::OK, &body)
 }
