@@ -1,14 +1,17 @@
 //! One import, from its records to its result: look-ups, resolution, writes.
 
-use crate::database::claim::Claim;
+use crate::database::Claimed::{Ours, Theirs};
+use crate::database::claim::{Claim, Earlier};
 use crate::database::{Claimed, ImportKey, Session, Writing};
 use crate::request::ImportRequest;
 use crate::request::failure::Outage;
 use crate::request::identifier::Identifiers;
 use crate::request::params::Params;
 use crate::resolution::customer::{Outcome, Resolution};
+use crate::resolution::explanation::Matches;
 use crate::resolution::membership::WritePlan;
-use crate::resolution::report::{self, Report};
+use crate::resolution::report::Report;
+use crate::resolution::stored::{MAX_OUTCOME_BYTES, StoredOutcome};
 use crate::tenant::TenantId;
 
 /// An import and what it needs to run.
@@ -52,15 +55,15 @@ pub enum ImportError {
     /// The requested explanation would make the response larger than Lambda can return.
     #[error("the response would be too large")]
     ResponseTooLarge,
+    /// The outcome could be too large to be stored for the `Idempotency-Key`.
+    #[error("the outcome would be too large to be stored")]
+    OutcomeTooLarge,
     /// The `Idempotency-Key` was used earlier with another body.
     #[error("the key was used earlier with another body")]
     KeyReused,
     /// The `Idempotency-Key` could not be checked.
     #[error("the key could not be checked")]
     KeyUnchecked(Outage),
-    /// The outcome stored for the `Idempotency-Key` does not fit the request.
-    #[error("the stored outcome does not fit the request")]
-    OutcomeUnreadable,
 }
 
 impl Import<'_, '_> {
@@ -70,24 +73,41 @@ impl Import<'_, '_> {
     /// # Errors
     /// See [`ImportError`]; no membership was written.
     pub async fn run_once(self, key: ImportKey<'_>, claim: &Claim) -> Result<Ended, ImportError> {
-        let earlier = match self.session.claim(key, claim).await.map_err(ImportError::KeyUnchecked)? {
-            Claimed::Ours => return self.run_claimed(key, claim).await.map(Ended::Ran),
-            Claimed::Theirs(earlier) => earlier,
-        };
-        if earlier.body_hash != claim.body_hash {
-            return Err(ImportError::KeyReused);
+        let mut claimed = self.claim(key, claim, None).await?;
+        // An outcome that does not fit the request counts as a run that left none.
+        if let Theirs(earlier) = &claimed
+            && self.ended(earlier, claim)?.is_none()
+        {
+            claimed = self.claim(key, claim, Some(&earlier.run)).await?;
         }
-        match earlier.outcome {
-            None => Ok(Ended::InProgress),
-            Some(outcome) => {
-                let report = outcome.restore(self.request).ok_or(ImportError::OutcomeUnreadable)?;
-                Ok(Ended::Replayed(report))
-            }
+        match claimed {
+            Ours => self.run_claimed(key, claim).await.map(Ended::Ran),
+            Theirs(earlier) => Ok(self.ended(&earlier, claim)?.unwrap_or(Ended::InProgress)),
         }
     }
 
+    async fn claim(
+        self,
+        key: ImportKey<'_>,
+        claim: &Claim,
+        unfit: Option<&str>,
+    ) -> Result<Claimed, ImportError> {
+        self.session.claim(key, claim, unfit).await.map_err(ImportError::KeyUnchecked)
+    }
+
+    /// How an earlier run with the key ended; `None` if its outcome does not fit the request.
+    fn ended(self, earlier: &Earlier, claim: &Claim) -> Result<Option<Ended>, ImportError> {
+        if earlier.body_hash != claim.body_hash {
+            return Err(ImportError::KeyReused);
+        }
+        Ok(match &earlier.outcome {
+            None => Some(Ended::InProgress),
+            Some(outcome) => outcome.clone().restore(self.request).map(Ended::Replayed),
+        })
+    }
+
     async fn run_claimed(self, key: ImportKey<'_>, claim: &Claim) -> Result<Run, ImportError> {
-        let result = self.run().await;
+        let result = self.run_within(Some(MAX_OUTCOME_BYTES)).await;
         match &result {
             Ok(run) => self.session.store_outcome(key, claim, (&run.report).into()).await,
             Err(_) => self.session.release_claim(key, claim).await,
@@ -100,15 +120,24 @@ impl Import<'_, '_> {
     /// # Errors
     /// The requested explanation does not fit the response; no membership was written.
     pub async fn run(self) -> Result<Run, ImportError> {
+        self.run_within(None).await
+    }
+
+    /// Runs the import, whose outcome may have this size in bytes if it is stored.
+    async fn run_within(self, outcome_bytes: Option<usize>) -> Result<Run, ImportError> {
         let Params { matching, opt_type, dry_run, explain } = self.request.params;
         let checked: Vec<_> = self.request.records.iter().map(|sent| sent.check(matching)).collect();
         let valid: Vec<_> =
             (0..).zip(&checked).filter_map(|(index, record)| Some((index, record.as_ref().ok()?))).collect();
 
         let outcomes = self.resolve(valid.iter().map(|(_, record)| &record.identifiers)).await;
-        let matches = explain.then(|| report::matches(valid.iter().map(|(index, _)| *index).zip(&outcomes)));
-        if matches.as_deref().is_some_and(|raw| raw_fields::escaped_bytes(raw) > self.room_for_matches) {
+        let matches = explain.then(|| Matches::new(valid.iter().map(|(index, _)| *index).zip(&outcomes)));
+        if matches.as_ref().is_some_and(|matches| matches.escaped_bytes() > self.room_for_matches) {
             return Err(ImportError::ResponseTooLarge);
+        }
+        let most_bytes = StoredOutcome::most_bytes(checked.len(), matches.as_ref());
+        if outcome_bytes.is_some_and(|limit| most_bytes > limit) {
+            return Err(ImportError::OutcomeTooLarge);
         }
 
         let plan = WritePlan::new(outcomes.iter().zip(valid.iter().map(|(_, record)| &record.groups)));

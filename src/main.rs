@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use group_import::config::Config;
 use group_import::database::{self, Database};
-use group_import::http::event::Event;
 use group_import::http::handler::Handler;
+use group_import::http::incoming::Incoming;
 use group_import::telemetry::log;
 use lambda_http::{Error, LambdaEvent, lambda_runtime, service_fn};
 use tokio::runtime;
@@ -49,9 +49,9 @@ async fn serve(config: Config) -> Result<(), Error> {
     let sdk = database::sdk_config().load().await;
     let database = Database::new(&sdk, &config);
     let handler = Arc::new(Handler::new(config, database));
-    let handle = service_fn(move |event: LambdaEvent<Event>| {
+    let handle = service_fn(move |event: LambdaEvent<Incoming>| {
         let handler = Arc::clone(&handler);
-        async move { Ok::<_, Error>(handler.handle(event.payload, &event.context).await) }
+        async move { handler.handle(event.payload, &event.context).await }
     });
     // Concurrent requests on Lambda Managed Instances, otherwise one at a time.
     lambda_runtime::run_concurrent(handle).await

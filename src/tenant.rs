@@ -20,6 +20,12 @@ impl TokenHash {
         Self(sha256_hex(token.as_bytes()))
     }
 
+    /// Parses a hash, 64 lower-case hex digits; `None` if it has another form.
+    pub fn parse(hash: &str) -> Option<Self> {
+        let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        (hash.len() == 64 && hash.bytes().all(is_digit)).then(|| Self(hash.to_owned()))
+    }
+
     /// The hash as text: the key of the token's item.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -160,6 +166,11 @@ mod tests {
     fn tokens_are_hashed_by_sha256() {
         assert_eq!(TokenHash::of("abc").as_str(), sha256_hex(b"abc"));
         assert_eq!(format!("{:?}", TokenHash::of("abc")), "TokenHash");
+        assert!(TokenHash::parse(TokenHash::of("abc").as_str()) == Some(TokenHash::of("abc")));
+        for hash in ["", &"0".repeat(63), &"0".repeat(65), &"A".repeat(64), &"g".repeat(64), &"é".repeat(32)]
+        {
+            assert!(TokenHash::parse(hash).is_none(), "{hash}");
+        }
     }
 
     #[test]

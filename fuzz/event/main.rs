@@ -22,9 +22,11 @@ use aws_config::Region;
 use aws_credential_types::Credentials;
 use group_import::config::{Config, IdentityLookup, SkipUnchanged, Tables};
 use group_import::database::{self, Database};
-use group_import::http::event::{Event, Header};
+use group_import::http::event::Header;
 use group_import::http::handler::Handler;
+use group_import::http::incoming::Incoming;
 use lambda_http::Context;
+use lambda_http::lambda_runtime::Diagnostic;
 use libfuzzer_sys::{Corpus, fuzz_mutator, fuzz_target};
 use serde_json::Value;
 use testing::memory::{CUSTOMERS, IMPORTS, MEMBERSHIPS, TENANTS};
@@ -33,7 +35,7 @@ use tokio::runtime::Runtime;
 use crate::double::Double;
 use crate::faults::Faults;
 use crate::world::{TENANT, world};
-use reference::reply::Reply;
+use reference::reply::{self, Reply};
 use reference::verdict::{self, Case};
 use reference::world::World;
 
@@ -85,7 +87,7 @@ impl Function {
 
     fn answer(&self, json: &[u8], lookup: IdentityLookup) -> Value {
         // As the runtime does it.
-        let event: Event = serde_json::from_slice(json).expect("an event");
+        let event: Incoming = serde_json::from_slice(json).expect("an event");
         let handler = match lookup {
             IdentityLookup::Statement => &self.by_statement,
             IdentityLookup::Query => &self.by_query,
@@ -94,8 +96,15 @@ impl Function {
         context.request_id = "8476a536-e9f4-11e8-9739-2dfe598c3fcd".to_owned();
         let cut_off = SystemTime::now() + Duration::from_secs(29);
         context.deadline = cut_off.duration_since(UNIX_EPOCH).expect("after 1970").as_millis() as u64;
-        let reply = self.runtime.block_on(handler.handle(event, &context));
-        serde_json::to_value(&reply).expect("a reply is JSON")
+        let is_direct = matches!(event, Incoming::Direct(_));
+        match self.runtime.block_on(handler.handle(event, &context)) {
+            Ok(envelope) if is_direct => reply::of_direct(200, &to_text(&envelope)),
+            Ok(reply) => serde_json::from_str(&to_text(&reply)).expect("JSON"),
+            Err(failed) => {
+                let Diagnostic { error_type, error_message } = failed.into();
+                reply::of_failed(&error_type, &error_message).unwrap_or_else(|wrong| panic!("{wrong}"))
+            }
+        }
     }
 }
 
@@ -105,16 +114,22 @@ thread_local! {
 
 fuzz_target!(|input: &[u8]| -> Corpus {
     let (json, faults) = Faults::split(input);
-    let Ok(event) = serde_json::from_slice::<Event>(json) else { return Corpus::Reject };
+    let Ok(event) = serde_json::from_slice::<Incoming>(json) else { return Corpus::Reject };
     FUNCTION.with(|function| run(function, json, &event, faults));
     Corpus::Keep
 });
 
 /// Handles an event with the faults, then once more without.
-fn run(function: &Function, json: &[u8], event: &Event, faults: Faults) {
+fn run(function: &Function, json: &[u8], event: &Incoming, faults: Faults) {
     // Pauses are random, names of runs too.
     fastrand::seed(0);
-    let body = event.body.as_deref().unwrap_or_default();
+    let (body, has_key) = match event {
+        Incoming::Api(event) => {
+            let has_key = matches!(event.header("idempotency-key"), Header::Value(_));
+            (event.body.as_deref().unwrap_or_default(), has_key)
+        }
+        Incoming::Direct(event) => (event.body.get().as_bytes(), false),
+    };
     let lookup = faults.lookup;
 
     function.double.begin(faults);
@@ -128,12 +143,16 @@ fn run(function: &Function, json: &[u8], event: &Event, faults: Faults) {
     let world = World { memberships: function.double.memberships().clone(), ..world() };
     function.double.heal();
     let second = function.answer(json, lookup);
-    let kept = met.any && matches!(event.header("idempotency-key"), Header::Value(_));
+    let kept = met.any && has_key;
     let excused = if kept { verdict::Faults::OF_CALLS } else { verdict::Faults::NONE };
     holds(function, world, body, excused, &second);
     if !met.any {
         assert_eq!(first["body"], second["body"], "the same request ends the same");
     }
+}
+
+fn to_text(reply: &group_import::http::reply::Reply) -> String {
+    serde_json::to_string(reply).expect("a reply is JSON")
 }
 
 /// Holds a response, and what is stored now, against the model.

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::deadline::Deadline;
 use crate::hash::sha256_hex;
-use crate::resolution::report::StoredOutcome;
+use crate::resolution::stored::StoredOutcome;
 
 /// How long a key is kept.
 const KEY_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);

@@ -9,16 +9,14 @@ use super::claim::{Claim, Earlier};
 use super::{Item, Session, Stage};
 use crate::request::failure::Outage;
 use crate::request::idempotency_key::IdempotencyKey;
-use crate::resolution::report::StoredOutcome;
+use crate::resolution::stored::{Ranges, StoredMatches, StoredOutcome};
 use crate::tenant::TenantId;
 
-/// The largest outcome that is stored, in bytes: an item is limited to 400 KB (DynamoDB quotas).
-const MAX_OUTCOME_BYTES: usize = 380_000;
-
 /// A claim succeeds if the key is new or expired, or if its run failed: its lease has ended without
-/// an outcome. One conditional write, so exactly one of several concurrent claims succeeds.
+/// an outcome, or its outcome is unfit. One conditional write, so exactly one of several concurrent claims succeeds.
 const CLAIM: &str = "attribute_not_exists(importKey) OR expiresAt <= :now \
-    OR (bodyHash = :bodyHash AND attribute_not_exists(failures) AND leaseUntil <= :nowMs)";
+    OR (bodyHash = :bodyHash AND attribute_not_exists(failures) AND leaseUntil <= :nowMs) \
+    OR #run = :unfit";
 
 /// The result of a claim.
 #[derive(Debug)]
@@ -47,15 +45,20 @@ impl ImportKey<'_> {
 }
 
 impl Session<'_> {
-    /// Claims the run of an import.
+    /// Claims the run of an import. The outcome of the run with the ID `unfit`, if any, counts as none.
     ///
     /// # Errors
     /// The database did not respond, or returned an item that this program did not write.
-    pub async fn claim(&self, import: ImportKey<'_>, claim: &Claim) -> Result<Claimed, Outage> {
-        self.tally.during(Stage::Key, self.try_claim(import, claim)).await
+    pub async fn claim(
+        &self,
+        import: ImportKey<'_>,
+        claim: &Claim,
+        unfit: Option<&str>,
+    ) -> Result<Claimed, Outage> {
+        self.tally.during(Stage::Key, self.try_claim(import, claim, unfit.unwrap_or("none"))).await
     }
 
-    async fn try_claim(&self, import: ImportKey<'_>, claim: &Claim) -> Result<Claimed, Outage> {
+    async fn try_claim(&self, import: ImportKey<'_>, claim: &Claim, unfit: &str) -> Result<Claimed, Outage> {
         let put = self
             .database
             .client
@@ -70,6 +73,8 @@ impl Session<'_> {
             .expression_attribute_values(":now", AttributeValue::N((claim.now_ms / 1000).to_string()))
             .expression_attribute_values(":nowMs", AttributeValue::N(claim.now_ms.to_string()))
             .expression_attribute_values(":bodyHash", AttributeValue::S(claim.body_hash.clone()))
+            .expression_attribute_names("#run", "run")
+            .expression_attribute_values(":unfit", AttributeValue::S(unfit.to_owned()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         let request = async {
             match put.send().await {
@@ -106,22 +111,15 @@ impl Session<'_> {
     /// Stores the outcome of a run. If that fails, the run counts as failed when its lease ends: the
     /// next request with the key runs the import again, which ends in the same state.
     pub async fn store_outcome(&self, import: ImportKey<'_>, claim: &Claim, outcome: StoredOutcome) {
-        let ranges: usize = outcome.failures.values().map(String::len).sum();
-        if ranges + outcome.matches.as_ref().map_or(0, String::len) > MAX_OUTCOME_BYTES {
-            warn!("the outcome of an import is too large to be stored: its key is given up");
-            return self.release_claim(import, claim).await;
+        let mut values = Item::from([(":failures".to_owned(), ranges(outcome.failures))]);
+        let mut expression = "SET failures = :failures";
+        if let Some(StoredMatches { customers, matched_by }) = outcome.matches {
+            let customers = customers.into_iter().map(AttributeValue::S).collect();
+            values.insert(":customers".to_owned(), AttributeValue::L(customers));
+            values.insert(":matchedBy".to_owned(), ranges(matched_by));
+            expression = "SET failures = :failures, customers = :customers, matchedBy = :matchedBy";
         }
-        let failures = outcome.failures.into_iter().map(|(code, ranges)| (code, AttributeValue::S(ranges)));
-        let values = [
-            (":failures", Some(AttributeValue::M(failures.collect()))),
-            (":matches", outcome.matches.map(AttributeValue::S)),
-        ];
-        let expression = match values {
-            [_, (_, Some(_))] => "SET failures = :failures, matches = :matches",
-            _ => "SET failures = :failures",
-        };
-        let values = values.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
-        self.update_run(import, claim, expression, values.collect()).await;
+        self.update_run(import, claim, expression, values).await;
     }
 
     /// Ends the lease of a run without an outcome, so that the next request can run immediately.
@@ -152,20 +150,26 @@ impl Session<'_> {
     }
 }
 
+fn ranges(ranges: Ranges) -> AttributeValue {
+    AttributeValue::M(ranges.into_iter().map(|(name, ranges)| (name, AttributeValue::S(ranges))).collect())
+}
+
 /// The earlier run of an item; `None` if this program did not write the item.
 fn earlier(item: &Item) -> Option<Earlier> {
     let text = |value: &AttributeValue| value.as_s().ok().cloned();
+    let ranges = |value: &AttributeValue| -> Option<Ranges> {
+        value.as_m().ok()?.iter().map(|(name, ranges)| Some((name.clone(), text(ranges)?))).collect()
+    };
+    let matches = match (item.get("customers"), item.get("matchedBy")) {
+        (Some(customers), Some(matched_by)) => {
+            let customers = customers.as_l().ok()?.iter().map(text).collect::<Option<_>>()?;
+            Some(StoredMatches { customers, matched_by: ranges(matched_by)? })
+        }
+        _ => None,
+    };
     let outcome = match item.get("failures") {
         None => None,
-        Some(failures) => {
-            let failures = failures.as_m().ok()?.iter();
-            Some(StoredOutcome {
-                failures: failures
-                    .map(|(code, ranges)| Some((code.clone(), text(ranges)?)))
-                    .collect::<Option<_>>()?,
-                matches: item.get("matches").and_then(text),
-            })
-        }
+        Some(failures) => Some(StoredOutcome { failures: ranges(failures)?, matches }),
     };
     Some(Earlier {
         body_hash: item.get("bodyHash").and_then(text)?,

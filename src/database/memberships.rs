@@ -170,12 +170,13 @@ impl Writer<'_> {
     }
 }
 
-/// RFC 3339 in UTC, with milliseconds.
+/// RFC 3339 in UTC, always with three decimals, so that texts sort as times do (contract, section 10).
 fn timestamp(time: SystemTime) -> String {
-    let millis = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
-    DateTime::from_millis(millis as i64)
+    let time = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let seconds = DateTime::from_secs(time.as_secs() as i64)
         .fmt(DateTimeFormat::DateTime)
-        .expect("BUG: the current time can be formatted")
+        .expect("BUG: the current time can be formatted");
+    format!("{}.{:03}Z", seconds.trim_end_matches('Z'), time.subsec_millis())
 }
 
 #[cfg(test)]
@@ -186,7 +187,8 @@ mod tests {
     #[test]
     fn timestamps_are_rfc_3339_in_utc() {
         let time = SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_000_000_250);
-        assert_eq!(timestamp(time), "2026-11-18T11:06:40.25Z");
-        assert_eq!(timestamp(SystemTime::UNIX_EPOCH), "1970-01-01T00:00:00Z");
+        assert_eq!(timestamp(time), "2026-11-18T11:06:40.250Z");
+        assert_eq!(timestamp(time + Duration::from_micros(749_001)), "2026-11-18T11:06:40.999Z");
+        assert_eq!(timestamp(SystemTime::UNIX_EPOCH), "1970-01-01T00:00:00.000Z");
     }
 }

@@ -114,3 +114,10 @@ impl Database {
         Session { database: self, deadline, tally }
     }
 }
+
+impl Session<'_> {
+    /// The deadline of the invocation.
+    pub fn deadline(&self) -> &Deadline {
+        &self.deadline
+    }
+}

@@ -4,13 +4,13 @@ use std::fmt;
 
 use lambda_http::http::StatusCode;
 use serde::Serialize;
-use serde_json::value::RawValue;
 
 use crate::config::MAX_PAYLOAD_BYTES;
 use crate::http::rejection::Rejection;
 use crate::request::ImportRequest;
 use crate::request::failure::MAX_MESSAGE_BYTES;
 use crate::request::record::{FailedRecord, SentRecord};
+use crate::resolution::explanation::Matches;
 use crate::resolution::report::Report;
 
 /// The response to a request.
@@ -20,7 +20,9 @@ pub struct Response {
     pub status: StatusCode,
     /// `errorCode` of the envelope.
     pub code: &'static str,
-    /// A header in addition to the content type.
+    /// `msg` of the envelope.
+    pub msg: String,
+    /// A header in addition to those of every response.
     pub header: Option<(&'static str, &'static str)>,
     /// The envelope as JSON text.
     pub body: String,
@@ -52,15 +54,18 @@ pub struct ImportResult<'r, 'a> {
     error_data: Option<Vec<FailedRecord<'r, 'a>>>,
     status: i8,
     #[serde(skip_serializing_if = "Option::is_none")]
-    matches: Option<&'r RawValue>,
+    dry_run: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    matches: Option<&'r Matches>,
 }
 
 impl<'r, 'a> ImportResult<'r, 'a> {
     /// The result of the import of `request` with this report.
     pub fn new(request: &'r ImportRequest<'a>, report: &'r Report) -> Self {
         let failed = report.failures.iter();
-        let failed: Vec<_> =
-            failed.map(|&(index, failure)| FailedRecord { sent: &request.records[index], failure }).collect();
+        let failed: Vec<_> = failed
+            .map(|&(index, failure)| FailedRecord { index, sent: &request.records[index], failure })
+            .collect();
         let import_fail_num = failed.len();
         let import_success_num = request.records.len() - import_fail_num;
         let (status, message) = match (import_success_num, import_fail_num) {
@@ -69,8 +74,9 @@ impl<'r, 'a> ImportResult<'r, 'a> {
             _ => (2, "部分导入成功"),
         };
         let error_data = (import_fail_num > 0).then_some(failed);
-        let matches = report.matches.as_deref();
-        Self { import_success_num, message, import_fail_num, error_data, status, matches }
+        let dry_run = request.params.dry_run.then_some(true);
+        let matches = report.matches.as_ref();
+        Self { import_success_num, message, import_fail_num, error_data, status, dry_run, matches }
     }
 
     /// The result of an import that another invocation is running (contract, section 8).
@@ -81,6 +87,7 @@ impl<'r, 'a> ImportResult<'r, 'a> {
             import_fail_num: 0,
             error_data: None,
             status: 0,
+            dry_run: None,
             matches: None,
         }
     }
@@ -116,7 +123,7 @@ impl Response {
     ) -> Self {
         let envelope = Envelope { code: status.as_str(), error_code, msg, data };
         let body = serde_json::to_string(&envelope).expect("BUG: the envelope can be serialised");
-        Self { status, code: error_code, header, body }
+        Self { status, code: error_code, msg: msg.to_owned(), header, body }
     }
 }
 

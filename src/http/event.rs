@@ -1,4 +1,4 @@
-//! The event of API Gateway, and the response in its format.
+//! The event of API Gateway.
 //!
 //! lambda_http's conversion rejects events with non-ASCII headers, and panics on invalid base64 in a
 //! body and on a path that is not a valid URI: a caller could cause a 5xx. Therefore the event is
@@ -9,31 +9,35 @@ use std::fmt;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
-use crate::http::envelope::Response;
 use raw_fields::Fields;
 
 /// An HTTP request as API Gateway sends it, from an HTTP API (payload format 2.0) or a REST API
 /// (1.0). Missing members are empty.
 #[derive(Default)]
 pub struct Event {
-    /// The path, possibly with the stage as a prefix.
+    /// The path, possibly with a stage or a base path before the address.
     pub path: String,
     /// The HTTP method.
     pub method: String,
     /// The body, decoded; `None` if it should be base64 and is not.
     pub body: Option<Vec<u8>>,
+    /// The ID that API Gateway gave the request.
+    pub gateway_request_id: Option<String>,
+    /// The format of the event, and of the reply to it.
+    pub format: Format,
     /// All values of each header, by lower-case name.
     headers: HashMap<String, Vec<String>>,
-    format: Format,
 }
 
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum Format {
+/// The format of an event.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// That of a REST API, 1.0.
     #[default]
     Rest,
+    /// That of an HTTP API, 2.0.
     Http,
 }
 
@@ -59,7 +63,8 @@ impl fmt::Debug for Header<'_> {
     }
 }
 
-const NAMES: [&str; 8] = [
+/// The members of an event that are used.
+pub const NAMES: [&str; 8] = [
     "rawPath",
     "path",
     "requestContext",
@@ -71,11 +76,9 @@ const NAMES: [&str; 8] = [
 ];
 
 impl Event {
-    /// Parses an event. Anything else becomes an empty event, whose path is not found.
-    pub fn parse(json: &str) -> Self {
-        let Ok(event) = Fields::parse(&NAMES, json) else { return Self::default() };
-        let [raw_path, path, context, method, headers, multi_value_headers, body, base64] =
-            std::array::from_fn(|position| event.get(position));
+    /// The event with these members, in the order of [`NAMES`]; a member of another form counts as missing.
+    pub fn new(members: [Option<&RawValue>; NAMES.len()]) -> Self {
+        let [raw_path, path, context, method, headers, multi_value_headers, body, base64] = members;
         let text = |raw: Option<&RawValue>| raw.and_then(raw_fields::text).unwrap_or_default().into_owned();
         // Recognised by a member that only 2.0 has: emulators also add members of 1.0 to 2.0.
         let (format, path, method) = match context.and_then(http_method) {
@@ -87,6 +90,7 @@ impl Event {
             method: text(method),
             body: decode(text(body), base64.is_some_and(|raw| raw.get() == "true")),
             headers: collect([headers, multi_value_headers]),
+            gateway_request_id: context.and_then(request_id),
             format,
         }
     }
@@ -99,35 +103,19 @@ impl Event {
             Some(_) => Header::Several,
         }
     }
-
-    /// The response in the format of the sender of this event.
-    pub fn reply(&self, response: Response) -> Reply {
-        let headers: HashMap<_, _> =
-            [("Content-Type", "application/json")].into_iter().chain(response.header).collect();
-        Reply {
-            status_code: response.status.as_u16(),
-            multi_value_headers: (self.format == Format::Rest)
-                .then(|| headers.iter().map(|(&name, &value)| (name, [value])).collect()),
-            cookies: (self.format == Format::Http).then_some([]),
-            headers,
-            body: response.body,
-            is_base64_encoded: false,
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Event {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // From the raw text, so that no event can fail to deserialise.
-        let json = Box::<RawValue>::deserialize(deserializer)?;
-        Ok(Self::parse(json.get()))
-    }
 }
 
 /// `requestContext.http.method` of payload format 2.0.
 fn http_method(context: &RawValue) -> Option<&RawValue> {
     let http = Fields::parse(&["http"], context.get()).ok()?.get(0)?;
     Fields::parse(&["method"], http.get()).ok()?.get(0)
+}
+
+/// `requestContext.requestId`, if it has the form of an ID: it is written to the log.
+fn request_id(context: &RawValue) -> Option<String> {
+    let id = raw_fields::text(Fields::parse(&["requestId"], context.get()).ok()?.get(0)?)?;
+    let has_form = (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic());
+    has_form.then(|| id.into_owned())
 }
 
 fn decode(body: String, is_base64: bool) -> Option<Vec<u8>> {
@@ -150,27 +138,15 @@ fn collect(lists: [Option<&RawValue>; 2]) -> HashMap<String, Vec<String>> {
     headers
 }
 
-/// A response in API Gateway's format.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Reply {
-    status_code: u16,
-    headers: HashMap<&'static str, &'static str>,
-    /// REST APIs only; they merge it with `headers`, without duplicates.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    multi_value_headers: Option<HashMap<&'static str, [&'static str; 1]>>,
-    /// HTTP APIs only; cargo-lambda requires it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cookies: Option<[&'static str; 0]>,
-    body: String,
-    is_base64_encoded: bool,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use lambda_http::http::StatusCode;
     use serde_json::json;
+
+    fn parse(json: &str) -> Event {
+        let members = Fields::parse(&NAMES, json).expect("an object");
+        Event::new(std::array::from_fn(|position| members.get(position)))
+    }
 
     #[test]
     fn both_payload_formats_are_parsed() {
@@ -184,7 +160,7 @@ mod tests {
             "requestContext": {"path": "/prod/p", "httpMethod": "POST"},
         });
         for json in [http, rest] {
-            let event = Event::parse(&json.to_string());
+            let event = parse(&json.to_string());
             assert_eq!((&*event.path, &*event.method), ("/p", "POST"), "{json}");
             assert_eq!(event.body.as_deref(), Some(&b"{}"[..]), "{json}");
             assert_eq!(event.header("x-token"), Header::Value("t"), "{json}");
@@ -193,57 +169,37 @@ mod tests {
     }
 
     #[test]
-    fn any_json_is_an_event() {
-        for json in ["1", "[]", "null", "\"\\ud800\""] {
-            let event: Event = serde_json::from_str(json).expect("every JSON text is an event");
-            assert_eq!((&*event.path, &*event.method, event.body), ("", "", None), "{json}");
-        }
+    fn members_of_another_form_are_missing() {
         for json in ["{}", r#"{"rawPath":7,"headers":[],"body":{},"requestContext":"x"}"#] {
-            let event: Event = serde_json::from_str(json).expect("every JSON text is an event");
+            let event = parse(json);
             assert_eq!((&*event.path, &*event.method), ("", ""), "{json}");
             assert_eq!(event.body.as_deref(), Some(&b""[..]), "{json}");
         }
-        let event = Event::parse(r#"{"rawPath":"/张 \ud800","body":"\ud800"}"#);
+        let event = parse(r#"{"rawPath":"/张 \ud800","body":"\ud800"}"#);
         assert_eq!((&*event.path, event.body.as_deref()), ("", Some(&b""[..])));
-        assert_eq!(Event::parse(r#"{"body":"!","isBase64Encoded":true}"#).body, None);
+        assert_eq!(parse(r#"{"body":"!","isBase64Encoded":true}"#).body, None);
+    }
+
+    #[test]
+    fn gateway_request_id_has_the_form_of_an_id() {
+        let id = |value: &str| {
+            parse(&format!(r#"{{"requestContext":{{"requestId":{value}}}}}"#)).gateway_request_id
+        };
+        assert_eq!(id("\"JKJaXmPLvHcESHA=\"").as_deref(), Some("JKJaXmPLvHcESHA="));
+        assert_eq!(id(&format!("{:?}", "i".repeat(128))).map(|id| id.len()), Some(128));
+        for value in ["\"\"", "\"two words\"", "\"张\"", "7", "null", &format!("{:?}", "i".repeat(129))] {
+            assert_eq!(id(value), None, "{value}");
+        }
     }
 
     #[test]
     fn headers_may_be_unicode_and_of_any_case() {
         let json = r#"{"headers":{"X-TOKEN":"a","x-user":"\u5f20三","n":1},"multiValueHeaders":{"Two":["b","c"],"Same":["d","d"]}}"#;
-        let event = Event::parse(json);
+        let event = parse(json);
         assert_eq!(event.header("x-token"), Header::Value("a"));
         assert_eq!(event.header("x-user"), Header::Value("张三"));
         assert_eq!(event.header("n"), Header::Absent);
         assert_eq!(event.header("two"), Header::Several);
         assert_eq!(event.header("same"), Header::Value("d"));
-    }
-
-    #[test]
-    fn response_has_the_format_of_the_event() {
-        let response = || Response {
-            code: "X",
-            status: StatusCode::METHOD_NOT_ALLOWED,
-            header: Some(("Allow", "POST")),
-            body: "\"".to_owned(),
-        };
-        let headers = json!({"Content-Type": "application/json", "Allow": "POST"});
-        let http = serde_json::to_value(
-            Event::parse(r#"{"requestContext":{"http":{"method":"PUT"}}}"#).reply(response()),
-        )
-        .expect("serialises");
-        assert_eq!(
-            http,
-            json!({"statusCode": 405, "headers": headers, "cookies": [], "body": "\"", "isBase64Encoded": false})
-        );
-        let rest = serde_json::to_value(Event::parse(r#"{"httpMethod":"PUT"}"#).reply(response()))
-            .expect("serialises");
-        assert_eq!(
-            rest,
-            json!({
-                "statusCode": 405, "headers": headers, "body": "\"", "isBase64Encoded": false,
-                "multiValueHeaders": {"Content-Type": ["application/json"], "Allow": ["POST"]},
-            })
-        );
     }
 }

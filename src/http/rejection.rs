@@ -2,13 +2,14 @@
 
 use lambda_http::http::StatusCode;
 
+use crate::request::BodyFault;
 use crate::request::params::ParameterError;
 
 /// The address of the import, as `msg` names it.
 pub const ADDRESS: &str = "/api/integrate/audience/info/batchAdd";
 
 /// Why a request is rejected. Except for a defect, no membership was written, and only the token was
-/// read unless the `Idempotency-Key` or the size of the explanation is the reason.
+/// read unless the `Idempotency-Key`, the size of the explanation or of the outcome is the reason.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
     /// No such address.
@@ -44,9 +45,12 @@ pub enum Rejection {
     /// The response could be larger than this many bytes.
     #[error("response could be over the limit")]
     ResponseTooLarge(usize),
+    /// The outcome could be larger than this many bytes, the most that an `Idempotency-Key` can keep.
+    #[error("outcome could be over the limit")]
+    OutcomeTooLarge(usize),
     /// The body is not JSON.
-    #[error("body is not JSON")]
-    NotJson,
+    #[error("body is {0}")]
+    Unreadable(BodyFault),
     /// A parameter is missing or invalid.
     #[error(transparent)]
     Parameter(#[from] ParameterError),
@@ -65,10 +69,11 @@ impl Rejection {
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::BodyTooLarge(_) | Self::TooManyRecords(_) | Self::ResponseTooLarge(_) => {
-                StatusCode::PAYLOAD_TOO_LARGE
-            }
-            Self::NotJson | Self::Parameter(_) => StatusCode::BAD_REQUEST,
+            Self::BodyTooLarge(_)
+            | Self::TooManyRecords(_)
+            | Self::ResponseTooLarge(_)
+            | Self::OutcomeTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Unreadable(_) | Self::Parameter(_) => StatusCode::BAD_REQUEST,
             Self::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -83,10 +88,11 @@ impl Rejection {
             Self::Forbidden => "FORBIDDEN",
             Self::Unavailable => "SERVICE_UNAVAILABLE",
             Self::UnsupportedMediaType => "UNSUPPORTED_MEDIA_TYPE",
-            Self::BodyTooLarge(_) | Self::TooManyRecords(_) | Self::ResponseTooLarge(_) => {
-                "PAYLOAD_TOO_LARGE"
-            }
-            Self::NotJson | Self::Parameter(_) => "PARAM_ERROR",
+            Self::BodyTooLarge(_)
+            | Self::TooManyRecords(_)
+            | Self::ResponseTooLarge(_)
+            | Self::OutcomeTooLarge(_) => "PAYLOAD_TOO_LARGE",
+            Self::Unreadable(_) | Self::Parameter(_) => "PARAM_ERROR",
             Self::KeyReused => "IDEMPOTENCY_KEY_REUSED",
             Self::Internal => "INTERNAL_ERROR",
         }
@@ -105,10 +111,19 @@ impl Rejection {
             Self::BodyTooLarge(limit) => format!("请求体超过上限{limit}字节，请分批导入"),
             Self::TooManyRecords(limit) => format!("data超过上限{limit}条，请分批导入"),
             Self::ResponseTooLarge(limit) => format!("响应可能超过上限{limit}字节，请分批导入"),
-            Self::NotJson => "请求体不是有效的JSON".to_owned(),
+            Self::OutcomeTooLarge(limit) => {
+                format!("导入结果可能超过Idempotency-Key可保存的上限{limit}字节，请分批导入或不使用explain")
+            }
+            Self::Unreadable(BodyFault::Empty) => "请求体为空".to_owned(),
+            Self::Unreadable(BodyFault::NotUtf8) => {
+                "请求体不是UTF-8文本，可能经过压缩或使用了其他编码".to_owned()
+            }
+            Self::Unreadable(BodyFault::NotJson { line, column }) => {
+                format!("请求体不是有效的JSON：第{line}行第{column}列有误")
+            }
             Self::Parameter(ParameterError { field, expected }) => format!("参数{field}错误，应为{expected}"),
             Self::KeyReused => "该Idempotency-Key已用于另一个请求体".to_owned(),
-            Self::Internal => "系统内部错误".to_owned(),
+            Self::Internal => "系统内部错误，部分记录可能已导入，可以安全地重新发送".to_owned(),
         }
     }
 

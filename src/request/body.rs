@@ -1,7 +1,9 @@
 //! Parsing the body of a request into settings and records.
 
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
+use crate::request::near_miss::near_miss;
 use crate::request::params::{ParameterError, Params};
 use crate::request::record::SentRecord;
 use raw_fields::Fields;
@@ -15,12 +17,31 @@ pub struct ImportRequest<'a> {
     pub records: Vec<SentRecord<'a>>,
 }
 
+/// Why a body is not JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BodyFault {
+    /// It is empty or blank.
+    #[error("empty")]
+    Empty,
+    /// It is not UTF-8: compressed, or in another encoding.
+    #[error("not UTF-8")]
+    NotUtf8,
+    /// The text ends being JSON here; both numbers count from 1, columns in characters.
+    #[error("not JSON at line {line} column {column}")]
+    NotJson {
+        /// The line.
+        line: usize,
+        /// The column in the line.
+        column: usize,
+    },
+}
+
 /// Why a body cannot be parsed.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
     /// The body is not JSON.
-    #[error("the body is not JSON")]
-    NotJson,
+    #[error(transparent)]
+    Unreadable(#[from] BodyFault),
     /// There are more records than the limit.
     #[error("more records than the limit")]
     TooManyRecords,
@@ -38,19 +59,22 @@ impl<'a> ImportRequest<'a> {
     /// # Errors
     /// In this order: the body is not JSON, has too many records, or has an invalid parameter.
     pub fn parse(body: &'a [u8], max_records: usize) -> Result<Self, RequestError> {
-        let text = str::from_utf8(body).map_err(|_| RequestError::NotJson)?;
-        let body = Fields::parse(&NAMES, text).map_err(|error| {
-            if error.is_data() {
-                ParameterError::new("body", "JSON对象").into()
-            } else {
-                RequestError::NotJson
+        let text = str::from_utf8(body).map_err(|_| BodyFault::NotUtf8)?;
+        let mut misplaced = None;
+        let body = Fields::parse_with(&NAMES, text, |name, value| {
+            if misplaced.is_none() {
+                misplaced = near_miss(name, value).map(|parameter| (name.to_owned(), parameter));
             }
-        })?;
+        })
+        .map_err(|error| not_an_object(text, &error))?;
         let [public_params, data] = [body.get(0), body.get(1)];
 
         let elements = data.and_then(array);
         if elements.as_ref().is_some_and(|elements| elements.len() > max_records) {
             return Err(RequestError::TooManyRecords);
+        }
+        if let Some((name, parameter)) = misplaced {
+            return Err(ParameterError::new(name, parameter).into());
         }
         let params = Params::parse(public_params)?;
         let elements = elements
@@ -66,6 +90,24 @@ impl<'a> ImportRequest<'a> {
             .collect::<Result<_, _>>()?;
         Ok(Self { params, records })
     }
+}
+
+/// Why `text` is not the JSON object that it should be.
+fn not_an_object(text: &str, error: &serde_json::Error) -> RequestError {
+    if text.trim_ascii().is_empty() {
+        return BodyFault::Empty.into();
+    }
+    // What is no object is reported at its first byte, whatever follows.
+    let syntax = if error.is_data() { serde_json::from_str::<IgnoredAny>(text).err() } else { None };
+    let error = syntax.as_ref().unwrap_or(error);
+    if error.is_data() {
+        return ParameterError::new("body", "JSON对象").into();
+    }
+    let line = text.split('\n').nth(error.line().saturating_sub(1)).unwrap_or_default();
+    // serde_json counts bytes; a character has one byte that continues no other.
+    let is_continuation = |byte: &u8| (0x80..0xc0).contains(byte);
+    let column = line.bytes().take(error.column()).filter(|byte| !is_continuation(byte)).count();
+    BodyFault::NotJson { line: error.line(), column: column.max(1) }.into()
 }
 
 fn array(raw: &RawValue) -> Option<Vec<&RawValue>> {
@@ -106,12 +148,26 @@ mod tests {
     }
 
     #[test]
-    fn invalid_json_is_reported() {
-        for body in ["", " ", "{", "{}}", "{\"data\":[1,]}", "\u{feff}{}", "NaN", "{'data':1}"] {
-            assert_eq!(parse(body), Err(RequestError::NotJson), "{body:?}");
+    fn unreadable_body_is_reported_with_its_place() {
+        for body in ["", " ", "\r\n\t"] {
+            assert_eq!(parse(body), Err(BodyFault::Empty.into()), "{body:?}");
         }
         let utf16 = [0xff, 0xfe, b'{', 0, b'}', 0];
-        assert_eq!(ImportRequest::parse(&utf16, 3).err(), Some(RequestError::NotJson));
+        assert_eq!(ImportRequest::parse(&utf16, 3).err(), Some(BodyFault::NotUtf8.into()));
+        for (body, line, column) in [
+            ("{", 1, 1),
+            ("{}}", 1, 3),
+            ("{\"data\":[1,]}", 1, 12),
+            ("\u{feff}{}", 1, 1),
+            ("NaN", 1, 1),
+            ("{'data':1}", 1, 2),
+            ("{\"data\":\n[{},\r\n  {\"客户\":\"分组\"}}", 3, 14),
+            ("{\n", 2, 1),
+            ("[1,", 1, 3),
+            ("7 x", 1, 3),
+        ] {
+            assert_eq!(parse(body), Err(BodyFault::NotJson { line, column }.into()), "{body:?}");
+        }
     }
 
     #[test]
@@ -127,6 +183,24 @@ mod tests {
         for element in ["null", "[]", "\"{}\"", "1e999", "\"\\ud800\""] {
             let body = format!(r#"{{{PARAMS},"data":[{{}},{{}},{element}]}}"#);
             assert_eq!(invalid_field(&body), parameter("data[2]"), "{element}");
+        }
+    }
+
+    #[test]
+    fn parameter_beside_public_params_is_reported() {
+        for (name, expected) in [("dryRun", "dryRun"), ("DRY_RUN", "dryRun"), ("opt-type", "optType")] {
+            for value in ["true", "false", "\"\"", "{}"] {
+                for body in [
+                    format!(r#"{{"{name}":{value},{PARAMS},"data":[{{}}]}}"#),
+                    format!(r#"{{"{name}":{value}}}"#),
+                ] {
+                    let Err(RequestError::Parameter(error)) = parse(&body) else { panic!("{body}") };
+                    assert_eq!((&*error.field, error.expected), (name, &*format!("publicParams.{expected}")));
+                }
+            }
+        }
+        for member in [r#""dryRun":null"#, r#""dry run":true"#, r#""publicparams":{}"#, r#""\ud800":1"#] {
+            assert_eq!(parse(&format!(r#"{{{member},{PARAMS},"data":[{{}}]}}"#)), Ok(1), "{member}");
         }
     }
 

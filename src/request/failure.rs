@@ -14,7 +14,9 @@ pub enum Outage {
 /// Why a field of a record is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FieldFault {
-    /// The value is not a JSON string, or its escapes are not valid Unicode.
+    /// The value is not a JSON string.
+    NotString,
+    /// The escapes of the string are not valid Unicode.
     NotText,
     /// An identifier over [`MAX_IDENTIFIER_BYTES`](crate::request::identifier::MAX_IDENTIFIER_BYTES).
     IdentifierTooLong,
@@ -22,12 +24,19 @@ pub enum FieldFault {
     GroupNameTooLong,
     /// More than [`MAX_NAMES`](crate::request::group::MAX_NAMES) group names.
     TooManyGroups,
+    /// A control character inside an identifier or a group name.
+    ControlCharacter,
+}
+
+/// Whether `text` has a control character (contract, section 4).
+pub fn has_control_character(text: &str) -> bool {
+    text.bytes().any(|byte| byte.is_ascii_control())
 }
 
 /// Why a record failed. In the order of the contract's table: if several apply, the smallest is reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Failure {
-    /// A field is not a string, or too long.
+    /// A field is not a string, too long, or has a control character.
     InvalidField {
         /// The field's name.
         field: &'static str,
@@ -72,10 +81,12 @@ impl Failure {
     pub fn message(self) -> String {
         match self {
             Self::InvalidField { field, fault } => match fault {
-                FieldFault::NotText => format!("{field}必须是字符串"),
+                FieldFault::NotString => format!("{field}必须是字符串"),
+                FieldFault::NotText => format!("{field}中有无法解码的转义字符"),
                 FieldFault::IdentifierTooLong => format!("{field}超过1024字节"),
                 FieldFault::GroupNameTooLong => format!("{field}中有超过256字节的分组名"),
                 FieldFault::TooManyGroups => format!("{field}超过100个分组名"),
+                FieldFault::ControlCharacter => format!("{field}中有控制字符"),
             },
             Self::MissingIdentifier => "缺少可用的客户标识".to_owned(),
             Self::MissingGroups => "缺少客户分组".to_owned(),
@@ -102,11 +113,13 @@ mod tests {
     use super::*;
 
     /// Every failure in the order of the contract's table.
-    pub const ALL: [(Failure, &str, bool); 11] = [
+    pub const ALL: [(Failure, &str, bool); 13] = [
+        (invalid(FieldFault::NotString), "INVALID_FIELD", false),
         (invalid(FieldFault::NotText), "INVALID_FIELD", false),
         (invalid(FieldFault::IdentifierTooLong), "INVALID_FIELD", false),
         (invalid(FieldFault::GroupNameTooLong), "INVALID_FIELD", false),
         (invalid(FieldFault::TooManyGroups), "INVALID_FIELD", false),
+        (invalid(FieldFault::ControlCharacter), "INVALID_FIELD", false),
         (Failure::MissingIdentifier, "MISSING_IDENTIFIER", false),
         (Failure::MissingGroups, "MISSING_GROUPS", false),
         (Failure::NotMatched, "NOT_MATCHED", false),
@@ -129,7 +142,10 @@ mod tests {
     }
 
     #[test]
-    fn messages_are_short_and_need_no_escapes() {
+    fn messages_are_short_distinct_and_need_no_escapes() {
+        let messages: std::collections::HashSet<_> =
+            ALL.iter().map(|(failure, ..)| failure.message()).collect();
+        assert_eq!(messages.len(), ALL.len());
         for (failure, ..) in ALL {
             let message = failure.message();
             assert!(!message.is_empty() && message.len() <= MAX_MESSAGE_BYTES, "{message}");

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use crate::request::failure::FieldFault;
+use crate::request::failure::{FieldFault, has_control_character};
 
 /// The longest group name, in bytes of UTF-8 (contract, section 4).
 pub const MAX_NAME_BYTES: usize = 256;
@@ -19,11 +19,14 @@ impl<'a> GroupNames<'a> {
     /// Parses the field.
     ///
     /// # Errors
-    /// A name is too long, or there are too many.
+    /// A name is too long or has a control character, or there are too many.
     pub fn parse(field: Cow<'a, str>) -> Result<Self, FieldFault> {
         let groups = Self(field);
         if groups.iter().any(|name| name.len() > MAX_NAME_BYTES) {
             return Err(FieldFault::GroupNameTooLong);
+        }
+        if groups.iter().any(has_control_character) {
+            return Err(FieldFault::ControlCharacter);
         }
         // Duplicates only lower the count, so a set is built only above the limit.
         if groups.iter().nth(MAX_NAMES).is_some() && groups.iter().collect::<HashSet<_>>().len() > MAX_NAMES {
@@ -57,6 +60,15 @@ mod tests {
         assert_eq!(names("一，二"), ["一，二"]);
         assert!(GroupNames::parse(" , ,,".into()).expect("within the limits").is_empty());
         assert!(GroupNames::parse("".into()).expect("within the limits").is_empty());
+    }
+
+    #[test]
+    fn control_characters_inside_a_name_are_invalid() {
+        let fault = |field: String| GroupNames::parse(field.into()).err();
+        for char in ('\0'..='\u{1f}').chain(['\u{7f}']) {
+            assert_eq!(fault(format!("a, b{char}c")), Some(FieldFault::ControlCharacter), "{char:?}");
+        }
+        assert_eq!(fault("a\t,\r\nb\u{80}\u{85}c".to_owned()), None);
     }
 
     #[test]

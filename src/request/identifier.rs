@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::request::failure::{FieldFault, has_control_character};
+
 /// The longest identifier, in bytes of UTF-8 (contract, section 4).
 pub const MAX_IDENTIFIER_BYTES: usize = 1024;
 
@@ -37,13 +39,23 @@ impl Identifier {
     }
 
     /// The value in the form in which it is compared; `None` if it is empty (contract, section 4).
-    pub fn normalise(self, value: Cow<'_, str>) -> Option<Cow<'_, str>> {
+    ///
+    /// # Errors
+    /// The value has a control character or is too long.
+    pub fn normalise(self, value: Cow<'_, str>) -> Result<Option<Cow<'_, str>>, FieldFault> {
         let value = map_str(value, str::trim);
+        if has_control_character(&value) {
+            return Err(FieldFault::ControlCharacter);
+        }
         let value = match self {
             Self::Phone => canonical_phone(value),
             Self::Unionid | Self::Openid | Self::AudienceUserId => value,
         };
-        (!value.is_empty()).then_some(value)
+        match value.len() {
+            0 => Ok(None),
+            1..=MAX_IDENTIFIER_BYTES => Ok(Some(value)),
+            _ => Err(FieldFault::IdentifierTooLong),
+        }
     }
 }
 
@@ -107,7 +119,7 @@ mod tests {
     use super::*;
 
     fn phone(sent: &str) -> Option<String> {
-        Identifier::Phone.normalise(sent.into()).map(Cow::into_owned)
+        Identifier::Phone.normalise(sent.into()).expect("a valid phone").map(Cow::into_owned)
     }
 
     #[test]
@@ -133,7 +145,7 @@ mod tests {
             ("+862112345678", "2112345678"),
             ("+1 415 555 0100", "+14155550100"),
             ("１３８", "１３８"),
-            ("(\t13800000001\t)", "13800000001"),
+            ("(\u{3000}13800000001\u{a0})", "13800000001"),
         ];
         for (sent, canonical) in cases {
             assert_eq!(phone(sent).as_deref(), Some(canonical), "{sent:?}");
@@ -149,10 +161,36 @@ mod tests {
 
     #[test]
     fn surrounding_white_space_is_removed() {
-        let openid = |sent: &'static str| Identifier::Openid.normalise(sent.into());
+        let openid = |sent: &'static str| Identifier::Openid.normalise(sent.into()).expect("valid");
         assert_eq!(openid("\u{3000} o-1 (x)\t\n").as_deref(), Some("o-1 (x)"));
         assert_eq!(openid(" \u{a0}\r\n"), None);
-        let owned = Identifier::Unionid.normalise(Cow::Owned(" u 1 ".to_owned()));
+        let owned = Identifier::Unionid.normalise(Cow::Owned(" u 1 ".to_owned())).expect("valid");
         assert_eq!(owned.as_deref(), Some("u 1"));
+    }
+
+    #[test]
+    fn control_characters_are_invalid_inside_a_value() {
+        for identifier in Identifier::ALL {
+            let normalise =
+                |sent: String| identifier.normalise(Cow::Owned(sent)).map(|value| value.is_some());
+            for char in ('\0'..='\u{1f}').chain(['\u{7f}']) {
+                assert_eq!(normalise(format!("1{char}2")), Err(FieldFault::ControlCharacter), "{char:?}");
+                // White space at the ends is no part of the value.
+                let expected =
+                    if char.is_whitespace() { Ok(true) } else { Err(FieldFault::ControlCharacter) };
+                assert_eq!(normalise(format!("{char}12 ")), expected, "{char:?}");
+            }
+            assert_eq!(normalise("1\u{80}\u{2028}2".to_owned()), Ok(true));
+        }
+    }
+
+    #[test]
+    fn length_limit_is_exact() {
+        for identifier in Identifier::ALL {
+            let normalise =
+                |sent: String| identifier.normalise(Cow::Owned(sent)).map(|value| value.is_some());
+            assert_eq!(normalise(format!(" {}x\n", "客".repeat(341))), Ok(true));
+            assert_eq!(normalise("客".repeat(342)), Err(FieldFault::IdentifierTooLong));
+        }
     }
 }

@@ -11,7 +11,8 @@ pub mod failure;
 pub mod group;
 pub mod idempotency_key;
 pub mod identifier;
+mod near_miss;
 pub mod params;
 pub mod record;
 
-pub use body::{ImportRequest, RequestError};
+pub use body::{BodyFault, ImportRequest, RequestError};

@@ -3,6 +3,7 @@
 use serde_json::value::RawValue;
 
 use crate::request::identifier::Identifier;
+use crate::request::near_miss::near_miss;
 use raw_fields::Fields;
 
 /// What an import does with each membership.
@@ -97,7 +98,9 @@ pub struct Params {
     pub explain: bool,
 }
 
-const NAMES: [&str; 6] = ["isMatching", "matchingType", "identifyWay", "optType", "dryRun", "explain"];
+/// The names of the parameters.
+pub(super) const NAMES: [&str; 6] =
+    ["isMatching", "matchingType", "identifyWay", "optType", "dryRun", "explain"];
 
 const BOOLEAN: &str = "布尔值true或false";
 
@@ -105,14 +108,26 @@ impl Params {
     /// Parses the `publicParams` of a body.
     ///
     /// # Errors
-    /// A field that the mode uses is missing or invalid. Other fields are not checked.
+    /// A name is a near miss of a parameter's, or a field that the mode uses is missing or invalid. Other fields are
+    /// not checked.
     pub fn parse(sent: Option<&RawValue>) -> Result<Self, ParameterError> {
+        let error = |name: &str, expected| Err(ParameterError::new(format!("publicParams.{name}"), expected));
+        let mut misspelt = None;
         let fields = sent
-            .and_then(|raw| Fields::parse(&NAMES, raw.get()).ok())
+            .and_then(|raw| {
+                let other = |name: &str, value| {
+                    if misspelt.is_none() {
+                        misspelt = near_miss(name, value).map(|parameter| (name.to_owned(), parameter));
+                    }
+                };
+                Fields::parse_with(&NAMES, raw.get(), other).ok()
+            })
             .ok_or_else(|| ParameterError::new("publicParams", "对象"))?;
+        if let Some((name, parameter)) = misspelt {
+            return error(&name, parameter);
+        }
         let [is_matching, matching_type, identify_way, opt_type, dry_run, explain] =
             std::array::from_fn(|position| fields.get(position));
-        let error = |name: &str, expected| Err(ParameterError::new(format!("publicParams.{name}"), expected));
 
         let matching = match (literal(is_matching), literal(matching_type), literal(identify_way)) {
             ("false", ..) => Matching::Off,
@@ -134,7 +149,7 @@ impl Params {
             _ => return error("optType", "字符串add(新增)或delete(删除)"),
         };
         let option = |name: &str, field: Option<&RawValue>| match field.map(RawValue::get) {
-            None | Some("false") => Ok(false),
+            None | Some("null" | "false") => Ok(false),
             Some("true") => Ok(true),
             Some(_) => Err(ParameterError::new(format!("publicParams.{name}"), BOOLEAN)),
         };
@@ -192,7 +207,8 @@ mod tests {
         assert_eq!(flags(""), Ok((false, false)));
         assert_eq!(flags(r#","dryRun":true,"explain":false"#), Ok((true, false)));
         assert_eq!(flags(r#","dryRun":false,"explain":true"#), Ok((false, true)));
-        for value in ["null", "1", "\"true\"", "[]"] {
+        assert_eq!(flags(r#","dryRun":null,"explain":null"#), Ok((false, false)));
+        for value in ["1", "0", "\"true\"", "[]"] {
             for name in ["dryRun", "explain"] {
                 assert_eq!(
                     flags(&format!(r#","{name}":{value}"#)),

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::request::failure::{Failure, FieldFault};
 use crate::request::group::GroupNames;
-use crate::request::identifier::{Identifier, Identifiers, MAX_IDENTIFIER_BYTES};
+use crate::request::identifier::{Identifier, Identifiers};
 use crate::request::params::Matching;
 use raw_fields::Fields;
 
@@ -51,10 +51,8 @@ impl<'a> SentRecord<'a> {
     pub fn check(&self, matching: Matching) -> Result<Record<'a>, Failure> {
         let mut identifiers = Identifiers::default();
         for (position, identifier) in Identifier::ALL.into_iter().enumerate() {
-            let value = self.text(position)?.and_then(|value| identifier.normalise(value));
-            if value.as_ref().is_some_and(|value| value.len() > MAX_IDENTIFIER_BYTES) {
-                return Err(invalid(position, FieldFault::IdentifierTooLong));
-            }
+            let value = self.text(position)?.unwrap_or_default();
+            let value = identifier.normalise(value).map_err(|fault| invalid(position, fault))?;
             identifiers.set(identifier, value);
         }
         let groups = GroupNames::parse(self.text(GROUPS)?.unwrap_or_default())
@@ -84,7 +82,8 @@ impl<'a> SentRecord<'a> {
             Some(raw) if raw.get() == "null" => Ok(None),
             Some(raw) => match raw_fields::text(raw) {
                 Some(text) => Ok(Some(text)),
-                None => Err(invalid(position, FieldFault::NotText)),
+                None if raw.get().starts_with('"') => Err(invalid(position, FieldFault::NotText)),
+                None => Err(invalid(position, FieldFault::NotString)),
             },
         }
     }
@@ -97,6 +96,8 @@ fn invalid(position: usize, fault: FieldFault) -> Failure {
 /// A failed record as it is returned to the caller (contract, section 7).
 #[derive(Debug)]
 pub struct FailedRecord<'r, 'a> {
+    /// Its place in the `data` sent, from 0.
+    pub index: usize,
     /// The record as it was sent.
     pub sent: &'r SentRecord<'a>,
     /// Why it failed.
@@ -109,6 +110,7 @@ impl Serialize for FailedRecord<'_, '_> {
         for (name, raw) in self.sent.fields() {
             map.serialize_entry(name, raw)?;
         }
+        map.serialize_entry("index", &self.index)?;
         map.serialize_entry("errorCode", self.failure.code())?;
         map.serialize_entry("errorMsg", &self.failure.message())?;
         map.serialize_entry("retryable", &self.failure.retryable())?;

@@ -6,6 +6,8 @@
 use std::collections::HashMap;
 use std::fmt;
 
+use serde::{Serialize, Serializer};
+
 use crate::request::failure::{Failure, Outage};
 use crate::request::identifier::{Identifier, Identifiers};
 use crate::request::params::Matching;
@@ -43,12 +45,27 @@ pub enum MatchedBy {
 }
 
 impl MatchedBy {
+    /// Every basis.
+    pub const ALL: [Self; Identifier::COUNT + 1] = [
+        Self::Identifier(Identifier::AudienceUserId),
+        Self::Identifier(Identifier::Openid),
+        Self::Identifier(Identifier::Unionid),
+        Self::Identifier(Identifier::Phone),
+        Self::Exact,
+    ];
+
     /// The name in an explanation (contract, section 9).
     pub fn name(self) -> &'static str {
         match self {
             Self::Identifier(identifier) => identifier.field(),
             Self::Exact => "exact",
         }
+    }
+}
+
+impl Serialize for MatchedBy {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
     }
 }
 

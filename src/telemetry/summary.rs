@@ -50,9 +50,32 @@ pub const METRICS: [(&str, &str); 24] = [
     ("databaseMs", "Milliseconds"),
 ];
 
+/// Where a request came from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Source {
+    /// API Gateway.
+    #[default]
+    Api,
+    /// An invocation of the function itself (contract, section 11).
+    Direct,
+}
+
+impl Source {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Api => "api",
+            Self::Direct => "direct",
+        }
+    }
+}
+
 /// The results of a request, as far as it was processed.
 #[derive(Default)]
 pub struct Summary {
+    /// Where the request came from.
+    pub source: Source,
+    /// API Gateway's ID of the request.
+    pub gateway_request_id: Option<String>,
     /// Whether it was the first request of its process.
     pub cold_start: bool,
     /// The calling tenant.
@@ -113,6 +136,7 @@ impl Summary {
         let Completion { request_id, status, error_code, duration } = *completion;
         let mut members = vec![
             ("requestId", request_id.into()),
+            ("source", self.source.name().into()),
             ("coldStart", self.cold_start.into()),
             ("status", status.into()),
             ("errorCode", error_code.into()),
@@ -120,6 +144,9 @@ impl Summary {
             ("refused", u8::from((400..500).contains(&status)).into()),
             ("errors", u8::from((500..600).contains(&status)).into()),
         ];
+        if let Some(id) = &self.gateway_request_id {
+            members.push(("gatewayRequestId", id.as_str().into()));
+        }
         if let Some(tenant) = &self.tenant {
             members.push(("tenant", tenant.as_str().into()));
         }

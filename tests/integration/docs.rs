@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 
 use group_import::config::{DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_RECORDS, MAX_PAYLOAD_BYTES};
 use group_import::http::event::Header;
-use group_import::http::handler;
+use group_import::http::preconditions;
 use group_import::http::rejection::Rejection;
 use group_import::request::failure::{Failure, FieldFault, Outage};
 use group_import::request::group::{MAX_NAME_BYTES, MAX_NAMES};
 use group_import::request::identifier::MAX_IDENTIFIER_BYTES;
 use group_import::request::params::ParameterError;
-use group_import::request::{ImportRequest, RequestError};
+use group_import::request::{BodyFault, ImportRequest, RequestError};
+use group_import::resolution::stored::MAX_OUTCOME_BYTES;
 
 const ENGLISH: &str = include_str!("../../docs/api.md");
 const CHINESE: &str = include_str!("../../docs/api.zh.md");
@@ -48,7 +49,12 @@ fn rejections() -> Vec<Rejection> {
         Rejection::BodyTooLarge(_) => Rejection::BodyTooLarge(DEFAULT_MAX_BODY_BYTES),
         Rejection::TooManyRecords(_) => Rejection::TooManyRecords(DEFAULT_MAX_RECORDS),
         Rejection::ResponseTooLarge(_) => Rejection::ResponseTooLarge(MAX_PAYLOAD_BYTES),
-        Rejection::NotJson => Rejection::NotJson,
+        Rejection::OutcomeTooLarge(_) => Rejection::OutcomeTooLarge(MAX_OUTCOME_BYTES),
+        Rejection::Unreadable(BodyFault::Empty) => Rejection::Unreadable(BodyFault::Empty),
+        Rejection::Unreadable(BodyFault::NotUtf8) => Rejection::Unreadable(BodyFault::NotUtf8),
+        Rejection::Unreadable(BodyFault::NotJson { .. }) => {
+            Rejection::Unreadable(BodyFault::NotJson { line: 3, column: 14 })
+        },
         Rejection::Parameter(_) => Rejection::Parameter(ParameterError::new("…", "…")),
         Rejection::Internal => Rejection::Internal,
     })
@@ -58,6 +64,10 @@ fn rejections() -> Vec<Rejection> {
 fn failures() -> Vec<Failure> {
     let invalid = |field, fault| Failure::InvalidField { field, fault };
     one_of_each!(Failure {
+        Failure::InvalidField { fault: FieldFault::NotString, .. } => invalid("phone", FieldFault::NotString),
+        Failure::InvalidField { fault: FieldFault::ControlCharacter, .. } => {
+            invalid("groups", FieldFault::ControlCharacter)
+        },
         Failure::InvalidField { fault: FieldFault::NotText, .. } => invalid("phone", FieldFault::NotText),
         Failure::InvalidField { fault: FieldFault::IdentifierTooLong, .. } => {
             invalid("openid", FieldFault::IdentifierTooLong)
@@ -142,6 +152,8 @@ fn the_pages_list_the_message_of_every_parameter() {
         params(r#""isMatching":false"#),
         params(&format!(r#"{off},"dryRun":1"#)),
         params(&format!(r#"{off},"explain":1"#)),
+        params(&format!(r#"{off},"dry_run":true"#)),
+        format!(r#"{{"publicParams":{{{off}}},"dryRun":true,{RECORDS}}}"#),
         format!(r#"{{"publicParams":{{{off}}},"data":[]}}"#),
         format!(r#"{{"publicParams":{{{off}}},"data":[{{}},{{}},{{}},7]}}"#),
     ];
@@ -149,7 +161,7 @@ fn the_pages_list_the_message_of_every_parameter() {
         Err(RequestError::Parameter(error)) => error,
         _ => panic!("{body} has a parameter at fault"),
     });
-    let key = handler::idempotency_key(Header::Value("")).expect_err("an empty key is none");
+    let key = preconditions::idempotency_key(Header::Value("")).expect_err("an empty key is none");
     let mut fields = BTreeSet::new();
     for error in errors.chain([key]) {
         for (name, page) in PAGES {
@@ -190,7 +202,7 @@ fn the_documents_state_every_limit() {
             DEFAULT_MAX_BODY_BYTES,
             ["body of a request | {} bytes |", "请求体 | {} 字节 |", "description: At most {} bytes.\n"],
         ),
-        (MAX_PAYLOAD_BYTES, ["answer | {} bytes |", "响应 | {} 字节 |", "could be over {} bytes; "]),
+        (MAX_PAYLOAD_BYTES, ["response | {} bytes |", "响应 | {} 字节 |", "could be over {} bytes; "]),
         (
             MAX_IDENTIFIER_BYTES,
             ["identifier | {} bytes of UTF-8 |", "身份标识 | {} 字节（UTF-8） |", "maxLength: {}\n"],

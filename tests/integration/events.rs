@@ -6,6 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use testing::demo::{self, SHARED_PHONE, TOKEN};
+use testing::function::REQUEST_ID;
 use testing::stage::Stage;
 
 /// Every event by its file name.
@@ -61,7 +62,7 @@ impl Expected {
             record["retryable"] = false.into();
             record
         };
-        let error_data = [
+        let mut error_data = [
             failed(json!({"openid": "nobody", "groups": "vip"}), "NOT_MATCHED", "未匹配到客户"),
             failed(json!({"phone": SHARED_PHONE, "groups": "vip"}), "AMBIGUOUS", "客户标识对应多个客户"),
             failed(json!({"unionid": "u0002", "groups": " , "}), "MISSING_GROUPS", "缺少客户分组"),
@@ -72,6 +73,9 @@ impl Expected {
                 "phone必须是字符串",
             ),
         ];
+        for (index, record) in (1..).zip(&mut error_data) {
+            record["index"] = index.into();
+        }
         Self {
             data: json!({
                 "importSuccessNum": 1, "importFailNum": 5, "status": 2, "message": "部分导入成功",
@@ -86,6 +90,7 @@ impl Expected {
 /// The expected outcome of every event, by its file name.
 fn expected() -> BTreeMap<&'static str, Expected> {
     let mut dry_run = Expected::imported(3);
+    dry_run.data["dryRun"] = true.into();
     dry_run.data["matches"] = json!([
         {"index": 0, "audienceUserId": "c0001", "matchedBy": "unionid"},
         {"index": 1, "audienceUserId": "c0002", "matchedBy": "phone"},
@@ -144,7 +149,11 @@ async fn every_event_has_its_expected_outcome() {
         let envelope =
             json!({"code": status.to_string(), "errorCode": code, "msg": msg, "data": expected.data});
         assert_eq!((response.status, &response.envelope), (status, &envelope), "{file}");
-        assert_eq!(response.headers, json!({"Content-Type": "application/json"}), "{file}");
+        assert_eq!(
+            response.headers,
+            json!({"Content-Type": "application/json", "X-Request-Id": REQUEST_ID}),
+            "{file}"
+        );
         let mut memberships = items(&BEFORE);
         memberships.retain(|item| !items(expected.removed).contains(item));
         memberships.extend(items(expected.added));

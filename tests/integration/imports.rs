@@ -35,7 +35,10 @@ async fn a_fuzzy_add_writes_one_item_for_each_customer_and_group() {
         let updated_at = item["updatedAt"].as_str().expect("a time");
         let written = DateTime::from_str(updated_at, Format::DateTime).expect("a time of RFC 3339");
         let now = DateTime::from(SystemTime::now()).secs();
-        assert!((now - 60..=now).contains(&written.secs()) && updated_at.ends_with('Z'), "{updated_at}");
+        assert!((now - 60..=now).contains(&written.secs()), "{updated_at}");
+        let has_three_decimals =
+            updated_at.len() == "2026-11-23T08:00:00.000Z".len() && updated_at.ends_with('Z');
+        assert!(has_three_decimals, "{updated_at}");
         assert_eq!(format!("t1#{}", item["audienceUserId"].as_str().expect("an ID")), item["customerKey"]);
     }
 }

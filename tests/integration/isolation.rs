@@ -174,7 +174,7 @@ async fn names_like_foreign_keys_stay_in_their_tenant() {
 }
 
 /// Texts that look like `a1` or like nothing, but are different.
-const LOOK_ALIKES: [&str; 16] = [
+const LOOK_ALIKES: [&str; 15] = [
     "a1",
     "A1",
     "\u{430}1",         // Cyrillic а
@@ -188,9 +188,8 @@ const LOOK_ALIKES: [&str; 16] = [
     "\u{feff}a1",       // byte order mark
     "a1\u{fe0f}",       // variation selector
     "a\u{ad}1",         // soft hyphen
-    "a\x001",
-    "a1\0",
-    "\u{1d41a}1", // mathematical bold a
+    "a\u{80}1",         // C1 control character
+    "\u{1d41a}1",       // mathematical bold a
 ];
 
 #[tokio::test]

@@ -86,7 +86,8 @@ async fn a_dry_run_returns_the_result_without_writing() {
                 assert_eq!(stage.proxy.count(operation), 0, "{operation}");
             }
             let real = with(params.clone(), &[("optType", opt_type.into()), ("dryRun", false.into())]);
-            assert_eq!(function.import(real, data()).await.body, dry.body);
+            assert_eq!(dry.data()["dryRun"], true);
+            assert_eq!(function.import(real, data()).await.body, dry.body.replace(r#","dryRun":true"#, ""));
             // Memberships that do not exist need no call to be deleted.
             assert_eq!(stage.proxy.count("BatchWriteItem"), usize::from(opt_type == "add"));
         }

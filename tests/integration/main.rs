@@ -3,6 +3,7 @@
 mod batch;
 mod dashboard;
 mod deadlines;
+mod direct;
 mod docs;
 mod events;
 mod faults;

@@ -104,6 +104,46 @@ async fn the_message_states_the_expected_value() {
 }
 
 #[tokio::test]
+async fn a_near_miss_of_a_parameter_is_named_as_sent() {
+    let stage = Stage::new().await;
+    let function = stage.function().await;
+    let parameters = ["isMatching", "matchingType", "identifyWay", "optType", "dryRun", "explain"];
+    for parameter in parameters {
+        let snake = parameter.replace(char::is_uppercase, "_");
+        let near = [
+            parameter.to_lowercase(),
+            parameter.to_uppercase(),
+            format!("{parameter}-"),
+            format!("_{parameter}"),
+        ];
+        for name in near {
+            for value in [json!(true), json!(false), json!("add"), json!(1)] {
+                let mut body = json!({"publicParams": off("add"), "data": numbered(1)});
+                body[&name] = value.clone();
+                let response = rejected(&stage, &function, &body.to_string()).await;
+                assert_eq!(response.msg(), format!("参数{name}错误，应为publicParams.{parameter}"), "{body}");
+                // `explain` is lower case: that is the parameter itself.
+                if name == parameter {
+                    continue;
+                }
+                let mut params = off("add");
+                params[&name] = value;
+                let body = json!({"publicParams": params, "data": numbered(1)});
+                let response = rejected(&stage, &function, &body.to_string()).await;
+                let expected = format!("参数publicParams.{name}错误，应为publicParams.{parameter}");
+                assert_eq!(response.msg(), expected, "{body}");
+            }
+        }
+        // Other letters make another name.
+        let body = json!({"publicParams": off("add"), "data": numbered(1), format!("{snake}s"): true});
+        function.post(TOKEN, body.to_string()).await.data();
+    }
+    let beside = json!({"publicParams": off("add"), "data": numbered(1), "dryRun": true});
+    let response = rejected(&stage, &function, &beside.to_string()).await;
+    assert_eq!(response.msg(), "参数dryRun错误，应为publicParams.dryRun");
+}
+
+#[tokio::test]
 async fn parameters_of_other_modes_are_ignored() {
     let stage = Stage::new().await;
     stage.put_customers([json!({"audienceUserId": "c0"})]).await;
@@ -125,8 +165,8 @@ async fn unknown_fields_are_ignored_everywhere() {
     let stage = Stage::new().await;
     let function = stage.function().await;
     let body = r#"{
-        "else": [1e999, "\ud800"], "publicparams": 7, "Data": null,
-        "publicParams": {"isMatching": false, "optType": "add", "opttype": 1, "": {}, "extra": [[]]},
+        "else": [1e999, "\ud800"], "publicparams": 7, "Data": null, "dryRun": null, "OptType": null,
+        "publicParams": {"isMatching": false, "optType": "add", "opttype": null, "dry run": true, "": {}, "extra": [[]]},
         "data": [{"audienceUserId": "c0", "groups": "g", "AudienceUserId": 5, "name": "\ud800", "tags": [{}]}]
     }"#;
     assert_eq!(function.post(TOKEN, body).await.data()["status"], 1);
@@ -139,8 +179,6 @@ async fn a_body_that_is_not_json_is_rejected() {
     let function = stage.function().await;
     let sound = json!({"publicParams": off("add"), "data": numbered(1)}).to_string();
     let bodies = [
-        String::new(),
-        " ".to_owned(),
         "publicParams".to_owned(),
         sound[..sound.len() - 1].to_owned(),
         sound.clone() + ",",
@@ -151,9 +189,13 @@ async fn a_body_that_is_not_json_is_rejected() {
     ];
     for body in bodies {
         let response = rejected(&stage, &function, &body).await;
-        assert!(response.msg().contains("JSON"), "{body:?}: {}", response.msg());
-        assert!(!response.msg().contains("publicParams"), "{body:?}: {}", response.msg());
+        assert!(response.msg().starts_with("请求体不是有效的JSON：第1行第"), "{body:?}: {}", response.msg());
     }
+    for empty in ["", " ", "\r\n"] {
+        assert_eq!(rejected(&stage, &function, empty).await.msg(), "请求体为空", "{empty:?}");
+    }
+    let response = rejected(&stage, &function, "{\n\"data\":[\r\n {\"客户\" 1}]}").await;
+    assert_eq!(response.msg(), "请求体不是有效的JSON：第3行第8列有误");
 }
 
 #[tokio::test]

@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 use std::process::Output;
 use std::time::Duration;
 
+use group_import::hash::sha256_hex;
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt;
 
 use testing::function::{Response, post_event};
 use testing::proxy::{Action, Rule};
 use testing::runtime_api::Process;
-use testing::shorthand::pairs;
+use testing::shorthand::{numbered, off, pairs};
 use testing::stage::{Stage, TOKEN};
 
 const TIME: Duration = Duration::from_secs(30);
@@ -51,6 +52,18 @@ async fn foreign_events_get_not_found_in_the_envelope() {
         assert_eq!(outcome.kind, "response");
         assert_eq!(Response::read(&outcome.body).code(), "NOT_FOUND");
     }
+}
+
+#[tokio::test]
+async fn direct_events_are_answered_or_reported_as_errors() {
+    let stage = Stage::new().await;
+    let mut process = start(&stage, &[]).await;
+    let event = |token: &str| json!({"tokenHash": sha256_hex(token.as_bytes()), "publicParams": off("add"), "data": numbered(1)});
+    let outcome = process.invoke(event(TOKEN)).await;
+    assert_eq!((&*outcome.kind, &outcome.body["errorCode"]), ("response", &json!("SUCCESS")));
+    let outcome = process.invoke(event("unknown")).await;
+    assert_eq!(outcome.kind, "error");
+    assert_eq!(outcome.body, json!({"errorType": "TOKEN_ERROR", "errorMessage": "X-Token无效或已过期"}));
 }
 
 #[tokio::test]

@@ -98,7 +98,7 @@ async fn rejections_have_status_code_and_message() {
             "PAYLOAD_TOO_LARGE",
             "data超过上限3条，请分批导入",
         ),
-        (post_event(TOKEN, "{"), 400, "PARAM_ERROR", "请求体不是有效的JSON"),
+        (post_event(TOKEN, "{"), 400, "PARAM_ERROR", "请求体不是有效的JSON：第1行第1列有误"),
         (
             post_event(TOKEN, body().replace("optType", "opt")),
             400,
@@ -165,9 +165,14 @@ async fn a_malformed_tenant_item_is_500_without_details() {
 #[tokio::test]
 async fn stage_and_slash_around_the_address_do_not_matter() {
     let (_stage, function) = stage_and_function().await;
-    for path in
-        [ADDRESS.to_owned(), format!("{ADDRESS}/"), format!("/prod{ADDRESS}"), format!("/prod{ADDRESS}/")]
-    {
+    for path in [
+        ADDRESS.to_owned(),
+        format!("{ADDRESS}/"),
+        format!("/prod{ADDRESS}"),
+        format!("/prod{ADDRESS}/"),
+        format!("/crm/v1{ADDRESS}"),
+        format!("/a/b/c/d{ADDRESS}/"),
+    ] {
         let response = function.invoke(with(|event| event["rawPath"] = path.as_str().into())).await;
         assert_eq!(response.data()["importSuccessNum"], 1, "{path}");
     }
@@ -176,7 +181,8 @@ async fn stage_and_slash_around_the_address_do_not_matter() {
 #[tokio::test]
 async fn the_retired_address_always_names_the_new_one() {
     let (stage, function) = stage_and_function().await;
-    for path in [RETIRED_ADDRESS.to_owned(), format!("{RETIRED_ADDRESS}/"), format!("/prod{RETIRED_ADDRESS}")]
+    for path in
+        [RETIRED_ADDRESS.to_owned(), format!("{RETIRED_ADDRESS}/"), format!("/crm/v1{RETIRED_ADDRESS}")]
     {
         for method in ["POST", "GET"] {
             let event = with(|event| {

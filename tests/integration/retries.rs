@@ -1,5 +1,7 @@
 //! Safe retries: `Idempotency-Key` (contract, section 8).
 
+mod outcomes;
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -11,15 +11,18 @@ use group_import::database::Claimed;
 use group_import::database::claim::{Claim, Earlier};
 use group_import::deadline::Deadline;
 use group_import::http::envelope::{ImportResult, Response};
-use group_import::http::event::Event;
+use group_import::http::incoming::Incoming;
+use group_import::http::reply::Reply;
 use group_import::import::{Ended, Run};
 use group_import::request::ImportRequest;
 use group_import::request::idempotency_key::IdempotencyKey;
 use group_import::request::identifier::Identifier;
 use group_import::request::record::FailedRecord;
 use group_import::resolution::customer::{Match, MatchedBy, Outcome, Resolution};
+use group_import::resolution::explanation::Matches;
 use group_import::resolution::membership::WritePlan;
-use group_import::resolution::report::{self, Report, StoredOutcome};
+use group_import::resolution::report::Report;
+use group_import::resolution::stored::StoredOutcome;
 use group_import::tenant::{Tenant, TenantId, TokenHash};
 use raw_fields::Fields;
 use serde_json::json;
@@ -132,7 +135,8 @@ async fn debug_output_contains_no_secrets() {
     });
     let mut event = post_event("secret-token", body.to_string());
     event["headers"]["idempotency-key"] = "secret-key".into();
-    let event = Event::parse(&event.to_string());
+    let incoming = serde_json::from_str(&event.to_string()).expect("an event");
+    let Incoming::Api(event) = incoming else { panic!("an event of an API") };
     let header = event.header("x-token");
     let key = IdempotencyKey::parse("secret-key").expect("a key");
     let tenant = Tenant {
@@ -147,7 +151,7 @@ async fn debug_output_contains_no_secrets() {
     let fields = Fields::parse(&["data"], str::from_utf8(&sent).expect("text")).expect("an object");
     let record = first.check(request.params.matching).expect("a valid record");
     let failure = second.check(request.params.matching).expect_err("an invalid record");
-    let failed = FailedRecord { sent: second, failure };
+    let failed = FailedRecord { index: 1, sent: second, failure };
 
     let mut resolution = Resolution::new(request.params.matching, [&record.identifiers].into_iter());
     let lookups = resolution.next_wave().expect("an openid is looked up");
@@ -155,7 +159,7 @@ async fn debug_output_contains_no_secrets() {
     let outcome: Outcome =
         Ok(Match { customer: "secret-id".to_owned(), by: MatchedBy::Identifier(Identifier::Openid) });
     let plan = WritePlan::new([(&outcome, &record.groups)].into_iter());
-    let matches = report::matches([(0, &outcome)].into_iter());
+    let matches = Matches::new([(0, &outcome)].into_iter());
     let report = Report { failures: vec![(1, failure)], matches: Some(matches) };
     let stored = StoredOutcome::from(&report);
     let claim = Claim::new(&sent, &Deadline::new(30_000, Duration::ZERO));
@@ -167,7 +171,8 @@ async fn debug_output_contains_no_secrets() {
     for secret in ["secret-id", "secret-openid", "secret-group"] {
         assert!(response.body.contains(secret), "no secret in {}", response.body);
     }
-    let reply = event.reply(Response::result(&result));
+    let reply = Reply::to_api(Response::result(&result), event.format, "id");
+    let failed_invocation = Reply::to_direct(Response::in_progress()).err().expect("no result");
     let hash = TokenHash::of("secret-token");
     assert!(!hash.as_str().is_empty() && !format!("{hash:?}").contains(hash.as_str()));
 
@@ -197,6 +202,7 @@ async fn debug_output_contains_no_secrets() {
         &result,
         &response,
         &reply,
+        &failed_invocation,
         &hash,
         &report,
     ];

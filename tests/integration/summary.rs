@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use group_import::hash::sha256_hex;
 use group_import::telemetry::summary::METRICS;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
@@ -146,6 +147,21 @@ fn assert_part(whole: &Value, part: &Value) {
     for (name, expected) in part.as_object().expect("an object") {
         assert_eq!(&whole[name], expected, "{name} in {whole}");
     }
+}
+
+#[tokio::test]
+async fn a_summary_tells_where_the_request_came_from() {
+    let stage = Stage::new().await;
+    let mut logged = Logged::json(&stage, &[]).await;
+    let mut event = import(off("add"), numbered(1));
+    event["requestContext"]["requestId"] = "JKJaXmPLvHcESHA=".into();
+    let (_, of_api) = logged.summary(event).await;
+    assert_part(&of_api, &json!({"source": "api", "gatewayRequestId": "JKJaXmPLvHcESHA=", "succeeded": 1}));
+    let direct =
+        json!({"tokenHash": sha256_hex(TOKEN.as_bytes()), "publicParams": off("add"), "data": numbered(1)});
+    let (_, direct) = logged.summary(direct).await;
+    assert_part(&direct, &json!({"source": "direct", "tenant": TENANT, "optType": "add", "succeeded": 1}));
+    assert_eq!(direct.get("gatewayRequestId"), None);
 }
 
 #[tokio::test]

@@ -39,7 +39,7 @@ use crate::batch::{Batches, Limits};
 use crate::failed::FailedRows;
 use crate::journal::{Identity, Journal, JournalError, Mark, Plan};
 use crate::options::{HELP, Options};
-use crate::progress::Progress;
+use crate::progress::{Progress, wording};
 use crate::send::{Sender, Stop};
 
 /// The exit status where some rows failed.
@@ -74,7 +74,7 @@ fn act() -> Result<ExitCode, Box<dyn Error>> {
             (Box::new(file), Some(identity))
         }
     };
-    let progress = Progress::new(identity.as_ref().map(Identity::bytes));
+    let progress = Progress::new(identity.as_ref().map(Identity::bytes), options.dry_run);
     let input = rows::open(BufReader::new(progress.reading(reader)), options.format)?;
 
     let is_left_over = options.failed.exists() && !options.restart;
@@ -108,7 +108,9 @@ fn act() -> Result<ExitCode, Box<dyn Error>> {
         return Err(error);
     }
     journal.remove()?;
-    println!("{} rows: {} imported, {} failed", mark.imported + mark.failed, mark.imported, mark.failed);
+    let rows = mark.imported + mark.failed;
+    let (prefix, imported) = wording(options.dry_run);
+    println!("{prefix}{rows} rows: {} {imported}, {} failed", mark.imported, mark.failed);
     if mark.failed == 0 {
         return Ok(ExitCode::SUCCESS);
     }

@@ -61,6 +61,7 @@ pub struct Options {
     pub patience: Duration,
     pub token_file: Option<PathBuf>,
     pub restart: bool,
+    pub dry_run: bool,
 }
 
 /// A command line that cannot be carried out.
@@ -168,6 +169,7 @@ impl Given {
             patience: Duration::from_secs(self.patience.unwrap_or(300)),
             token_file: self.token_file,
             restart: self.restart,
+            dry_run: self.dry_run,
         })
     }
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// Some members of a JSON object, each as the JSON text that was sent.
@@ -19,8 +19,21 @@ impl<'a, const N: usize> Fields<'a, N> {
     /// # Errors
     /// The text is not JSON, or (`is_data()`) it is not an object.
     pub fn parse(names: &'static [&'static str; N], json: &'a str) -> serde_json::Result<Self> {
+        Self::parse_with(names, json, |_, _| ())
+    }
+
+    /// Reads the members called `names`, and passes the name and the value of each other member to `other`. Names that
+    /// form no Unicode text are skipped.
+    ///
+    /// # Errors
+    /// The text is not JSON, or (`is_data()`) it is not an object.
+    pub fn parse_with(
+        names: &'static [&'static str; N],
+        json: &'a str,
+        other: impl FnMut(&str, &'a RawValue),
+    ) -> serde_json::Result<Self> {
         let mut deserializer = serde_json::Deserializer::from_str(json);
-        let fields = deserializer.deserialize_map(Members(names))?;
+        let fields = deserializer.deserialize_map(Members { names, other })?;
         deserializer.end()?;
         Ok(fields)
     }
@@ -31,33 +44,31 @@ impl<'a, const N: usize> Fields<'a, N> {
     }
 }
 
-struct Members<const N: usize>(&'static [&'static str; N]);
+struct Members<const N: usize, F> {
+    names: &'static [&'static str; N],
+    other: F,
+}
 
-impl<'de, const N: usize> Visitor<'de> for Members<N> {
+impl<'de, const N: usize, F: FnMut(&str, &'de RawValue)> Visitor<'de> for Members<N, F> {
     type Value = Fields<'de, N>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Self::Value, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(mut self, mut object: A) -> Result<Self::Value, A::Error> {
         let mut fields = [None; N];
         // A key is taken raw because its escapes may form no Unicode text.
         while let Some(key) = object.next_key::<&RawValue>()? {
-            match position(self.0, key) {
-                Some(position) => fields[position] = Some(object.next_value()?),
-                None => {
-                    object.next_value::<IgnoredAny>()?;
-                }
+            let value = object.next_value()?;
+            let Some(key) = text(key) else { continue };
+            match self.names.iter().position(|name| *name == key) {
+                Some(position) => fields[position] = Some(value),
+                None => (self.other)(&key, value),
             }
         }
         Ok(Fields(fields))
     }
-}
-
-fn position(names: &[&str], key: &RawValue) -> Option<usize> {
-    let key = text(key)?;
-    names.iter().position(|name| *name == key)
 }
 
 /// The text of a JSON string; `None` if `raw` is none or its escapes form no Unicode text.
@@ -112,6 +123,15 @@ mod tests {
     fn the_last_of_a_repeated_member_counts_however_its_name_is_written() {
         assert_eq!(parse(r#"{"phone":1,"\u0070hone":2}"#), [Some("2"), None]);
         assert_eq!(parse(r#"{"\ud800":1,"Phone":2,"":3}"#), [None, None]);
+    }
+
+    #[test]
+    fn other_members_are_passed_on() {
+        let mut others = Vec::new();
+        let json = r#"{"phone":1,"\u0050hone":[2],"\ud800":3,"":null}"#;
+        Fields::parse_with(&NAMES, json, |name, value| others.push((name.to_owned(), value.get())))
+            .expect("an object");
+        assert_eq!(others, [("Phone".to_owned(), "[2]"), (String::new(), "null")]);
     }
 
     #[test]

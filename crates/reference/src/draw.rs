@@ -162,13 +162,16 @@ fn sent_identifier(field: &'static str, pool: u32) -> BoxedStrategy<Sent> {
     );
     let blank = select(vec![json!(null), json!(""), json!(" \u{2003}\n")]).prop_map(Sent::As);
     let longest = select(vec![json!("x".repeat(1024)), json!(" ".to_owned() + &"é".repeat(512))]);
-    prop_oneof![60 => decorated, 6 => blank, 1 => no_text().prop_map(Sent::As), 1 => longest.prop_map(Sent::As)]
+    prop_oneof![60 => decorated, 6 => blank, 1 => invalid().prop_map(Sent::As), 1 => longest.prop_map(Sent::As)]
         .boxed()
 }
 
-/// What is no string that may stand in an identifier.
-fn no_text() -> impl Strategy<Value = Value> {
-    select(vec![json!(7), json!(true), json!([]), json!({"a": "b"}), json!("x".repeat(1025))])
+/// What may not stand in an identifier: no string, one too long, one with a control character.
+fn invalid() -> impl Strategy<Value = Value> {
+    let texts = ["1\u{0}2", "1\t2", "\u{1f}1", "1\u{7f}", "1 \u{1c}"].map(Value::from);
+    let mut values = vec![json!(7), json!(true), json!([]), json!({"a": "b"}), json!("x".repeat(1025))];
+    values.extend(texts);
+    select(values)
 }
 
 const GROUPS: u32 = 5;
@@ -191,6 +194,8 @@ fn groups() -> impl Strategy<Value = Option<Value>> {
         Some(json!(" ,\t,, ")),
         Some(json!(["vip"])),
         Some(json!("n".repeat(256))),
+        Some(json!("vip,\ta\u{1}b")),
+        Some(json!("vip\u{7f}")),
         Some(json!("vip,".to_owned() + &"n".repeat(257))),
         Some(json!(hundred.join(",") + ",7, 8")),
         Some(json!(hundred.join(",") + ",100")),

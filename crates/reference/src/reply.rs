@@ -63,6 +63,8 @@ impl<'a> Reply<'a> {
     pub fn data(&self) -> Result<&'a RawValue, String> {
         let Self { status, headers, body } = *self;
         ensure!(headers["Content-Type"] == "application/json", "Content-Type is {}", headers["Content-Type"]);
+        let id = headers["X-Request-Id"].as_str().unwrap_or_default();
+        ensure!(!id.is_empty(), "X-Request-Id is {}", headers["X-Request-Id"]);
         for (of, name, value) in HEADERS {
             let expected = if status == of { json!(value) } else { Value::Null };
             ensure!(headers[name] == expected, "{name} of a {status} is {}", headers[name]);
@@ -96,6 +98,28 @@ impl<'a> Reply<'a> {
         let data: Members<'a> = parse(self.data()?)?;
         Ok(member(&data, "errorData")?.get())
     }
+}
+
+/// The result of a direct event (contract, section 11) as API Gateway would get it.
+pub fn of_direct(status: u64, envelope: &str) -> Value {
+    let mut headers = json!({"Content-Type": "application/json", "X-Request-Id": "direct"});
+    for (of, name, value) in HEADERS {
+        if status == of {
+            headers[name] = value.into();
+        }
+    }
+    json!({"statusCode": status, "headers": headers, "body": envelope, "isBase64Encoded": false})
+}
+
+/// The failed invocation of a direct event as API Gateway would get it.
+///
+/// # Errors
+/// `errorType` is no `errorCode` of a response that is no result.
+pub fn of_failed(error_type: &str, error_message: &str) -> Result<Value, String> {
+    let status = CODES.iter().find(|(status, code)| *code == error_type && *status > 201);
+    let (status, code) = status.ok_or_else(|| format!("errorType is {error_type}"))?;
+    let envelope = json!({"code": status.to_string(), "errorCode": code, "msg": error_message, "data": null});
+    Ok(of_direct(*status, &envelope.to_string()))
 }
 
 pub(crate) fn parse<'a, T: serde::Deserialize<'a>>(json: &'a RawValue) -> Result<T, String> {

@@ -30,6 +30,8 @@ impl<'a> Request<'a> {
     pub fn read(body: &'a [u8], max_records: usize) -> Result<Self, String> {
         let text = str::from_utf8(body).map_err(|error| error.to_string())?;
         let [params, data] = members(&["publicParams", "data"], text)?.map(Option::unwrap_or_default);
+        let near_misses = [near_misses(text, true), near_misses(params, false)].concat();
+        ensure!(near_misses.is_empty(), "near misses of parameters: {near_misses:?}");
         let params = PARAMS.into_iter().zip(members(&PARAMS, params)?);
         let params = params.map(|(name, raw)| (name.to_owned(), raw.map_or(Value::Null, meaning))).collect();
         ensure!(are_valid(&params), "the parameters are not valid: {params}");
@@ -66,6 +68,19 @@ fn members<'a, const N: usize>(
     // Only a name that is no Unicode text is left to the code that the function uses, too.
     let fields = Fields::parse(names, json).map_err(|error| format!("{error}: {json:.100}"))?;
     Ok(std::array::from_fn(|position| fields.get(position).map(RawValue::get)))
+}
+
+/// The names of an object that are a parameter's but for case, `_` and `-`, unless they hold null.
+fn near_misses(object: &str, exact_counts: bool) -> Vec<String> {
+    let bare = |name: &str| name.to_ascii_lowercase().replace(['_', '-'], "");
+    let mut names = Vec::new();
+    let is_object = Fields::parse_with(&[], object, |name, value| {
+        let is_meant = PARAMS.iter().any(|parameter| bare(parameter) == bare(name));
+        if is_meant && (exact_counts || !PARAMS.contains(&name)) && value.get() != "null" {
+            names.push(name.to_owned());
+        }
+    });
+    is_object.map_or(Vec::new(), |_| names)
 }
 
 /// What a JSON text says. What `Value` does not hold (half a surrogate pair, a number beyond `f64`, very deep nesting)

@@ -50,6 +50,11 @@ pub fn split(groups: &str) -> Vec<String> {
     distinct
 }
 
+/// Whether a control character stands inside a text.
+pub fn has_control_character(text: &str) -> bool {
+    trim(text).chars().any(|char| matches!(char, '\0'..='\u{1f}' | '\u{7f}'))
+}
+
 /// Without the surrounding white space, which is what Unicode calls so (`White_Space`).
 fn trim(text: &str) -> String {
     let mut chars: Vec<char> = text.chars().collect();

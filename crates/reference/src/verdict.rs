@@ -134,7 +134,11 @@ fn read(result: &Members<'_>, request: &Request<'_>) -> Result<Vec<Option<&'stat
     ensure!((status, &*message) == expected, "status {status}, {message}, with {failed} failed");
     let explained = result.contains_key("matches");
     ensure!(explained == (request.params["explain"] == true), "matches: {explained}");
-    ensure!(result.len() == 5 + usize::from(explained), "data has {:?}", result.keys());
+    let dry_run = result.get("dryRun").map(|raw| raw.get());
+    let expected = (request.params["dryRun"] == true).then_some("true");
+    ensure!(dry_run == expected, "dryRun of the result is {dry_run:?}");
+    let optional = usize::from(explained) + usize::from(dry_run.is_some());
+    ensure!(result.len() == 5 + optional, "data has {:?}", result.keys());
 
     let error_data = member(result, "errorData")?;
     ensure!((error_data.get() == "null") == (failed == 0), "errorData with {failed} failed: {error_data}");
@@ -148,18 +152,19 @@ fn read(result: &Members<'_>, request: &Request<'_>) -> Result<Vec<Option<&'stat
     Ok(codes)
 }
 
-/// The failed records: fit to be posted back, in the order sent, to the letter. Of equal records, each is told from the
-/// others by its place.
+/// The failed records: fit to be posted back, in the order sent, to the letter, each with its place.
 fn failures(error_data: &RawValue, request: &Request<'_>) -> Result<Vec<Option<&'static str>>, String> {
     let body = format!(r#"{{"publicParams":{{"isMatching":false,"optType":"add"}},"data":{error_data}}}"#);
     let again = Request::read(body.as_bytes(), request.records.len())
         .map_err(|error| format!("errorData cannot be posted back: {error}"))?;
     let mut codes = vec![None; request.records.len()];
-    let mut places = request.records.iter().zip(&mut codes);
+    let mut places = request.records.iter().zip(&mut codes).enumerate();
     for (failed, members) in again.records.iter().zip(parse::<Vec<Members<'_>>>(error_data)?) {
-        let place = places.find(|(sent, _)| *sent == failed);
-        let (_, place) = place.ok_or_else(|| format!("not sent, or not in this order: {failed:?}"))?;
-        ensure!(members.len() == failed.fields().count() + 3, "a failed record has {:?}", members.keys());
+        let index: usize = parse(member(&members, "index")?)?;
+        let place = places.find(|(place, _)| *place == index);
+        let (_, (sent, place)) = place.ok_or_else(|| format!("index {index} is not in the order sent"))?;
+        ensure!(sent == failed, "record {index} is not as it was sent: {failed:?}");
+        ensure!(members.len() == failed.fields().count() + 4, "a failed record has {:?}", members.keys());
         let code = text(&members, "errorCode")?;
         let code = CODES.into_iter().find(|known| *known == code).ok_or(format!("errorCode is {code}"))?;
         let retryable = member(&members, "retryable")?.get();

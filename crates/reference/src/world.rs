@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::request::FIELDS;
-use crate::text::{split, value};
+use crate::text::{has_control_character, split, value};
 
 /// The record codes in the order of the contract's table (section 4).
 pub const CODES: [&str; 8] = [
@@ -204,6 +204,9 @@ fn check(params: &Value, record: &Value) -> Option<&'static str> {
         }
     }
     let fields = ["unionid", "openid", "phone", "audienceUserId"];
+    if fields.iter().any(|field| has_control_character(record[field].as_str().unwrap_or_default())) {
+        codes.push("INVALID_FIELD");
+    }
     if fields.iter().any(|field| value(record, field).is_some_and(|value| value.len() > 1024)) {
         codes.push("INVALID_FIELD");
     }
@@ -212,6 +215,9 @@ fn check(params: &Value, record: &Value) -> Option<&'static str> {
         codes.push("MISSING_IDENTIFIER");
     }
     let groups = split(record["groups"].as_str().unwrap_or_default());
+    if groups.iter().any(|name| has_control_character(name)) {
+        codes.push("INVALID_FIELD");
+    }
     if groups.len() > 100 || groups.iter().any(|name| name.len() > 256) {
         codes.push("INVALID_FIELD");
     }

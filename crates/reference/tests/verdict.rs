@@ -11,10 +11,11 @@ use serde_json::{Value, json};
 const RECORDS: &str = r#"[{"phone":"+86 13800000001","groups":"vip,new"}, {"openid":1e999, "x":1,"groups":"\u0076ip"},
     {"phone":"1","groups":"vip"},{"phone":"1","groups":"vip"},{"audienceUserId":"c2","groups":"vip"}]"#;
 
-const INVALID: &str =
-    r#"{"openid":1e999,"groups":"\u0076ip","errorCode":"INVALID_FIELD","errorMsg":"m","retryable":false}"#;
+const INVALID: &str = r#"{"openid":1e999,"groups":"\u0076ip","index":1,"errorCode":"INVALID_FIELD","errorMsg":"m","retryable":false}"#;
 const NOT_MATCHED: &str =
-    r#"{"phone":"1","groups":"vip","errorCode":"NOT_MATCHED","errorMsg":"m","retryable":false}"#;
+    r#"{"phone":"1","groups":"vip","index":2,"errorCode":"NOT_MATCHED","errorMsg":"m","retryable":false}"#;
+const ALSO_NOT_MATCHED: &str =
+    r#"{"phone":"1","groups":"vip","index":3,"errorCode":"NOT_MATCHED","errorMsg":"m","retryable":false}"#;
 
 fn world() -> World {
     let customer = |id: &str, phone: &str| {
@@ -35,7 +36,7 @@ const EXPLAIN: &str = r#","explain":true"#;
 /// `data` of the right response.
 fn data() -> String {
     format!(
-        r#"{{"importSuccessNum":2,"importFailNum":3,"status":2,"message":"部分导入成功","errorData":[{INVALID},{NOT_MATCHED},{NOT_MATCHED}],"matches":[{{"index":0,"audienceUserId":"c1","matchedBy":"exact"}},{{"index":4,"audienceUserId":"c2","matchedBy":"exact"}}]}}"#
+        r#"{{"importSuccessNum":2,"importFailNum":3,"status":2,"message":"部分导入成功","errorData":[{INVALID},{NOT_MATCHED},{ALSO_NOT_MATCHED}],"matches":[{{"index":0,"audienceUserId":"c1","matchedBy":"exact"}},{{"index":4,"audienceUserId":"c2","matchedBy":"exact"}}]}}"#
     )
 }
 
@@ -44,7 +45,7 @@ fn envelope(status: u64, code: &str, msg: &str, data: &str) -> String {
 }
 
 fn reply(status: u64, body: &str) -> Value {
-    let headers = json!({"Content-Type": "application/json"});
+    let headers = json!({"Content-Type": "application/json", "X-Request-Id": "id"});
     json!({"statusCode": status, "headers": headers, "body": body, "isBase64Encoded": false})
 }
 
@@ -84,9 +85,9 @@ fn the_right_response_is_accepted() {
 #[test]
 fn a_response_with_one_thing_wrong_is_rejected() {
     let other = NOT_MATCHED.replace("NOT_MATCHED", "CONFLICT");
-    let of_others = format!("{INVALID},{NOT_MATCHED},{NOT_MATCHED}");
-    let invalid_last = format!("{NOT_MATCHED},{NOT_MATCHED},{INVALID}");
-    let table: [(&str, &str, &str); 34] = [
+    let of_others = format!("{INVALID},{NOT_MATCHED},{ALSO_NOT_MATCHED}");
+    let invalid_last = format!("{NOT_MATCHED},{ALSO_NOT_MATCHED},{INVALID}");
+    let table: &[(&str, &str, &str)] = &[
         (r#"{"code""#, r#"["code""#, "the body is no object"),
         (r#""msg":"ok","#, "", "the envelope has"),
         (r#""msg":"ok","#, r#""msg":"ok","more":1,"#, "the envelope has"),
@@ -103,10 +104,17 @@ fn a_response_with_one_thing_wrong_is_rejected() {
         (&of_others, "", "errorData cannot be posted back"),
         (&format!("[{of_others}]"), "null", "errorData with 3 failed"),
         (INVALID, "7", "errorData cannot be posted back"),
-        (&of_others, &invalid_last, "not in this order"),
-        ("1e999", "1E999", "not sent"),
-        (r"\u0076ip", "vip", "not sent"),
-        (r#""openid":1e999,"#, "", "not sent"),
+        (&of_others, &invalid_last, "index 1 is not in the order sent"),
+        (r#""index":3"#, r#""index":4"#, "record 4 is not as it was sent"),
+        (r#""index":3"#, r#""index":2"#, "index 2 is not in the order sent"),
+        (r#""index":3"#, r#""index":5"#, "index 5 is not in the order sent"),
+        (r#""index":3,"#, "", "there is no index"),
+        (r#""index":3"#, r#""index":"3""#, "invalid type"),
+        ("1e999", "1E999", "record 1 is not as it was sent"),
+        (r"\u0076ip", "vip", "record 1 is not as it was sent"),
+        (r#""openid":1e999,"#, "", "record 1 is not as it was sent"),
+        (r#""status":2"#, r#""status":2,"dryRun":true"#, "dryRun of the result"),
+        (r#""status":2"#, r#""status":2,"dryRun":false"#, "dryRun of the result"),
         (r#""openid":1e999,"#, r#""openid":1e999,"x":1,"#, "a failed record has"),
         (r#""errorMsg":"m","#, "", "a failed record has"),
         (r#""errorMsg":"m""#, r#""errorMsg":"""#, "errorMsg is empty"),
@@ -116,8 +124,8 @@ fn a_response_with_one_thing_wrong_is_rejected() {
         ("INVALID_FIELD", "MISSING_GROUPS", "record 1 ended as"),
         (NOT_MATCHED, &other, "equal records"),
         (
-            &format!("{NOT_MATCHED},{NOT_MATCHED}"),
-            &format!("{other},{other}"),
+            &format!("{NOT_MATCHED},{ALSO_NOT_MATCHED}"),
+            &format!("{NOT_MATCHED},{ALSO_NOT_MATCHED}").replace("NOT_MATCHED", "CONFLICT"),
             r#"record 2 ended as Some("CONFLICT")"#,
         ),
         (r#""index":0"#, r#""index":1"#, "matches lack record 0"),
@@ -140,13 +148,18 @@ fn what_stands_around_the_envelope_is_checked() {
         ("/body", Value::Null, "there is no body"),
         ("/isBase64Encoded", json!(true), "isBase64Encoded"),
         ("/headers/Content-Type", json!("text/plain"), "Content-Type"),
-        ("/headers", json!({"Content-Type": "application/json", "Retry-After": "1"}), "Retry-After of a 200"),
+        ("/headers/Retry-After", json!("1"), "Retry-After of a 200"),
+        ("/headers/X-Request-Id", json!(""), "X-Request-Id is"),
+        ("/headers/X-Request-Id", Value::Null, "X-Request-Id is"),
         // Each quote counts twice.
         ("/body", json!("\"".repeat(3 * 1024 * 1024)), "more than Lambda returns"),
     ];
     for (place, value, reason) in table {
         let mut reply = right();
-        *reply.pointer_mut(place).expect("it is there") = value;
+        match place.strip_prefix("/headers/") {
+            Some(name) => reply["headers"][name] = value,
+            None => *reply.pointer_mut(place).expect("it is there") = value,
+        }
         is_rejected(&reply, &body(EXPLAIN), Faults::NONE, reason);
     }
 }
@@ -183,16 +196,17 @@ fn faults_replace_only_what_they_can() {
         let code = record.replace("NOT_MATCHED", code).replace("INVALID_FIELD", code);
         code.replace("false", "true")
     };
-    let both = format!("{NOT_MATCHED},{NOT_MATCHED}");
+    let both = format!("{NOT_MATCHED},{ALSO_NOT_MATCHED}");
     for (code, can, cannot) in [("STORE_ERROR", store_error, timeout), ("TIMEOUT", timeout, store_error)] {
         let failed = retryable(NOT_MATCHED, code);
-        let reply = with(&both, &format!("{failed},{failed}"));
+        let also_failed = retryable(ALSO_NOT_MATCHED, code);
+        let reply = with(&both, &format!("{failed},{also_failed}"));
         judge(&reply, &body(EXPLAIN), can).expect("right");
         is_rejected(&reply, &body(EXPLAIN), cannot, "record 2 ended as");
         is_rejected(&reply, &body(EXPLAIN), Faults::NONE, "record 2 ended as");
         let reply = with(INVALID, &retryable(INVALID, code));
         is_rejected(&reply, &body(EXPLAIN), can, "record 1 ended as");
-        let reply = with(&both, &format!("{NOT_MATCHED},{failed}"));
+        let reply = with(&both, &format!("{NOT_MATCHED},{also_failed}"));
         is_rejected(&reply, &body(EXPLAIN), can, "equal records");
     }
 }
@@ -210,7 +224,8 @@ fn what_is_stored_is_what_the_successes_asked_for() {
     add.stored(&stored(&[vip, new, there])).expect_err("another membership is lost");
     add.stored(&stored(&[old, vip, new, there, ("t1#1", "vip")])).expect_err("nobody asked for it");
 
-    let dry = judge(&right(), &body(r#","explain":true,"dryRun":true"#), Faults::NONE).expect("right");
+    let dry = with(r#""status":2"#, r#""status":2,"dryRun":true"#);
+    let dry = judge(&dry, &body(r#","explain":true,"dryRun":true"#), Faults::NONE).expect("right");
     dry.stored(&stored(&[old, there])).expect("right");
     dry.stored(&stored(&[old, there, vip])).expect_err("a dry run wrote");
 

@@ -6,9 +6,10 @@ use aws_config::Region;
 use aws_sdk_dynamodb::config::Credentials;
 use group_import::config::{Config, Tables};
 use group_import::database::{self, Database};
-use group_import::http::event::Event;
 use group_import::http::handler::Handler;
+use group_import::http::incoming::Incoming;
 use lambda_http::Context;
+use lambda_http::lambda_runtime::Diagnostic;
 use reference::reply::Reply;
 use serde_json::{Value, json};
 
@@ -88,15 +89,24 @@ impl Function {
         Response::read(&self.reply(&event.to_string()).await)
     }
 
-    /// The reply to an event, from its JSON text.
+    /// Handles a direct event: its envelope, or the error of the failed invocation.
+    pub async fn invoke_direct(&self, event: &Value) -> Result<Value, Diagnostic> {
+        self.handle(&event.to_string()).await
+    }
+
+    /// The reply to an event of an API, from its JSON text.
     pub async fn reply(&self, event: &str) -> Value {
-        let event: Event = serde_json::from_str(event).expect("every JSON text is an event");
+        self.handle(event).await.expect("every event of an API has a reply")
+    }
+
+    async fn handle(&self, event: &str) -> Result<Value, Diagnostic> {
+        let event: Incoming = serde_json::from_str(event).expect("every JSON text is an event");
         let mut context = Context::default();
         context.request_id = REQUEST_ID.to_owned();
         let deadline = SystemTime::now() + Duration::from_secs_f64(self.seconds);
         context.deadline = deadline.duration_since(UNIX_EPOCH).expect("after 1970").as_millis() as u64;
-        let reply = self.handler.handle(event, &context).await;
-        serde_json::to_value(&reply).expect("a reply is JSON")
+        let reply = self.handler.handle(event, &context).await?;
+        Ok(serde_json::to_value(&reply).expect("a reply is JSON"))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::function::{Function, Response};
@@ -59,4 +60,14 @@ pub async fn resend(stage: &Stage, function: &Function, params: &Value, failed: 
 pub async fn repost(function: &Function, params: &Value, failed: &Response) -> Response {
     let body = format!(r#"{{"publicParams":{params},"data":{}}}"#, failed.error_data());
     function.post(crate::stage::TOKEN, body).await
+}
+
+/// The records of `errorData` as text, without their places: sent again, they have others.
+pub fn without_indexes(error_data: &str) -> Vec<String> {
+    let records: Vec<&RawValue> = serde_json::from_str(error_data).expect("an array");
+    let without_index = |record: &RawValue| {
+        let (before, after) = record.get().rsplit_once("\"index\":").expect("a place");
+        before.to_owned() + after.trim_start_matches(|char: char| char.is_ascii_digit())
+    };
+    records.into_iter().map(without_index).collect()
 }

@@ -18,6 +18,7 @@ use reference::reply::Reply;
 use reference::request::{FIELDS, Request};
 use reference::verdict::Case;
 use reference::world::{CODES, World};
+use testing::shorthand::without_indexes;
 
 /// JSON text, and its meaning in the contract: a string, null, or neither.
 #[derive(Clone, Debug)]
@@ -187,7 +188,8 @@ fn response(body: &str) -> String {
 
 /// Checks a response; returns the codes of its records, and the exact text of `errorData`.
 fn judge(sent: &str, response: &str) -> Result<(Vec<Option<&'static str>>, String), String> {
-    let (nobody, headers) = (World::default(), json!({"Content-Type": "application/json"}));
+    let (nobody, headers) =
+        (World::default(), json!({"Content-Type": "application/json", "X-Request-Id": "id"}));
     let reply = Reply { status: 200, headers: &headers, body: response };
     let verdict = Case::new(&nobody, "t1", sent.as_bytes()).imported(&reply)?;
     Ok((verdict.codes, reply.error_data()?.to_owned()))
@@ -224,7 +226,7 @@ fn failed_records_are_returned_verbatim() {
         let again = response(&sent);
         let (again, same) = judge(&sent, &again).map_err(TestCaseError::fail)?;
         prop_assert!(again.iter().all(Option::is_some));
-        prop_assert_eq!(same, error_data);
+        prop_assert_eq!(without_indexes(&same), without_indexes(&error_data));
         Ok(())
     });
     let no_database = CODES

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use group_import::request::failure::FieldFault;
 use group_import::request::group::GroupNames;
 use group_import::request::identifier::{Identifier, Identifiers};
 use proptest::collection::vec;
@@ -83,7 +84,14 @@ fn identifiers_are_normalised_as_specified() {
     check(many(), &cases, |(identifier, sent, owned)| {
         let field = identifier.field();
         let given: Cow<'_, str> = if owned { sent.clone().into() } else { sent.as_str().into() };
-        let value = identifier.normalise(given).map(Cow::into_owned);
+        let Ok(value) = identifier.normalise(given) else {
+            let too_long = text::value(&json!({field: sent}), field).is_some_and(|value| value.len() > 1024);
+            prop_assert!(too_long || text::has_control_character(&sent));
+            coverage.happened(format!("{field}: the value is invalid"));
+            return Ok(());
+        };
+        prop_assert!(!text::has_control_character(&sent));
+        let value = value.map(Cow::into_owned);
         prop_assert_eq!(&value, &text::value(&json!({field: sent}), field));
         let what = match &value {
             None => "nothing is given",
@@ -101,7 +109,8 @@ fn identifiers_are_normalised_as_specified() {
         prop_assert_eq!(identifiers.is_empty(), value.is_none());
         Ok(())
     });
-    let outcomes = ["nothing is given", "the value is as sent", "the value is not as sent"];
+    let outcomes =
+        ["the value is invalid", "nothing is given", "the value is as sent", "the value is not as sent"];
     let expected = Identifier::ALL
         .iter()
         .flat_map(|identifier| outcomes.map(|what| format!("{}: {what}", identifier.field())));
@@ -126,9 +135,10 @@ fn groups_are_split_as_specified() {
     check(many(), &groups(), |sent| {
         let expected = text::split(&sent);
         let too_long = expected.iter().any(|name| name.len() > 256);
+        let has_control_character = expected.iter().any(|name| text::has_control_character(name));
         match GroupNames::parse(sent.as_str().into()) {
             Ok(groups) => {
-                prop_assert!(!too_long && expected.len() <= 100);
+                prop_assert!(!too_long && !has_control_character && expected.len() <= 100);
                 let mut names = Vec::new();
                 for name in groups.iter() {
                     if !names.contains(&name) {
@@ -139,12 +149,18 @@ fn groups_are_split_as_specified() {
                 prop_assert_eq!(groups.is_empty(), expected.is_empty());
                 coverage.happened(if expected.is_empty() { "no name" } else { "names" });
             }
-            Err(_) => {
-                prop_assert!(too_long || expected.len() > 100);
-                coverage.happened(if too_long { "too long" } else { "too many" });
+            Err(fault) => {
+                let (applies, what) = match fault {
+                    FieldFault::GroupNameTooLong => (too_long, "too long"),
+                    FieldFault::ControlCharacter => (has_control_character, "control character"),
+                    FieldFault::TooManyGroups => (expected.len() > 100, "too many"),
+                    other => return Err(TestCaseError::fail(format!("{other:?}"))),
+                };
+                prop_assert!(applies, "{what}");
+                coverage.happened(what);
             }
         }
         Ok(())
     });
-    coverage.is(["no name", "names", "too long", "too many"].map(str::to_owned));
+    coverage.is(["no name", "names", "too long", "control character", "too many"].map(str::to_owned));
 }

@@ -153,11 +153,11 @@ async fn nothing_comes_back_sooner_than_it_was_asked_to() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_import_that_is_still_running_is_waited_for() {
     let stage = Stage::new().await;
-    stage.proxy.rule(Rule::on("BatchWriteItem", Action::Delay(Duration::from_millis(2_500))).times(1));
+    stage.proxy.rule(Rule::on("BatchWriteItem", Action::Delay(Duration::from_secs(6))).times(1));
     let gateway = Gateway::start(stage.function().await).await;
     let desk = Desk::new();
     desk.write("list.csv", numbered_csv(10));
-    let ended = desk.run(&gateway.url(), "list.csv --match off --timeout 1").await;
+    let ended = desk.run(&gateway.url(), "list.csv --match off --timeout 2").await;
     ended.assert_done(0, "10 rows: 10 imported, 0 failed\n");
     let statuses: Vec<_> = gateway.exchanges().iter().map(|exchange| exchange.status).collect();
     assert!(statuses.contains(&Some(201)), "{statuses:?}");
@@ -211,7 +211,7 @@ async fn a_dry_run_tells_what_would_fail_and_writes_nothing() {
     let (csv, failed, expected) = holed_csv(70);
     desk.write("list.csv", csv);
     let ended = desk.run(&gateway.url(), "list.csv --match off --dry-run").await;
-    ended.assert_done(2, "70 rows: 60 imported, 10 failed\n");
+    ended.assert_done(2, "dry run: 70 rows: 60 would be imported, 10 failed\n");
     assert!(stage.memberships().await.is_empty());
     assert_eq!(desk.read("list.dry-run-failed.csv"), failed);
     desk.run(&gateway.url(), "list.csv --match off").await.assert_done(2, "70 rows: 60 imported");
