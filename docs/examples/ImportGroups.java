@@ -12,12 +12,13 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 
 public class ImportGroups {
     static final int BATCH = 1000;
@@ -28,6 +29,7 @@ public class ImportGroups {
 
     int imported = 0;
     int failed = 0;
+    boolean dryRun = false;
 
     public static void main(String[] args) throws Exception {
         Map<String, String> request = Json.members(Files.readString(Path.of(args[0])));
@@ -37,7 +39,8 @@ public class ImportGroups {
             int end = Math.min(start + BATCH, records.size());
             groups.importRecords(request.get("publicParams"), records.subList(start, end));
         }
-        System.err.printf("imported %d, failed %d%n", groups.imported, groups.failed);
+        String summary = groups.dryRun ? "dry run: would import" : "imported";
+        System.err.printf("%s %d, failed %d%n", summary, groups.imported, groups.failed);
         System.exit(groups.failed == 0 ? 0 : 1);
     }
 
@@ -51,10 +54,14 @@ public class ImportGroups {
             String body = "{\"publicParams\":" + params + ",\"data\":[" + String.join(",", records) + "]}";
             Map<String, String> result = Json.members(post(body));
             imported += Integer.parseInt(result.get("importSuccessNum"));
+            dryRun = "true".equals(result.get("dryRun"));
             records = new ArrayList<>();
-            for (String record : Json.elements(result.get("errorData"))) {
-                boolean retryable = Json.members(record).get("retryable").equals("true");
-                (retryable ? records : left).add(record);
+            for (String error : Json.elements(result.get("errorData"))) {
+                Map<String, String> record = Json.members(error);
+                // The record's place in the body sent, not in the file.
+                record.remove("index");
+                boolean retryable = record.get("retryable").equals("true");
+                (retryable ? records : left).add(Json.object(record));
             }
         }
         left.addAll(records);
@@ -75,17 +82,17 @@ public class ImportGroups {
         for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
             long seconds = pause(attempt);
             try {
-                HttpResponse<String> answer = HTTP.send(request, HttpResponse.BodyHandlers.ofString());
-                int status = answer.statusCode();
+                HttpResponse<String> response = HTTP.send(request, HttpResponse.BodyHandlers.ofString());
+                int status = response.statusCode();
                 if (status == 200) {
-                    return Json.members(answer.body()).get("data");
+                    return Json.members(response.body()).get("data");
                 }
                 if (status >= 400 && status < 500 && status != 429) {
-                    System.err.println("refused: " + status + " " + answer.body());
+                    System.err.println("rejected: " + status + " " + response.body());
                     System.exit(1);
                 }
                 last = status;
-                seconds = answer.headers().firstValueAsLong("Retry-After").orElse(seconds);
+                seconds = response.headers().firstValueAsLong("Retry-After").orElse(seconds);
             } catch (IOException error) {
                 last = error;
             }
@@ -101,7 +108,7 @@ public class ImportGroups {
         return Math.min(1L << attempt, 30);
     }
 
-    /** Takes JSON apart and leaves the parts as text: what is resent stays exactly as it was. */
+    /** Takes JSON apart and leaves the parts as text, so that values stay exactly as they were. */
     static class Json {
         static final Pattern MEMBER =
                 Pattern.compile("\"([^\"\\\\]*+(?:\\\\.[^\"\\\\]*+)*+)\"\\s*:\\s*(.*)", Pattern.DOTALL);
@@ -111,9 +118,9 @@ public class ImportGroups {
             return array.equals("null") ? List.of() : parts(array);
         }
 
-        /** The members of an object by their names. */
+        /** The members of an object by their names, in order. */
         static Map<String, String> members(String object) {
-            Map<String, String> members = new HashMap<>();
+            Map<String, String> members = new LinkedHashMap<>();
             for (String part : parts(object)) {
                 Matcher member = MEMBER.matcher(part);
                 if (!member.matches()) {
@@ -122,6 +129,13 @@ public class ImportGroups {
                 members.put(member.group(1), member.group(2));
             }
             return members;
+        }
+
+        /** The object of these members. */
+        static String object(Map<String, String> members) {
+            return members.entrySet().stream()
+                    .map(member -> "\"" + member.getKey() + "\":" + member.getValue())
+                    .collect(Collectors.joining(",", "{", "}"));
         }
 
         /** What stands between the commas of an object or array, but not of those inside it. */

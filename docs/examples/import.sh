@@ -12,12 +12,12 @@ printf 'X-Token: %s\n' "$IMPORT_TOKEN" >"$work/token"
 
 # Sleeps for the seconds of Retry-After, or else 1, 2, 4, … up to 30.
 pause() {
-  local seconds=$(($1 < 6 ? 1 << ($1 - 1) : 30)) asked
-  asked=$(awk 'tolower($1) == "retry-after:" { print $2 + 0 }' "$work/headers")
-  sleep "${asked:-$seconds}"
+  local seconds=$(($1 < 6 ? 1 << ($1 - 1) : 30)) retry_after
+  retry_after=$(awk 'tolower($1) == "retry-after:" { print $2 + 0 }' "$work/headers")
+  sleep "${retry_after:-$seconds}"
 }
 
-# Posts $work/body until the import has ended; the answer is then in $work/answer.
+# Posts $work/body until the import has ended; the response is then in $work/response.
 post() {
   local attempt status key
   key=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
@@ -25,11 +25,11 @@ post() {
     : >"$work/headers"
     status=$(curl --silent --show-error --max-time 60 --header @"$work/token" \
       --header 'Content-Type: application/json' --header "Idempotency-Key: $key" --data-binary @"$work/body" \
-      --dump-header "$work/headers" --output "$work/answer" --write-out '%{http_code}' "$IMPORT_URL") || status=000
+      --dump-header "$work/headers" --output "$work/response" --write-out '%{http_code}' "$IMPORT_URL") || status=000
     case $status in
       200) return ;;
       201 | 429 | 5?? | 000) pause $attempt ;; # The same request with the same key.
-      *) printf 'refused: %s %s\n' "$status" "$(cat "$work/answer")" >&2 && exit 1 ;;
+      *) printf 'rejected: %s %s\n' "$status" "$(cat "$work/response")" >&2 && exit 1 ;;
     esac
   done
   printf 'no result after %s attempts, last status %s\n' "$attempts" "$status" >&2
@@ -41,14 +41,18 @@ jq -c --argjson n "$batch" \
   "$1" >"$work/batches"
 
 imported=0
+summary=imported
 : >"$work/failed"
 while read -r body; do
   printf '%s' "$body" >"$work/body"
   for ((round = 1; ; round++)); do
     post
-    imported=$((imported + $(jq .data.importSuccessNum "$work/answer")))
-    jq -c '.data.errorData // [] | .[] | select(.retryable | not)' "$work/answer" | tee -a "$work/failed"
-    jq -c '[.data.errorData // [] | .[] | select(.retryable)]' "$work/answer" >"$work/again"
+    imported=$((imported + $(jq .data.importSuccessNum "$work/response")))
+    summary=$(jq -r 'if .data.dryRun then "dry run: would import" else "imported" end' "$work/response")
+    # Without index, which is a record's place in the body sent, not in the file.
+    jq -c '.data.errorData // [] | map(del(.index))' "$work/response" >"$work/errors"
+    jq -c '.[] | select(.retryable | not)' "$work/errors" | tee -a "$work/failed"
+    jq -c 'map(select(.retryable))' "$work/errors" >"$work/again"
     if [ "$(cat "$work/again")" = '[]' ]; then break; fi
     if [ "$round" -eq "$attempts" ]; then
       jq -c '.[]' "$work/again" | tee -a "$work/failed"
@@ -59,5 +63,5 @@ while read -r body; do
   done
 done <"$work/batches"
 
-printf 'imported %s, failed %s\n' "$imported" "$(wc -l <"$work/failed" | tr -d ' ')" >&2
+printf '%s %s, failed %s\n' "$summary" "$imported" "$(wc -l <"$work/failed" | tr -d ' ')" >&2
 [ ! -s "$work/failed" ]

@@ -31,7 +31,8 @@ def without_gateway(document):
             content["schema"] = alternatives[0]
         # Examples of both kinds, which a generator of requests does not need.
         content.pop("examples", None)
-    components["headers"]["RetryAfter"]["required"] = True
+    for header in ("RequestId", "RetryAfter"):
+        components["headers"][header]["required"] = True
     # Both spelled out, or next to no generated record would have a string in each field.
     record = components["schemas"]["Record"]
     record["properties"] = {name: {"anyOf": [field, {}]} for name, field in record["properties"].items()}

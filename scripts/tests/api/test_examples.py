@@ -45,9 +45,10 @@ class Program:
         # Group names that no other program writes.
         self.group = name.replace(".", "-")
 
-    def run(self, url, token, records):
+    def run(self, url, token, records, **params):
         """Its exit code, the failed records that it printed, what it counted as imported and failed, its messages."""
-        request = {**json.loads(REQUEST.read_text(encoding="utf-8")), "data": records}
+        request = json.loads(REQUEST.read_text(encoding="utf-8"))
+        request = {"publicParams": {**request["publicParams"], **params}, "data": records}
         self.file.write_text(json.dumps(request, ensure_ascii=False), encoding="utf-8")
         environment = {**os.environ, "IMPORT_URL": url, "IMPORT_TOKEN": token}
         done = subprocess.run(self.command, env=environment, capture_output=True, timeout=DONE_WITHIN, check=False)
@@ -78,6 +79,14 @@ def test_success_is_the_exit_code_0(program, service):
     records = [{"audienceUserId": "c0003", "groups": f"{program.group}-good"}]
     code, failed, counts, messages = program.run(service.url, service.token, records)
     assert (code, failed, counts) == (0, [], (1, 0)), messages
+
+
+def test_a_dry_run_is_reported_as_one(program, service):
+    records = [{"audienceUserId": "c0003", "groups": f"{program.group}-dry"}, {"openid": "nobody", "groups": "vip"}]
+    code, failed, _, messages = program.run(service.url, service.token, records, dryRun=True)
+    assert (code, failed) == (1, [not_matched("nobody", "vip")])
+    assert messages.splitlines()[-1] == "dry run: would import 1, failed 1"
+    assert not {pair for pair in service.memberships() if pair[1] == f"{program.group}-dry"}
 
 
 def test_a_rejected_request_is_reported(program, service):

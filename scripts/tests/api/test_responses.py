@@ -49,6 +49,7 @@ RESPONSES = {
     "none imported": (200, ["AMBIGUOUS"], {"body": imported(FUZZY, AMBIGUOUS)}),
     "no JSON": (400, ["PARAM_ERROR"], {"body": b"{"}),
     "wrong parameter": (400, ["PARAM_ERROR"], {"body": imported({**FUZZY, "identifyWay": 3}, FIRST)}),
+    "near miss of a parameter": (400, ["PARAM_ERROR"], {"body": imported({**FUZZY, "dry_run": True}, FIRST)}),
     "invalid key": (400, ["PARAM_ERROR"], {"Idempotency-Key": "a b"}),
     "unknown token": (401, ["TOKEN_ERROR"], {"X-Token": "unknown"}),
     "another path": (404, ["NOT_FOUND"], {"path": "/api"}),

@@ -51,7 +51,7 @@ class Unreliable(Proxy):
         envelope = json.loads(content)
         result = envelope["data"]
         result["importFailNum"] += 1
-        result["errorData"] = [*(result["errorData"] or []), {**failed, **FAILURE}]
+        result["errorData"] = [*(result["errorData"] or []), {**failed, "index": len(records), **FAILURE}]
         result |= {"status": 2, "message": "部分导入成功"}
         return status, headers, json.dumps(envelope, ensure_ascii=False).encode()
 
