@@ -1,22 +1,17 @@
 //! One call to DynamoDB: bounded by the deadline, counted, and logged if it fails.
 
-use std::borrow::Cow;
 use std::error::Error;
 use std::fmt::Write;
 use std::time::Duration;
 
-use aws_sdk_dynamodb::config::interceptors::{
-    AfterDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextRef,
-};
-use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
-use aws_sdk_dynamodb::error::{BoxError, ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::RequestId;
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use serde::Deserialize;
 use tracing::warn;
 
 use super::Session;
-use super::usage::Tally;
+use super::attempts::{CALL, Call, is_throttling_code};
+use super::customers::EXECUTE_STATEMENT;
 use crate::deadline::Deadline;
 use crate::request::failure::Outage;
 
@@ -28,32 +23,72 @@ pub(super) enum CallError {
     Invalid,
     /// The function lacks the permission for the request (`AccessDeniedException`).
     Denied,
+    /// The database throttled the call (contract, section 5: that is not a failure).
+    Throttled,
     /// The database did not respond, or responded with another error.
     Outage(Outage),
 }
+
+const INVALID: &str = "ValidationException";
+const DENIED: &str = "AccessDeniedException";
 
 impl From<CallError> for Outage {
     fn from(error: CallError) -> Self {
         match error {
             CallError::Invalid | CallError::Denied => Outage::StoreError,
+            // Such a call is repeated until the time for calls is over.
+            CallError::Throttled => Outage::Timeout,
             CallError::Outage(outage) => outage,
         }
     }
 }
 
-/// The call that the SDK is executing, for [`Attempts`].
-#[derive(Clone)]
-struct Call {
-    operation: &'static str,
-    deadline: Deadline,
-    tally: Tally,
-}
-
-tokio::task_local! {
-    static CALL: Call;
-}
-
 impl Session<'_> {
+    /// Sends a request until it is not throttled, within the deadline.
+    pub(super) async fn call_patiently<T, E, F>(
+        &self,
+        operation: &'static str,
+        mut request: impl FnMut() -> F,
+    ) -> Result<T, CallError>
+    where
+        F: Future<Output = Result<T, SdkError<E>>>,
+        E: ProvideErrorMetadata + Error + 'static,
+    {
+        let mut backoff = Backoff::default();
+        loop {
+            match self.call(operation, request()).await {
+                Err(CallError::Throttled) => {
+                    backoff.pause(self.deadline).await.map_err(CallError::Outage)?;
+                }
+                ended => return ended,
+            }
+        }
+    }
+
+    /// Sends a request until it is not throttled, within the deadline, at the pace of reads.
+    pub(super) async fn read<T, E, F>(
+        &self,
+        operation: &'static str,
+        mut request: impl FnMut() -> F,
+    ) -> Result<T, CallError>
+    where
+        F: Future<Output = Result<T, SdkError<E>>>,
+        E: ProvideErrorMetadata + Error + 'static,
+    {
+        let pace = &self.database.reads;
+        loop {
+            let started = pace.ready(self.deadline).await.map_err(CallError::Outage)?;
+            match self.call(operation, request()).await {
+                Err(CallError::Throttled) => pace.record(started, 0.0),
+                Ok(output) => {
+                    pace.record(started, 1.0);
+                    return Ok(output);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
     /// Sends a request and waits for its response, both within the deadline.
     pub(super) async fn call<T, E>(
         &self,
@@ -92,13 +127,20 @@ impl Session<'_> {
             _ => ("not understood", None),
         };
         let code = error.code();
+        if code.is_some_and(is_throttling_code) {
+            return CallError::Throttled;
+        }
+        // A rejected statement is counted and logged where it is replaced by queries.
+        if operation == EXECUTE_STATEMENT && matches!(code, Some(INVALID | DENIED)) {
+            return if code == Some(DENIED) { CallError::Denied } else { CallError::Invalid };
+        }
         // An outage fails hundreds of calls alike: only the first is logged, the summary counts them.
         if self.tally.failed(operation, code.unwrap_or(kind)) {
             warn!(operation, code, cause, aws_request_id = error.request_id(), "database call failed");
         }
         match code {
-            Some("ValidationException") => CallError::Invalid,
-            Some("AccessDeniedException") => CallError::Denied,
+            Some(INVALID) => CallError::Invalid,
+            Some(DENIED) => CallError::Denied,
             _ if self.deadline.allows_calls() => CallError::Outage(Outage::StoreError),
             _ => CallError::Outage(Outage::Timeout),
         }
@@ -113,69 +155,6 @@ fn error_chain(error: &dyn Error) -> String {
         source = cause.source();
     }
     text
-}
-
-/// Counts the SDK's attempts at a call, and prevents further ones after the deadline for new calls.
-#[derive(Debug)]
-pub(super) struct Attempts;
-
-#[derive(Debug, thiserror::Error)]
-#[error("no time left for an attempt")]
-struct OutOfTime;
-
-impl Intercept for Attempts {
-    fn name(&self) -> &'static str {
-        "Attempts"
-    }
-
-    fn read_before_attempt(
-        &self,
-        _: &BeforeTransmitInterceptorContextRef<'_>,
-        _: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        match CALL.try_with(|call| call.deadline.allows_calls()) {
-            Ok(false) => Err(OutOfTime.into()),
-            Ok(true) | Err(_) => Ok(()),
-        }
-    }
-
-    fn read_before_transmit(
-        &self,
-        _: &BeforeTransmitInterceptorContextRef<'_>,
-        _: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        // Requests outside a call are not counted.
-        let _ = CALL.try_with(|call| call.tally.sent(call.operation));
-        Ok(())
-    }
-
-    fn read_after_deserialization(
-        &self,
-        context: &AfterDeserializationInterceptorContextRef<'_>,
-        _: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        let response = context.response();
-        if !response.status().is_success() && response.body().bytes().is_some_and(is_throttling) {
-            let _ = CALL.try_with(|call| call.tally.throttled());
-        }
-        Ok(())
-    }
-}
-
-/// Whether an error's body contains one of DynamoDB's throttling codes (DynamoDB developer guide,
-/// error handling).
-fn is_throttling(body: &[u8]) -> bool {
-    #[derive(Deserialize)]
-    struct Error<'e> {
-        #[serde(rename = "__type", borrow)]
-        code: Cow<'e, str>,
-    }
-    let Ok(Error { code }) = serde_json::from_slice(body) else { return false };
-    let code = code.rsplit('#').next().unwrap_or_default();
-    matches!(code, "ProvisionedThroughputExceededException" | "ThrottlingException" | "RequestLimitExceeded")
 }
 
 /// Runs jobs, at most `bound` at a time, and returns their results in order of completion.
@@ -197,28 +176,20 @@ pub(super) async fn at_most<J, F: Future>(
     results
 }
 
-/// The pauses before a call is repeated for its unprocessed items: exponential, with full jitter.
+/// The pauses between the attempts at a throttled call that no [`Pace`](super::pace::Pace) limits: exponential, with
+/// full jitter.
 #[derive(Default)]
-pub(super) struct Backoff {
+struct Backoff {
     pauses: u32,
 }
 
 impl Backoff {
     const INITIAL: Duration = Duration::from_millis(50);
     const MAX: Duration = Duration::from_secs(1);
-    /// Consecutive pauses without progress before giving up: about three seconds on average.
-    const MAX_PAUSES: u32 = 8;
 
-    /// Pauses. Fails after too many pauses without `progress`, or if no call may start after the
-    /// pause.
-    pub(super) async fn pause(&mut self, progress: bool, deadline: Deadline) -> Result<(), Outage> {
-        if progress {
-            self.pauses = 0;
-        }
-        if self.pauses == Self::MAX_PAUSES {
-            return Err(Outage::StoreError);
-        }
-        let bound = (Self::INITIAL * 2u32.pow(self.pauses)).min(Self::MAX);
+    /// Pauses; fails if no call may start after the pause.
+    async fn pause(&mut self, deadline: Deadline) -> Result<(), Outage> {
+        let bound = Self::INITIAL.saturating_mul(2u32.saturating_pow(self.pauses)).min(Self::MAX);
         let pause = bound.mul_f64(fastrand::f64());
         self.pauses += 1;
         if !deadline.allows_calls_in(pause) {

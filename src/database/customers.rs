@@ -1,8 +1,10 @@
 //! Looking up customers by their identifiers.
 
-use std::sync::atomic::Ordering;
+use std::sync::{MutexGuard, PoisonError};
+use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use tokio::time::Instant;
 use tracing::warn;
 
 use super::call::{CallError, at_most};
@@ -17,6 +19,11 @@ use crate::tenant::TenantId;
 /// Values per statement. DynamoDB accepts up to 50 and returns pages of up to 10 items. Nine values
 /// with one customer each do not fill a page, so no second, empty page is fetched.
 const STATEMENT_VALUES: usize = 9;
+
+/// How long a rejected statement keeps the process from sending another one.
+const STATEMENTS_SUSPENDED: Duration = Duration::from_secs(5 * 60);
+
+pub(super) const EXECUTE_STATEMENT: &str = "ExecuteStatement";
 
 const CUSTOMER_ID: &str = "audienceUserId";
 const TENANT_ID: &str = "tenantId";
@@ -68,11 +75,11 @@ impl Session<'_> {
         if identifier == Identifier::AudienceUserId {
             return self.get(tenant, values).await;
         }
-        if self.database.identity_lookup == IdentityLookup::Statement {
+        if self.database.identity_lookup == IdentityLookup::Statement && self.accepts_statements() {
             match self.execute(tenant, identifier, values).await {
                 Ok(found) => return found.into_iter().map(Ok).collect(),
-                Err(CallError::Outage(outage)) => return vec![Err(outage); values.len()],
-                Err(CallError::Invalid | CallError::Denied) => self.log_rejection(),
+                Err(CallError::Invalid | CallError::Denied) => self.suspend_statements(),
+                Err(error) => return vec![Err(error.into()); values.len()],
             }
         }
         let mut results = Vec::with_capacity(values.len());
@@ -82,10 +89,24 @@ impl Session<'_> {
         results
     }
 
-    fn log_rejection(&self) {
-        if !self.database.rejection_logged.swap(true, Ordering::Relaxed) {
-            warn!("a PartiQL statement was refused: reading by Query instead; see IDENTITY_LOOKUP");
+    /// Whether no statement was rejected for its form or for lack of permission in the last while.
+    fn accepts_statements(&self) -> bool {
+        self.statements_from().is_none_or(|from| Instant::now() >= from)
+    }
+
+    /// Reads by `Query` for a while, instead of having hundreds of statements rejected.
+    fn suspend_statements(&self) {
+        let from = Instant::now() + STATEMENTS_SUSPENDED;
+        let suspended = self.statements_from().replace(from);
+        if suspended.is_none_or(|from| Instant::now() >= from) {
+            self.tally.failed(EXECUTE_STATEMENT, "rejected");
+            warn!("a PartiQL statement was rejected: reading by Query for some minutes; see IDENTITY_LOOKUP");
         }
+    }
+
+    /// A poisoned lock is ignored: the time is complete whenever it is set.
+    fn statements_from(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.database.statements_from.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Looks up several values by one PartiQL statement, to its last page. Returns the customers of
@@ -111,9 +132,8 @@ impl Session<'_> {
                 .execute_statement()
                 .statement(&statement)
                 .set_parameters(Some(parameters()))
-                .set_next_token(next_token)
-                .send();
-            let page = self.call("ExecuteStatement", request).await?;
+                .set_next_token(next_token);
+            let page = self.read(EXECUTE_STATEMENT, || request.clone().send()).await?;
             for item in page.items.unwrap_or_default() {
                 let (value, customer) = (string(&item, identifier.field())?, string(&item, CUSTOMER_ID)?);
                 if let Some(position) = values.iter().position(|sent| *sent == value) {
@@ -147,9 +167,8 @@ impl Session<'_> {
                 .expression_attribute_names("#identifier", identifier.field())
                 .expression_attribute_values(":value", AttributeValue::S(value.to_owned()))
                 .expression_attribute_values(":tenant", AttributeValue::S(tenant.as_str().to_owned()))
-                .set_exclusive_start_key(start)
-                .send();
-            let page = self.call("Query", request).await?;
+                .set_exclusive_start_key(start);
+            let page = self.read("Query", || request.clone().send()).await?;
             for item in page.items.unwrap_or_default() {
                 add(&mut found, string(&item, CUSTOMER_ID)?);
             }
@@ -166,6 +185,7 @@ impl Session<'_> {
             table: &self.database.tables.customers,
             projection: CUSTOMER_ID,
             consistent: false,
+            patient: true,
             count: ids.len(),
             key: |position: usize| key(tenant, ids[position]),
             position: |item: &Item| {

@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::types::KeysAndAttributes;
 
-use super::call::{Backoff, CallError};
+use super::call::CallError;
 use super::{Item, Session};
 use crate::request::failure::Outage;
 
@@ -16,6 +16,8 @@ pub(super) struct Batch<'w, K, P> {
     pub projection: &'static str,
     /// Whether the reads are strongly consistent, which costs twice as much.
     pub consistent: bool,
+    /// Whether a call of which nothing was accepted is repeated.
+    pub patient: bool,
     pub count: usize,
     /// The key of the item at a position.
     pub key: K,
@@ -24,7 +26,7 @@ pub(super) struct Batch<'w, K, P> {
 }
 
 impl Session<'_> {
-    /// Whether each item exists: one call, and further ones for unprocessed keys.
+    /// Whether each item exists: one call, and further ones for what is throttled, if the batch is patient.
     pub(super) async fn exist<K, P>(&self, batch: &Batch<'_, K, P>) -> Vec<Result<bool, Outage>>
     where
         K: Fn(usize) -> Item,
@@ -32,23 +34,31 @@ impl Session<'_> {
     {
         let mut exists = vec![Ok(false); batch.count];
         let mut pending: Vec<usize> = (0..batch.count).collect();
-        let mut backoff = Backoff::default();
+        let reads = &self.database.reads;
         let outage = loop {
-            let (found, unprocessed) = match self.get_batch(batch, &pending).await {
-                Ok(positions) => positions,
-                Err(error) => break error.into(),
+            let started = match reads.ready(self.deadline).await {
+                Ok(started) => started,
+                Err(outage) => break outage,
             };
-            for position in found {
-                exists[position] = Ok(true);
+            let requested = pending.len();
+            match self.get_batch(batch, &pending).await {
+                Err(CallError::Throttled) => {}
+                Err(error) => break error.into(),
+                Ok((found, unprocessed)) => {
+                    for position in found {
+                        exists[position] = Ok(true);
+                    }
+                    pending = unprocessed;
+                    if pending.is_empty() {
+                        reads.record(started, 1.0);
+                        return exists;
+                    }
+                    self.tally.throttled();
+                }
             }
-            if unprocessed.is_empty() {
-                return exists;
-            }
-            self.tally.throttled();
-            let progress = unprocessed.len() < pending.len();
-            pending = unprocessed;
-            if let Err(outage) = backoff.pause(progress, self.deadline).await {
-                break outage;
+            reads.record(started, 1.0 - pending.len() as f64 / requested as f64);
+            if !batch.patient && pending.len() == requested {
+                break Outage::Timeout;
             }
         };
         for position in pending {

@@ -1,6 +1,7 @@
 //! The imports with an `Idempotency-Key`: which request runs one, and its outcome.
 
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use tracing::warn;
 
@@ -76,18 +77,14 @@ impl Session<'_> {
             .expression_attribute_names("#run", "run")
             .expression_attribute_values(":unfit", AttributeValue::S(unfit.to_owned()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let request = async {
-            match put.send().await {
-                Ok(_) => Ok(None),
-                Err(error) => match error.as_service_error() {
-                    Some(PutItemError::ConditionalCheckFailedException(failed)) => {
-                        Ok(Some(failed.item.clone()))
-                    }
-                    _ => Err(error),
-                },
-            }
+        let request = async |put: PutItemFluentBuilder| match put.send().await {
+            Ok(_) => Ok(None),
+            Err(error) => match error.as_service_error() {
+                Some(PutItemError::ConditionalCheckFailedException(failed)) => Ok(Some(failed.item.clone())),
+                _ => Err(error),
+            },
         };
-        let theirs = match self.call("PutItem", request).await? {
+        let theirs = match self.call_patiently("PutItem", || request(put.clone())).await? {
             None => return Ok(Claimed::Ours),
             Some(Some(item)) => item,
             // Not every emulator returns the item with the failure.
@@ -105,7 +102,7 @@ impl Session<'_> {
             .table_name(import.table)
             .key("importKey", import.attribute())
             .consistent_read(true);
-        Ok(self.call("GetItem", request.send()).await?.item)
+        Ok(self.call_patiently("GetItem", || request.clone().send()).await?.item)
     }
 
     /// Stores the outcome of a run. If that fails, the run counts as failed when its lease ends: the
@@ -140,11 +137,11 @@ impl Session<'_> {
             // Another run may hold the key by now: its item must not change.
             .condition_expression("#run = :run")
             .expression_attribute_names("#run", "run")
-            .expression_attribute_values(":run", AttributeValue::S(claim.run.clone()))
-            .send();
+            .expression_attribute_values(":run", AttributeValue::S(claim.run.clone()));
         // Also after the deadline for other calls: a response that is sent must be replayable.
         let session = Self { deadline: self.deadline.last_call(), ..*self };
-        if let Err(error) = self.tally.during(Stage::Key, session.call("UpdateItem", request)).await {
+        let update = session.call_patiently("UpdateItem", || request.clone().send());
+        if let Err(error) = self.tally.during(Stage::Key, update).await {
             warn!(?error, "the end of a run was not stored");
         }
     }

@@ -4,23 +4,19 @@ use std::time::SystemTime;
 
 use aws_sdk_dynamodb::primitives::{DateTime, DateTimeFormat};
 use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, PutRequest, WriteRequest};
+use futures_util::stream::{FuturesUnordered, StreamExt};
 
-use super::call::{Backoff, CallError, at_most};
-use super::{Item, Session, Stage, attribute};
+use super::call::CallError;
+use super::write_queue::{WriteQueue, Written};
+use super::{Database, Item, Session, Stage, attribute};
 use crate::request::failure::Outage;
 use crate::request::params::OptType;
 use crate::resolution::membership::Membership;
 use crate::tenant::TenantId;
 
-/// The most items of one `BatchWriteItem` (DynamoDB API reference).
-const BATCH_WRITE_ITEMS: usize = 25;
-
 /// The key attributes of a membership's item.
 const CUSTOMER_KEY: &str = "customerKey";
 const GROUP_NAME: &str = "groupName";
-
-/// The result of writing one membership.
-pub type Written = Result<(), Outage>;
 
 /// What all writes of one import share.
 #[derive(Clone, Copy)]
@@ -65,17 +61,12 @@ impl Session<'_> {
 
         let now = timestamp(SystemTime::now());
         let writer = Writer { session: self, writing, now: &now };
-        let chunks = changed.chunks(BATCH_WRITE_ITEMS).zip(positions.chunks(BATCH_WRITE_ITEMS)).collect();
-        let finished = at_most(self.database.write_concurrency, chunks, |(chunk, positions)| async move {
-            (positions, writer.write(chunk).await)
-        });
+        let results = self.tally.during(Stage::Writes, writer.write(&changed)).await;
 
         let initial = |unchanged: &bool| if *unchanged { Ok(()) } else { Err(Outage::Timeout) };
         let mut written: Vec<Written> = unchanged.iter().map(initial).collect();
-        for (positions, chunk) in self.tally.during(Stage::Writes, finished).await {
-            for (&position, result) in positions.iter().zip(chunk) {
-                written[position] = result;
-            }
+        for (&position, result) in positions.iter().zip(results) {
+            written[position] = result;
         }
         let succeeded = positions.iter().filter(|&&position| written[position].is_ok()).count();
         self.tally.memberships(writing.opt_type, memberships.len() - positions.len(), succeeded);
@@ -91,46 +82,51 @@ struct Writer<'w> {
 }
 
 impl Writer<'_> {
-    /// Writes at most [`BATCH_WRITE_ITEMS`] memberships. If the database rejects them as
-    /// invalid, each is written separately, so that an invalid one does not fail the others.
-    async fn write(self, chunk: &[Membership<'_>]) -> Vec<Written> {
-        let mut written = self.write_batch(chunk).await;
-        if chunk.len() > 1 {
-            for (single, written) in chunk.chunks(1).zip(&mut written) {
-                if *written == Err(CallError::Invalid) {
-                    *written = self.write_batch(single).await[0];
+    /// Writes memberships in batches, with concurrent calls at the pace of writes.
+    async fn write(self, memberships: &[Membership<'_>]) -> Vec<Written> {
+        let Database { write_concurrency, writes, .. } = self.session.database;
+        let mut queue = WriteQueue::new(memberships.len());
+        let mut running = FuturesUnordered::new();
+        loop {
+            let may_start = running.len() < *write_concurrency && !queue.is_empty();
+            tokio::select! {
+                biased;
+                Some((started, batch, result)) = running.next(), if !running.is_empty() => {
+                    if let Some(accepted) = queue.settle(batch, result) {
+                        writes.record(started, accepted);
+                    }
                 }
+                started = writes.ready(self.session.deadline), if may_start => {
+                    let Ok(started) = started else {
+                        queue.end();
+                        continue;
+                    };
+                    let batch = queue.next_batch();
+                    running.push(async move {
+                        let result = self.write_batch(memberships, &batch).await;
+                        (started, batch, result)
+                    });
+                }
+                else => return queue.written,
             }
         }
-        written.into_iter().map(|written| written.map_err(Outage::from)).collect()
     }
 
-    /// Writes memberships: one call, and further ones for unprocessed items.
-    async fn write_batch(self, chunk: &[Membership<'_>]) -> Vec<Result<(), CallError>> {
-        let mut pending: Vec<usize> = (0..chunk.len()).collect();
-        let mut backoff = Backoff::default();
-        let error = loop {
-            let requests = pending.iter().map(|&position| self.request(chunk[position])).collect();
-            let before = pending.len();
-            match self.write_once(requests).await {
-                Ok(keys) => {
-                    let unprocessed: Vec<_> =
-                        keys.iter().filter_map(|key| self.writing.membership(key)).collect();
-                    pending.retain(|&position| unprocessed.contains(&chunk[position]));
-                }
-                Err(error) => break error,
-            }
-            if pending.is_empty() {
-                return vec![Ok(()); chunk.len()];
-            }
-            self.session.tally.throttled();
-            if let Err(outage) = backoff.pause(pending.len() < before, self.session.deadline).await {
-                break CallError::Outage(outage);
-            }
-        };
-        (0..chunk.len())
-            .map(|position| if pending.contains(&position) { Err(error) } else { Ok(()) })
-            .collect()
+    /// Writes the memberships at these positions by one call; returns the positions of those unprocessed.
+    async fn write_batch(
+        self,
+        memberships: &[Membership<'_>],
+        batch: &[usize],
+    ) -> Result<Vec<usize>, CallError> {
+        let requests = batch.iter().map(|&position| self.request(memberships[position])).collect();
+        let keys = self.write_once(requests).await?;
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.session.tally.throttled();
+        let unprocessed: Vec<_> = keys.iter().filter_map(|key| self.writing.membership(key)).collect();
+        let is_left = |position: &usize| unprocessed.contains(&memberships[*position]);
+        Ok(batch.iter().copied().filter(is_left).collect())
     }
 
     /// One call; returns the keys of the unprocessed items.

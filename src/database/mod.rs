@@ -1,17 +1,20 @@
 //! DynamoDB: all reads and writes. Independent of HTTP.
 
+mod attempts;
 mod call;
 pub mod claim;
 mod customers;
 mod existing;
 mod imports;
 mod memberships;
+mod pace;
 mod tenants;
 mod unchanged;
 mod usage;
+mod write_queue;
 
 use std::collections::HashMap;
-use std::sync::atomic::AtomicBool;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
@@ -21,15 +24,18 @@ use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::{RetryPartition, TokenBucket};
 use aws_sdk_dynamodb::types::AttributeValue;
+use tokio::time::Instant;
 
-use self::call::Attempts;
+use self::attempts::{Attempts, ThrottledOnce};
+use self::pace::Pace;
 use crate::config::{Config, IdentityLookup, SkipUnchanged, Tables};
 use crate::deadline::Deadline;
 
 pub use imports::{Claimed, ImportKey};
-pub use memberships::{Writing, Written};
+pub use memberships::Writing;
 pub use tenants::TenantError;
 pub use usage::{Stage, Tally, Usage};
+pub use write_queue::Written;
 
 /// The timeout of one attempt of a call. Far above DynamoDB's latency (milliseconds): it is for
 /// connections that hang.
@@ -38,7 +44,7 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The timeout of a call with all its attempts, well under the function's 29 s.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(12);
 
-/// The most attempts of a call, including the first.
+/// The most attempts of a call that fails, including the first.
 const MAX_ATTEMPTS: u32 = 4;
 
 /// The first pause between attempts; the SDK's default of a second is meant for slower services.
@@ -77,8 +83,10 @@ pub struct Database {
     skip_unchanged: SkipUnchanged,
     lookup_concurrency: usize,
     write_concurrency: usize,
-    /// Whether the rejection of a statement has been logged.
-    rejection_logged: AtomicBool,
+    reads: Pace,
+    writes: Pace,
+    /// When statements may be used again, after one was rejected.
+    statements_from: Mutex<Option<Instant>>,
 }
 
 /// The database during one invocation.
@@ -92,11 +100,14 @@ pub struct Session<'d> {
 impl Database {
     /// The database with the tables of `config` and these SDK settings.
     pub fn new(sdk: &SdkConfig, config: &Config) -> Self {
-        // One throttled large import would use up the SDK's retry quota (500 per process; a retry costs
-        // five, a success returns one), and it would stay used up after an outage. Retries are limited
-        // here by the attempts per call, the concurrency and the deadline.
+        // An outage would use up the SDK's retry quota (500 per process; a retry costs five, a success
+        // returns one), and it would stay used up afterwards. Retries are limited here by the attempts
+        // per call, the concurrency and the deadline.
         let retries = RetryPartition::custom("imports").token_bucket(TokenBucket::unlimited()).build();
-        let sdk = aws_sdk_dynamodb::config::Builder::from(sdk).retry_partition(retries).interceptor(Attempts);
+        let sdk = aws_sdk_dynamodb::config::Builder::from(sdk)
+            .retry_partition(retries)
+            .retry_classifier(ThrottledOnce)
+            .interceptor(Attempts);
         let client = Client::from_conf(sdk.build());
         Self {
             client,
@@ -105,7 +116,9 @@ impl Database {
             skip_unchanged: config.skip_unchanged,
             lookup_concurrency: config.lookup_concurrency,
             write_concurrency: config.write_concurrency,
-            rejection_logged: AtomicBool::new(false),
+            reads: Pace::default(),
+            writes: Pace::default(),
+            statements_from: Mutex::default(),
         }
     }
 

@@ -30,9 +30,9 @@ impl Session<'_> {
             .get_item()
             .table_name(&self.database.tables.tenants)
             .key("tokenHash", AttributeValue::S(token.as_str().to_owned()))
-            .consistent_read(true)
-            .send();
-        let output = self.tally.during(Stage::Token, self.call("GetItem", request)).await;
+            .consistent_read(true);
+        let output = self.call_patiently("GetItem", || request.clone().send());
+        let output = self.tally.during(Stage::Token, output).await;
         let output = output.map_err(|error| TenantError::Outage(error.into()))?;
         output.item.map(|item| tenant(&item)).transpose()
     }

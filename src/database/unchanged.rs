@@ -44,7 +44,7 @@ impl Session<'_> {
     }
 
     /// Checks the memberships at these positions with concurrent calls, and returns how many could be
-    /// checked. After an incomplete call no further one starts: the time is better spent on writing.
+    /// checked. After an incomplete or throttled call no further one starts.
     async fn check(
         &self,
         writing: Writing<'_>,
@@ -81,6 +81,8 @@ impl Session<'_> {
             table: &self.database.tables.memberships,
             projection: "customerKey, groupName",
             consistent: true,
+            // The time is better spent on writing.
+            patient: false,
             count: chunk.len(),
             key: |position: usize| writing.key(chunk[position]),
             position: |item: &Item| positions.get(&writing.membership(item)?).copied(),

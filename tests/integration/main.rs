@@ -26,6 +26,7 @@ mod secrets;
 mod sent_back;
 mod structure;
 mod summary;
+mod throttling;
 mod tokens;
 mod unchanged;
 

@@ -17,7 +17,7 @@ mod verdict;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::catch_unwind;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -28,7 +28,9 @@ use tokio::time::Instant;
 
 use reference::draw::TENANTS;
 use reference::world::Customer;
+use testing::capacity::Capacity;
 use testing::function::{Function, Response, post_event};
+use testing::proxy::Throughput;
 use testing::stage::Stage;
 use trial::{FAULTS, OPERATIONS, Trial};
 
@@ -92,6 +94,7 @@ fn possible() -> Vec<String> {
     let records = codes.map(|code| format!("record: {code}"));
     let responses = ["200", "503"].map(|status| format!("response: {status}"));
     let keys = ["replayed", "ran again"].map(|what| format!("key: {what}"));
+    let keys = keys.into_iter().chain(["trial: throttled beyond the capacity".to_owned()]);
     faults.chain(operations).chain(records).chain(responses).chain(keys).collect()
 }
 
@@ -117,6 +120,7 @@ async fn run(trial: Trial) -> Vec<String> {
     let took = start.elapsed();
     assert!(took.as_secs_f64() < run.trial.seconds, "response after {took:?}");
     run.stage.proxy.clear_rules();
+    run.stage.proxy.throughput(Throughput::default());
     run.function.seconds = 30.0;
     run.count_faults();
     run.judge(&response, took).await;
@@ -157,6 +161,11 @@ impl Run {
         }
         run.stage.proxy.reset();
         run.trial.faults.iter().for_each(|planned| run.stage.proxy.rule(planned.rule()));
+        if let Some(units) = run.trial.units_per_second {
+            let capacity = || Some(Arc::new(Capacity::new(4, units / 4.0, 1.0)));
+            let latency = Duration::from_millis(5);
+            run.stage.proxy.throughput(Throughput { reads: capacity(), writes: capacity(), latency });
+        }
         run
     }
 
@@ -184,6 +193,9 @@ impl Run {
     fn count_faults(&mut self) {
         let faults = self.stage.proxy.faults();
         self.happened(if faults.is_empty() { "trial: no faults" } else { "trial: faults" });
+        if self.stage.proxy.throttled() > 0 {
+            self.happened("trial: throttled beyond the capacity");
+        }
         for (operation, fault) in faults {
             self.happened(format!("fault: {}", fault.name()));
             self.happened(format!("faults on {operation}"));

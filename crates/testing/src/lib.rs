@@ -3,6 +3,7 @@
 //! # Layout
 //!
 //! - [`memory`]: a DynamoDB in memory, quick and strict, alone or behind HTTP
+//! - [`capacity`]: what a table can take, and when it throttles
 //! - [`serve`]: HTTP servers on this machine
 //! - [`runtime_api`]: the Lambda Runtime API, and a function's process that it feeds
 //!
@@ -15,6 +16,7 @@
 //! - [`secrets`]: the search of every log line
 //! - [`shorthand`]: parameters, records and states that many tests use
 
+pub mod capacity;
 pub mod memory;
 pub mod runtime_api;
 pub mod serve;

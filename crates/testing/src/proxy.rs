@@ -14,12 +14,14 @@
 //! - [`pages`]: small pages for `ExecuteStatement` and `Query`.
 //! - [`batch`]: batches of which only a part is done.
 //! - [`strict`]: what DynamoDB refuses and emulators accept.
+//! - [`throughput`]: what is throttled beyond the capacity of a table.
 
 mod batch;
 mod in_process;
 mod pages;
 mod rule;
 mod strict;
+mod throughput;
 mod wire;
 
 use std::collections::HashMap;
@@ -38,6 +40,7 @@ pub use in_process::InProcess;
 use pages::Pages;
 pub use rule::{Action, Rule};
 use strict::Keys;
+pub use throughput::Throughput;
 pub use wire::Upstream;
 use wire::{Answer, Request};
 
@@ -164,6 +167,16 @@ impl Proxy {
         self.shared.state().strict = strict;
     }
 
+    /// How many calls were throttled as a whole for lack of capacity.
+    pub fn throttled(&self) -> usize {
+        self.shared.state().throttled
+    }
+
+    /// From now on the database throttles beyond these capacities. The calls for tokens and keys are not limited.
+    pub fn throughput(&self, throughput: Throughput) {
+        self.shared.state().throughput = throughput;
+    }
+
     /// Names the key attributes of a table, so that one key put twice in a batch can be refused.
     pub fn table_key(&self, table: &str, attributes: &[&str]) {
         let attributes = attributes.iter().map(ToString::to_string).collect();
@@ -189,6 +202,8 @@ struct State {
     statements_by_key: bool,
     strict: bool,
     keys: Keys,
+    throughput: Throughput,
+    throttled: usize,
 }
 
 /// How many calls of one operation are under way, and the most there have been.
@@ -236,7 +251,17 @@ impl Shared {
             return Ok(wire::whole(wire::validation_error(&message)));
         }
         let answer = match self.action(&request) {
-            None => self.forward(&request).await?,
+            None => {
+                let throughput = self.state().throughput.clone();
+                match throughput.throttle(&self.upstream, &request).await? {
+                    Some(answer) => {
+                        let is_throttled = !answer.status().is_success();
+                        self.state().throttled += usize::from(is_throttled);
+                        answer
+                    }
+                    None => self.forward(&request).await?,
+                }
+            }
             Some(Action::Delay(duration)) => {
                 tokio::time::sleep(duration).await;
                 self.forward(&request).await?
@@ -247,7 +272,7 @@ impl Shared {
             Some(Action::Truncate) => return Ok(wire::truncated(self.forward(&request).await?)),
             Some(Action::Garble) => wire::garbled(),
             Some(Action::Unprocessed { processed }) => {
-                batch::forward_part(&self.upstream, &request, processed).await?
+                batch::forward_share(&self.upstream, &request, processed).await?
             }
         };
         Ok(wire::whole(answer))

@@ -82,6 +82,8 @@ pub struct Trial {
     pub skip_unchanged: SkipUnchanged,
     /// Whether the token was checked before, and is cached.
     pub token_cached: bool,
+    /// The reads and the writes that the tables can take a second, where they are limited.
+    pub units_per_second: Option<f64>,
     /// Whether the import carries an `Idempotency-Key`.
     pub keyed: bool,
 }
@@ -114,10 +116,12 @@ fn trials(operation: &'static str, fault: Action) -> impl Strategy<Value = Trial
         prop::bool::weighted(0.3),
         inspection(),
         skips,
+        option::weighted(0.3, select(vec![5.0, 20.0, 60.0])),
     );
     let drawn = (draw::world(POOL, 60), draw::import(POOL, 1..40), first, vec(others, 0..3), settings);
     drawn.prop_map(move |(world, mut import, first, others, settings)| {
-        let (by_query, token_cached, keyed, little_time, (dry_run, explain), skip_unchanged) = settings;
+        let (by_query, token_cached, keyed, little_time, (dry_run, explain), skip_unchanged, units) =
+            settings;
         let faults: Vec<_> = [first].into_iter().chain(others).collect();
         // A call that always hangs uses up all of the time.
         let hangs = |planned: &Planned| matches!(planned.fault, Action::Hang) && planned.times.is_none();
@@ -144,6 +148,7 @@ fn trials(operation: &'static str, fault: Action) -> impl Strategy<Value = Trial
                 _ => IdentityLookup::Statement,
             },
             skip_unchanged,
+            units_per_second: units,
             token_cached: token_cached && operation != "GetItem",
             keyed,
         }

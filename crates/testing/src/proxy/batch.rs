@@ -24,8 +24,34 @@ impl Share {
     }
 }
 
-/// Forwards the first `processed` entries, tables in the order of their names, and answers for all.
-pub async fn forward_part(upstream: &Upstream, request: &Request, processed: Share) -> io::Result<Answer> {
+/// Forwards the first share of the entries, tables in the order of their names, and responds for all.
+pub async fn forward_share(upstream: &Upstream, request: &Request, processed: Share) -> io::Result<Answer> {
+    let mut open = processed.of(entries(request).count());
+    let admit = |_: &str, _: &Value| {
+        let is_open = open > 0;
+        open = open.saturating_sub(1);
+        is_open
+    };
+    forward_part(upstream, request, admit).await
+}
+
+/// The entries of a batch, each with its table: put and delete requests, or keys.
+pub fn entries(request: &Request) -> impl Iterator<Item = (&str, &Value)> {
+    let place = match request.operation.as_str() {
+        "BatchWriteItem" => "",
+        _ => "/Keys",
+    };
+    let tables = request.body["RequestItems"].as_object().into_iter().flatten();
+    let lists = tables.filter_map(move |(table, request)| Some((table, request.pointer(place)?.as_array()?)));
+    lists.flat_map(|(table, list)| list.iter().map(move |entry| (table.as_str(), entry)))
+}
+
+/// Forwards the entries that are admitted, and responds for all.
+pub async fn forward_part(
+    upstream: &Upstream,
+    request: &Request,
+    admit: impl FnMut(&str, &Value) -> bool,
+) -> io::Result<Answer> {
     // Where a table's entries are, under its name, what the answer calls those left, and the answer
     // when nothing was done.
     let (entries, left_over, nothing_done) = match request.operation.as_str() {
@@ -33,7 +59,7 @@ pub async fn forward_part(upstream: &Upstream, request: &Request, processed: Sha
         "BatchGetItem" => ("/Keys", "UnprocessedKeys", json!({"Responses": {}})),
         _ => return upstream.send(request, &request.body).await,
     };
-    let (now, mut later) = split(&request.body["RequestItems"], entries, processed);
+    let (now, mut later) = split(&request.body["RequestItems"], entries, admit);
     // An empty batch is not a valid one.
     let mut answer = if now.is_empty() {
         nothing_done
@@ -55,18 +81,12 @@ pub async fn forward_part(upstream: &Upstream, request: &Request, processed: Sha
 
 type Tables = Map<String, Value>;
 
-fn split(tables: &Value, entries: &str, processed: Share) -> (Tables, Tables) {
-    let lists = tables.as_object().into_iter().flatten();
-    let lists = lists.filter_map(|(table, request)| {
-        let list = request.pointer(entries)?.as_array()?;
-        Some((table, request, list))
-    });
-    let total = lists.clone().map(|(_, _, list)| list.len()).sum();
-    let mut open = processed.of(total);
+fn split(tables: &Value, entries: &str, mut admit: impl FnMut(&str, &Value) -> bool) -> (Tables, Tables) {
     let (mut now, mut later) = (Tables::new(), Tables::new());
-    for (table, request, list) in lists {
-        let (first, rest) = list.split_at(open.min(list.len()));
-        open -= first.len();
+    for (table, request) in tables.as_object().into_iter().flatten() {
+        let Some(list) = request.pointer(entries).and_then(Value::as_array) else { continue };
+        let (first, rest): (Vec<Value>, Vec<Value>) =
+            list.iter().cloned().partition(|entry| admit(table, entry));
         for (part, tables) in [(first, &mut now), (rest, &mut later)] {
             if !part.is_empty() {
                 let mut request = request.clone();

@@ -1,0 +1,73 @@
+//! What tables can take: calls beyond it are throttled, whole or in part, as DynamoDB documents it.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::batch;
+use super::wire::{self, Answer, Request, Upstream};
+use crate::capacity::{Capacity, EXCEEDED};
+
+/// The capacities of all tables and indexes together.
+#[derive(Clone, Debug, Default)]
+pub struct Throughput {
+    pub reads: Option<Arc<Capacity>>,
+    pub writes: Option<Arc<Capacity>>,
+    /// How long a call takes, throttled or not.
+    pub latency: Duration,
+}
+
+/// The key attributes of the tables whose keys are batched: only their hash key tells the partition.
+const HASH_KEYS: [&str; 2] = ["customerKey", "audienceUserId"];
+
+impl Throughput {
+    /// The response to a call for which there is not enough; `None` if it can be forwarded as it is.
+    pub async fn throttle(&self, upstream: &Upstream, request: &Request) -> io::Result<Option<Answer>> {
+        if !self.latency.is_zero() {
+            tokio::time::sleep(self.latency).await;
+        }
+        match (request.operation.as_str(), &self.reads, &self.writes) {
+            ("BatchWriteItem", _, Some(writes)) => part(upstream, request, writes, 1.0).await.map(Some),
+            ("BatchGetItem", Some(reads), _) => {
+                let tables = request.body["RequestItems"].as_object().into_iter().flatten();
+                let consistent = tables.map(|(_, keys)| &keys["ConsistentRead"]).any(|flag| *flag == true);
+                part(upstream, request, reads, if consistent { 1.0 } else { 0.5 }).await.map(Some)
+            }
+            ("ExecuteStatement", Some(reads), _) => {
+                let mut values: Vec<_> =
+                    request.body["Parameters"].as_array().into_iter().flatten().collect();
+                // The last parameter is the tenant.
+                values.pop();
+                let is_there = values.iter().all(|value| reads.take(&value.to_string(), 0.5));
+                Ok((!is_there).then(exceeded))
+            }
+            ("Query", Some(reads), _) => {
+                let value = request.body["ExpressionAttributeValues"][":value"].to_string();
+                Ok((!reads.take(&value, 0.5)).then(exceeded))
+            }
+            _ => Ok(None),
+        }
+    }
+}
+
+/// Forwards the entries for which there is capacity.
+async fn part(upstream: &Upstream, request: &Request, capacity: &Capacity, units: f64) -> io::Result<Answer> {
+    let hash_key = |entry: &Value| {
+        let item = entry.pointer("/PutRequest/Item").or(entry.pointer("/DeleteRequest/Key")).unwrap_or(entry);
+        HASH_KEYS.iter().find_map(|name| item.get(name)).map(Value::to_string).unwrap_or_default()
+    };
+    let admitted: HashMap<String, bool> = batch::entries(request)
+        .map(|(table, entry)| (format!("{table} {entry}"), capacity.take(&hash_key(entry), units)))
+        .collect();
+    if !admitted.values().any(|is_admitted| *is_admitted) {
+        return Ok(exceeded());
+    }
+    batch::forward_part(upstream, request, |table, entry| admitted[&format!("{table} {entry}")]).await
+}
+
+fn exceeded() -> Answer {
+    wire::error(400, EXCEEDED, "The level of configured provisioned throughput for the table was exceeded.")
+}

@@ -1,0 +1,116 @@
+//! The SDK's attempts at a call: counted, ended by the deadline, and not repeated where the database throttles.
+
+use std::borrow::Cow;
+
+use aws_sdk_dynamodb::config::http::HttpResponse;
+use aws_sdk_dynamodb::config::interceptors::{
+    AfterDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextRef, InterceptorContext,
+};
+use aws_sdk_dynamodb::config::retry::{ClassifyRetry, RetryAction};
+use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_dynamodb::error::BoxError;
+use serde::Deserialize;
+
+use super::usage::Tally;
+use crate::deadline::Deadline;
+
+/// The call that the SDK is executing, for [`Attempts`].
+#[derive(Clone)]
+pub(super) struct Call {
+    pub operation: &'static str,
+    pub deadline: Deadline,
+    pub tally: Tally,
+}
+
+tokio::task_local! {
+    pub(super) static CALL: Call;
+}
+
+/// Counts the SDK's attempts at a call, and prevents further ones after the deadline for new calls.
+#[derive(Debug)]
+pub(super) struct Attempts;
+
+#[derive(Debug, thiserror::Error)]
+#[error("no time left for an attempt")]
+struct OutOfTime;
+
+impl Intercept for Attempts {
+    fn name(&self) -> &'static str {
+        "Attempts"
+    }
+
+    fn read_before_attempt(
+        &self,
+        _: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        match CALL.try_with(|call| call.deadline.allows_calls()) {
+            Ok(false) => Err(OutOfTime.into()),
+            Ok(true) | Err(_) => Ok(()),
+        }
+    }
+
+    fn read_before_transmit(
+        &self,
+        _: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        // Requests outside a call are not counted.
+        let _ = CALL.try_with(|call| call.tally.sent(call.operation));
+        Ok(())
+    }
+
+    fn read_after_deserialization(
+        &self,
+        context: &AfterDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if is_throttled(context.response()) {
+            let _ = CALL.try_with(|call| call.tally.throttled());
+        }
+        Ok(())
+    }
+}
+
+/// Leaves throttled calls to this program, which repeats them at the pace that the table can bear. The SDK would give
+/// up after four attempts.
+#[derive(Debug)]
+pub(super) struct ThrottledOnce;
+
+impl ClassifyRetry for ThrottledOnce {
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        if context.response().is_some_and(is_throttled) {
+            RetryAction::RetryForbidden
+        } else {
+            RetryAction::NoActionIndicated
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        "ThrottledOnce"
+    }
+}
+
+/// DynamoDB's codes for throttling (DynamoDB developer guide, error handling).
+const THROTTLING: [&str; 3] =
+    ["ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded"];
+
+/// Whether an error's code means throttling.
+pub(super) fn is_throttling_code(code: &str) -> bool {
+    THROTTLING.contains(&code)
+}
+
+/// Whether a response is an error with such a code.
+fn is_throttled(response: &HttpResponse) -> bool {
+    #[derive(Deserialize)]
+    struct Error<'e> {
+        #[serde(rename = "__type", borrow)]
+        code: Cow<'e, str>,
+    }
+    let error = response.body().bytes().filter(|_| !response.status().is_success());
+    let error = error.and_then(|body| serde_json::from_slice::<Error<'_>>(body).ok());
+    error.is_some_and(|Error { code }| is_throttling_code(code.rsplit('#').next().unwrap_or_default()))
+}

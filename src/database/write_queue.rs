@@ -1,0 +1,139 @@
+//! What is left to write, in batches: what a call leaves unprocessed goes into later batches.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+
+use super::call::CallError;
+use crate::request::failure::Outage;
+
+/// The most items of one `BatchWriteItem` (DynamoDB API reference).
+const BATCH_WRITE_ITEMS: usize = 25;
+
+/// The result of writing one item.
+pub type Written = Result<(), Outage>;
+
+/// Items to write, by their positions.
+pub(super) struct WriteQueue {
+    /// Not yet sent.
+    fresh: Range<usize>,
+    /// Sent and throttled: they wait behind the fresh ones and fill their last batch.
+    throttled: VecDeque<usize>,
+    /// Part of a batch that was rejected: each is sent alone, so that an invalid one does not fail the others.
+    alone: VecDeque<usize>,
+    /// The results so far; [`Outage::Timeout`] for what is left.
+    pub written: Vec<Written>,
+}
+
+impl WriteQueue {
+    /// A queue of so many items.
+    pub fn new(items: usize) -> Self {
+        let written = vec![Err(Outage::Timeout); items];
+        Self { fresh: 0..items, throttled: VecDeque::new(), alone: VecDeque::new(), written }
+    }
+
+    /// Whether nothing is left to send.
+    pub fn is_empty(&self) -> bool {
+        self.fresh.is_empty() && self.throttled.is_empty() && self.alone.is_empty()
+    }
+
+    /// Takes the next batch, as full as can be.
+    pub fn next_batch(&mut self) -> Vec<usize> {
+        if let Some(position) = self.alone.pop_front() {
+            return vec![position];
+        }
+        let mut batch: Vec<_> = self.fresh.by_ref().take(BATCH_WRITE_ITEMS).collect();
+        let throttled = self.throttled.len().min(BATCH_WRITE_ITEMS - batch.len());
+        batch.extend(self.throttled.drain(..throttled));
+        batch
+    }
+
+    /// Takes the result of a batch: the positions of its unprocessed items, or why the call failed. Returns which share
+    /// of the batch was accepted, unless the call failed.
+    pub fn settle(&mut self, batch: Vec<usize>, result: Result<Vec<usize>, CallError>) -> Option<f64> {
+        let items = batch.len() as f64;
+        match result {
+            Ok(unprocessed) => {
+                for position in batch {
+                    self.written[position] = Ok(());
+                }
+                for &position in &unprocessed {
+                    self.written[position] = Err(Outage::Timeout);
+                }
+                let accepted = 1.0 - unprocessed.len() as f64 / items;
+                self.throttled.extend(unprocessed);
+                Some(accepted)
+            }
+            Err(CallError::Throttled) => {
+                self.throttled.extend(batch);
+                Some(0.0)
+            }
+            Err(CallError::Invalid) if batch.len() > 1 => {
+                self.alone.extend(batch);
+                None
+            }
+            Err(error) => {
+                for position in batch {
+                    self.written[position] = Err(error.into());
+                }
+                None
+            }
+        }
+    }
+
+    /// Gives up what is left.
+    pub fn end(&mut self) {
+        self.fresh = 0..0;
+        self.throttled.clear();
+        self.alone.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn throttled_items_fill_later_batches() {
+        let mut queue = WriteQueue::new(60);
+        let first = queue.next_batch();
+        assert_eq!(first, (0..25).collect::<Vec<_>>());
+        assert_eq!(queue.settle(first, Ok(vec![3, 7])), Some(23.0 / 25.0));
+        let second = queue.next_batch();
+        assert_eq!(queue.settle(second, Err(CallError::Throttled)), Some(0.0));
+        let third = queue.next_batch();
+        assert_eq!(third, (50..60).chain([3, 7]).chain(25..38).collect::<Vec<_>>());
+        assert_eq!(queue.settle(third, Ok(vec![])), Some(1.0));
+        let fourth = queue.next_batch();
+        assert_eq!(fourth, (38..50).collect::<Vec<_>>());
+        assert!(queue.is_empty());
+        assert_eq!(queue.written.iter().filter(|written| written.is_ok()).count(), 48);
+        assert_eq!(queue.settle(fourth, Ok(vec![])), Some(1.0));
+        assert!(queue.written.iter().all(Result::is_ok));
+    }
+
+    #[test]
+    fn items_of_a_rejected_batch_are_sent_alone() {
+        let mut queue = WriteQueue::new(3);
+        let batch = queue.next_batch();
+        assert_eq!(queue.settle(batch, Err(CallError::Invalid)), None);
+        for position in 0..3 {
+            assert_eq!(queue.next_batch(), [position]);
+            let result = if position == 1 { Err(CallError::Invalid) } else { Ok(vec![]) };
+            queue.settle(vec![position], result);
+        }
+        assert!(queue.is_empty());
+        assert_eq!(queue.written, [Ok(()), Err(Outage::StoreError), Ok(())]);
+    }
+
+    #[test]
+    fn what_is_left_at_the_end_is_a_timeout() {
+        let mut queue = WriteQueue::new(27);
+        let batch = queue.next_batch();
+        queue.settle(batch, Ok(vec![5]));
+        queue.end();
+        assert!(queue.is_empty());
+        let left: Vec<_> = (0..27).filter(|&position| queue.written[position].is_err()).collect();
+        assert_eq!(left, [5, 25, 26]);
+        assert_eq!(queue.written[5], Err(Outage::Timeout));
+    }
+}

@@ -1,0 +1,232 @@
+//! A database that throttles is not a database that failed (contract, section 5): on tables of limited capacity, and
+//! with every operation throttled alone.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use group_import::config::{IdentityLookup, SkipUnchanged};
+use serde_json::{Value, json};
+use testing::capacity::{Capacity, EXCEEDED};
+use testing::function::{Response, post_event};
+use testing::proxy::{Action, Rule, Share, Throughput};
+use testing::shorthand::{exact, fuzzy, numbered, numbered_pairs, off, resend};
+use testing::stage::{Stage, TOKEN};
+use tokio::time::Instant;
+
+const THROTTLED: Action = Action::Error { status: 400, code: EXCEEDED, message: "slow down" };
+
+/// Of a call to DynamoDB.
+const LATENCY: Duration = Duration::from_millis(5);
+
+/// What is given to four partitions, as many as a new on-demand table has.
+fn capacity(units_per_second: f64) -> Option<Arc<Capacity>> {
+    Some(Arc::new(Capacity::new(4, units_per_second / 4.0, 1.0)))
+}
+
+fn writes(units_per_second: f64) -> Throughput {
+    Throughput { writes: capacity(units_per_second), latency: LATENCY, ..Throughput::default() }
+}
+
+fn reads(units_per_second: f64) -> Throughput {
+    Throughput { reads: capacity(units_per_second), latency: LATENCY, ..Throughput::default() }
+}
+
+/// Records about customers of one import, in two groups each.
+fn records(import: usize, count: usize) -> Value {
+    (0..count).map(|n| json!({"audienceUserId": format!("c{import}-{n}"), "groups": "g,h"})).collect()
+}
+
+/// Runs imports at once, each in a function of its own; returns the responses, and the seconds that all took.
+async fn at_once(stage: &Stage, imports: usize, opt_type: &str, count: usize) -> (Vec<Response>, f64) {
+    let started = Instant::now();
+    let runs = (0..imports).map(async |import| {
+        let function = stage.function_with(|config| config.skip_unchanged = SkipUnchanged::Never).await;
+        function.import(off(opt_type), records(import, count)).await
+    });
+    let responses = join_all(runs).await;
+    (responses, started.elapsed().as_secs_f64())
+}
+
+#[tokio::test(start_paused = true)]
+async fn writes_of_several_imports_share_a_throttled_table() {
+    const RATE: f64 = 2_000.0;
+    const RECORDS: usize = 1_500;
+    for (imports, opt_type) in [(1, "add"), (2, "add"), (2, "delete"), (4, "add"), (10, "add")] {
+        // The pauses are random, but the same in each run of this test.
+        fastrand::seed(imports as u64);
+        let stage = Stage::paused().await;
+        stage.proxy.throughput(writes(RATE));
+        let (responses, seconds) = at_once(&stage, imports, opt_type, RECORDS).await;
+        for response in &responses {
+            assert_eq!(response.failures(), [""; 0], "{imports} at once");
+        }
+        let units = (imports * RECORDS * 2) as f64;
+        let (floor, fewest) = (units / RATE, units / 25.0);
+        let calls = stage.proxy.count("BatchWriteItem") as f64;
+        assert!(seconds <= 1.25 * floor, "{imports} at once: {seconds:.2} s, {floor:.2} at least");
+        assert!(calls <= 1.75 * fewest, "{imports} at once: {calls} calls, {fewest} at least");
+        let expected = if opt_type == "add" { imports * RECORDS * 2 } else { 0 };
+        assert_eq!(stage.memberships().await.len(), expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn look_ups_of_several_imports_share_throttled_tables() {
+    for (lookup, operation) in
+        [(IdentityLookup::Statement, "ExecuteStatement"), (IdentityLookup::Query, "Query")]
+    {
+        fastrand::seed(7);
+        let stage = Stage::paused().await;
+        let customer = |n: usize| json!({"audienceUserId": format!("c{n}"), "openid": format!("o{n}")});
+        stage.put_customers((0..100).map(customer)).await;
+        stage.proxy.throughput(reads(80.0));
+        let data: Value = (0..400).map(|n| json!({"openid": format!("o{n}"), "groups": "g"})).collect();
+        let runs = (0..4).map(async |_| {
+            let function = stage.function_with(|config| config.identity_lookup = lookup).await;
+            function.import(fuzzy(1, "add"), data.clone()).await
+        });
+        for response in join_all(runs).await {
+            assert_eq!(response.failures(), ["NOT_MATCHED"; 300], "{operation}");
+        }
+        assert!(stage.proxy.count(operation) > 4 * 400_usize.div_ceil(9), "{operation} was throttled");
+        assert_eq!(stage.memberships().await.len(), 100);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn customer_ids_are_read_despite_throttling() {
+    let stage = Stage::paused().await;
+    stage.put_customers((0..600).map(|n| json!({"audienceUserId": format!("c{n}")}))).await;
+    let function = stage.function_with(|config| config.skip_unchanged = SkipUnchanged::Never).await;
+    stage.proxy.throughput(reads(40.0));
+    assert_eq!(function.import(exact("add"), numbered(600)).await.failures(), [""; 0]);
+    assert!(stage.proxy.count("BatchGetItem") > 6);
+    assert_eq!(stage.memberships().await, numbered_pairs(600));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_throttled_check_of_memberships_is_given_up() {
+    for unprocessed in [THROTTLED, Action::Unprocessed { processed: Share::Count(0) }] {
+        let stage = Stage::paused().await;
+        let function = stage.function_with(|config| config.skip_unchanged = SkipUnchanged::Always).await;
+        stage.put_memberships(&numbered_pairs(300)).await;
+        stage.proxy.rule(Rule::on("BatchGetItem", unprocessed.clone()));
+        assert_eq!(function.import(off("add"), numbered(300)).await.failures(), [""; 0]);
+        assert!(stage.proxy.count("BatchGetItem") <= 3, "no call is repeated");
+        let written = stage.proxy.count("BatchWriteItem");
+        assert!((6..=12).contains(&written), "{written} calls for {unprocessed:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_throttled_to_the_end_is_a_timeout() {
+    let cases = [
+        ("ExecuteStatement", fuzzy(1, "add"), IdentityLookup::Statement, THROTTLED),
+        ("Query", exact("add"), IdentityLookup::Query, THROTTLED),
+        ("BatchGetItem", exact("add"), IdentityLookup::Statement, THROTTLED),
+        (
+            "BatchGetItem",
+            exact("add"),
+            IdentityLookup::Statement,
+            Action::Unprocessed { processed: Share::Count(0) },
+        ),
+        ("BatchWriteItem", off("add"), IdentityLookup::Statement, THROTTLED),
+        (
+            "BatchWriteItem",
+            off("delete"),
+            IdentityLookup::Statement,
+            Action::Unprocessed { processed: Share::Count(0) },
+        ),
+    ];
+    let run = async |(operation, params, lookup, fault): (&'static str, Value, _, Action)| {
+        let stage = Stage::paused().await;
+        let customer = |n: usize| json!({"audienceUserId": format!("c{n}"), "openid": format!("c{n}")});
+        stage.put_customers((0..5).map(customer)).await;
+        let function = stage.function_with(|config| config.identity_lookup = lookup).await;
+        let field =
+            if operation == "ExecuteStatement" || operation == "Query" { "openid" } else { "audienceUserId" };
+        let data: Value = (0..5).map(|n| json!({field: format!("c{n}"), "groups": "g"})).collect();
+        if params == off("delete") {
+            stage.put_memberships(&numbered_pairs(5)).await;
+        }
+        stage.proxy.rule(Rule::on(operation, fault));
+        let started = Instant::now();
+        let response = function.import(params.clone(), data).await;
+        let seconds = started.elapsed().as_secs_f64();
+        assert_eq!(response.failures(), ["TIMEOUT"; 5], "{operation}");
+        assert!((20.0..28.6).contains(&seconds), "{operation}: {seconds} s of 30, less a margin of 1.5");
+        let calls = stage.proxy.count(operation);
+        assert!((5..120).contains(&calls), "{operation}: {calls} calls");
+        resend(&stage, &function, &params, &response).await;
+        let expected = if params == off("delete") { 0 } else { 5 };
+        assert_eq!(stage.memberships().await, numbered_pairs(expected));
+    };
+    join_all(cases.map(run)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn tokens_and_keys_are_checked_despite_throttling() {
+    let stage = Stage::paused().await;
+    let function = stage.function().await;
+    let body = json!({"publicParams": off("add"), "data": numbered(3)}).to_string();
+    let mut event = post_event(TOKEN, body);
+    event["headers"]["idempotency-key"] = "k1".into();
+    for operation in ["GetItem", "PutItem", "UpdateItem"] {
+        // The SDK alone would have given up.
+        stage.proxy.rule(Rule::on(operation, THROTTLED).times(12));
+    }
+    assert_eq!(function.invoke(event.clone()).await.failures(), [""; 0]);
+    assert_eq!(stage.proxy.count("UpdateItem"), 13);
+    let again = function.invoke(event.clone()).await;
+    assert_eq!(again.headers["Idempotent-Replayed"], "true");
+    for operation in ["GetItem", "PutItem"] {
+        stage.proxy.rule(Rule::on(operation, THROTTLED));
+        let response = function.invoke(event.clone()).await;
+        assert_eq!((response.status, response.code()), (503, "SERVICE_UNAVAILABLE"), "{operation}");
+        stage.proxy.clear_rules();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pace_is_forgotten_once_all_is_calm() {
+    let stage = Stage::paused().await;
+    let function = stage.function_with(|config| config.skip_unchanged = SkipUnchanged::Never).await;
+    let seconds = async |data: Value| {
+        let started = Instant::now();
+        assert_eq!(function.import(off("add"), data).await.failures(), [""; 0]);
+        started.elapsed().as_secs_f64()
+    };
+    stage.proxy.rule(Rule::on("BatchWriteItem", THROTTLED).times(30));
+    assert!(seconds(records(0, 1_000)).await > 1.0);
+    assert!(seconds(records(1, 1_000)).await > 0.3, "the next import begins at the pace of the last");
+    tokio::time::advance(Duration::from_secs(61)).await;
+    seconds(records(2, 10)).await;
+    assert!(seconds(records(3, 1_000)).await < 0.1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rejected_statement_keeps_the_process_from_sending_more() {
+    for code in ["AccessDeniedException", "ValidationException"] {
+        let stage = Stage::paused().await;
+        stage.put_customers([json!({"audienceUserId": "c1", "openid": "o1"})]).await;
+        let function = stage.function_with(|config| config.lookup_concurrency = 1).await;
+        let rejected = Action::Error { status: 400, code, message: "rejected" };
+        stage.proxy.rule(Rule::on("ExecuteStatement", rejected));
+        let data: Value = (0..50).map(|n| json!({"openid": format!("o{n}"), "groups": "g"})).collect();
+        for statements in [1, 1] {
+            assert_eq!(function.import(fuzzy(1, "add"), data.clone()).await.failures().len(), 49);
+            assert_eq!(stage.proxy.count("ExecuteStatement"), statements, "{code}");
+        }
+        assert_eq!(stage.proxy.count("Query"), 100);
+        // After some minutes one more is sent.
+        tokio::time::advance(Duration::from_secs(5 * 60)).await;
+        function.import(fuzzy(1, "add"), data.clone()).await.data();
+        assert_eq!(stage.proxy.count("ExecuteStatement"), 2);
+        tokio::time::advance(Duration::from_secs(5 * 60)).await;
+        stage.proxy.clear_rules();
+        stage.proxy.reset();
+        function.import(fuzzy(1, "add"), data).await.data();
+        assert_eq!((stage.proxy.count("ExecuteStatement"), stage.proxy.count("Query")), (6, 0));
+    }
+}
