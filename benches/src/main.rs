@@ -9,6 +9,7 @@
 //! - `process`: a function's process, and what an invocation costs it
 //! - `measure`: programs side by side; `report`: the tables and the JSON file
 //! - `resync`: what memberships cost that are in place already
+//! - `throttled`: imports into a table that takes less than they write
 //! - `limits`: calls and instructions against what they may be
 //! - `machine`: what the system tells; `options`: the flags
 
@@ -19,6 +20,7 @@ mod options;
 mod process;
 mod report;
 mod resync;
+mod throttled;
 mod workload;
 
 use std::process::ExitCode;
@@ -55,6 +57,7 @@ async fn act() -> Result<ExitCode, Failure> {
     match options.action {
         Action::Limits { update } => limits::check(&bench, &options, update).await,
         Action::Measure => measure(&bench, &options).await.map(|()| ExitCode::SUCCESS),
+        Action::Throttled => throttled(&bench, &options).await.map(|()| ExitCode::SUCCESS),
     }
 }
 
@@ -87,6 +90,12 @@ async fn measure(bench: &Bench, options: &Options) -> Result<(), Failure> {
     println!("{}", report.details());
     report.write(&options.out)?;
     println!("\n{}", resync::table(&resync::measure(bench, options).await?));
+    println!();
+    throttled(bench, options).await
+}
+
+async fn throttled(bench: &Bench, options: &Options) -> Result<(), Failure> {
+    println!("{}", throttled::table(&throttled::measure(bench, options).await?));
     Ok(())
 }
 

@@ -122,6 +122,17 @@ impl Import {
         Self { event, expected, before: HashSet::new() }
     }
 
+    pub fn event(&self) -> Bytes {
+        self.event.clone()
+    }
+
+    /// How many records failed that should not have.
+    pub fn failed(&self, reply: &Value) -> Result<u64, Failure> {
+        let body: Value = serde_json::from_str(reply["body"].as_str().unwrap_or_default())?;
+        let failed = body["data"]["importFailNum"].as_u64();
+        Ok(failed.ok_or_else(|| format!("no result: {}", body["errorCode"]))? - self.expected.failed as u64)
+    }
+
     /// Runs the import, and checks what came of it: a wrong program is not measured.
     pub async fn run(&self, process: &mut Process, database: &MemoryServer) -> Result<(Run, Tally), Failure> {
         database.memory().reset(self.before.clone());

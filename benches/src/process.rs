@@ -15,7 +15,7 @@ use testing::runtime_api::{self, Times};
 
 use crate::{Failure, machine};
 
-const TIMES: Times = Times {
+pub const TIMES: Times = Times {
     // Far more than any request takes, under valgrind too: no program cuts its work short.
     invocation: Duration::from_secs(900),
     patience: Duration::from_secs(300),
@@ -46,6 +46,15 @@ pub struct Run {
 impl Process {
     /// Starts a program with nothing of the bench's environment, and waits until it polls.
     pub async fn start(program: &Program, database: &MemoryServer) -> Result<Self, Failure> {
+        Self::start_with(program, database, TIMES).await
+    }
+
+    /// The same, with other limits of time.
+    pub async fn start_with(
+        program: &Program,
+        database: &MemoryServer,
+        times: Times,
+    ) -> Result<Self, Failure> {
         let (executable, arguments) = program.command.split_first().ok_or("no command")?;
         let mut command = runtime_api::command(executable);
         command
@@ -63,7 +72,7 @@ impl Process {
             .envs(program.environment.iter().copied())
             .stdout(Stdio::null());
         let started = Instant::now();
-        let mut process = runtime_api::Process::spawn(command, TIMES)
+        let mut process = runtime_api::Process::spawn(command, times)
             .await
             .map_err(|error| format!("{} does not start: {error}", executable.display()))?;
         let start = process.poll().await? - started;

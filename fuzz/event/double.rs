@@ -110,7 +110,7 @@ impl Double {
 
     /// What DynamoDB would reject is a panic: nothing that a caller sends may lead to it.
     fn act(&self, operation: &str, body: &[u8], processed: impl Fn(usize) -> usize) -> Response {
-        match self.0.memory.call(operation, body, processed) {
+        match self.0.memory.call(operation, body, |entry| entry.place < processed(entry.of)) {
             Ok(response) => (response.status, response.body.to_string()),
             Err(violation) => panic!("{operation}: {violation}: {}", String::from_utf8_lossy(body)),
         }

@@ -23,6 +23,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Value, json};
 
+pub use self::batch::Entry;
 use self::customers::Customers;
 pub use self::customers::{Customer, FIELDS};
 pub use self::request::Violation;
@@ -107,7 +108,7 @@ impl Memory {
         self.state().memberships.clone()
     }
 
-    /// Calls an operation. Of a batch of n, only the first `processed(n)` are done.
+    /// Calls an operation. Of a batch, only what `admit` admits is done.
     ///
     /// # Errors
     ///
@@ -116,14 +117,14 @@ impl Memory {
         &self,
         operation: &str,
         body: &[u8],
-        processed: impl Fn(usize) -> usize,
+        admit: impl FnMut(Entry<'_>) -> bool,
     ) -> Result<Response, Violation> {
         match operation {
             "ExecuteStatement" => self.customers.execute_statement(body),
             "Query" => self.customers.query(body),
             "GetItem" => self.tenant(body),
-            "BatchGetItem" => self.batch_get_item(body, processed),
-            "BatchWriteItem" => self.batch_write_item(body, processed),
+            "BatchGetItem" => self.batch_get_item(body, admit),
+            "BatchWriteItem" => self.batch_write_item(body, admit),
             "PutItem" => self.claim_import(&read(body)?),
             "UpdateItem" => self.update_import(&read(body)?),
             _ => Err(Violation::new(format!("{operation} is not called"))),

@@ -85,7 +85,7 @@ impl Memory {
     pub(super) fn batch_get_item(
         &self,
         body: &[u8],
-        processed: impl Fn(usize) -> usize,
+        admit: impl FnMut(Entry<'_>) -> bool,
     ) -> Result<Response, Violation> {
         let (table, Keys { keys: attributes, consistent_read }) = only_table(read(body)?)?;
         let (of_memberships, names) = match table {
@@ -100,15 +100,15 @@ impl Memory {
         rule(whole, || "more than a key".to_owned())?;
         let keys = distinct(attributes.iter(), names, BATCH_GET_KEYS)?;
 
-        let (done, left) = halves(&keys, &attributes, &processed);
+        let (done, left) = split(&keys, &attributes, admit);
         let items: Vec<Value> = if of_memberships {
             let memberships = &self.state().memberships;
             let stored =
-                done.iter().filter(|key| memberships.contains(&(key.0.to_owned(), key.1.to_owned())));
-            stored.map(|key| json!({CUSTOMER_KEY: {"S": key.0}, GROUP_NAME: {"S": key.1}})).collect()
+                done.iter().filter(|(key, _)| memberships.contains(&(key.0.to_owned(), key.1.to_owned())));
+            stored.map(|(key, _)| json!({CUSTOMER_KEY: {"S": key.0}, GROUP_NAME: {"S": key.1}})).collect()
         } else {
-            let stored = done.iter().filter(|key| self.customers.exists(key.0, key.1));
-            stored.map(|key| json!({CUSTOMER_ID: {"S": key.0}})).collect()
+            let stored = done.iter().filter(|(key, _)| self.customers.exists(key.0, key.1));
+            stored.map(|(key, _)| json!({CUSTOMER_ID: {"S": key.0}})).collect()
         };
         let left = if left.is_empty() { json!({}) } else { json!({table: {"Keys": left}}) };
         let mut response =
@@ -124,7 +124,7 @@ impl Memory {
     pub(super) fn batch_write_item(
         &self,
         body: &[u8],
-        processed: impl Fn(usize) -> usize,
+        admit: impl FnMut(Entry<'_>) -> bool,
     ) -> Result<Response, Violation> {
         let (table, writes): (_, Vec<Write<'_>>) = only_table(read(body)?)?;
         rule(table == MEMBERSHIPS, || format!("nothing of {table} is written"))?;
@@ -132,10 +132,10 @@ impl Memory {
         let keys = distinct(attributes, [CUSTOMER_KEY, GROUP_NAME], BATCH_WRITE_ITEMS)?;
         writes.iter().try_for_each(Write::check)?;
 
-        let (done, left) = halves(&keys, &writes, &processed);
+        let (done, left) = split(&keys, &writes, admit);
         let mut units = 0;
         let mut state = self.state();
-        for (key, write) in done.iter().zip(&writes) {
+        for (key, write) in done {
             let membership = (key.0.to_owned(), key.1.to_owned());
             match write {
                 Write::Put { .. } => state.memberships.insert(membership),
@@ -170,12 +170,33 @@ fn distinct<'i, 'a: 'i>(
     Ok(keys)
 }
 
-/// The keys of what is processed, and what is not.
-fn halves<'h, K, T>(
-    keys: &'h [K],
-    requests: &'h [T],
-    processed: &impl Fn(usize) -> usize,
-) -> (&'h [K], &'h [T]) {
-    let done = processed(keys.len()).min(keys.len());
-    (&keys[..done], &requests[done..])
+/// An entry of a batch, for the decision whether it is processed.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry<'a> {
+    /// Its place in the batch, from 0.
+    pub place: usize,
+    /// The size of the batch.
+    pub of: usize,
+    /// What tells its partition.
+    pub hash_key: &'a str,
+}
+
+/// The key of an item: its hash key and another attribute.
+type Key<'s> = (&'s str, &'s str);
+
+/// What is processed, each with its key, and what is not.
+fn split<'s, T>(
+    keys: &[Key<'s>],
+    requests: &'s [T],
+    mut admit: impl FnMut(Entry<'_>) -> bool,
+) -> (Vec<(Key<'s>, &'s T)>, Vec<&'s T>) {
+    let (mut done, mut left) = (Vec::new(), Vec::new());
+    for (place, (key, request)) in keys.iter().zip(requests).enumerate() {
+        if admit(Entry { place, of: keys.len(), hash_key: key.0 }) {
+            done.push((*key, request));
+        } else {
+            left.push(request);
+        }
+    }
+    (done, left)
 }

@@ -11,7 +11,8 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use tokio::time::Instant;
 
-use super::{Memory, Units, Violation, error};
+use super::{Entry, Memory, Units, Violation, error};
+use crate::capacity::{Capacity, EXCEEDED};
 use crate::serve::{self, Server};
 
 pub use super::batch::OF_MEMBERSHIPS;
@@ -38,6 +39,8 @@ pub struct MemoryServer {
 struct Shared {
     memory: Memory,
     delay_ms: AtomicU64,
+    /// What is written beyond it is throttled.
+    writes: Mutex<Option<Capacity>>,
     tally: Mutex<Tally>,
 }
 
@@ -48,7 +51,12 @@ impl MemoryServer {
     ///
     /// There is no free port.
     pub async fn start(memory: Memory) -> io::Result<Self> {
-        let shared = Arc::new(Shared { memory, delay_ms: AtomicU64::new(0), tally: Mutex::default() });
+        let shared = Arc::new(Shared {
+            memory,
+            delay_ms: AtomicU64::new(0),
+            writes: Mutex::default(),
+            tally: Mutex::default(),
+        });
         let served = Arc::clone(&shared);
         let server = Server::start(serve::ANY, move |request| Arc::clone(&served).respond(request)).await?;
         Ok(Self { server, shared })
@@ -66,6 +74,11 @@ impl MemoryServer {
     /// From now on every call takes this long, if not longer.
     pub fn delay(&self, delay_ms: u64) {
         self.shared.delay_ms.store(delay_ms, Ordering::Relaxed);
+    }
+
+    /// From now on no more is written than the capacity allows; `None` is no limit.
+    pub fn limit_writes(&self, capacity: Option<Capacity>) {
+        *self.shared.writes.lock().unwrap_or_else(PoisonError::into_inner) = capacity;
     }
 
     /// The calls since the last time; counting begins anew.
@@ -99,7 +112,20 @@ impl Shared {
     }
 
     fn call(&self, operation: &str, body: &[u8]) -> (u16, String) {
-        match self.memory.call(operation, body, |all| all) {
+        let writes = self.writes.lock().unwrap_or_else(PoisonError::into_inner);
+        let capacity = writes.as_ref().filter(|_| operation == "BatchWriteItem");
+        let mut admitted = capacity.is_none();
+        let admit = |entry: Entry<'_>| {
+            let is_admitted = capacity.is_none_or(|capacity| capacity.take(entry.hash_key, 1.0));
+            admitted |= is_admitted;
+            is_admitted
+        };
+        match self.memory.call(operation, body, admit) {
+            // Nothing was admitted, so nothing is done.
+            Ok(response) if !admitted => {
+                *self.tally().calls.entry(response.kind).or_default() += 1;
+                (400, error(EXCEEDED, EXCEEDED).to_string())
+            }
             Ok(response) => {
                 let mut tally = self.tally();
                 *tally.calls.entry(response.kind).or_default() += 1;

@@ -1,0 +1,107 @@
+//! Imports into a table that throttles: how many records fail, and how much longer and how many more calls it takes than
+//! it must.
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::try_join_all;
+use testing::capacity::Capacity;
+use testing::runtime_api::Times;
+
+use crate::Failure;
+use crate::measure::{Bench, Import};
+use crate::options::Options;
+use crate::process::{Process, Program, TIMES};
+use crate::report::{self, THIS};
+use crate::workload::{LARGEST, Matching, Scenario};
+
+/// What a new on-demand table takes (Amazon DynamoDB developer guide): four partitions of 1,000 writes a second. The
+/// burst of DynamoDB is longer, but only what was left unused before.
+const PARTITIONS: usize = 4;
+const WRITES_PER_PARTITION: f64 = 1_000.0;
+const BURST_SECONDS: f64 = 1.0;
+
+/// How long a call takes.
+const DELAY_MS: u64 = 5;
+
+/// That of the template's function.
+const INVOCATION: Duration = Duration::from_secs(29);
+
+const AT_ONCE: [usize; 4] = [1, 2, 4, 8];
+
+/// The most items of a `BatchWriteItem`.
+const BATCH: usize = 25;
+
+/// Imports of 5,000 records at once, each in a process of its own.
+pub struct Throttled {
+    at_once: usize,
+    failed: u64,
+    seconds: f64,
+    /// Units over capacity.
+    floor: f64,
+    calls: usize,
+    fewest: usize,
+}
+
+/// Runs imports at once, which write whatever is in place.
+pub async fn measure(bench: &Bench, options: &Options) -> Result<Vec<Throttled>, Failure> {
+    let scenario = Scenario { matching: Matching::Fuzzy, dry_run: false, records: LARGEST };
+    let import = Import::new(&bench.workload, scenario);
+    let program = Program {
+        name: THIS,
+        command: vec![options.function.as_os_str().into()],
+        environment: vec![("SKIP_UNCHANGED", "never")],
+    };
+    let times = Times { invocation: INVOCATION, ..TIMES };
+    bench.database.delay(DELAY_MS);
+    let mut all = Vec::new();
+    for at_once in AT_ONCE {
+        eprintln!("{at_once} imports at once into a table that throttles");
+        bench.database.memory().reset([]);
+        let start = || Process::start_with(&program, &bench.database, times);
+        let mut processes = try_join_all((0..at_once).map(|_| start())).await?;
+        bench.database.take_tally();
+        bench.database.limit_writes(Some(Capacity::new(PARTITIONS, WRITES_PER_PARTITION, BURST_SECONDS)));
+        let started = Instant::now();
+        let runs = try_join_all(processes.iter_mut().map(|process| process.invoke(import.event()))).await?;
+        let seconds = started.elapsed().as_secs_f64();
+        bench.database.limit_writes(None);
+        let tally = bench.database.take_tally();
+        for process in processes {
+            process.end().await?;
+        }
+        let mut failed = 0;
+        for run in runs {
+            failed += import.failed(&run.response)?;
+        }
+        let memberships = import.expected.memberships.len();
+        all.push(Throttled {
+            at_once,
+            failed,
+            seconds,
+            floor: (at_once * memberships) as f64 / (PARTITIONS as f64 * WRITES_PER_PARTITION),
+            calls: tally.calls.get("BatchWriteItem").copied().unwrap_or_default(),
+            fewest: at_once * memberships.div_ceil(BATCH),
+        });
+    }
+    bench.database.delay(0);
+    Ok(all)
+}
+
+/// The table of the README.
+pub fn table(all: &[Throttled]) -> String {
+    let head =
+        ["imports at once", "records failed", "s", "s at least", "x", "writing calls", "at least", "x"];
+    let rows = all.iter().map(|run| {
+        vec![
+            run.at_once.to_string(),
+            run.failed.to_string(),
+            format!("{:.2}", run.seconds),
+            format!("{:.2}", run.floor),
+            format!("{:.2}", run.seconds / run.floor),
+            run.calls.to_string(),
+            run.fewest.to_string(),
+            format!("{:.2}", run.calls as f64 / run.fewest as f64),
+        ]
+    });
+    report::table(&head, rows)
+}
