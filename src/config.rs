@@ -63,7 +63,7 @@ pub enum IdentityLookup {
 /// When to check which memberships need no write (see [`unchanged`](crate::resolution::unchanged)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SkipUnchanged {
-    /// If a sample of the batch shows that checking costs no more than it saves.
+    /// If one call cannot write them all, and a sample shows that checking costs no more than it saves.
     Auto,
     /// For every batch.
     Always,
@@ -272,6 +272,7 @@ mod tests {
         assert_eq!(config.skip_unchanged, SkipUnchanged::Never);
         assert_eq!((config.lookup_concurrency, config.write_concurrency), (1, 2));
         assert_eq!(config.metrics, Some(Metrics { function: "f".into(), per_tenant: true }));
+        assert!(read(&[("AWS_LAMBDA_LOG_FORMAT", "Text")]).is_ok_and(|config| config.metrics.is_none()));
     }
 
     #[test]

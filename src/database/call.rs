@@ -121,7 +121,6 @@ impl Session<'_> {
     {
         // Not logged: a service's message can quote the request, and a raw response contains customers.
         let (kind, cause) = match error {
-            SdkError::ConstructionFailure(_) => ("not made", Some(error_chain(error))),
             SdkError::TimeoutError(_) => ("timed out", Some(error_chain(error))),
             SdkError::DispatchFailure(_) => ("not sent", Some(error_chain(error))),
             _ => ("not understood", None),

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::call::at_most;
 use super::existing::{BATCH_GET_KEYS, Batch};
 use super::memberships::Writing;
+use super::write_queue::BATCH_WRITE_ITEMS;
 use super::{Item, Session, Stage};
 use crate::config::SkipUnchanged;
 use crate::request::params::OptType;
@@ -27,6 +28,8 @@ impl Session<'_> {
         let mut sampled = Vec::new();
         match self.database.skip_unchanged {
             SkipUnchanged::Never => return unchanged,
+            // One call writes them, and checking first would be another one.
+            SkipUnchanged::Auto if memberships.len() <= BATCH_WRITE_ITEMS => return unchanged,
             SkipUnchanged::Always => {}
             SkipUnchanged::Auto => {
                 sampled = sample(memberships.len());

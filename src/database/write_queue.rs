@@ -7,7 +7,7 @@ use super::call::CallError;
 use crate::request::failure::Outage;
 
 /// The most items of one `BatchWriteItem` (DynamoDB API reference).
-const BATCH_WRITE_ITEMS: usize = 25;
+pub(super) const BATCH_WRITE_ITEMS: usize = 25;
 
 /// The result of writing one item.
 pub type Written = Result<(), Outage>;

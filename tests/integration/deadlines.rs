@@ -10,7 +10,7 @@ mod lookups;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use group_import::config::{Config, IdentityLookup};
+use group_import::config::{Config, IdentityLookup, SkipUnchanged};
 use serde_json::{Value, json};
 use testing::function::{Function, Response};
 use testing::proxy::{Action, Rule, Share};
@@ -101,6 +101,30 @@ async fn a_hanging_call_is_abandoned_in_time() {
         assert_eq!(stage.memberships().await, pairs([("t1#c1", "g")]));
     };
     join_all(cases.map(run)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_attempt_starts_within_the_margin() {
+    for fault in ["InternalServerError", "ThrottlingException"] {
+        let stage = Stage::paused().await;
+        // A tenth of a second for calls: the pauses between attempts add up to more.
+        let set = |config: &mut Config| {
+            config.deadline_margin = MARGIN + Duration::from_millis(900);
+            config.skip_unchanged = SkipUnchanged::Never;
+        };
+        let function = with_little_time(&stage, set).await;
+        let status = if fault == "InternalServerError" { 500 } else { 400 };
+        stage
+            .proxy
+            .rule(Rule::on("BatchWriteItem", Action::Error { status, code: fault, message: "not now" }));
+        let end_of_calls = stage.proxy.now() + Duration::from_millis(100);
+        let response = import(&stage, &function, off("add"), numbered(1_000)).await;
+        assert_eq!(response.failures().len(), 1_000);
+        let calls = stage.proxy.calls();
+        assert!(calls.len() > 3, "{} attempts", calls.len());
+        let last = calls.iter().map(|call| call.at).max().expect("calls");
+        assert!(last <= end_of_calls, "{fault}: an attempt {:?} too late", last - end_of_calls);
+    }
 }
 
 #[tokio::test(start_paused = true)]

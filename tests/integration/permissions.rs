@@ -22,7 +22,11 @@ async fn the_role_allows_exactly_the_calls_of_imports() {
         .put_customers([json!({"audienceUserId": "c1", "unionid": "u1", "openid": "o1", "phone": "1"})])
         .await;
     let by_statement = stage.function().await;
-    let by_query = stage.function_with(|config| config.identity_lookup = IdentityLookup::Query).await;
+    let by_query = stage.function_with(|config| {
+        config.identity_lookup = IdentityLookup::Query;
+        config.skip_unchanged = SkipUnchanged::Always;
+    });
+    let by_query = by_query.await;
     for opt_type in ["add", "delete"] {
         for params in [
             json!({"isMatching": false, "optType": opt_type}),
@@ -96,6 +100,9 @@ async fn the_template_sets_tables_and_default_settings() {
             "IDENTITY_LOOKUP": identity_lookup,
             "SKIP_UNCHANGED": skip_unchanged,
             "METRICS_PER_TENANT": "false",
+            "LOOKUP_CONCURRENCY": default.lookup_concurrency,
+            "WRITE_CONCURRENCY": default.write_concurrency,
+            "DEADLINE_MARGIN_MS": default.deadline_margin.as_millis() as u64,
         });
         assert_eq!(template.at("/Resources/Function/Properties/Environment/Variables"), expected);
     }

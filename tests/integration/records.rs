@@ -208,9 +208,8 @@ async fn without_matching_no_customer_is_looked_up() {
     let response = function.import(off("add"), data).await;
     assert_eq!(response.failures(), ["MISSING_IDENTIFIER"]);
     assert_eq!(stage.memberships().await, pairs([(format!("{TENANT}#unknown"), "g")]));
-    // BatchGetItem reads only whether the membership exists.
     let operations: Vec<_> = stage.proxy.calls().into_iter().map(|call| call.operation).collect();
-    assert_eq!(operations, ["GetItem", "BatchGetItem", "BatchWriteItem"]);
+    assert_eq!(operations, ["GetItem", "BatchWriteItem"]);
 }
 
 #[tokio::test]

@@ -45,6 +45,19 @@ async fn written_by(stage: &Stage) -> (usize, usize) {
 }
 
 #[tokio::test]
+async fn what_one_call_writes_is_not_checked_first() {
+    let stage = Stage::new().await;
+    let function = stage.function().await;
+    for (records, checks) in [(1, 0), (25, 0), (26, 1)] {
+        stage.proxy.reset();
+        assert_eq!(function.import(off("add"), numbered(records)).await.data()["status"], 1);
+        let calls = (stage.proxy.count("BatchGetItem"), stage.proxy.count("BatchWriteItem"));
+        // Of 26, the first 25 are in place by then.
+        assert_eq!(calls, (checks, 1), "{records} records");
+    }
+}
+
+#[tokio::test]
 async fn a_resync_with_nothing_new_writes_nothing() {
     for (skip, expected) in [(Auto, (3, 0)), (Always, (3, 0)), (Never, (0, 10))] {
         let stage = Stage::new().await;

@@ -11,6 +11,7 @@
 //! - `options`: the flags; `token`: the token
 //! - `rows`: the input as rows, with `csv` (over `lines`) and `json_lines`
 //! - `batch`: rows as batches, their bodies and keys; pure
+//! - `pace`: how many requests at a time, and how large
 //! - `send`: a batch on its way, with `answer` (what an answer means; pure) and `backoff` (when to try again; pure)
 //! - `failed`: the file of failed rows; `journal`: what is settled
 //! - `progress`: the bar
@@ -21,6 +22,7 @@ mod batch;
 mod failed;
 mod journal;
 mod options;
+mod pace;
 mod progress;
 mod rows;
 mod send;

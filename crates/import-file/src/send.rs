@@ -14,9 +14,10 @@ use crate::answer::{Answer, Reason};
 use crate::backoff::{Backoff, retry_after};
 use crate::batch::{self, Batch};
 use crate::options::Options;
+use crate::pace::{Pace, TIMEOUT};
 use crate::progress::Progress;
 
-/// How often records that failed for now are sent again.
+/// How often in succession records that failed for now are sent again without a success among them.
 const RESENDS: u32 = 5;
 
 /// How long a running import is left alone before it is asked for again.
@@ -44,6 +45,7 @@ pub struct Sender {
     run: String,
     params: String,
     patience: Duration,
+    pace: Pace,
     progress: Progress,
 }
 
@@ -66,6 +68,7 @@ impl Sender {
             run: run.to_owned(),
             params: options.params.clone(),
             patience: options.patience,
+            pace: Pace::new(options.concurrency, options.batch),
             progress,
         }
     }
@@ -79,16 +82,17 @@ impl Sender {
         let mut failed: Vec<_> = batch.rows.iter().enumerate().filter_map(bad).collect();
         let mut positions = batch.records();
         let mut backoff = Backoff::default();
+        let mut fruitless = 0;
         for round in 0.. {
             if positions.is_empty() {
                 break;
             }
-            let records: Vec<_> = batch.at(&positions).collect();
-            let ended = self.request(batch.number, round, &records)?;
+            let ended = self.round(batch, round, &positions)?;
+            fruitless = if ended.len() < positions.len() { 0 } else { fruitless + 1 };
             let (again, for_good): (Vec<_>, Vec<_>) =
-                ended.into_iter().partition(|(_, reason)| reason.retryable && round < RESENDS);
-            failed.extend(for_good.into_iter().map(|(record, reason)| (positions[record], reason)));
-            positions = again.into_iter().map(|(record, _)| positions[record]).collect();
+                ended.into_iter().partition(|(_, reason)| reason.retryable && fruitless <= RESENDS);
+            failed.extend(for_good);
+            positions = again.into_iter().map(|(position, _)| position).collect();
             if !positions.is_empty() {
                 let pause = backoff.next(None);
                 self.tell(batch.number, &format!("{} records failed for now", positions.len()), pause);
@@ -96,6 +100,24 @@ impl Sender {
             }
         }
         failed.sort_unstable_by_key(|(position, _)| *position);
+        Ok(failed)
+    }
+
+    /// Sends the records at these positions in requests as large as the pace allows: every one that failed, with its
+    /// reason.
+    fn round(&self, batch: &Batch, round: u32, positions: &[usize]) -> Result<Vec<(usize, Reason)>, Stop> {
+        let mut failed = Vec::new();
+        let mut left = positions;
+        while !left.is_empty() {
+            let (part, rest) = left.split_at(self.pace.records().min(left.len()));
+            left = rest;
+            let records: Vec<_> = batch.at(part).collect();
+            let under_way = self.pace.start();
+            let ended = self.request(batch.number, round, &records)?;
+            drop(under_way);
+            self.pace.adapt(ended.iter().any(|(_, reason)| reason.code == TIMEOUT));
+            failed.extend(ended.into_iter().map(|(record, reason)| (part[record], reason)));
+        }
         Ok(failed)
     }
 

@@ -1,13 +1,15 @@
 //! The client of `examples/import_file`, against the function on a real database: what is imported, what fails.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
 
 use crate::desk::{Desk, holed_csv, numbered_csv};
+use testing::capacity::Capacity;
 use testing::gateway::{Fault, Gateway};
-use testing::proxy::{Action, Rule};
+use testing::proxy::{Action, Rule, Throughput};
 use testing::shorthand::{numbered_pairs, pairs};
 use testing::stage::Stage;
 
@@ -153,7 +155,7 @@ async fn nothing_comes_back_sooner_than_it_was_asked_to() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_import_that_is_still_running_is_waited_for() {
     let stage = Stage::new().await;
-    stage.proxy.rule(Rule::on("BatchWriteItem", Action::Delay(Duration::from_secs(6))).times(1));
+    stage.proxy.rule(Rule::on("BatchWriteItem", Action::Delay(Duration::from_millis(4_500))).times(1));
     let gateway = Gateway::start(stage.function().await).await;
     let desk = Desk::new();
     desk.write("list.csv", numbered_csv(10));
@@ -179,6 +181,27 @@ async fn records_that_fail_for_now_are_sent_again_alone_under_a_key_of_their_own
     assert_eq!(exchanges.len(), 2);
     assert_ne!(exchanges[0].key, exchanges[1].key);
     assert_eq!(exchanges[1].body.matches("audienceUserId").count(), 25);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_that_run_out_of_time_are_sent_again_in_smaller_requests() {
+    let stage = Stage::new().await;
+    let writes = Some(Arc::new(Capacity::new(1, 200.0, 0.5)));
+    stage.proxy.throughput(Throughput { writes, ..Throughput::default() });
+    let mut function = stage.function().await;
+    // One second of it is for calls.
+    function.seconds = 2.5;
+    let gateway = Gateway::start(function).await;
+    let desk = Desk::new();
+    desk.write("list.csv", numbered_csv(1_000));
+    let ended = desk.run(&gateway.url(), "list.csv --match off --batch 500 --concurrency 2").await;
+    ended.assert_done(0, "1000 rows: 1000 imported");
+    assert_eq!(stage.memberships().await, numbered_pairs(1_000));
+    let sizes =
+        gateway.exchanges().into_iter().map(|exchange| exchange.body.matches("audienceUserId").count());
+    let sizes: Vec<_> = sizes.collect();
+    assert_eq!(sizes[..2], [500, 500]);
+    assert!(sizes[2..].iter().all(|size| *size <= 375), "{sizes:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
