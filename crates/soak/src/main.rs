@@ -17,6 +17,7 @@ mod requests;
 mod vitals;
 
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -26,7 +27,10 @@ use crate::draw::{DISABLED, Draw};
 use crate::options::Options;
 use crate::vitals::Vitals;
 use reference::draw::{Import, TENANTS};
+use reference::verdict::Faults;
 use reference::world::{Customer, World};
+use testing::capacity::Capacity;
+use testing::proxy::Throughput;
 use testing::runtime_api::Process;
 use testing::stage::Stage;
 
@@ -78,6 +82,10 @@ struct Soak {
     vitals: Vitals,
     /// What is stored, by the model.
     world: World,
+    /// What may come of a request while nothing else is wrong.
+    tolerated: Faults,
+    /// Records that ended as `TIMEOUT` while nothing else was wrong.
+    timed_out: usize,
     /// Requests with an `Idempotency-Key`, and how they were answered.
     kept: Vec<(Value, String)>,
     requests: usize,
@@ -97,6 +105,14 @@ impl Soak {
         }
         stage.put_tenant(DISABLED, json!({"tenantId": "t9", "enabled": false})).await;
         stage.put_customers(world.customers.iter().map(Customer::item)).await;
+        if let Some(units) = options.throttled {
+            let capacity = || Some(Arc::new(Capacity::new(4, units / 4.0, 1.0)));
+            stage.proxy.throughput(Throughput {
+                reads: capacity(),
+                writes: capacity(),
+                ..Default::default()
+            });
+        }
         // Tokens are read again and again.
         let more = [("TOKEN_CACHE_SECONDS", "1")];
         let mut process = stage.process(&options.function, TIME, &more).await;
@@ -110,6 +126,8 @@ impl Soak {
             process,
             vitals,
             world,
+            tolerated: Faults { timeout: options.throttled.is_some(), ..Faults::NONE },
+            timed_out: 0,
             kept,
             requests: 0,
             records: 0,
@@ -160,8 +178,8 @@ impl Soak {
         self.first().await;
         let (earlier, later) = self.vitals.memory();
         println!(
-            "soak: {} requests, {} records, {} through faults, 0 wrong, rss {earlier} → {later} KiB, fds {before} → {}",
-            self.requests, self.records, self.faults, self.descriptors
+            "soak: {} requests, {} records, {} through faults, {} timed out, 0 wrong, rss {earlier} → {later} KiB, fds {before} → {}",
+            self.requests, self.records, self.faults, self.timed_out, self.descriptors
         );
         let mut healthy = true;
         if vitals::grew(earlier, later) {

@@ -12,6 +12,8 @@ pub struct Options {
     pub time: Duration,
     /// `--seed N`: what is drawn. How the function and the database take turns is not in it.
     pub seed: u64,
+    /// `--throttled N`: the tables take N read and N write units a second.
+    pub throttled: Option<f64>,
     /// `--function PATH`: the function's binary.
     pub function: PathBuf,
 }
@@ -22,6 +24,7 @@ impl Options {
         let mut options = Self {
             time: Duration::from_secs(60),
             seed: fastrand::u64(..),
+            throttled: None,
             function: "target/release/customer-group-import".into(),
         };
         let mut parser = lexopt::Parser::from_env();
@@ -29,6 +32,7 @@ impl Options {
             match argument {
                 Long("minutes") => options.time = parser.value()?.parse_with(minutes)?,
                 Long("seed") => options.seed = parser.value()?.parse()?,
+                Long("throttled") => options.throttled = Some(parser.value()?.parse()?),
                 Long("function") => options.function = parser.value()?.into(),
                 other => return Err(other.unexpected()),
             }

@@ -37,7 +37,8 @@ impl Soak {
         let too_large = event["body"].as_str().is_some_and(|body| body.len() > MAX_BODY_BYTES);
         let response = self.invoke(event.clone()).await;
         assert_eq!(response.status, if too_large { 413 } else { 200 });
-        self.is_right(&response, &event, import, Faults::NONE).await;
+        self.is_right(&response, &event, import, self.tolerated).await;
+        self.timed_out += response.body.matches("\"TIMEOUT\"").count();
         response
     }
 
