@@ -16,57 +16,82 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
 public class ImportGroups {
     static final int BATCH = 1000;
-    static final int ATTEMPTS = 8;
+    static final int MIN_BATCH = 50;
+    static final int ATTEMPTS = 10;
     static final HttpClient HTTP = HttpClient.newHttpClient();
 
     static final PrintStream OUT = new PrintStream(System.out, true, StandardCharsets.UTF_8);
 
+    final String params;
+    int size = BATCH;
     int imported = 0;
     int failed = 0;
     boolean dryRun = false;
 
+    ImportGroups(String params) {
+        this.params = params;
+    }
+
     public static void main(String[] args) throws Exception {
         Map<String, String> request = Json.members(Files.readString(Path.of(args[0])));
         List<String> records = Json.elements(request.get("data"));
-        ImportGroups groups = new ImportGroups();
-        for (int start = 0; start < records.size(); start += BATCH) {
-            int end = Math.min(start + BATCH, records.size());
-            groups.importRecords(request.get("publicParams"), records.subList(start, end));
+        ImportGroups groups = new ImportGroups(request.get("publicParams"));
+        for (int start = 0, end; start < records.size(); start = end) {
+            end = Math.min(start + groups.size, records.size());
+            groups.importRecords(records.subList(start, end));
         }
         String summary = groups.dryRun ? "dry run: would import" : "imported";
         System.err.printf("%s %d, failed %d%n", summary, groups.imported, groups.failed);
         System.exit(groups.failed == 0 ? 0 : 1);
     }
 
-    /** Imports one batch. */
-    void importRecords(String params, List<String> records) throws InterruptedException {
+    /** Imports one batch, and resends what failed retryably. */
+    void importRecords(List<String> records) throws InterruptedException {
         List<String> left = new ArrayList<>();
         for (int attempt = 0; attempt < ATTEMPTS && !records.isEmpty(); attempt++) {
             if (attempt > 0) {
-                Thread.sleep(1000L * pause(attempt - 1));
+                Thread.sleep((long) (1000 * jitter(attempt - 1)));
             }
-            String body = "{\"publicParams\":" + params + ",\"data\":[" + String.join(",", records) + "]}";
-            Map<String, String> result = Json.members(post(body));
-            imported += Integer.parseInt(result.get("importSuccessNum"));
-            dryRun = "true".equals(result.get("dryRun"));
-            records = new ArrayList<>();
-            for (String error : Json.elements(result.get("errorData"))) {
-                Map<String, String> record = Json.members(error);
-                // The record's place in the body sent, not in the file.
-                record.remove("index");
-                boolean retryable = record.get("retryable").equals("true");
-                (retryable ? records : left).add(Json.object(record));
+            List<String> again = new ArrayList<>();
+            for (int start = 0, end; start < records.size(); start = end) {
+                end = Math.min(start + size, records.size());
+                for (Map<String, String> record : send(records.subList(start, end))) {
+                    boolean retryable = record.get("retryable").equals("true");
+                    (retryable ? again : left).add(Json.object(record));
+                }
             }
+            records = again;
         }
         left.addAll(records);
         left.forEach(OUT::println);
         failed += left.size();
+    }
+
+    /** Sends records by one request, and returns those that failed. */
+    List<Map<String, String>> send(List<String> records) throws InterruptedException {
+        String body = "{\"publicParams\":" + params + ",\"data\":[" + String.join(",", records) + "]}";
+        Map<String, String> result = Json.members(post(body));
+        imported += Integer.parseInt(result.get("importSuccessNum"));
+        dryRun = "true".equals(result.get("dryRun"));
+        List<Map<String, String>> errors = new ArrayList<>();
+        boolean slow = false;
+        for (String error : Json.elements(result.get("errorData"))) {
+            Map<String, String> record = Json.members(error);
+            // The record's place in the body sent, not in the file.
+            record.remove("index");
+            slow |= record.get("errorCode").equals("\"TIMEOUT\"");
+            errors.add(record);
+        }
+        // Records ran out of time: the next requests are smaller.
+        size = slow ? Math.max(size / 2, MIN_BATCH) : Math.min(size * 2, BATCH);
+        return errors;
     }
 
     /** Posts a body until the import has ended, and returns its result. */
@@ -80,7 +105,7 @@ public class ImportGroups {
                 .build();
         Object last = null;
         for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
-            long seconds = pause(attempt);
+            double seconds = jitter(attempt);
             try {
                 HttpResponse<String> response = HTTP.send(request, HttpResponse.BodyHandlers.ofString());
                 int status = response.statusCode();
@@ -92,20 +117,21 @@ public class ImportGroups {
                     System.exit(1);
                 }
                 last = status;
-                seconds = response.headers().firstValueAsLong("Retry-After").orElse(seconds);
+                seconds += response.headers().firstValueAsLong("Retry-After").orElse(0);
             } catch (IOException error) {
                 last = error;
             }
             // The same request with the same key.
-            Thread.sleep(1000 * seconds);
+            Thread.sleep((long) (1000 * seconds));
         }
         System.err.println("no result after " + ATTEMPTS + " attempts, last: " + last);
         System.exit(1);
         return null;
     }
 
-    static long pause(int attempt) {
-        return Math.min(1L << attempt, 30);
+    /** Random, so that many callers do not come back at the same moment. */
+    static double jitter(int attempt) {
+        return ThreadLocalRandom.current().nextDouble() * Math.min(1 << attempt, 30);
     }
 
     /** Takes JSON apart and leaves the parts as text, so that values stay exactly as they were. */

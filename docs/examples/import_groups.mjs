@@ -6,9 +6,16 @@ import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 
 const BATCH = 1000;
-const ATTEMPTS = 8;
+const MIN_BATCH = 50;
+const ATTEMPTS = 10;
 
-const pause = (attempt) => Math.min(2 ** attempt, 30);
+let size = BATCH;
+let imported = 0;
+let failed = 0;
+let dryRun = false;
+
+/** Random, so that many callers do not come back at the same moment. */
+const jitter = (attempt) => Math.random() * Math.min(2 ** attempt, 30);
 
 class Rejected extends Error {}
 
@@ -21,7 +28,7 @@ async function post(body) {
   };
   let last;
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    let seconds = pause(attempt);
+    let seconds = jitter(attempt);
     try {
       const response = await fetch(process.env.IMPORT_URL, {
         method: "POST",
@@ -35,7 +42,7 @@ async function post(body) {
         throw new Rejected(`rejected: ${response.status} ${text}`);
       }
       last = response.status;
-      seconds = Number(response.headers.get("Retry-After") ?? seconds);
+      seconds += Number(response.headers.get("Retry-After") ?? 0);
     } catch (error) {
       if (error instanceof Rejected) throw error;
       last = error;
@@ -46,37 +53,48 @@ async function post(body) {
   throw new Rejected(`no result after ${ATTEMPTS} attempts, last: ${last}`);
 }
 
-/** Imports one batch. Returns how many records were imported, those that were not, and whether it was a dry run. */
+/** Imports one batch, and resends what failed retryably. */
 async function importRecords(publicParams, records) {
-  let imported = 0;
-  let dryRun = false;
-  const failed = [];
-  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const result = await post({ publicParams, data: records });
-    imported += result.importSuccessNum;
-    dryRun = result.dryRun === true;
-    // Without index, which is a record's place in the body sent, not in the file.
-    const errors = (result.errorData ?? []).map(({ index, ...record }) => record);
-    failed.push(...errors.filter((record) => !record.retryable));
-    records = errors.filter((record) => record.retryable);
-    if (records.length === 0) break;
-    await sleep(pause(attempt) * 1000);
+  const left = [];
+  for (let attempt = 0; ; attempt++) {
+    const again = [];
+    while (records.length > 0) {
+      const sent = records.slice(0, size);
+      records = records.slice(size);
+      const errors = await send(publicParams, sent);
+      again.push(...errors.filter((record) => record.retryable));
+      left.push(...errors.filter((record) => !record.retryable));
+    }
+    records = again;
+    if (records.length === 0 || attempt === ATTEMPTS - 1) break;
+    await sleep(jitter(attempt) * 1000);
   }
-  return { imported, failed: [...failed, ...records], dryRun };
+  left.push(...records);
+  for (const record of left) console.log(JSON.stringify(record));
+  failed += left.length;
+}
+
+/** Sends records by one request, and returns those that failed. */
+async function send(publicParams, records) {
+  const result = await post({ publicParams, data: records });
+  imported += result.importSuccessNum;
+  dryRun = result.dryRun === true;
+  // Without index, which is a record's place in the body sent, not in the file.
+  const errors = (result.errorData ?? []).map(({ index, ...record }) => record);
+  // Records ran out of time: the next requests are smaller.
+  const slow = errors.some((record) => record.errorCode === "TIMEOUT");
+  size = slow ? Math.max(Math.floor(size / 2), MIN_BATCH) : Math.min(size * 2, BATCH);
+  return errors;
 }
 
 async function main() {
   const { publicParams, data } = JSON.parse(await readFile(process.argv[2], "utf8"));
-  let imported = 0;
-  let failed = 0;
-  let summary = "imported";
-  for (let start = 0; start < data.length; start += BATCH) {
-    const result = await importRecords(publicParams, data.slice(start, start + BATCH));
-    for (const record of result.failed) console.log(JSON.stringify(record));
-    imported += result.imported;
-    failed += result.failed.length;
-    if (result.dryRun) summary = "dry run: would import";
+  for (let start = 0; start < data.length; ) {
+    const end = start + size;
+    await importRecords(publicParams, data.slice(start, end));
+    start = end;
   }
+  const summary = dryRun ? "dry run: would import" : "imported";
   console.error(`${summary} ${imported}, failed ${failed}`);
   return failed > 0 ? 1 : 0;
 }

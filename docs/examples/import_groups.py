@@ -6,6 +6,7 @@ IMPORT_URL=https://…/api/integrate/audience/info/batchAdd IMPORT_TOKEN=… pyt
 import http.client
 import json
 import os
+import random
 import sys
 import time
 import urllib.error
@@ -13,11 +14,13 @@ import urllib.request
 import uuid
 
 BATCH = 1000
-ATTEMPTS = 8
+MIN_BATCH = 50
+ATTEMPTS = 10
 
 
-def pause(attempt):
-    return min(2**attempt, 30)
+def jitter(attempt):
+    """Random, so that many callers do not come back at the same moment."""
+    return random.uniform(0, min(2**attempt, 30))
 
 
 def post(body):
@@ -29,7 +32,7 @@ def post(body):
     }
     last = None
     for attempt in range(ATTEMPTS):
-        seconds = pause(attempt)
+        seconds = jitter(attempt)
         request = urllib.request.Request(os.environ["IMPORT_URL"], json.dumps(body).encode(), headers)
         try:
             with urllib.request.urlopen(request, timeout=60) as response:
@@ -40,7 +43,7 @@ def post(body):
             last = error.code
             if error.code != 429 and error.code < 500:
                 sys.exit(f"rejected: {error.code} {error.read().decode()}")
-            seconds = int(error.headers.get("Retry-After", seconds))
+            seconds += int(error.headers.get("Retry-After", 0))
         except (OSError, http.client.HTTPException) as error:
             last = error
         # The same request with the same key.
@@ -48,38 +51,60 @@ def post(body):
     sys.exit(f"no result after {ATTEMPTS} attempts, last: {last}")
 
 
-def import_records(params, records):
-    """Imports one batch. Returns how many records were imported, those that were not, and whether it was a dry run."""
-    imported, failed = 0, []
-    for attempt in range(ATTEMPTS):
-        result = post({"publicParams": params, "data": records})
-        imported += result["importSuccessNum"]
+class Import:
+    """The import of a file."""
+
+    def __init__(self, params):
+        self.params = params
+        self.size = BATCH
+        self.imported = self.failed = 0
+        self.dry_run = False
+
+    def batch(self, records):
+        """Imports one batch, and resends what failed retryably."""
+        left = []
+        for attempt in range(ATTEMPTS):
+            again = []
+            while records:
+                sent, records = records[: self.size], records[self.size :]
+                errors = self.send(sent)
+                again += [record for record in errors if record["retryable"]]
+                left += [record for record in errors if not record["retryable"]]
+            records = again
+            if not records or attempt == ATTEMPTS - 1:
+                break
+            time.sleep(jitter(attempt))
+        for record in left + records:
+            print(json.dumps(record, ensure_ascii=False))
+        self.failed += len(left + records)
+
+    def send(self, records):
+        """Sends records by one request, and returns those that failed."""
+        result = post({"publicParams": self.params, "data": records})
+        self.imported += result["importSuccessNum"]
+        self.dry_run = "dryRun" in result
         errors = result["errorData"] or []
         for record in errors:
             # The record's place in the body sent, not in the file.
             record.pop("index", None)
-        failed += [record for record in errors if not record["retryable"]]
-        records = [record for record in errors if record["retryable"]]
-        if not records:
-            break
-        time.sleep(pause(attempt))
-    return imported, failed + records, "dryRun" in result
+        # Records ran out of time: the next requests are smaller.
+        slow = any(record["errorCode"] == "TIMEOUT" for record in errors)
+        self.size = max(self.size // 2, MIN_BATCH) if slow else min(self.size * 2, BATCH)
+        return errors
 
 
 def main():
     with open(sys.argv[1], encoding="utf-8") as file:
         request = json.load(file)
-    imported, failed, dry_run = 0, 0, False
-    for start in range(0, len(request["data"]), BATCH):
-        batch = request["data"][start : start + BATCH]
-        succeeded, left, dry_run = import_records(request["publicParams"], batch)
-        for record in left:
-            print(json.dumps(record, ensure_ascii=False))
-        imported += succeeded
-        failed += len(left)
-    summary = "dry run: would import" if dry_run else "imported"
-    print(f"{summary} {imported}, failed {failed}", file=sys.stderr)
-    return 1 if failed else 0
+    groups, records = Import(request["publicParams"]), request["data"]
+    start = 0
+    while start < len(records):
+        end = start + groups.size
+        groups.batch(records[start:end])
+        start = end
+    summary = "dry run: would import" if groups.dry_run else "imported"
+    print(f"{summary} {groups.imported}, failed {groups.failed}", file=sys.stderr)
+    return 1 if groups.failed else 0
 
 
 if __name__ == "__main__":

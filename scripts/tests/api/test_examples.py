@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from api.unreliable import Unreliable
+from api.unreliable import OutOfTime, Unreliable
 
 EXAMPLES = pathlib.Path(__file__).resolve().parents[3] / "docs" / "examples"
 REQUEST = EXAMPLES / "request.json"
@@ -113,6 +113,7 @@ def test_every_record_survives_an_unreliable_connection(program, service):
     sent = connection.requests
     assert len(sent) == 6, [(key, len(body["data"])) for key, body in sent]
     assert all(request == sent[0] for request in sent[:4])
+    assert connection.times[2] - connection.times[1] >= 1, "Retry-After"
     (first, _), (second, _), (third, resent) = sent[0], sent[4], sent[5]
     assert first
     assert "idempotent-replayed" in connection.received[1]
@@ -120,3 +121,15 @@ def test_every_record_survives_an_unreliable_connection(program, service):
     (record,) = resent["data"]
     assert {name: record.get(name) for name in records[-1]} == records[-1]
     assert third not in (first, second)
+
+
+def test_batches_are_smaller_while_records_run_out_of_time(program):
+    records = [{"audienceUserId": f"c{number}", "groups": "g"} for number in range(1700)]
+    # All records of the first request, and the last one of each of the next six.
+    with OutOfTime([1000, *[1] * 6]) as service:
+        code, failed, counts, messages = program.run(service.url, "any", records)
+    assert (code, failed, counts) == (0, [], (1700, 0)), messages
+    # Resent by halves, down to 50; once nothing runs out of time, the sizes double, also those of the next batches.
+    resent = [500, 250, 125, 62, 50, 13]
+    assert service.sizes == [1000, *resent, len(resent), 100, 200, 400]
+    assert sorted(service.imported) == sorted(record["audienceUserId"] for record in records)

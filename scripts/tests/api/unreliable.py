@@ -1,10 +1,12 @@
-"""The service behind an unreliable connection.
+"""The service behind an unreliable connection, and a service that runs out of time.
 
-The first requests meet, one after the other, faults that no emulator makes at will: a throttle of API Gateway, an
-unavailable database, a response that is lost after the import, and a record that could not be written.
+On the unreliable connection the first requests meet, one after the other, faults that no emulator makes at will: a
+throttle of API Gateway, an unavailable database, a response that is lost after the import, and a record that could not
+be written.
 """
 
 import json
+import time
 import urllib.parse
 
 from proxy import Proxy
@@ -17,20 +19,23 @@ UNAVAILABLE = (
     '{"code": "503", "errorCode": "SERVICE_UNAVAILABLE", "msg": "服务暂时不可用，请稍后重试", "data": null}'.encode(),
 )
 FAILURE = {"errorCode": "STORE_ERROR", "errorMsg": "数据库暂时不可用，请重试", "retryable": True}
+TIMEOUT = {"errorCode": "TIMEOUT", "errorMsg": "处理超时，请重试", "retryable": True}
 
 
 class Unreliable(Proxy):
-    """Keeps the requests as (key, body), and the headers of the service's responses."""
+    """Keeps the requests as (key, body), their times, and the headers of the service's responses."""
 
     def __init__(self, url):
         target = urllib.parse.urlsplit(url)
         super().__init__(f"http://{target.netloc}")
         self.url += target.path
         self.requests = []
+        self.times = []
         self.received = []
 
     def respond(self, request, body):
         self.requests.append((request.headers["Idempotency-Key"], json.loads(body)))
+        self.times.append(time.monotonic())
         match len(self.requests):
             case 1:
                 return THROTTLED
@@ -59,3 +64,30 @@ class Unreliable(Proxy):
         status, headers, content = super().forward(request, body)
         self.received.append({name.lower(): text for name, text in headers.items()})
         return status, headers, content
+
+
+class OutOfTime(Proxy):
+    """Responds in place of the service: of each of the first requests, so many of the last records run out of time."""
+
+    def __init__(self, out_of_time):
+        super().__init__("")
+        self.out_of_time = out_of_time
+        self.sizes = []
+        self.imported = []
+
+    def respond(self, request, body):
+        records = json.loads(body)["data"]
+        out_of_time = self.out_of_time[len(self.sizes)] if len(self.sizes) < len(self.out_of_time) else 0
+        done = len(records) - out_of_time
+        self.sizes.append(len(records))
+        self.imported += [record["audienceUserId"] for record in records[:done]]
+        errors = [{**record, "index": done + n, **TIMEOUT} for n, record in enumerate(records[done:])]
+        result = {
+            "importSuccessNum": done,
+            "message": "部分导入成功" if errors else "成功",
+            "importFailNum": len(errors),
+            "errorData": errors or None,
+            "status": 2 if errors else 1,
+        }
+        envelope = {"code": "200", "errorCode": "SUCCESS", "msg": "ok", "data": result}
+        return 200, JSON, json.dumps(envelope, ensure_ascii=False).encode()

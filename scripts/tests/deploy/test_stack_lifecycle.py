@@ -4,6 +4,13 @@ import pytest
 
 from deploy.stack import Stack
 
+# The parameters of settings that have no tests of their own here, by the function's variables.
+SETTINGS = {
+    "LOOKUP_CONCURRENCY": ("LookupConcurrency", "8"),
+    "WRITE_CONCURRENCY": ("WriteConcurrency", "9"),
+    "DEADLINE_MARGIN_MS": ("DeadlineMarginMs", "3000"),
+}
+
 
 @pytest.fixture(scope="module")
 def topic(emulator):
@@ -12,7 +19,7 @@ def topic(emulator):
 
 @pytest.fixture(scope="module")
 def updated(stack, template, topic):
-    stack.deploy(template, MaxRecords=2, AlarmTopicArn=topic)
+    stack.deploy(template, MaxRecords=2, AlarmTopicArn=topic, **dict(SETTINGS.values()))
     return stack
 
 
@@ -38,6 +45,14 @@ def test_update_changes_the_limit(api, tables):
     assert "2" in api.responses[-1].json()["msg"]
     api.add(records[:2])
     assert ("c9", "limit1") in tables.pairs()
+
+
+def test_update_changes_the_settings_of_the_function(emulator, updated):
+    name = updated.resources()["Function"]
+    settings = emulator.client("lambda").get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    assert {variable: settings[variable] for variable in SETTINGS} == {
+        variable: value for variable, (_, value) in SETTINGS.items()
+    }
 
 
 def test_alarms_watch_function_and_api_and_notify_the_topic(emulator, updated, topic):
