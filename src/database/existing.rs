@@ -1,5 +1,7 @@
 //! Checking whether items exist.
 
+use std::time::Duration;
+
 use aws_sdk_dynamodb::types::KeysAndAttributes;
 
 use super::call::CallError;
@@ -9,6 +11,9 @@ use crate::request::failure::Outage;
 /// The most keys of one `BatchGetItem` (DynamoDB API reference).
 pub(super) const BATCH_GET_KEYS: usize = 100;
 
+/// How long reads that need not be made wait for their turn.
+const IMPATIENCE: Duration = Duration::from_millis(100);
+
 /// At most [`BATCH_GET_KEYS`] distinct items that may exist, each identified by its position.
 pub(super) struct Batch<'w, K, P> {
     pub table: &'w str,
@@ -16,7 +21,7 @@ pub(super) struct Batch<'w, K, P> {
     pub projection: &'static str,
     /// Whether the reads are strongly consistent, which costs twice as much.
     pub consistent: bool,
-    /// Whether a call of which nothing was accepted is repeated.
+    /// Whether the reads wait for their turn, and a call of which nothing was accepted is repeated.
     pub patient: bool,
     pub count: usize,
     /// The key of the item at a position.
@@ -36,7 +41,8 @@ impl Session<'_> {
         let mut pending: Vec<usize> = (0..batch.count).collect();
         let reads = &self.database.reads;
         let outage = loop {
-            let started = match reads.ready(self.deadline).await {
+            let patience = if batch.patient { Duration::MAX } else { IMPATIENCE };
+            let started = match reads.ready_within(patience, self.deadline).await {
                 Ok(started) => started,
                 Err(outage) => break outage,
             };

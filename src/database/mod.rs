@@ -2,6 +2,7 @@
 
 mod attempts;
 mod call;
+mod call_rate;
 pub mod claim;
 mod customers;
 mod existing;

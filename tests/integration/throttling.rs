@@ -121,6 +121,20 @@ async fn a_throttled_check_of_memberships_is_given_up() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_check_of_memberships_does_not_wait_for_a_slow_pace() {
+    fastrand::seed(5);
+    let stage = Stage::paused().await;
+    stage.put_customers([json!({"audienceUserId": "c0"})]).await;
+    let function = stage.function_with(|config| config.skip_unchanged = SkipUnchanged::Always).await;
+    stage.proxy.rule(Rule::on("BatchGetItem", THROTTLED).times(40));
+    function.import(exact("add"), numbered(1)).await.data();
+    let started = Instant::now();
+    assert_eq!(function.import(off("add"), numbered(1_000)).await.failures(), [""; 0]);
+    assert!(started.elapsed().as_secs_f64() < 0.2, "{:?}", started.elapsed());
+    assert_eq!(stage.memberships().await, numbered_pairs(1_000));
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_throttled_to_the_end_is_a_timeout() {
     let cases = [
         ("ExecuteStatement", fuzzy(1, "add"), IdentityLookup::Statement, THROTTLED),
