@@ -31,8 +31,13 @@ pub fn init() {
     }));
 }
 
+/// The level of this name. Lambda's `FATAL` is the crate's `ERROR`, which has nothing above it.
 fn level(set: Option<&str>) -> LevelFilter {
-    set.and_then(|level| level.parse().ok()).unwrap_or(LevelFilter::INFO)
+    match set {
+        Some("FATAL") => LevelFilter::ERROR,
+        Some(level) if !level.is_empty() => level.parse().unwrap_or(LevelFilter::INFO),
+        _ => LevelFilter::INFO,
+    }
 }
 
 /// The log filter: this level for this crate, WARN for others. At more verbose levels the Lambda
@@ -55,7 +60,9 @@ mod tests {
             (Some("INFO"), LevelFilter::INFO),
             (Some("warn"), LevelFilter::WARN),
             (Some("ERROR"), LevelFilter::ERROR),
+            (Some("FATAL"), LevelFilter::ERROR),
             (Some("loud"), LevelFilter::INFO),
+            (Some(""), LevelFilter::INFO),
             (None, LevelFilter::INFO),
         ] {
             assert_eq!(level(set), expected, "{set:?}");
