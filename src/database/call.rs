@@ -29,8 +29,8 @@ pub(super) enum CallError {
     Outage(Outage),
 }
 
-const INVALID: &str = "ValidationException";
-const DENIED: &str = "AccessDeniedException";
+pub(super) const INVALID: &str = "ValidationException";
+pub(super) const DENIED: &str = "AccessDeniedException";
 
 impl From<CallError> for Outage {
     fn from(error: CallError) -> Self {

@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use tokio::time::Instant;
 use tracing::warn;
 
-use super::call::{CallError, at_most};
+use super::call::{CallError, DENIED, INVALID, at_most};
 use super::existing::{BATCH_GET_KEYS, Batch};
 use super::{Item, Session, Stage, attribute};
 use crate::config::IdentityLookup;
@@ -78,7 +78,8 @@ impl Session<'_> {
         if self.database.identity_lookup == IdentityLookup::Statement && self.accepts_statements() {
             match self.execute(tenant, identifier, values).await {
                 Ok(found) => return found.into_iter().map(Ok).collect(),
-                Err(CallError::Invalid | CallError::Denied) => self.suspend_statements(),
+                Err(CallError::Invalid) => self.suspend_statements(INVALID),
+                Err(CallError::Denied) => self.suspend_statements(DENIED),
                 Err(error) => return vec![Err(error.into()); values.len()],
             }
         }
@@ -95,12 +96,15 @@ impl Session<'_> {
     }
 
     /// Reads by `Query` for a while, instead of having hundreds of statements rejected.
-    fn suspend_statements(&self) {
+    fn suspend_statements(&self, code: &'static str) {
         let from = Instant::now() + STATEMENTS_SUSPENDED;
         let suspended = self.statements_from().replace(from);
         if suspended.is_none_or(|from| Instant::now() >= from) {
-            self.tally.failed(EXECUTE_STATEMENT, "rejected");
-            warn!("a PartiQL statement was rejected: reading by Query for some minutes; see IDENTITY_LOOKUP");
+            self.tally.failed(EXECUTE_STATEMENT, code);
+            warn!(
+                code,
+                "a PartiQL statement was rejected: reading by Query for some minutes; see IDENTITY_LOOKUP"
+            );
         }
     }
 

@@ -182,6 +182,23 @@ async fn an_outage_is_logged_once_and_counted() {
 }
 
 #[tokio::test]
+async fn a_rejected_statement_is_logged_and_counted_once() {
+    let stage = Stage::new().await;
+    let mut logged = Logged::json(&stage, &[]).await;
+    let denied = Action::Error { status: 400, code: "AccessDeniedException", message: "no" };
+    stage.proxy.rule(Rule::on("ExecuteStatement", denied));
+    let openids: Value = (0..300).map(|n| json!({"openid": format!("o{n}"), "groups": "g"})).collect();
+    let (before, summary) = logged.summary(import(fuzzy(1, "add"), openids.clone())).await;
+    assert!(before.len() == 1 && before[0].contains("AccessDeniedException"), "{before:?}");
+    assert_part(
+        &summary,
+        &json!({"causes": {"ExecuteStatement: AccessDeniedException": 1}, "NOT_MATCHED": 300}),
+    );
+    let (before, summary) = logged.summary(import(fuzzy(1, "add"), openids)).await;
+    assert_eq!((before.len(), &summary["causes"]), (0, &json!({})));
+}
+
+#[tokio::test]
 async fn throttled_and_unprocessed_calls_count_as_throttles() {
     let stage = Stage::new().await;
     let mut logged = Logged::json(&stage, &[]).await;
