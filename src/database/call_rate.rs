@@ -74,7 +74,7 @@ impl CallRate {
     /// Starts a call now, or returns when the next one may start.
     pub fn start(&mut self, now: Instant) -> Option<Instant> {
         let window = self.window.get_or_insert(Window::new(now));
-        let was_idle = now - window.last > MEASURED_AT_MOST;
+        let was_idle = now - window.last >= MEASURED_AT_MOST;
         window.last = now;
         let Some(rate) = &mut self.rate else {
             if was_idle {
