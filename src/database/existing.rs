@@ -55,14 +55,15 @@ impl Session<'_> {
                         exists[position] = Ok(true);
                     }
                     pending = unprocessed;
-                    if pending.is_empty() {
-                        reads.record(started, 1.0);
-                        return exists;
+                    if !pending.is_empty() {
+                        self.tally.throttled();
                     }
-                    self.tally.throttled();
                 }
             }
             reads.record(started, 1.0 - pending.len() as f64 / requested as f64);
+            if pending.is_empty() {
+                return exists;
+            }
             if !batch.patient && pending.len() == requested {
                 break Outage::Timeout;
             }

@@ -20,7 +20,6 @@ use crate::http::preconditions::{idempotency_key, require_json, route};
 use crate::http::rejection::Rejection;
 use crate::http::reply::{FailedInvocation, Reply};
 use crate::import::{Ended, Import, ImportError, Run};
-use crate::request::idempotency_key::IdempotencyKey;
 use crate::request::params::ParameterError;
 use crate::request::{BodyFault, ImportRequest, RequestError};
 use crate::resolution::stored::MAX_OUTCOME_BYTES;
@@ -91,12 +90,7 @@ impl Handler {
         invocation.summary.tenant = Some(tenant.clone());
         require_json(event.header("content-type"))?;
         let body = event.body.as_deref().ok_or(Rejection::Unreadable(BodyFault::NotUtf8))?;
-        let (request, room_for_matches) = self.parse(body)?;
-        invocation.summary.request = Some((request.params, request.records.len()));
-        let key = idempotency_key(event.header("idempotency-key"))?;
-        // A dry run changes nothing and may be repeated, so its key is ignored.
-        let key = key.filter(|_| !request.params.dry_run);
-        self.import(&tenant, body, &request, room_for_matches, key.as_ref(), invocation).await
+        self.import(&tenant, body, event.header("idempotency-key"), invocation).await
     }
 
     async fn direct_response(
@@ -108,10 +102,7 @@ impl Handler {
         let token = event.token.clone().ok_or(Rejection::Token)?;
         let tenant = self.authenticate(token, &invocation).await?;
         invocation.summary.tenant = Some(tenant.clone());
-        let body = event.body.get().as_bytes();
-        let (request, room_for_matches) = self.parse(body)?;
-        invocation.summary.request = Some((request.params, request.records.len()));
-        self.import(&tenant, body, &request, room_for_matches, None, invocation).await
+        self.import(&tenant, event.body.get().as_bytes(), Header::Absent, invocation).await
     }
 
     async fn authenticate(
@@ -162,13 +153,16 @@ impl Handler {
         &self,
         tenant: &TenantId,
         body: &[u8],
-        request: &ImportRequest<'_>,
-        room_for_matches: usize,
-        key: Option<&IdempotencyKey>,
+        key: Header<'_>,
         Invocation { id, session, summary }: Invocation<'_>,
     ) -> Result<Response, Rejection> {
-        let import = Import { session, tenant, id, request, room_for_matches };
-        let ended = match key {
+        let (request, room_for_matches) = &self.parse(body)?;
+        summary.request = Some((request.params, request.records.len()));
+        // A dry run changes nothing and may be repeated, so its key is ignored.
+        let key = idempotency_key(key)?.filter(|_| !request.params.dry_run);
+
+        let import = Import { session, tenant, id, request, room_for_matches: *room_for_matches };
+        let ended = match &key {
             Some(key) => {
                 let table = self.config.tables.imports.as_deref().ok_or_else(keys_not_supported)?;
                 import.run_once(ImportKey { table, tenant, key }, &Claim::new(body, session.deadline())).await

@@ -3,10 +3,9 @@
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-use crate::request::near_miss::near_miss;
+use crate::request::near_miss::parse_fields;
 use crate::request::params::{ParameterError, Params};
 use crate::request::record::SentRecord;
-use raw_fields::Fields;
 
 /// The import that a request describes.
 #[derive(Debug)]
@@ -60,13 +59,7 @@ impl<'a> ImportRequest<'a> {
     /// In this order: the body is not JSON, has too many records, or has an invalid parameter.
     pub fn parse(body: &'a [u8], max_records: usize) -> Result<Self, RequestError> {
         let text = str::from_utf8(body).map_err(|_| BodyFault::NotUtf8)?;
-        let mut misplaced = None;
-        let body = Fields::parse_with(&NAMES, text, |name, value| {
-            if misplaced.is_none() {
-                misplaced = near_miss(name, value).map(|parameter| (name.to_owned(), parameter));
-            }
-        })
-        .map_err(|error| not_an_object(text, &error))?;
+        let (body, misplaced) = parse_fields(&NAMES, text).map_err(|error| not_an_object(text, &error))?;
         let [public_params, data] = [body.get(0), body.get(1)];
 
         let elements = data.and_then(array);

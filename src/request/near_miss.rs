@@ -3,6 +3,7 @@
 use serde_json::value::RawValue;
 
 use crate::request::params::NAMES;
+use raw_fields::Fields;
 
 /// The paths of the parameters in the body, in the order of [`NAMES`].
 const PATHS: [&str; NAMES.len()] = [
@@ -14,9 +15,29 @@ const PATHS: [&str; NAMES.len()] = [
     "publicParams.explain",
 ];
 
+/// A near miss: its name as sent, and the path of the parameter that is meant.
+pub type NearMiss = (String, &'static str);
+
+/// Reads members of an object, and the first other member that is a near miss of a parameter.
+///
+/// # Errors
+/// As [`Fields::parse`].
+pub fn parse_fields<'a, const N: usize>(
+    names: &'static [&'static str; N],
+    json: &'a str,
+) -> serde_json::Result<(Fields<'a, N>, Option<NearMiss>)> {
+    let mut first = None;
+    let fields = Fields::parse_with(names, json, |name, value| {
+        if first.is_none() {
+            first = near_miss(name, value).map(|parameter| (name.to_owned(), parameter));
+        }
+    })?;
+    Ok((fields, first))
+}
+
 /// The path of the parameter that a member is a near miss of: its name is the parameter's but for case, `_` and `-`
 /// (contract, section 3). A null is the same as absent, under any name.
-pub fn near_miss(name: &str, value: &RawValue) -> Option<&'static str> {
+fn near_miss(name: &str, value: &RawValue) -> Option<&'static str> {
     let letters =
         name.chars().filter(|char| !matches!(char, '_' | '-')).map(|char| char.to_ascii_lowercase());
     let is_meant =

@@ -3,8 +3,7 @@
 use serde_json::value::RawValue;
 
 use crate::request::identifier::Identifier;
-use crate::request::near_miss::near_miss;
-use raw_fields::Fields;
+use crate::request::near_miss::parse_fields;
 
 /// What an import does with each membership.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,16 +111,8 @@ impl Params {
     /// not checked.
     pub fn parse(sent: Option<&RawValue>) -> Result<Self, ParameterError> {
         let error = |name: &str, expected| Err(ParameterError::new(format!("publicParams.{name}"), expected));
-        let mut misspelt = None;
-        let fields = sent
-            .and_then(|raw| {
-                let other = |name: &str, value| {
-                    if misspelt.is_none() {
-                        misspelt = near_miss(name, value).map(|parameter| (name.to_owned(), parameter));
-                    }
-                };
-                Fields::parse_with(&NAMES, raw.get(), other).ok()
-            })
+        let (fields, misspelt) = sent
+            .and_then(|raw| parse_fields(&NAMES, raw.get()).ok())
             .ok_or_else(|| ParameterError::new("publicParams", "对象"))?;
         if let Some((name, parameter)) = misspelt {
             return error(&name, parameter);
