@@ -53,9 +53,7 @@ pub async fn check(bench: &Bench, options: &Options, update: bool) -> Result<Exi
 }
 
 async fn calls(bench: &Bench, options: &Options, scenario: Scenario) -> Result<Vec<bool>, Failure> {
-    let program =
-        Program { name: THIS, command: vec![options.function.as_os_str().into()], environment: vec![] };
-    let mut process = Process::start(&program, &bench.database).await?;
+    let mut process = Process::start(&Program::function(options), &bench.database).await?;
     let import = Import::new(&bench.workload, scenario);
     let (_, Tally { calls, .. }) = import.run(&mut process, &bench.database).await?;
     process.end().await?;

@@ -10,6 +10,7 @@
 //! - `measure`: programs side by side; `report`: the tables and the JSON file
 //! - `resync`: what memberships cost that are in place already
 //! - `throttled`: imports into a table that takes less than they write
+//! - `tls`: the first imports of a process and later ones, over TLS
 //! - `limits`: calls and instructions against what they may be
 //! - `machine`: what the system tells; `options`: the flags
 
@@ -21,6 +22,7 @@ mod process;
 mod report;
 mod resync;
 mod throttled;
+mod tls;
 mod workload;
 
 use std::process::ExitCode;
@@ -31,7 +33,7 @@ use crate::machine::{Machine, Size};
 use crate::measure::Bench;
 use crate::options::{Action, Options};
 use crate::process::Program;
-use crate::report::{PYTHON, QUERY, Report, THIS};
+use crate::report::{QUERY, Report};
 use crate::workload::{LARGEST, Matching, SIZES, Scenario, Workload};
 
 /// Why the bench ended early, for the one who runs it.
@@ -57,26 +59,20 @@ async fn act() -> Result<ExitCode, Failure> {
     match options.action {
         Action::Limits { update } => limits::check(&bench, &options, update).await,
         Action::Measure => measure(&bench, &options).await.map(|()| ExitCode::SUCCESS),
+        Action::Tls => tls(&bench, &options).await.map(|()| ExitCode::SUCCESS),
         Action::Throttled => throttled(&bench, &options).await.map(|()| ExitCode::SUCCESS),
     }
 }
 
 async fn measure(bench: &Bench, options: &Options) -> Result<(), Failure> {
-    let function = options.function.as_os_str();
-    let handler = concat!(env!("CARGO_MANIFEST_DIR"), "/python/runtime.py");
     let programs = [
-        Program { name: THIS, command: vec![function.into()], environment: vec![] },
+        Program::function(options),
         Program {
             name: QUERY,
-            command: vec![function.into()],
-            environment: vec![("IDENTITY_LOOKUP", "query")],
+            environment: vec![("IDENTITY_LOOKUP", "query".into())],
+            ..Program::function(options)
         },
-        Program {
-            name: PYTHON,
-            // -B: as on Lambda, nothing is written beside the handler.
-            command: vec![options.python.as_os_str().into(), "-B".into(), handler.into()],
-            environment: vec![],
-        },
+        Program::python(options),
     ];
     let size = Size::of(&options.function, &options.python, &options.out).await?;
     let mut cells = Vec::new();
@@ -91,7 +87,14 @@ async fn measure(bench: &Bench, options: &Options) -> Result<(), Failure> {
     report.write(&options.out)?;
     println!("\n{}", resync::table(&resync::measure(bench, options).await?));
     println!();
+    tls(bench, options).await?;
+    println!();
     throttled(bench, options).await
+}
+
+async fn tls(bench: &Bench, options: &Options) -> Result<(), Failure> {
+    println!("{}", tls::table(&tls::measure(bench, options).await?));
+    Ok(())
 }
 
 async fn throttled(bench: &Bench, options: &Options) -> Result<(), Failure> {

@@ -13,6 +13,8 @@ pub enum Action {
     Measure,
     /// `--throttled`: only the imports into a table that throttles.
     Throttled,
+    /// `--tls`: only the imports over TLS.
+    Tls,
     /// `--limits`: calls and instructions; `--update` writes down the instructions as they are.
     Limits {
         update: bool,
@@ -41,13 +43,14 @@ impl Options {
             out: "target".into(),
             time: Duration::from_secs(5),
         };
-        let (mut limits, mut update, mut throttled) = (false, false, false);
+        let (mut limits, mut update) = (false, false);
         let mut parser = lexopt::Parser::from_env();
         while let Some(argument) = parser.next()? {
             match argument {
                 Long("limits") => limits = true,
                 Long("update") => update = true,
-                Long("throttled") => throttled = true,
+                Long("throttled") => options.action = Action::Throttled,
+                Long("tls") => options.action = Action::Tls,
                 Long("function") => options.function = parser.value()?.into(),
                 Long("python") => options.python = parser.value()?.into(),
                 Long("out") => options.out = parser.value()?.into(),
@@ -57,8 +60,6 @@ impl Options {
         }
         if limits {
             options.action = Action::Limits { update };
-        } else if throttled {
-            options.action = Action::Throttled;
         }
         Ok(options)
     }

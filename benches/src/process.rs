@@ -13,6 +13,8 @@ use testing::memory::server::MemoryServer;
 use testing::memory::{CUSTOMERS, MEMBERSHIPS, TENANTS};
 use testing::runtime_api::{self, Times};
 
+use crate::options::Options;
+use crate::report::{PYTHON, THIS};
 use crate::{Failure, machine};
 
 pub const TIMES: Times = Times {
@@ -22,10 +24,26 @@ pub const TIMES: Times = Times {
 };
 
 /// Something that serves the Runtime API's events.
+#[derive(Clone)]
 pub struct Program {
     pub name: &'static str,
     pub command: Vec<OsString>,
-    pub environment: Vec<(&'static str, &'static str)>,
+    pub environment: Vec<(&'static str, OsString)>,
+}
+
+impl Program {
+    /// The function with its defaults.
+    pub fn function(options: &Options) -> Self {
+        Self { name: THIS, command: vec![options.function.as_os_str().into()], environment: vec![] }
+    }
+
+    /// The handler in Python.
+    pub fn python(options: &Options) -> Self {
+        let handler = concat!(env!("CARGO_MANIFEST_DIR"), "/python/runtime.py");
+        // -B: as on Lambda, nothing is written beside the handler.
+        let command = vec![options.python.as_os_str().into(), "-B".into(), handler.into()];
+        Self { name: PYTHON, command, environment: vec![] }
+    }
 }
 
 pub struct Process {
@@ -69,7 +87,7 @@ impl Process {
             .env("MEMBERSHIPS_TABLE", MEMBERSHIPS)
             // No request of a long run asks for the tenant again.
             .env("TOKEN_CACHE_SECONDS", "86400")
-            .envs(program.environment.iter().copied())
+            .envs(program.environment.iter().map(|(name, value)| (name, value)))
             .stdout(Stdio::null());
         let started = Instant::now();
         let mut process = runtime_api::Process::spawn(command, times)
@@ -81,17 +99,22 @@ impl Process {
 
     /// Has the process handle an event, and waits until it asks for the next one.
     pub async fn invoke(&mut self, event: Bytes) -> Result<Run, Failure> {
-        let before = machine::cpu_time(self.pid()?)?;
+        let before = self.cpu()?;
         // The process has asked for an event, so this is when it gets one.
         let handed_out = Instant::now();
         self.process.send_text(event);
         let outcome = self.process.outcome().await?;
         self.process.poll().await?;
-        let cpu = machine::cpu_time(self.pid()?)? - before;
+        let cpu = self.cpu()? - before;
         if outcome.kind != "response" {
             return Err(format!("the invocation failed: {}", outcome.body).into());
         }
         Ok(Run { wall: outcome.at - handed_out, cpu, response: outcome.body })
+    }
+
+    /// The CPU time that the process has spent so far.
+    pub fn cpu(&self) -> Result<Duration, Failure> {
+        machine::cpu_time(self.pid()?)
     }
 
     /// The most memory that was resident at a time so far, in KiB.

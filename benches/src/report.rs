@@ -150,7 +150,7 @@ fn what(cell: &Cell) -> [String; 3] {
 }
 
 /// Of values in rising order, as are the other quantiles.
-fn median(values: &[Duration]) -> Duration {
+pub fn median(values: &[Duration]) -> Duration {
     quantile(values, 0.5)
 }
 
@@ -169,13 +169,13 @@ fn ms(time: Duration) -> f64 {
 }
 
 /// In milliseconds, to three digits or to the millisecond.
-fn show(time: Duration) -> String {
+pub fn show(time: Duration) -> String {
     let ms = ms(time);
     let decimals = if ms < 10.0 { 2 } else { usize::from(ms < 100.0) };
     format!("{ms:.decimals$}")
 }
 
-fn times(ratio: f64) -> String {
+pub fn times(ratio: f64) -> String {
     format!("{ratio:.1}×")
 }
 

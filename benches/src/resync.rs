@@ -8,7 +8,7 @@ use crate::Failure;
 use crate::measure::{Bench, Import};
 use crate::options::Options;
 use crate::process::{Process, Program};
-use crate::report::{self, THIS, verdict};
+use crate::report::{self, verdict};
 use crate::workload::{LARGEST, Matching, Scenario};
 
 const SETTINGS: [&str; 3] = ["auto", "always", "never"];
@@ -46,11 +46,8 @@ pub async fn measure(bench: &Bench, options: &Options) -> Result<Vec<Resync>, Fa
         wanted.sort_unstable();
         import.before = wanted.into_iter().filter(|_| rng.f64() >= share).collect();
         for setting in SETTINGS {
-            let program = Program {
-                name: THIS,
-                command: vec![options.function.as_os_str().into()],
-                environment: vec![("SKIP_UNCHANGED", setting)],
-            };
+            let environment = vec![("SKIP_UNCHANGED", setting.into())];
+            let program = Program { environment, ..Program::function(options) };
             let mut process = Process::start(&program, &bench.database).await?;
             let ran = import.run(&mut process, &bench.database).await;
             let (_, tally) = ran.map_err(|error| format!("{setting}, new: {new}: {error}"))?;

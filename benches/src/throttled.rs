@@ -11,7 +11,7 @@ use crate::Failure;
 use crate::measure::{Bench, Import};
 use crate::options::Options;
 use crate::process::{Process, Program, TIMES};
-use crate::report::{self, THIS};
+use crate::report;
 use crate::workload::{LARGEST, Matching, Scenario};
 
 /// What a new on-demand table takes (Amazon DynamoDB developer guide): four partitions of 1,000 writes a second. The
@@ -46,11 +46,8 @@ pub struct Throttled {
 pub async fn measure(bench: &Bench, options: &Options) -> Result<Vec<Throttled>, Failure> {
     let scenario = Scenario { matching: Matching::Fuzzy, dry_run: false, records: LARGEST };
     let import = Import::new(&bench.workload, scenario);
-    let program = Program {
-        name: THIS,
-        command: vec![options.function.as_os_str().into()],
-        environment: vec![("SKIP_UNCHANGED", "never")],
-    };
+    let program =
+        Program { environment: vec![("SKIP_UNCHANGED", "never".into())], ..Program::function(options) };
     let times = Times { invocation: INVOCATION, ..TIMES };
     bench.database.delay(DELAY_MS);
     let mut all = Vec::new();

@@ -6,6 +6,7 @@
 //! - [`capacity`]: what a table can take, and when it throttles
 //! - [`serve`]: HTTP servers on this machine
 //! - [`runtime_api`]: the Lambda Runtime API, and a function's process that it feeds
+//! - [`tls`], with the feature `tls`: TLS for these servers
 //!
 //! With the feature `stage`, the function on a real database:
 //!
@@ -20,6 +21,8 @@ pub mod capacity;
 pub mod memory;
 pub mod runtime_api;
 pub mod serve;
+#[cfg(feature = "tls")]
+pub mod tls;
 
 #[cfg(feature = "stage")]
 pub mod demo;

@@ -1,16 +1,22 @@
-//! HTTP servers on this machine.
+//! HTTP servers on this machine, with TLS or without.
 
 use std::error::Error;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use futures_util::FutureExt;
 use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
+
+#[cfg(feature = "tls")]
+use crate::tls::Tls;
 
 /// Any free port.
 pub const ANY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
@@ -18,7 +24,17 @@ pub const ANY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 /// A running server. It stops, and closes its connections, when dropped.
 pub struct Server {
     address: SocketAddr,
+    scheme: &'static str,
     accepting: JoinHandle<()>,
+    closing: watch::Sender<()>,
+}
+
+/// What a server speaks below HTTP.
+#[derive(Clone)]
+pub enum Transport {
+    Plain,
+    #[cfg(feature = "tls")]
+    Tls(Tls),
 }
 
 impl Server {
@@ -35,22 +51,65 @@ impl Server {
         B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
         E: Into<Box<dyn Error + Send + Sync>> + 'static,
     {
+        Self::start_over(Transport::Plain, address, respond).await
+    }
+
+    /// As [`start`](Self::start), over this transport.
+    ///
+    /// # Errors
+    ///
+    /// The address cannot be bound.
+    pub async fn start_over<R, F, B, E>(
+        transport: Transport,
+        address: SocketAddr,
+        respond: R,
+    ) -> io::Result<Self>
+    where
+        R: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
+        F: Future<Output = Result<Response<B>, E>> + Send + 'static,
+        B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
+        E: Into<Box<dyn Error + Send + Sync>> + 'static,
+    {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
+        let scheme = transport.scheme();
+        let (closing, close) = watch::channel(());
         let accepting = tokio::spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
                 while connections.try_join_next().is_some() {}
                 // Otherwise small responses wait for the acknowledgement of earlier ones.
                 stream.set_nodelay(true).ok();
-                let service = service_fn(respond.clone());
+                let (respond, mut close) = (respond.clone(), close.clone());
+                close.mark_unchanged();
+                let connection = match &transport {
+                    Transport::Plain => serve(stream, respond).boxed(),
+                    #[cfg(feature = "tls")]
+                    Transport::Tls(tls) => {
+                        let tls = tls.clone();
+                        async move {
+                            // A client that does not shake hands is the client's to notice.
+                            if let Ok(stream) = tls.accept(stream).await {
+                                serve(stream, respond).await;
+                            }
+                        }
+                        .boxed()
+                    }
+                };
                 connections.spawn(async move {
-                    // Fails where `respond` did or the client hung up: the client's to notice.
-                    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+                    tokio::select! {
+                        () = connection => {}
+                        _ = close.changed() => {}
+                    }
                 });
             }
         });
-        Ok(Self { address, accepting })
+        Ok(Self { address, scheme, accepting, closing })
+    }
+
+    /// Closes all connections; new ones are accepted.
+    pub fn close_connections(&self) {
+        self.closing.send_replace(());
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -59,7 +118,7 @@ impl Server {
 
     /// What clients take as the server's URL: `http://127.0.0.1:8000`.
     pub fn origin(&self) -> String {
-        format!("http://{}", self.address)
+        format!("{}://{}", self.scheme, self.address)
     }
 
     /// Stops, and returns when the port is free.
@@ -70,6 +129,28 @@ impl Server {
             let _ = (&mut self.accepting).await;
         }
     }
+}
+
+impl Transport {
+    fn scheme(&self) -> &'static str {
+        match self {
+            Self::Plain => "http",
+            #[cfg(feature = "tls")]
+            Self::Tls(_) => "https",
+        }
+    }
+}
+
+async fn serve<S, R, F, B, E>(stream: S, respond: R)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    R: Fn(Request<Incoming>) -> F + Send + 'static,
+    F: Future<Output = Result<Response<B>, E>> + Send + 'static,
+    B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
+    E: Into<Box<dyn Error + Send + Sync>> + 'static,
+{
+    // Fails where `respond` did or the client hung up: the client's to notice.
+    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service_fn(respond)).await;
 }
 
 impl Drop for Server {

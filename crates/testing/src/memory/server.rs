@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::{Entry, Memory, Units, Violation, error};
 use crate::capacity::{Capacity, EXCEEDED};
-use crate::serve::{self, Server};
+use crate::serve::{self, Server, Transport};
 
 pub use super::batch::OF_MEMBERSHIPS;
 pub use super::customers::FURTHER_PAGE;
@@ -51,6 +51,15 @@ impl MemoryServer {
     ///
     /// There is no free port.
     pub async fn start(memory: Memory) -> io::Result<Self> {
+        Self::start_over(Transport::Plain, memory).await
+    }
+
+    /// As [`start`](Self::start), over this transport.
+    ///
+    /// # Errors
+    ///
+    /// There is no free port.
+    pub async fn start_over(transport: Transport, memory: Memory) -> io::Result<Self> {
         let shared = Arc::new(Shared {
             memory,
             delay_ms: AtomicU64::new(0),
@@ -58,8 +67,14 @@ impl MemoryServer {
             tally: Mutex::default(),
         });
         let served = Arc::clone(&shared);
-        let server = Server::start(serve::ANY, move |request| Arc::clone(&served).respond(request)).await?;
+        let respond = move |request| Arc::clone(&served).respond(request);
+        let server = Server::start_over(transport, serve::ANY, respond).await?;
         Ok(Self { server, shared })
+    }
+
+    /// Closes all connections, as a server does with those that are not used; new ones are accepted.
+    pub fn close_connections(&self) {
+        self.server.close_connections();
     }
 
     /// What the SDK takes as `endpoint_url`.
