@@ -1,7 +1,7 @@
 //! The function's settings: environment variables, validated at start-up.
 
-use std::ffi::OsString;
-use std::str::FromStr;
+mod environment;
+
 use std::time::Duration;
 
 /// All settings. The SDK itself reads `AWS_ENDPOINT_URL_DYNAMODB`, the region and the credentials.
@@ -25,6 +25,8 @@ pub struct Config {
     pub lookup_concurrency: usize,
     /// `WRITE_CONCURRENCY`: the most concurrent write calls.
     pub write_concurrency: usize,
+    /// `AWS_LAMBDA_MAX_CONCURRENCY`: the most concurrent requests, more than one on Lambda Managed Instances.
+    pub concurrent_requests: usize,
     /// The metrics of the requests; `None` unless `AWS_LAMBDA_LOG_FORMAT` is `JSON`.
     pub metrics: Option<Metrics>,
 }
@@ -109,6 +111,7 @@ impl Config {
             skip_unchanged: SkipUnchanged::Auto,
             lookup_concurrency: 32,
             write_concurrency: 32,
+            concurrent_requests: 1,
             metrics: None,
         }
     }
@@ -120,88 +123,6 @@ impl Config {
     pub fn from_env() -> Result<Self, ConfigError> {
         Self::read(&|name| std::env::var_os(name))
     }
-
-    fn read(environment: &dyn Fn(&str) -> Option<OsString>) -> Result<Self, ConfigError> {
-        let value = |name: &'static str, expected| match environment(name) {
-            Some(value) if !value.is_empty() => {
-                value.into_string().map(Some).map_err(|_| ConfigError::Invalid { name, expected })
-            }
-            _ => Ok(None),
-        };
-        let table = |name| value(name, "a table's name")?.ok_or(ConfigError::Missing(name));
-        let number =
-            |name, default, range: std::ops::RangeInclusive<usize>, expected| match value(name, expected)? {
-                None => Ok(default),
-                Some(value) => usize::from_str(&value)
-                    .ok()
-                    .filter(|number| range.contains(number))
-                    .ok_or(ConfigError::Invalid { name, expected }),
-            };
-
-        const CONCURRENCY: &str = "a whole number from 1 to 1000";
-        let concurrency = |name, default| number(name, default, 1..=1000, CONCURRENCY);
-        const FLAG: &str = "true or false";
-        let flag = |name| match value(name, FLAG)?.as_deref() {
-            None | Some("false") => Ok(false),
-            Some("true") => Ok(true),
-            Some(_) => Err(ConfigError::Invalid { name, expected: FLAG }),
-        };
-        let per_tenant = flag("METRICS_PER_TENANT")?;
-        let has_metrics = value(LOG_FORMAT, "text or JSON")?.is_some_and(|format| is_json(&format));
-        let function = value("AWS_LAMBDA_FUNCTION_NAME", "a function's name")?.unwrap_or_default();
-
-        const LOOKUP: &str = "statement or query";
-        const SKIP: &str = "auto, always or never";
-        let default = Self::new(Tables {
-            tenants: table("TENANTS_TABLE")?,
-            customers: table("CUSTOMERS_TABLE")?,
-            memberships: table("MEMBERSHIPS_TABLE")?,
-            imports: value("IMPORTS_TABLE", "a table's name")?,
-        });
-        Ok(Self {
-            max_records: number(
-                "MAX_RECORDS",
-                default.max_records,
-                1..=1_000_000,
-                "a whole number from 1 to 1000000",
-            )?,
-            max_body_bytes: number(
-                "MAX_BODY_BYTES",
-                default.max_body_bytes,
-                1..=MAX_PAYLOAD_BYTES,
-                "a whole number from 1 to 6291456, the most that Lambda takes",
-            )?,
-            token_cache: Duration::from_secs(number(
-                "TOKEN_CACHE_SECONDS",
-                default.token_cache.as_secs() as usize,
-                0..=86_400,
-                "a whole number from 0 to 86400",
-            )? as u64),
-            deadline_margin: Duration::from_millis(number(
-                "DEADLINE_MARGIN_MS",
-                default.deadline_margin.as_millis() as usize,
-                0..=900_000,
-                "a whole number from 0 to 900000",
-            )? as u64),
-            identity_lookup: match value("IDENTITY_LOOKUP", LOOKUP)?.as_deref() {
-                None => default.identity_lookup,
-                Some("statement") => IdentityLookup::Statement,
-                Some("query") => IdentityLookup::Query,
-                Some(_) => return Err(ConfigError::Invalid { name: "IDENTITY_LOOKUP", expected: LOOKUP }),
-            },
-            skip_unchanged: match value("SKIP_UNCHANGED", SKIP)?.as_deref() {
-                None => default.skip_unchanged,
-                Some("auto") => SkipUnchanged::Auto,
-                Some("always") => SkipUnchanged::Always,
-                Some("never") => SkipUnchanged::Never,
-                Some(_) => return Err(ConfigError::Invalid { name: "SKIP_UNCHANGED", expected: SKIP }),
-            },
-            lookup_concurrency: concurrency("LOOKUP_CONCURRENCY", default.lookup_concurrency)?,
-            write_concurrency: concurrency("WRITE_CONCURRENCY", default.write_concurrency)?,
-            metrics: has_metrics.then_some(Metrics { function, per_tenant }),
-            tables: default.tables,
-        })
-    }
 }
 
 /// Lambda's variable for the log format.
@@ -210,91 +131,4 @@ pub const LOG_FORMAT: &str = "AWS_LAMBDA_LOG_FORMAT";
 /// Whether a value of [`LOG_FORMAT`] means JSON.
 pub fn is_json(format: &str) -> bool {
     format.eq_ignore_ascii_case("json")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const REQUIRED: [(&str, &str); 3] =
-        [("TENANTS_TABLE", "t"), ("CUSTOMERS_TABLE", "c"), ("MEMBERSHIPS_TABLE", "m")];
-
-    fn read(set: &[(&str, &str)]) -> Result<Config, ConfigError> {
-        Config::read(&|name| {
-            set.iter().chain(&REQUIRED).find(|(key, _)| *key == name).map(|(_, value)| value.into())
-        })
-    }
-
-    #[test]
-    fn only_the_tables_are_required() {
-        let config = read(&[]).expect("the tables are set");
-        let tables =
-            Tables { tenants: "t".into(), customers: "c".into(), memberships: "m".into(), imports: None };
-        let expected = Config {
-            tables,
-            max_records: 5_000,
-            max_body_bytes: 2_097_152,
-            token_cache: Duration::from_secs(60),
-            deadline_margin: Duration::from_millis(1_500),
-            identity_lookup: IdentityLookup::Statement,
-            skip_unchanged: SkipUnchanged::Auto,
-            lookup_concurrency: 32,
-            write_concurrency: 32,
-            metrics: None,
-        };
-        assert_eq!(config, expected);
-        for (name, _) in REQUIRED {
-            assert_eq!(read(&[(name, "")]), Err(ConfigError::Missing(name)));
-        }
-    }
-
-    #[test]
-    fn every_value_can_be_set() {
-        let set = [
-            ("IMPORTS_TABLE", "i"),
-            ("MAX_RECORDS", "7"),
-            ("MAX_BODY_BYTES", "6291456"),
-            ("TOKEN_CACHE_SECONDS", "0"),
-            ("DEADLINE_MARGIN_MS", "0"),
-            ("IDENTITY_LOOKUP", "query"),
-            ("SKIP_UNCHANGED", "never"),
-            ("LOOKUP_CONCURRENCY", "1"),
-            ("WRITE_CONCURRENCY", "2"),
-            ("AWS_LAMBDA_LOG_FORMAT", "JSON"),
-            ("AWS_LAMBDA_FUNCTION_NAME", "f"),
-            ("METRICS_PER_TENANT", "true"),
-        ];
-        let config = read(&set).expect("all values are valid");
-        assert_eq!(config.tables.imports.as_deref(), Some("i"));
-        assert_eq!((config.max_records, config.max_body_bytes), (7, MAX_PAYLOAD_BYTES));
-        assert_eq!((config.token_cache, config.deadline_margin), (Duration::ZERO, Duration::ZERO));
-        assert_eq!(config.identity_lookup, IdentityLookup::Query);
-        assert_eq!(config.skip_unchanged, SkipUnchanged::Never);
-        assert_eq!((config.lookup_concurrency, config.write_concurrency), (1, 2));
-        assert_eq!(config.metrics, Some(Metrics { function: "f".into(), per_tenant: true }));
-        assert!(read(&[("AWS_LAMBDA_LOG_FORMAT", "Text")]).is_ok_and(|config| config.metrics.is_none()));
-    }
-
-    #[test]
-    fn invalid_values_are_reported_by_name() {
-        for (name, value) in [
-            ("MAX_RECORDS", "0"),
-            ("MAX_RECORDS", "5k"),
-            ("MAX_BODY_BYTES", "-1"),
-            ("MAX_BODY_BYTES", "6291457"),
-            ("TOKEN_CACHE_SECONDS", "1.5"),
-            ("TOKEN_CACHE_SECONDS", "86401"),
-            ("DEADLINE_MARGIN_MS", " 5"),
-            ("IDENTITY_LOOKUP", "Query"),
-            ("SKIP_UNCHANGED", "yes"),
-            ("LOOKUP_CONCURRENCY", "0"),
-            ("METRICS_PER_TENANT", "yes"),
-            ("WRITE_CONCURRENCY", "99999999999999999999"),
-        ] {
-            let result = read(&[(name, value)]);
-            let is_reported =
-                matches!(result, Err(ConfigError::Invalid { name: reported, .. }) if reported == name);
-            assert!(is_reported, "{name}={value}");
-        }
-    }
 }
