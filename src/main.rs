@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use group_import::config::Config;
+use group_import::database::connections::Connections;
 use group_import::database::{self, Database};
 use group_import::http::handler::Handler;
 use group_import::http::incoming::Incoming;
@@ -21,7 +22,7 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match threads()
+    match threads(&config)
         .enable_all()
         .build()
         .map_err(Error::from)
@@ -38,16 +39,18 @@ fn main() -> ExitCode {
 /// One thread: most of the time is spent waiting for the database, and Lambda provides a full core
 /// only at 1,769 MB. On Lambda Managed Instances, which set the maximum concurrency, one thread per
 /// core.
-fn threads() -> runtime::Builder {
-    match std::env::var_os("AWS_LAMBDA_MAX_CONCURRENCY") {
-        None => runtime::Builder::new_current_thread(),
-        Some(_) => runtime::Builder::new_multi_thread(),
+fn threads(config: &Config) -> runtime::Builder {
+    match config.concurrent_requests {
+        1 => runtime::Builder::new_current_thread(),
+        _ => runtime::Builder::new_multi_thread(),
     }
 }
 
 async fn serve(config: Config) -> Result<(), Error> {
-    let sdk = database::sdk_config().load().await;
+    let connections = Connections::new(&config);
+    let sdk = database::sdk_config().http_client(connections.client()).load().await;
     let database = Database::new(&sdk, &config);
+    database.connect(&connections).await;
     let handler = Arc::new(Handler::new(config, database));
     let handle = service_fn(move |event: LambdaEvent<Incoming>| {
         let handler = Arc::clone(&handler);

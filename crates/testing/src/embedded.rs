@@ -63,4 +63,5 @@ pub fn settings(endpoint: &str) -> config::Builder {
         .region(Region::new(REGION))
         .credentials_provider(Credentials::new(ACCESS_KEY, ACCESS_KEY, None, None, "local"))
         .endpoint_url(endpoint)
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use aws_config::Region;
 use aws_sdk_dynamodb::config::Credentials;
 use group_import::config::{Config, Tables};
+use group_import::database::connections::Connections;
 use group_import::database::{self, Database};
 use group_import::http::handler::Handler;
 use group_import::http::incoming::Incoming;
@@ -44,7 +45,7 @@ impl Stage {
     pub async fn function_with(&self, set: impl FnOnce(&mut Config)) -> Function {
         let mut config = self.config();
         set(&mut config);
-        let mut sdk = sdk_config(&self.proxy.endpoint()).await;
+        let mut sdk = sdk_config(&self.proxy.endpoint(), &config).await;
         if self.clock_is_paused {
             sdk = sdk.into_builder().http_client(self.proxy.in_process()).build();
         }
@@ -54,10 +55,10 @@ impl Stage {
 }
 
 /// The SDK's settings as the function makes them, for an emulator at `endpoint`.
-pub async fn sdk_config(endpoint: &str) -> aws_config::SdkConfig {
+pub async fn sdk_config(endpoint: &str, config: &Config) -> aws_config::SdkConfig {
     let credentials = Credentials::new(ACCESS_KEY, ACCESS_KEY, None, None, "test");
     let loader = database::sdk_config().region(Region::new(REGION)).credentials_provider(credentials);
-    loader.endpoint_url(endpoint).load().await
+    loader.endpoint_url(endpoint).http_client(Connections::new(config).client()).load().await
 }
 
 /// The function, and how long each of its invocations may take.
