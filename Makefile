@@ -124,10 +124,25 @@ release:
 tools: .local/deploy/installed ## Install what deploys to AWS (sam, cargo-lambda) into .local/deploy/bin
 
 .PHONY: validate
-validate: .local/deploy/installed ## Check template.yaml as a deployment would
+validate: .local/deploy/installed ## Check the templates as a deployment would
 	@# sam asks for a region although it checks against none.
-	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 .local/deploy/bin/sam validate --lint --template template.yaml
-	.local/deploy/bin/cfn-lint --include-checks I -- template.yaml
+	for template in template.yaml bulk/template.yaml; do \
+	  SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 .local/deploy/bin/sam validate --lint --template $$template || exit; \
+	done
+	.local/deploy/bin/cfn-lint --include-checks I -- template.yaml bulk/template.yaml
+
+ASL_VALIDATOR := .local/asl-validator
+
+# sam and cfn-lint do not look inside a definition. The partition is filled in as a deployment does.
+.PHONY: validate-bulk
+validate-bulk: $(ASL_VALIDATOR)/installed ## Check the state machine of bulk/ (npm)
+	@sed 's/$${Partition}/aws/' bulk/import.asl.json >$(ASL_VALIDATOR)/import.asl.json
+	$(ASL_VALIDATOR)/node_modules/.bin/asl-validator --json-path $(ASL_VALIDATOR)/import.asl.json
+
+$(ASL_VALIDATOR)/installed: $(wildcard scripts/requirements/asl-validator/*)
+	@mkdir -p $(@D) && cp $^ $(@D)
+	@npm ci --silent --ignore-scripts --prefix $(@D)
+	@touch $@
 
 .PHONY: deploy-test
 deploy-test: .local/deploy/installed .local/emulator/installed .local/test/installed ## Deploy to an emulated AWS and use the function there

@@ -41,9 +41,9 @@ def log_lines(emulator, stack):
     return read
 
 
-def test_outputs_name_path_tables_log_and_dashboard(stack):
+def test_outputs_name_path_function_tables_log_and_dashboard(stack):
     outputs = stack.outputs()
-    assert set(outputs) == {"ImportUrl", "LogGroup", "Dashboard"} | TABLES
+    assert set(outputs) == {"ImportUrl", "FunctionArn", "LogGroup", "Dashboard"} | TABLES
     assert outputs["ImportUrl"].endswith(PATH)
 
 
