@@ -50,6 +50,9 @@ pub const METRICS: [(&str, &str); 24] = [
     ("databaseMs", "Milliseconds"),
 ];
 
+/// The metrics that CloudWatch also keeps by [`Source`].
+pub const BY_SOURCE: [&str; 3] = ["requests", "refused", "errors"];
+
 /// Where a request came from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Source {
@@ -208,17 +211,24 @@ fn with_metrics(members: Vec<(&'static str, Value)>, metrics: &Metrics) -> Value
     if metrics.per_tenant && has_tenant {
         dimensions.push(vec![DIMENSION, "tenant"]);
     }
-    let present = METRICS.iter().filter(|(metric, _)| members.iter().any(|(name, _)| name == metric));
-    let directive = json!({
-        "Timestamp": SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64,
-        "CloudWatchMetrics": [{
+    let is_present = |metric: &str| members.iter().any(|(name, _)| *name == metric);
+    let directive = |dimensions: &[Vec<&str>], is_kept: &dyn Fn(&str) -> bool| {
+        let kept = METRICS.iter().filter(|(metric, _)| is_present(metric) && is_kept(metric));
+        json!({
             "Namespace": NAMESPACE,
             "Dimensions": dimensions,
-            "Metrics": present.map(|(name, unit)| json!({"Name": name, "Unit": unit})).collect::<Vec<_>>(),
-        }],
+            "Metrics": kept.map(|(name, unit)| json!({"Name": name, "Unit": unit})).collect::<Vec<_>>(),
+        })
+    };
+    let metadata = json!({
+        "Timestamp": SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64,
+        "CloudWatchMetrics": [
+            directive(&dimensions, &|_| true),
+            directive(&[vec![DIMENSION, "source"]], &|metric| BY_SOURCE.contains(&metric)),
+        ],
     });
     let frame = [
-        ("_aws", directive),
+        ("_aws", metadata),
         (DIMENSION, metrics.function.as_str().into()),
         ("level", "INFO".into()),
         ("message", "request".into()),

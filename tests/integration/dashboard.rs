@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use group_import::telemetry::summary::{METRICS, NAMESPACE};
+use group_import::telemetry::summary::{BY_SOURCE, METRICS, NAMESPACE};
 use serde_json::{Value, json};
 
 use reference::world::CODES;
@@ -12,7 +12,7 @@ use reference::world::CODES;
 const OF_AWS: [(&str, &str, &[&str]); 3] = [
     ("AWS/ApiGateway", "ApiId", &["5xx"]),
     ("AWS/DynamoDB", "TableName", &["ConsumedReadCapacityUnits", "ConsumedWriteCapacityUnits"]),
-    ("AWS/Lambda", "FunctionName", &["Duration", "Throttles"]),
+    ("AWS/Lambda", "FunctionName", &["Duration", "Errors", "Throttles"]),
 ];
 
 /// Panics unless the metric exists and has this first dimension.
@@ -67,6 +67,10 @@ fn shown() -> BTreeSet<String> {
 fn the_dashboard_shows_existing_metrics_and_every_code() {
     for (_, row) in rows().iter().filter(|(_, row)| !row[0].is_object()) {
         assert_exists(&row[0], &row[1], &row[2]);
+        if row[0] == NAMESPACE && row.get(4).is_some_and(Value::is_string) {
+            assert_eq!((&row[4], &row[5]), (&"source".into(), &"direct".into()));
+            assert!(BY_SOURCE.iter().any(|metric| row[1] == *metric), "{} by source", row[1]);
+        }
     }
     let shown = shown();
     let codes: BTreeSet<_> = CODES.iter().map(|code| (*code).to_owned()).collect();
@@ -82,7 +86,7 @@ fn alarms_use_existing_metrics_and_notify_the_topic() {
         .iter()
         .filter(|(_, it)| it["Type"] == "AWS::CloudWatch::Alarm")
         .collect();
-    assert_eq!(alarms.len(), 5);
+    assert_eq!(alarms.len(), 6);
     for (name, alarm) in alarms {
         let properties = &alarm["Properties"];
         let dimensions = properties["Dimensions"].as_array().expect("dimensions");

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use group_import::hash::sha256_hex;
-use group_import::telemetry::summary::METRICS;
+use group_import::telemetry::summary::{BY_SOURCE, METRICS};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::ChildStdout;
@@ -39,7 +39,12 @@ impl Logged {
 
     /// The lines up to and including the summary of a request.
     async fn summary(&mut self, event: Value) -> (Vec<String>, Value) {
-        assert_eq!(self.process.invoke(event).await.kind, "response");
+        self.summary_of(event, "response").await
+    }
+
+    /// Likewise, of an invocation that ends with this kind of outcome.
+    async fn summary_of(&mut self, event: Value, outcome: &str) -> (Vec<String>, Value) {
+        assert_eq!(self.process.invoke(event).await.kind, outcome);
         let mut before = Vec::new();
         loop {
             let line = self.lines.next_line().await.expect("text").expect("a summary");
@@ -162,6 +167,24 @@ async fn a_summary_tells_where_the_request_came_from() {
     let (_, direct) = logged.summary(direct).await;
     assert_part(&direct, &json!({"source": "direct", "tenant": TENANT, "optType": "add", "succeeded": 1}));
     assert_eq!(direct.get("gatewayRequestId"), None);
+    for summary in [of_api, direct] {
+        let by_source = &summary["_aws"]["CloudWatchMetrics"][1];
+        let metrics = BY_SOURCE.map(|name| json!({"Name": name, "Unit": "Count"}));
+        let expected = json!({
+            "Namespace": "CustomerGroupImport", "Dimensions": [["FunctionName", "source"]], "Metrics": metrics,
+        });
+        assert_eq!(*by_source, expected);
+    }
+}
+
+#[tokio::test]
+async fn a_failed_invocation_has_a_summary() {
+    let stage = Stage::new().await;
+    let mut logged = Logged::json(&stage, &[]).await;
+    let event = json!({"tokenHash": sha256_hex(b"unknown"), "publicParams": off("add"), "data": numbered(1)});
+    let (_, summary) = logged.summary_of(event, "error").await;
+    let expected = json!({"source": "direct", "status": 401, "errorCode": "TOKEN_ERROR", "refused": 1});
+    assert_part(&summary, &expected);
 }
 
 #[tokio::test]

@@ -59,7 +59,7 @@ def test_alarms_watch_function_and_api_and_notify_the_topic(emulator, updated, t
     names = updated.resources()
     own = [name for resource, name in names.items() if resource.endswith("Alarm")]
     alarms = emulator.client("cloudwatch").describe_alarms(AlarmNames=own)["MetricAlarms"]
-    assert len(alarms) == 5
+    assert len(alarms) == 6
     watched = {dimension["Value"] for alarm in alarms for dimension in alarm["Dimensions"]}
     assert watched == {names["Function"], names["Api"]}
     for alarm in alarms:
