@@ -20,7 +20,6 @@ use crate::http::preconditions::{idempotency_key, require_json, route};
 use crate::http::rejection::Rejection;
 use crate::http::reply::{FailedInvocation, Reply};
 use crate::import::{Ended, Import, ImportError, Run};
-use crate::request::params::ParameterError;
 use crate::request::{BodyFault, ImportRequest, RequestError};
 use crate::resolution::stored::MAX_OUTCOME_BYTES;
 use crate::telemetry::summary::{Completion, Figures, Source, Summary};
@@ -164,7 +163,7 @@ impl Handler {
         let import = Import { session, tenant, id, request, room_for_matches: *room_for_matches };
         let ended = match &key {
             Some(key) => {
-                let table = self.config.tables.imports.as_deref().ok_or_else(keys_not_supported)?;
+                let table = self.config.tables.imports.as_deref().ok_or(Rejection::KeysNotSupported)?;
                 import.run_once(ImportKey { table, tenant, key }, &Claim::new(body, session.deadline())).await
             }
             None => import.run().await.map(Ended::Ran),
@@ -187,10 +186,6 @@ impl Handler {
             Ended::InProgress => Response::in_progress(),
         })
     }
-}
-
-fn keys_not_supported() -> ParameterError {
-    ParameterError::new("Idempotency-Key", "不带此请求头，本服务未启用重试保护")
 }
 
 /// Turns a panic into an internal error. The future is boxed because it is large, and its type too

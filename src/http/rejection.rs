@@ -54,6 +54,9 @@ pub enum Rejection {
     /// A parameter is missing or invalid.
     #[error(transparent)]
     Parameter(#[from] ParameterError),
+    /// There is an `Idempotency-Key`, but no table for the outcomes.
+    #[error("idempotency keys are not supported")]
+    KeysNotSupported,
     /// A defect of the function.
     #[error("internal error")]
     Internal,
@@ -73,7 +76,7 @@ impl Rejection {
             | Self::TooManyRecords(_)
             | Self::ResponseTooLarge(_)
             | Self::OutcomeTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Unreadable(_) | Self::Parameter(_) => StatusCode::BAD_REQUEST,
+            Self::Unreadable(_) | Self::Parameter(_) | Self::KeysNotSupported => StatusCode::BAD_REQUEST,
             Self::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -92,7 +95,7 @@ impl Rejection {
             | Self::TooManyRecords(_)
             | Self::ResponseTooLarge(_)
             | Self::OutcomeTooLarge(_) => "PAYLOAD_TOO_LARGE",
-            Self::Unreadable(_) | Self::Parameter(_) => "PARAM_ERROR",
+            Self::Unreadable(_) | Self::Parameter(_) | Self::KeysNotSupported => "PARAM_ERROR",
             Self::KeyReused => "IDEMPOTENCY_KEY_REUSED",
             Self::Internal => "INTERNAL_ERROR",
         }
@@ -102,28 +105,29 @@ impl Rejection {
     pub fn message(&self) -> String {
         match self {
             Self::NotFound => "接口地址不存在".to_owned(),
-            Self::Retired => format!("该接口地址已废弃，请使用{ADDRESS}"),
-            Self::MethodNotAllowed => "请求方式不支持，请使用POST".to_owned(),
+            Self::Retired => format!("该接口地址已废弃，请改用{ADDRESS}"),
+            Self::MethodNotAllowed => "不支持该请求方式，请使用POST".to_owned(),
             Self::Token => "X-Token无效或已过期".to_owned(),
-            Self::Forbidden => "企业已停用或没有客户分组导入权限".to_owned(),
+            Self::Forbidden => "企业已停用，或未开通客户分组导入权限".to_owned(),
             Self::Unavailable => "服务暂时不可用，请稍后重试".to_owned(),
             Self::UnsupportedMediaType => "Content-Type必须是application/json".to_owned(),
             Self::BodyTooLarge(limit) => format!("请求体超过上限{limit}字节，请分批导入"),
-            Self::TooManyRecords(limit) => format!("data超过上限{limit}条，请分批导入"),
+            Self::TooManyRecords(limit) => format!("记录数超过上限{limit}条，请分批导入"),
             Self::ResponseTooLarge(limit) => format!("响应可能超过上限{limit}字节，请分批导入"),
             Self::OutcomeTooLarge(limit) => {
-                format!("导入结果可能超过Idempotency-Key可保存的上限{limit}字节，请分批导入或不使用explain")
+                format!("导入结果可能超过幂等键可保存的上限{limit}字节，请分批导入，或不使用explain")
             }
             Self::Unreadable(BodyFault::Empty) => "请求体为空".to_owned(),
             Self::Unreadable(BodyFault::NotUtf8) => {
-                "请求体不是UTF-8文本，可能经过压缩或使用了其他编码".to_owned()
+                "请求体不是UTF-8编码，可能经过压缩或使用了其他编码".to_owned()
             }
             Self::Unreadable(BodyFault::NotJson { line, column }) => {
-                format!("请求体不是有效的JSON：第{line}行第{column}列有误")
+                format!("请求体不是合法的JSON：第{line}行第{column}列有误")
             }
             Self::Parameter(ParameterError { field, expected }) => format!("参数{field}错误，应为{expected}"),
-            Self::KeyReused => "该Idempotency-Key已用于另一个请求体".to_owned(),
-            Self::Internal => "系统内部错误，部分记录可能已导入，可以安全地重新发送".to_owned(),
+            Self::KeyReused => "该Idempotency-Key已用于其他请求体，请换用新的值".to_owned(),
+            Self::KeysNotSupported => "本服务未启用幂等功能，请勿携带Idempotency-Key".to_owned(),
+            Self::Internal => "系统内部错误，部分记录可能已导入，可安全重试".to_owned(),
         }
     }
 

@@ -82,19 +82,19 @@ impl Failure {
         match self {
             Self::InvalidField { field, fault } => match fault {
                 FieldFault::NotString => format!("{field}必须是字符串"),
-                FieldFault::NotText => format!("{field}中有无法解码的转义字符"),
+                FieldFault::NotText => format!("{field}含有无法解码的转义字符"),
                 FieldFault::IdentifierTooLong => format!("{field}超过1024字节"),
-                FieldFault::GroupNameTooLong => format!("{field}中有超过256字节的分组名"),
-                FieldFault::TooManyGroups => format!("{field}超过100个分组名"),
-                FieldFault::ControlCharacter => format!("{field}中有控制字符"),
+                FieldFault::GroupNameTooLong => format!("{field}含有超过256字节的分组名"),
+                FieldFault::TooManyGroups => format!("{field}的分组名超过100个"),
+                FieldFault::ControlCharacter => format!("{field}含有控制字符"),
             },
-            Self::MissingIdentifier => "缺少可用的客户标识".to_owned(),
+            Self::MissingIdentifier => "缺少可用的身份标识".to_owned(),
             Self::MissingGroups => "缺少客户分组".to_owned(),
             Self::NotMatched => "未匹配到客户".to_owned(),
-            Self::Conflict => "客户标识属于不同的客户".to_owned(),
-            Self::Ambiguous => "客户标识对应多个客户".to_owned(),
-            Self::Outage(Outage::StoreError) => "数据库暂时不可用，请重试".to_owned(),
-            Self::Outage(Outage::Timeout) => "处理超时，请重试".to_owned(),
+            Self::Conflict => "身份标识分属不同的客户".to_owned(),
+            Self::Ambiguous => "用于匹配的身份标识对应多个客户".to_owned(),
+            Self::Outage(Outage::StoreError) => "系统繁忙，请稍后重试".to_owned(),
+            Self::Outage(Outage::Timeout) => "处理超时，请稍后重试".to_owned(),
         }
     }
 }

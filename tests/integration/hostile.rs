@@ -192,9 +192,9 @@ async fn a_body_in_another_encoding_is_not_json() {
         let response = post_bytes(&function, &body).await;
         assert_eq!((response.status, response.code()), (400, "PARAM_ERROR"), "{encoding}");
         let expected = if str::from_utf8(&body).is_ok() {
-            "请求体不是有效的JSON：第1行第"
+            "请求体不是合法的JSON：第1行第"
         } else {
-            "请求体不是UTF-8文本"
+            "请求体不是UTF-8编码"
         };
         assert!(response.msg().starts_with(expected), "{encoding}: {}", response.msg());
     }

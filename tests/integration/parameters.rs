@@ -189,13 +189,13 @@ async fn a_body_that_is_not_json_is_rejected() {
     ];
     for body in bodies {
         let response = rejected(&stage, &function, &body).await;
-        assert!(response.msg().starts_with("请求体不是有效的JSON：第1行第"), "{body:?}: {}", response.msg());
+        assert!(response.msg().starts_with("请求体不是合法的JSON：第1行第"), "{body:?}: {}", response.msg());
     }
     for empty in ["", " ", "\r\n"] {
         assert_eq!(rejected(&stage, &function, empty).await.msg(), "请求体为空", "{empty:?}");
     }
     let response = rejected(&stage, &function, "{\n\"data\":[\r\n {\"客户\" 1}]}").await;
-    assert_eq!(response.msg(), "请求体不是有效的JSON：第3行第8列有误");
+    assert_eq!(response.msg(), "请求体不是合法的JSON：第3行第8列有误");
 }
 
 #[tokio::test]

@@ -1,7 +1,8 @@
 //! The data that the local run starts with: two tenants and their customers.
 //!
 //! Customer number 1 of the demo tenant is `c0001`, with the unionid `u0001`, the openid `o0001` and the phone
-//! `13800000001`; the others follow their numbers. Some identifiers are missing, as in real data.
+//! `13800000001`; the others follow their numbers. Some identifiers are missing, as in real data. Customer `1` is the one
+//! of the example on the platform's page.
 
 use std::collections::HashMap;
 
@@ -50,6 +51,7 @@ pub async fn load(client: &Client, names: &TableNames) -> Result<(), DemoError> 
     let tenants = [tenant(TENANT, TOKEN), tenant(RIVAL_TENANT, RIVAL_TOKEN)];
     put_all(client, &names.tenants, tenants).await?;
     let customers = (1..=CUSTOMERS).map(customer).chain((1..=RIVAL_CUSTOMERS).map(rival_customer));
+    let customers = customers.chain([platform_customer()]);
     put_all(client, &names.customers, customers).await
 }
 
@@ -86,6 +88,11 @@ fn rival_customer(number: u32) -> Item {
         ("openid", openid(number)),
         ("phone", phone(number)),
     ])
+}
+
+/// The customer of the example on the platform's page.
+fn platform_customer() -> Item {
+    strings([("audienceUserId", "1".to_owned()), ("tenantId", TENANT.to_owned())])
 }
 
 fn openid(number: u32) -> String {

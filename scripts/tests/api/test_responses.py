@@ -111,7 +111,7 @@ def test_response_is_documented(send, status, expected, request_):
 
 def test_every_other_documented_code_is_known(document):
     schemas = document["components"]["schemas"]
-    documented = {*schemas["ErrorCode"]["enum"], *schemas["RecordErrorCode"]["enum"]}
+    documented = {code for name in ("ErrorCode", "RecordErrorCode") for code in schemas[name]["x-extensible-enum"]}
     tested = {code for _, expected, *_ in (*RESPONSES.values(), KEY_REUSED) for code in expected}
     assert documented - tested == ELSEWHERE
 

@@ -18,8 +18,8 @@ UNAVAILABLE = (
     {**JSON, "Retry-After": "1"},
     '{"code": "503", "errorCode": "SERVICE_UNAVAILABLE", "msg": "服务暂时不可用，请稍后重试", "data": null}'.encode(),
 )
-FAILURE = {"errorCode": "STORE_ERROR", "errorMsg": "数据库暂时不可用，请重试", "retryable": True}
-TIMEOUT = {"errorCode": "TIMEOUT", "errorMsg": "处理超时，请重试", "retryable": True}
+FAILURE = {"errorCode": "STORE_ERROR", "errorMsg": "系统繁忙，请稍后重试", "retryable": True}
+TIMEOUT = {"errorCode": "TIMEOUT", "errorMsg": "处理超时，请稍后重试", "retryable": True}
 
 
 class Unreliable(Proxy):

@@ -44,7 +44,7 @@ async fn a_control_character_inside_a_value_is_invalid() {
             assert_eq!(response.failures(), ["INVALID_FIELD"; 5], "{char:?}");
             for (field, failed) in fields.iter().zip(response.data()["errorData"].as_array().expect("failed"))
             {
-                assert_eq!(failed["errorMsg"], format!("{field}中有控制字符"), "{char:?}");
+                assert_eq!(failed["errorMsg"], format!("{field}含有控制字符"), "{char:?}");
             }
         }
     }
@@ -64,12 +64,12 @@ async fn the_message_tells_the_faults_of_a_field_apart() {
     let long = "x".repeat(1025);
     let cases = [
         (r#"{"openid":7}"#.to_owned(), "openid必须是字符串"),
-        (r#"{"openid":"\ud800"}"#.to_owned(), "openid中有无法解码的转义字符"),
-        (r#"{"groups":"a,\udc00"}"#.to_owned(), "groups中有无法解码的转义字符"),
+        (r#"{"openid":"\ud800"}"#.to_owned(), "openid含有无法解码的转义字符"),
+        (r#"{"groups":"a,\udc00"}"#.to_owned(), "groups含有无法解码的转义字符"),
         (format!(r#"{{"unionid":"{long}"}}"#), "unionid超过1024字节"),
-        (format!(r#"{{"groups":"a,{}"}}"#, &long[..257]), "groups中有超过256字节的分组名"),
-        (format!(r#"{{"groups":"{}"}}"#, hundred_and_one.join(",")), "groups超过100个分组名"),
-        (r#"{"phone":"1\u00002"}"#.to_owned(), "phone中有控制字符"),
+        (format!(r#"{{"groups":"a,{}"}}"#, &long[..257]), "groups含有超过256字节的分组名"),
+        (format!(r#"{{"groups":"{}"}}"#, hundred_and_one.join(",")), "groups的分组名超过100个"),
+        (r#"{"phone":"1\u00002"}"#.to_owned(), "phone含有控制字符"),
     ];
     for (record, message) in cases {
         let body = format!(r#"{{"publicParams":{},"data":[{record}]}}"#, exact("add"));

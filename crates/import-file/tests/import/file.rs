@@ -37,7 +37,7 @@ async fn a_csv_file_is_imported_and_its_failed_rows_can_be_fed_back() {
         "\u{feff}note,openid,groups,unionid,errorCode,errorMsg,retryable\n\
          \"late, \"\"x\"\"\",o2,vip,,NOT_MATCHED,未匹配到客户,false\n\
          broken,o1,vip,,BAD_ROW,第4行有3列，应为4列,false\n\
-         ,,,,MISSING_IDENTIFIER,缺少可用的客户标识,false\n"
+         ,,,,MISSING_IDENTIFIER,缺少可用的身份标识,false\n"
     );
     assert_eq!(desk.files(), ["list.csv", "list.failed.csv"], "no state is left");
 
