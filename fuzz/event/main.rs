@@ -115,6 +115,9 @@ thread_local! {
 fuzz_target!(|input: &[u8]| -> Corpus {
     let (json, faults) = Faults::split(input);
     let Ok(event) = serde_json::from_slice::<Incoming>(json) else { return Corpus::Reject };
+    let is_of_api =
+        serde_json::from_slice::<Value>(json).is_ok_and(|json| json.get("requestContext").is_some());
+    assert!(!is_of_api || matches!(event, Incoming::Api(_)), "a direct event with a requestContext");
     FUNCTION.with(|function| run(function, json, &event, faults));
     Corpus::Keep
 });

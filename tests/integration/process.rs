@@ -8,7 +8,7 @@ use group_import::hash::sha256_hex;
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt;
 
-use testing::function::{Response, post_event};
+use testing::function::{Response, direct_event, post_event};
 use testing::proxy::{Action, Rule};
 use testing::runtime_api::Process;
 use testing::shorthand::{numbered, off, pairs};
@@ -58,7 +58,7 @@ async fn foreign_events_get_not_found_in_the_envelope() {
 async fn direct_events_are_answered_or_reported_as_errors() {
     let stage = Stage::new().await;
     let mut process = start(&stage, &[]).await;
-    let event = |token: &str| json!({"tokenHash": sha256_hex(token.as_bytes()), "publicParams": off("add"), "data": numbered(1)});
+    let event = |token| direct_event(token, off("add"), numbered(1));
     let outcome = process.invoke(event(TOKEN)).await;
     assert_eq!((&*outcome.kind, &outcome.body["errorCode"]), ("response", &json!("SUCCESS")));
     let outcome = process.invoke(event("unknown")).await;
@@ -94,8 +94,15 @@ async fn stage_that_warns() -> Stage {
 
 /// The log of a process for one import.
 async fn log(stage: &Stage, more: &[(&str, &str)]) -> String {
+    log_of(stage, more, [import()]).await
+}
+
+/// The log of a process for these events.
+async fn log_of(stage: &Stage, more: &[(&str, &str)], events: impl IntoIterator<Item = Value>) -> String {
     let mut process = start(stage, more).await;
-    process.invoke(import()).await;
+    for event in events {
+        process.invoke(event).await;
+    }
     process.child.kill().await.expect("the process ends");
     let mut log = String::new();
     process.child.stdout.take().expect("piped").read_to_string(&mut log).await.expect("text");
@@ -109,9 +116,20 @@ async fn trace_logs_contain_no_caller_data() {
     for form in ["Text", "JSON"] {
         let more =
             [("AWS_LAMBDA_LOG_LEVEL", "TRACE"), ("RUST_LOG", "trace"), ("AWS_LAMBDA_LOG_FORMAT", form)];
-        let log = log(&stage, &more).await;
+        // Once each: through the API, directly, and rejected.
+        let api = import();
+        let body: Value = serde_json::from_str(api["body"].as_str().expect("a body")).expect("JSON");
+        let direct = |token| direct_event(token, body["publicParams"].clone(), body["data"].clone());
+        let log = log_of(&stage, &more, [api.clone(), direct(TOKEN), direct("unknown")]).await;
         assert!(log.contains("succeeded") && log.contains("database call failed"), "{log}");
-        for secret in [TOKEN, "openid-7", "nobody", "customer-7", "vip", "publicParams"] {
+        for source in ["api", "direct"] {
+            let shown = [format!("source={source} "), format!("\"source\":\"{source}\"")];
+            assert!(shown.iter().any(|shown| log.contains(shown)), "{source} in {log}");
+        }
+        assert!(log.contains("TOKEN_ERROR"), "{log}");
+        let hashes = [TOKEN, "unknown"].map(|token| sha256_hex(token.as_bytes()));
+        let sent = [TOKEN, "openid-7", "nobody", "customer-7", "vip", "publicParams"];
+        for secret in sent.into_iter().chain(hashes.iter().map(String::as_str)) {
             assert!(!log.contains(secret), "{secret} in {log}");
         }
     }

@@ -4,10 +4,12 @@
 //!
 //! - `matching`: the customers and results of records, with and without outages
 //! - `values`: identifiers and group names
+//! - `incoming`: the two kinds of events
 //! - `json`: failed records returned verbatim
 //!
 //! `PROPTEST_CASES` sets the number of cases of each property: 256 by default, or a multiple.
 
+mod incoming;
 mod json;
 mod matching;
 mod values;

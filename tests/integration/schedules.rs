@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 use tokio::runtime;
 use tokio::time::Instant;
 
-use reference::draw::TENANTS;
+use reference::draw::{Import, TENANTS};
 use reference::world::Customer;
 use testing::capacity::Capacity;
 use testing::function::{Function, Response, post_event};
@@ -94,7 +94,8 @@ fn possible() -> Vec<String> {
     let records = codes.map(|code| format!("record: {code}"));
     let responses = ["200", "503"].map(|status| format!("response: {status}"));
     let keys = ["replayed", "ran again"].map(|what| format!("key: {what}"));
-    let keys = keys.into_iter().chain(["trial: throttled beyond the capacity".to_owned()]);
+    let trials = ["throttled beyond the capacity", "sent directly"].map(|what| format!("trial: {what}"));
+    let keys = keys.into_iter().chain(trials);
     faults.chain(operations).chain(records).chain(responses).chain(keys).collect()
 }
 
@@ -177,8 +178,12 @@ impl Run {
         json!({"publicParams": self.trial.import.params, "data": self.trial.import.records})
     }
 
-    /// Posts the import of the trial, with its key, if any.
+    /// Sends the import of the trial, with its key, if any.
     async fn post(&self) -> Response {
+        if self.trial.direct {
+            let Import { params, records, .. } = &self.trial.import;
+            return self.function.import_directly(&self.token(), params.clone(), json!(records)).await;
+        }
         let mut event = post_event(&self.token(), self.body().to_string());
         if self.trial.keyed {
             event["headers"]["idempotency-key"] = keys::KEY.into();
@@ -191,6 +196,9 @@ impl Run {
     }
 
     fn count_faults(&mut self) {
+        if self.trial.direct {
+            self.happened("trial: sent directly");
+        }
         let faults = self.stage.proxy.faults();
         self.happened(if faults.is_empty() { "trial: no faults" } else { "trial: faults" });
         if self.stage.proxy.throttled() > 0 {

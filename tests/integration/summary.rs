@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use group_import::hash::sha256_hex;
 use group_import::telemetry::summary::{BY_SOURCE, METRICS};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::ChildStdout;
 
-use testing::function::post_event;
+use testing::function::{direct_event, post_event};
 use testing::proxy::{Action, Rule, Share};
 use testing::runtime_api::Process;
 use testing::shorthand::{exact, fuzzy, numbered, off};
@@ -162,9 +161,7 @@ async fn a_summary_tells_where_the_request_came_from() {
     event["requestContext"]["requestId"] = "JKJaXmPLvHcESHA=".into();
     let (_, of_api) = logged.summary(event).await;
     assert_part(&of_api, &json!({"source": "api", "gatewayRequestId": "JKJaXmPLvHcESHA=", "succeeded": 1}));
-    let direct =
-        json!({"tokenHash": sha256_hex(TOKEN.as_bytes()), "publicParams": off("add"), "data": numbered(1)});
-    let (_, direct) = logged.summary(direct).await;
+    let (_, direct) = logged.summary(direct_event(TOKEN, off("add"), numbered(1))).await;
     assert_part(&direct, &json!({"source": "direct", "tenant": TENANT, "optType": "add", "succeeded": 1}));
     assert_eq!(direct.get("gatewayRequestId"), None);
     for summary in [of_api, direct] {
@@ -181,8 +178,7 @@ async fn a_summary_tells_where_the_request_came_from() {
 async fn a_failed_invocation_has_a_summary() {
     let stage = Stage::new().await;
     let mut logged = Logged::json(&stage, &[]).await;
-    let event = json!({"tokenHash": sha256_hex(b"unknown"), "publicParams": off("add"), "data": numbered(1)});
-    let (_, summary) = logged.summary_of(event, "error").await;
+    let (_, summary) = logged.summary_of(direct_event("unknown", off("add"), numbered(1)), "error").await;
     let expected = json!({"source": "direct", "status": 401, "errorCode": "TOKEN_ERROR", "refused": 1});
     assert_part(&summary, &expected);
 }

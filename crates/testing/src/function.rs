@@ -7,11 +7,12 @@ use aws_sdk_dynamodb::config::Credentials;
 use group_import::config::{Config, Tables};
 use group_import::database::connections::Connections;
 use group_import::database::{self, Database};
+use group_import::hash::sha256_hex;
 use group_import::http::handler::Handler;
 use group_import::http::incoming::Incoming;
 use lambda_http::Context;
 use lambda_http::lambda_runtime::Diagnostic;
-use reference::reply::Reply;
+use reference::reply::{self, Reply};
 use serde_json::{Value, json};
 
 use crate::embedded::{ACCESS_KEY, REGION};
@@ -92,22 +93,36 @@ impl Function {
 
     /// Handles a direct event: its envelope, or the error of the failed invocation.
     pub async fn invoke_direct(&self, event: &Value) -> Result<Value, Diagnostic> {
-        self.handle(&event.to_string()).await
+        secrets::keep_event(event);
+        let envelope = self.handle(&event.to_string()).await?;
+        Ok(serde_json::from_str(&envelope).expect("a reply is JSON"))
+    }
+
+    /// Handles a direct event: its result as API Gateway would get it.
+    pub async fn import_directly(&self, token: &str, params: Value, data: Value) -> Response {
+        let event = direct_event(token, params, data);
+        secrets::keep_event(&event);
+        let reply = match self.handle(&event.to_string()).await {
+            Ok(envelope) => reply::of_direct(200, &envelope),
+            Err(failed) => reply::of_failed(&failed.error_type, &failed.error_message).unwrap(),
+        };
+        Response::read(&reply)
     }
 
     /// The reply to an event of an API, from its JSON text.
     pub async fn reply(&self, event: &str) -> Value {
-        self.handle(event).await.expect("every event of an API has a reply")
+        let reply = self.handle(event).await.expect("every event of an API has a reply");
+        serde_json::from_str(&reply).expect("a reply is JSON")
     }
 
-    async fn handle(&self, event: &str) -> Result<Value, Diagnostic> {
+    async fn handle(&self, event: &str) -> Result<String, Diagnostic> {
         let event: Incoming = serde_json::from_str(event).expect("every JSON text is an event");
         let mut context = Context::default();
         context.request_id = REQUEST_ID.to_owned();
         let deadline = SystemTime::now() + Duration::from_secs_f64(self.seconds);
         context.deadline = deadline.duration_since(UNIX_EPOCH).expect("after 1970").as_millis() as u64;
         let reply = self.handler.handle(event, &context).await?;
-        Ok(serde_json::to_value(&reply).expect("a reply is JSON"))
+        Ok(serde_json::to_string(&reply).expect("a reply is JSON"))
     }
 }
 
@@ -121,6 +136,11 @@ pub fn post_event(token: &str, body: impl Into<String>) -> Value {
         "body": body.into(),
         "isBase64Encoded": false,
     })
+}
+
+/// A direct event (contract, section 11) with the hash of this token.
+pub fn direct_event(token: &str, params: Value, data: Value) -> Value {
+    json!({"tokenHash": sha256_hex(token.as_bytes()), "publicParams": params, "data": data})
 }
 
 /// An answer, opened.

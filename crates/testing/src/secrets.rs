@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
 use std::sync::{LazyLock, Mutex, MutexGuard, Once, PoisonError};
 
+use group_import::hash::sha256_hex;
 use serde_json::Value;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::fmt;
@@ -92,17 +93,22 @@ pub fn keep_identifiers(record: &Value) {
     }
 }
 
-/// Keeps what an event holds of its caller: token, `Idempotency-Key`, identifiers and group names.
+/// Keeps what an event holds of its caller: token and its hash, `Idempotency-Key`, identifiers and group names.
 pub fn keep_event(event: &Value) {
     let headers = event["headers"].as_object().into_iter().flatten();
     for (name, value) in headers {
-        if ["x-token", "idempotency-key"].contains(&&*name.to_ascii_lowercase()) {
-            keep(value.as_str().unwrap_or_default());
+        let value = value.as_str().unwrap_or_default();
+        match &*name.to_ascii_lowercase() {
+            "x-token" => [value, &sha256_hex(value.as_bytes())].into_iter().for_each(keep),
+            "idempotency-key" => keep(value),
+            _ => {}
         }
     }
+    keep(event["tokenHash"].as_str().unwrap_or_default());
     let body = event["body"].as_str().unwrap_or_default();
     let body: Value = serde_json::from_str(body).unwrap_or_default();
-    for record in body["data"].as_array().into_iter().flatten() {
+    // Those of a direct event lie in the event itself.
+    for record in [&body, event].into_iter().filter_map(|body| body["data"].as_array()).flatten() {
         keep_identifiers(record);
         let groups = record["groups"].as_str().unwrap_or_default();
         let mut watch = watch();

@@ -86,6 +86,8 @@ pub struct Trial {
     pub units_per_second: Option<f64>,
     /// Whether the import carries an `Idempotency-Key`.
     pub keyed: bool,
+    /// Whether it is sent as a direct event, which has no such key.
+    pub direct: bool,
 }
 
 impl Trial {
@@ -117,10 +119,11 @@ fn trials(operation: &'static str, fault: Action) -> impl Strategy<Value = Trial
         inspection(),
         skips,
         option::weighted(0.3, select(vec![5.0, 20.0, 60.0])),
+        any::<bool>(),
     );
     let drawn = (draw::world(POOL, 60), draw::import(POOL, 1..40), first, vec(others, 0..3), settings);
     drawn.prop_map(move |(world, mut import, first, others, settings)| {
-        let (by_query, token_cached, keyed, little_time, (dry_run, explain), skip_unchanged, units) =
+        let (by_query, token_cached, keyed, little_time, (dry_run, explain), skip_unchanged, units, direct) =
             settings;
         let faults: Vec<_> = [first].into_iter().chain(others).collect();
         // A call that always hangs uses up all of the time.
@@ -151,6 +154,7 @@ fn trials(operation: &'static str, fault: Action) -> impl Strategy<Value = Trial
             units_per_second: units,
             token_cached: token_cached && operation != "GetItem",
             keyed,
+            direct: direct && !keyed,
         }
     })
 }
