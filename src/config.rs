@@ -98,6 +98,10 @@ pub const DEFAULT_MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
 /// The largest payload of a synchronous invocation (AWS Lambda quotas): no body can be larger.
 pub const MAX_PAYLOAD_BYTES: usize = 6 * 1024 * 1024;
 
+/// The most concurrent calls of a kind. Each needs a connection, and Lambda gives a process 1,024 file descriptors (AWS
+/// Lambda quotas).
+pub const MAX_CONCURRENT_CALLS: usize = 200;
+
 impl Config {
     /// The default settings with these tables.
     pub fn new(tables: Tables) -> Self {

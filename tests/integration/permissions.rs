@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use group_import::config::{Config, IdentityLookup, SkipUnchanged};
+use group_import::config::{Config, IdentityLookup, MAX_CONCURRENT_CALLS, MAX_PAYLOAD_BYTES, SkipUnchanged};
 use serde_json::{Value, json};
 
 use testing::function::post_event;
@@ -55,7 +55,7 @@ async fn the_role_allows_exactly_the_calls_of_imports() {
     }
     let called: Grants = stage.proxy.calls().iter().flat_map(grants_of_call).collect();
     for own_tables in [true, false] {
-        let template = Template { names: &stage.names, own_tables };
+        let template = Template { own_tables, ..Template::of(&stage.names) };
         assert_eq!(template.allowed(), called, "tables made by the stack: {own_tables}");
     }
 }
@@ -63,7 +63,7 @@ async fn the_role_allows_exactly_the_calls_of_imports() {
 #[tokio::test]
 async fn reading_a_whole_index_is_denied() {
     let names = TableNames::prefixed("test-");
-    let template = Template { names: &names, own_tables: true };
+    let template = Template::of(&names);
     let denied: Vec<_> = template.statements().into_iter().filter(|it| it["Effect"] != "Allow").collect();
     let expected = json!([{
         "Effect": "Deny",
@@ -88,7 +88,7 @@ async fn the_template_sets_tables_and_default_settings() {
         SkipUnchanged::Never => "never",
     };
     for own_tables in [true, false] {
-        let template = Template { names: &stage.names, own_tables };
+        let template = Template { own_tables, ..Template::of(&stage.names) };
         let expected = json!({
             "TENANTS_TABLE": stage.names.tenants,
             "CUSTOMERS_TABLE": stage.names.customers,
@@ -105,6 +105,32 @@ async fn the_template_sets_tables_and_default_settings() {
             "DEADLINE_MARGIN_MS": default.deadline_margin.as_millis() as u64,
         });
         assert_eq!(template.at("/Resources/Function/Properties/Environment/Variables"), expected);
+    }
+}
+
+#[test]
+fn parameters_have_the_limits_of_their_settings() {
+    let names = TableNames::prefixed("test-");
+    for (parameter, most) in [
+        ("MaxBodyBytes", MAX_PAYLOAD_BYTES),
+        ("LookupConcurrency", MAX_CONCURRENT_CALLS),
+        ("WriteConcurrency", MAX_CONCURRENT_CALLS),
+    ] {
+        let parameter = Template::of(&names).at(&format!("/Parameters/{parameter}"));
+        assert_eq!((&parameter["MinValue"], &parameter["MaxValue"]), (&json!(1), &json!(most)));
+    }
+}
+
+#[test]
+fn nothing_in_china_names_x_ray() {
+    let names = TableNames::prefixed("test-");
+    for (partition, traced) in [("aws", true), ("aws-us-gov", true), ("aws-cn", false)] {
+        let template = Template { partition, ..Template::of(&names) };
+        let statements = Value::Array(template.statements()).to_string();
+        assert_eq!(statements.contains("xray:"), traced, "{partition}");
+        assert!(statements.contains(&format!("arn:{partition}:dynamodb:")), "{partition}");
+        let function = template.at("/Resources/Function/Properties");
+        assert_eq!(function.get("Tracing"), traced.then_some(&json!("Active")), "{partition}");
     }
 }
 
@@ -147,9 +173,15 @@ fn selected(statement: &str) -> String {
 struct Template<'n> {
     names: &'n TableNames,
     own_tables: bool,
+    partition: &'n str,
 }
 
-impl Template<'_> {
+impl<'n> Template<'n> {
+    /// With tables of its own, in a commercial region.
+    fn of(names: &'n TableNames) -> Self {
+        Self { names, own_tables: true, partition: "aws" }
+    }
+
     /// Every allowed action on every DynamoDB resource.
     fn allowed(&self) -> Grants {
         let mut allowed = Grants::new();
@@ -178,29 +210,41 @@ impl Template<'_> {
     fn resolve(&self, template: &Value, value: &Value) -> Value {
         let resolve = |value| self.resolve(template, value);
         let object = match value {
-            Value::Array(list) => return list.iter().map(resolve).collect(),
+            Value::Array(list) => return list.iter().map(resolve).filter(|it| !it.is_null()).collect(),
             Value::Object(object) => object,
             _ => return value.clone(),
         };
         if let Some(name) = object.get("Ref") {
             self.reference(template, name.as_str().expect("a name"))
         } else if let Some(branches) = object.get("Fn::If") {
-            resolve(&branches[if self.own_tables { 1 } else { 2 }])
+            resolve(&branches[if self.holds(&branches[0]) { 1 } else { 2 }])
         } else if let Some(Value::Array(sub)) = object.get("Fn::Sub") {
             let text = sub[0].as_str().expect("a text");
             let named =
-                [("AWS::Partition", "aws"), ("AWS::Region", "us-east-1"), ("AWS::AccountId", "123456789012")];
+                [("AWS::Partition", self.partition), ("AWS::Region", "us-east-1"), ("AWS::AccountId", "123456789012")];
             let text = named
                 .iter()
                 .fold(text.to_owned(), |text, (name, value)| text.replace(&format!("${{{name}}}"), value));
             let table = resolve(&sub[1]["Table"]);
             text.replace("${Table}", table.as_str().expect("a name")).into()
         } else {
-            object.iter().map(|(name, value)| (name.clone(), resolve(value))).collect()
+            let members = object.iter().map(|(name, value)| (name.clone(), resolve(value)));
+            members.filter(|(_, value)| !value.is_null()).collect()
         }
     }
 
-    /// The name of a table, given its resource or parameter; the default of any other parameter.
+    fn holds(&self, condition: &Value) -> bool {
+        match condition.as_str().expect("a condition") {
+            "InChina" => self.partition == "aws-cn",
+            "ReserveConcurrency" => false,
+            name => {
+                assert!(name.starts_with("Make"), "{name}");
+                self.own_tables
+            },
+        }
+    }
+
+    /// The name of a table, given its resource or parameter; the default of any other parameter; null for no value.
     fn reference(&self, template: &Value, name: &str) -> Value {
         let suffix = if self.own_tables { "Table" } else { "TableName" };
         match name.strip_suffix(suffix) {

@@ -43,7 +43,7 @@ def log_lines(emulator, stack):
 
 def test_outputs_name_path_function_tables_log_and_dashboard(stack):
     outputs = stack.outputs()
-    assert set(outputs) == {"ImportUrl", "FunctionArn", "LogGroup", "Dashboard"} | TABLES
+    assert set(outputs) == {"ImportUrl", "FunctionArn", "LogGroup", "ApiLogGroup", "Dashboard"} | TABLES
     assert outputs["ImportUrl"].endswith(PATH)
 
 
@@ -52,6 +52,13 @@ def test_table_is_on_demand_and_protected(tables, name):
     table = tables.describe(name)
     assert table["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
     assert table["DeletionProtectionEnabled"]
+
+
+def test_access_log_goes_to_its_log_group(emulator, stack):
+    (stage,) = emulator.client("apigatewayv2").get_stages(ApiId=stack.resources()["Api"])["Items"]
+    group = stack.outputs()["ApiLogGroup"]
+    assert stage["AccessLogSettings"]["DestinationArn"].endswith(f":log-group:{group}")
+    assert json.loads(stage["AccessLogSettings"]["Format"])["requestId"] == "$context.requestId"
 
 
 @pytest.mark.parametrize("index", ["unionid-index", "openid-index", "phone-index"])
@@ -81,7 +88,7 @@ def test_dashboard_shows_function_log_and_tables(emulator, stack, tables):
     text = emulator.client("cloudwatch").get_dashboard(DashboardName=names["Dashboard"])["DashboardBody"]
     assert json.loads(text)["widgets"]
     assert "${" not in text, "unresolved reference"
-    shown = [names["Function"], names["FunctionLogs"], *tables.names.values()]
+    shown = [names[name] for name in ("Function", "FunctionLogs", "Api", "ApiLogs")] + list(tables.names.values())
     assert [name for name in shown if name not in text] == []
 
 
