@@ -116,6 +116,39 @@ def test_a_tenant_is_disabled_and_enabled_with_all_its_tokens(make_token, new, i
             assert "permissions" in item
 
 
+def test_a_disabled_tenant_gets_no_new_token(make_token, new, items):
+    new("--tenant", "acme")
+    make_token("disable", "--tenant", "acme")
+    before = items()
+    rejected = make_token("new", "--tenant", "acme")
+    assert (rejected.returncode, rejected.out) == (1, "")
+    assert "disabled" in rejected.err
+    assert items() == before
+    new("--tenant", "rival")
+    make_token("enable", "--tenant", "acme")
+    new("--tenant", "acme")
+
+
+def test_a_token_created_while_its_tenant_is_disabled_is_disabled_too(make_token, new, items):
+    new("--tenant", "acme")
+    created = []
+
+    def create_another(request, forward):
+        if not created:
+            created.append(new("--tenant", "acme"))
+        return forward(request)
+
+    assert make_token("disable", "--tenant", "acme", rules={"UpdateItem": create_another}).returncode == 0
+    assert [item["enabled"] for item in items().values()] == [{"BOOL": False}] * 2
+
+
+def test_a_single_token_is_not_disabled(make_token, new, items):
+    key = hashlib.sha256(new("--tenant", "acme").encode()).hexdigest()
+    for which in (("--hash", key), ("--ask",)):
+        assert make_token("disable", *which).returncode == 2
+    assert "enabled" not in items()[key]
+
+
 def test_a_token_is_revoked_by_its_hash_or_by_itself(make_token, new, items):
     first, second, third = (new("--tenant", "acme") for _ in range(3))
     key = hashlib.sha256(first.encode()).hexdigest()
@@ -125,10 +158,10 @@ def test_a_token_is_revoked_by_its_hash_or_by_itself(make_token, new, items):
 
 
 def test_an_unknown_token_makes_no_entry(make_token, items):
-    for command in ("disable", "enable", "revoke"):
-        for which in (("--hash", "0" * 64), ("--tenant", "nobody"), ("--ask",)):
-            unknown = make_token(command, *which, stdin="a token\n")
-            assert unknown.returncode == 1, (command, which)
+    unknown = [(command, "--tenant", "nobody") for command in ("disable", "enable", "revoke")]
+    unknown += [("revoke", "--hash", "0" * 64), ("revoke", "--ask")]
+    for arguments in unknown:
+        assert make_token(*arguments, stdin="a token\n").returncode == 1, arguments
     assert items() == {}
 
 
@@ -138,7 +171,16 @@ def test_a_list_shows_hashes_and_no_token(make_token, new):
     listed = make_token("list", "--tenant", "acme").out
     assert token not in listed
     key = hashlib.sha256(token.encode()).hexdigest()
-    assert re.fullmatch(rf"{key}  disabled  audience:group  ends \d{{4}}-\d\d-\d\d \d\d:\d\d UTC\n", listed)
+    assert re.fullmatch(rf"{key}  disabled  audience:group  expires \d{{4}}-\d\d-\d\d \d\d:\d\d UTC\n", listed)
+
+
+def test_a_list_shows_what_has_expired_and_what_never_does(database, make_token, new, table):
+    new("--tenant", "acme")
+    expired = {"tokenHash": {"S": "0" * 64}, "tenantId": {"S": "acme"}, "expiresAt": {"N": "1000000000"}}
+    database.put_item(TableName=table, Item=expired)
+    lines = sorted(make_token("list", "--tenant", "acme").out.splitlines())
+    assert lines[0] == f"{'0' * 64}  enabled  all  expired 2001-09-09 01:46 UTC"
+    assert lines[1].endswith("  enabled  audience:group  expires never")
 
 
 def test_the_table_is_found_by_its_stack(make_token, items, deploy, table):
