@@ -96,11 +96,19 @@ verify-aws: .local/aws/installed ## Measure how DynamoDB treats IN, advise IDENT
 	@exec .local/aws/bin/python scripts/verify-aws $(ARGS)
 
 .PHONY: token
-token: .local/aws/installed ## Create, list, disable or revoke a tenant's tokens (make token ARGS="--help")
+token: .local/aws/installed ## Create, list or revoke tokens, disable a tenant (make token ARGS="--help")
 	@exec .local/aws/bin/python scripts/make-token $(ARGS)
 
+.PHONY: erase
+erase: .local/aws/installed ## Count or delete what is stored of a tenant or of its customers (make erase ARGS="--help")
+	@exec .local/aws/bin/python scripts/erase $(ARGS)
+
+.PHONY: cost
+cost: .local/aws/installed ## Reckon what imports cost on AWS (make cost ARGS="--help")
+	@exec .local/aws/bin/python scripts/cost $(ARGS)
+
 .PHONY: test-verify-aws
-test-verify-aws: .local/test/installed .local/emulator/installed ## Test verify-aws and make-token on an emulated AWS
+test-verify-aws: .local/test/installed .local/emulator/installed ## Test what scripts/ has for AWS on an emulated AWS
 	@exec $(PYTEST) scripts/tests/aws $(ARGS)
 
 .PHONY: bench

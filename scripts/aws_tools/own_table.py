@@ -12,6 +12,7 @@ import time
 
 import yaml
 
+from . import batches
 from . import client as aws
 from .client import ClientError, Failure, say
 
@@ -23,9 +24,6 @@ DEFINITION = ("BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSeconda
 
 PREFIX = "verify-aws-"
 TAG = "group-import:verify-aws"
-
-# The most items of one BatchWriteItem (DynamoDB API reference).
-BATCH_WRITE_ITEMS = 25
 
 # Five minutes: a new table with three indexes takes well under one.
 WAIT = {"Delay": 1, "MaxAttempts": 300}
@@ -95,18 +93,7 @@ class OwnTable:
 
     def write(self, items):
         """Writes items with keys of their own, all of them."""
-        requests = [{"PutRequest": {"Item": item}} for item in items]
-        pause = 0.1
-        while requests:
-            batch, requests = requests[:BATCH_WRITE_ITEMS], requests[BATCH_WRITE_ITEMS:]
-            response = self.client.batch_write_item(RequestItems={self.name: batch})
-            unprocessed = response.get("UnprocessedItems", {}).get(self.name, [])
-            if len(unprocessed) == len(batch):
-                if pause > 10:
-                    raise Failure(f"{self.name} accepts no more items: the service throttles")
-                time.sleep(pause)
-                pause *= 2
-            requests += unprocessed
+        batches.put(self.client, self.name, items)
 
     def delete(self):
         """Deletes the table if it exists and this run created it."""
