@@ -1,4 +1,4 @@
-//! Runs the function as on Lambda: a process of its own, fed by an emulated Runtime API that also answers HTTP.
+//! Runs the function as on Lambda: a process of its own, fed by an emulated Runtime API that also serves HTTP.
 //!
 //! `cargo lambda watch` serves only the two interfaces (`--only-lambda-apis`); the function is started from here.
 //! Left to start it itself, `watch` would stay alive when the function dies or does not compile, with every request
@@ -7,7 +7,7 @@
 use std::io;
 use std::net::Ipv4Addr;
 use std::path::Path;
-use std::process::ExitStatus;
+use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -15,34 +15,43 @@ use tokio::net::TcpStream;
 use tokio::process::Command;
 use tokio::time::{sleep, timeout};
 
+use crate::log;
 use crate::ports::Reserved;
 use crate::processes::Group;
+use testing::demo::TOKEN;
 use testing::embedded::{ACCESS_KEY, REGION};
 use testing::tables::TableNames;
 
 /// The address of the API.
 pub const PATH: &str = "/api/integrate/audience/info/batchAdd";
 
-/// How long the emulated Lambda and the function may take to answer together. Both are compiled by then.
+/// How long the emulated Lambda and the function may take to respond together. Both are compiled by then.
 const STARTED_WITHIN: Duration = Duration::from_secs(60);
 
-/// Why the function does not answer, or no longer does.
+/// Why the function does not respond, or no longer does.
 #[derive(Debug, thiserror::Error)]
 pub enum FunctionError {
     #[error("cargo-lambda is not installed: `make local` installs it")]
     NoCargoLambda,
     #[error("{0} could not be started")]
     Start(&'static str, #[source] io::Error),
-    #[error("{0} ended ({1}): its last messages stand above")]
+    #[error("{0} ended ({1}): see its last messages above")]
     Ended(&'static str, ExitStatus),
     #[error("{0} could not be waited for")]
     Wait(&'static str, #[source] io::Error),
-    #[error("the function did not answer within {} s", STARTED_WITHIN.as_secs())]
+    #[error("the function did not respond within {} s", STARTED_WITHIN.as_secs())]
     Silent,
-    #[error("the function could not be asked")]
+    #[error("no request could be sent to the function")]
     Ask(#[source] io::Error),
-    #[error("the function answers with a defect: {0}")]
-    Defect(String),
+    #[error("the function rejects a dry run: {0}")]
+    Rejected(String),
+}
+
+impl FunctionError {
+    /// Whether the function itself ended, which the emulated Lambda survives.
+    pub fn is_of_the_function(&self) -> bool {
+        matches!(self, Self::Ended(FUNCTION, _))
+    }
 }
 
 const LAMBDA: &str = "cargo lambda watch";
@@ -53,11 +62,18 @@ pub struct Running {
     // The function goes first: without it there is no request that the emulated Lambda would have to finish.
     function: Group,
     lambda: Group,
+    settings: Settings,
+}
+
+/// What each start of the function needs.
+struct Settings {
     port: u16,
+    database: String,
+    names: TableNames,
 }
 
 impl Running {
-    /// Starts both and returns when the function has answered a request.
+    /// Starts both and returns when the function has responded to a request.
     ///
     /// `executable` is the compiled function, `database` the address of its database.
     pub async fn start(
@@ -76,14 +92,24 @@ impl Running {
             listens = timeout(STARTED_WITHIN, listening(port)) => listens.map_err(|_| FunctionError::Silent)?,
             error = ended(LAMBDA, &mut lambda) => return Err(error),
         }
-        let function = Group::spawn(&mut function_command(executable, port, database, names))
-            .map_err(|error| FunctionError::Start(FUNCTION, error))?;
-        let mut running = Self { function, lambda, port };
-        tokio::select! {
-            answer = timeout(STARTED_WITHIN, ask(port)) => answer.map_err(|_| FunctionError::Silent)??,
-            error = running.ended() => return Err(error),
-        }
+        let settings = Settings { port, database: database.to_owned(), names: names.clone() };
+        let mut running = Self { function: settings.start(executable)?, lambda, settings };
+        running.responds().await?;
         Ok(running)
+    }
+
+    /// Starts the function again, from an executable that was compiled anew.
+    pub async fn restart(&mut self, executable: &Path) -> Result<(), FunctionError> {
+        self.function.kill();
+        self.function = self.settings.start(executable)?;
+        self.responds().await
+    }
+
+    async fn responds(&mut self) -> Result<(), FunctionError> {
+        tokio::select! {
+            asked = timeout(STARTED_WITHIN, ask(self.settings.port)) => asked.map_err(|_| FunctionError::Silent)?,
+            error = self.ended() => Err(error),
+        }
     }
 
     /// Waits until one of the two processes has ended, which neither does on its own.
@@ -94,9 +120,52 @@ impl Running {
         }
     }
 
+    /// The port of the emulated Lambda.
+    pub fn port(&self) -> u16 {
+        self.settings.port
+    }
+
     /// The address that callers post to.
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}{PATH}", self.port)
+        format!("http://127.0.0.1:{}{PATH}", self.settings.port)
+    }
+}
+
+impl Settings {
+    fn start(&self, executable: &Path) -> Result<Group, FunctionError> {
+        let mut function = Group::spawn(&mut self.command(executable))
+            .map_err(|error| FunctionError::Start(FUNCTION, error))?;
+        let output = function.take_stdout().expect("BUG: the output is piped");
+        tokio::spawn(log::forward(output));
+        Ok(function)
+    }
+
+    fn command(&self, executable: &Path) -> Command {
+        let Self { port, database, names } = self;
+        let mut command = Command::new(executable);
+        // A profile, a session token or an ignored endpoint of the user's shell would lead to a real account.
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("AWS_") {
+                command.env_remove(name);
+            }
+        }
+        command
+            .stdout(Stdio::piped())
+            .env("AWS_LAMBDA_RUNTIME_API", format!("http://127.0.0.1:{port}/.rt/_"))
+            .env("AWS_LAMBDA_FUNCTION_NAME", "customer-group-import")
+            .env("AWS_LAMBDA_FUNCTION_VERSION", "1")
+            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "1024")
+            .env("AWS_ENDPOINT_URL_DYNAMODB", database)
+            // Else the SDK sends requests for the local database, too, through the proxy that HTTP_PROXY names.
+            .env("NO_PROXY", "127.0.0.1")
+            .env("AWS_REGION", REGION)
+            .env("AWS_ACCESS_KEY_ID", ACCESS_KEY)
+            .env("AWS_SECRET_ACCESS_KEY", ACCESS_KEY)
+            .env("TENANTS_TABLE", &names.tenants)
+            .env("CUSTOMERS_TABLE", &names.customers)
+            .env("MEMBERSHIPS_TABLE", &names.memberships)
+            .env("IMPORTS_TABLE", &names.imports);
+        command
     }
 }
 
@@ -119,53 +188,28 @@ fn lambda_command(port: u16) -> Command {
     command
 }
 
-fn function_command(executable: &Path, port: u16, database: &str, names: &TableNames) -> Command {
-    let mut command = Command::new(executable);
-    // A profile, a session token or an ignored endpoint of the user's shell would lead to a real account.
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("AWS_") {
-            command.env_remove(name);
-        }
-    }
-    command
-        .env("AWS_LAMBDA_RUNTIME_API", format!("http://127.0.0.1:{port}/.rt/_"))
-        .env("AWS_LAMBDA_FUNCTION_NAME", "customer-group-import")
-        .env("AWS_LAMBDA_FUNCTION_VERSION", "1")
-        .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "1024")
-        .env("AWS_ENDPOINT_URL_DYNAMODB", database)
-        // Else the SDK sends requests for the local database, too, through the proxy that HTTP_PROXY names.
-        .env("NO_PROXY", "127.0.0.1")
-        .env("AWS_REGION", REGION)
-        .env("AWS_ACCESS_KEY_ID", ACCESS_KEY)
-        .env("AWS_SECRET_ACCESS_KEY", ACCESS_KEY)
-        .env("TENANTS_TABLE", &names.tenants)
-        .env("CUSTOMERS_TABLE", &names.customers)
-        .env("MEMBERSHIPS_TABLE", &names.memberships)
-        .env("IMPORTS_TABLE", &names.imports);
-    command
-}
-
 async fn listening(port: u16) {
     while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.is_err() {
         sleep(Duration::from_millis(50)).await;
     }
 }
 
-/// Posts a request without a token, which reads and writes nothing. Any answer will do but a defect.
+/// Posts a dry run of the demo tenant: it passes through every part, and leaves a line of a success in the log.
 async fn ask(port: u16) -> Result<(), FunctionError> {
     let status = status_line(port).await.map_err(FunctionError::Ask)?;
-    let code = status.split(' ').nth(1).unwrap_or_default();
-    if code.len() == 3 && !code.starts_with('5') {
+    if status.split(' ').nth(1) == Some("200") {
         return Ok(());
     }
-    Err(FunctionError::Defect(status.trim_end().to_owned()))
+    Err(FunctionError::Rejected(status.trim_end().to_owned()))
 }
 
 async fn status_line(port: u16) -> io::Result<String> {
+    const BODY: &str = r#"{"publicParams":{"isMatching":false,"optType":"add","dryRun":true},"data":[{}]}"#;
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
     let request = format!(
-        "POST {PATH} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n\
-         Content-Length: 2\r\nConnection: close\r\n\r\n{{}}"
+        "POST {PATH} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nX-Token: {TOKEN}\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\nConnection: close\r\n\r\n{BODY}",
+        BODY.len()
     );
     stream.write_all(request.as_bytes()).await?;
     let mut line = String::new();

@@ -5,8 +5,8 @@ use testing::demo::{RIVAL_TOKEN, SHARED_PHONE, TOKEN};
 const FUZZY_ADD: &str = r#"{"isMatching": true, "matchingType": 2, "identifyWay": 1, "optType": "add"}"#;
 const EXACT_DELETE: &str = r#"{"isMatching": true, "matchingType": 1, "optType": "delete"}"#;
 
-/// The text to print. `url` is where the function answers, `db_port` where the database does.
-pub fn text(url: &str, db_port: u16) -> String {
+/// The text to print. `url` is the address of the function, `port` and `db_port` are the ports of function and database.
+pub fn text(url: &str, port: u16, db_port: u16) -> String {
     let curl = |token, params, records: &[&str]| {
         let records = records.join(", ");
         format!(
@@ -25,23 +25,35 @@ pub fn text(url: &str, db_port: u16) -> String {
     let same_openid = [r#"{"openid": "o0001", "groups": "vip"}"#];
     let examples = [
         (
-            "Fuzzy add: two records match, one is ambiguous (two customers share its phone), one matches nobody",
+            "Fuzzy add: two records match, one is ambiguous (two customers have its phone), one matches nobody",
             curl(TOKEN, FUZZY_ADD, &fuzzy),
         ),
-        ("Exact delete: takes the first customer out of one group again", curl(TOKEN, EXACT_DELETE, &exact)),
+        (
+            "Exact delete: takes the first customer out of one of the groups",
+            curl(TOKEN, EXACT_DELETE, &exact),
+        ),
         (
             "Another tenant: that customer's openid belongs to another customer there",
             curl(RIVAL_TOKEN, FUZZY_ADD, &same_openid),
         ),
-        ("A token that nobody has", curl("bad-token", FUZZY_ADD, &same_openid)),
-        ("What was written", show(db_port)),
+        ("An unknown token", curl("bad-token", FUZZY_ADD, &same_openid)),
+        ("The function alone, with an event as API Gateway sends it", invoke(port)),
+        ("The groups written, as JSON Lines", show(db_port)),
     ];
-    let mut text = format!("\nThe function answers at {url}\n");
+    let mut text = format!("\nThe function is running at {url}\n");
     for (title, command) in examples {
         text.push_str(&format!("\n# {title}\n{command}\n"));
     }
     text.push_str("\nCtrl-C ends everything.\n");
     text
+}
+
+fn invoke(port: u16) -> String {
+    let port = match port {
+        9000 => String::new(),
+        port => format!(" PORT={port}"),
+    };
+    format!("make invoke EVENT=events/fuzzy-add.json{port}")
 }
 
 fn show(db_port: u16) -> String {

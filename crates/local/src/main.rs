@@ -5,29 +5,38 @@
 //! # Layout
 //!
 //! - `options`: the flags; `ports`: that the ports are free
-//! - `embedded`: the database; `tables`: its tables, from `template.yaml`; `demo`: what is in them
-//! - `compile` and `function`: the function and the emulated Lambda; `processes`: that none is left behind
+//! - `file`: a database that is kept
+//! - `compile` and `function`: the function and the emulated Lambda; `log`: what the function logs; `processes`: that
+//!   none is left behind; `watch`: when the source changes
 //! - `guide`: the commands to paste; `show`: what the function has written
+//!
+//! The database, its tables (from `template.yaml`) and the demo data are those of `crates/testing`.
 
 mod compile;
+mod file;
 mod function;
 mod guide;
+mod log;
 mod options;
 mod ports;
 mod processes;
 mod show;
+mod watch;
 
 use std::error::Error;
 use std::io;
+use std::path::Path;
 use std::process::ExitCode;
 
 use dynoxide::Database;
 use testing::demo;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::compile::CompileError;
 use crate::function::Running;
 use crate::options::{Action, HELP, Options};
 use crate::ports::Reserved;
+use crate::watch::Sources;
 use testing::embedded::{self, Embedded};
 use testing::tables::{self, TableNames};
 
@@ -67,11 +76,11 @@ async fn run(options: &Options, names: &TableNames) -> Result<(), Box<dyn Error>
     let db_port = Reserved::take(options.db_port, "--db-port")?;
     let port = Reserved::take(options.port, "--port")?;
 
+    let mut sources = Sources::new(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")))?;
     let executable = compile::function().await?;
 
     let database = match &options.file {
-        Some(path) => Database::new(&path.to_string_lossy())
-            .map_err(|error| format!("{} cannot hold the database: {error}", path.display()))?,
+        Some(path) => file::open(path)?,
         None => Database::memory()?,
     };
     let db_port = db_port.release();
@@ -81,8 +90,39 @@ async fn run(options: &Options, names: &TableNames) -> Result<(), Box<dyn Error>
     demo::load(&client, names).await?;
 
     let mut running = Running::start(&executable, port, embedded.endpoint(), names).await?;
-    println!("{}", guide::text(&running.url(), db_port));
-    Err(running.ended().await.into())
+    println!("{}", guide::text(&running.url(), running.port(), db_port));
+    loop {
+        let ended = tokio::select! {
+            ended = running.ended() => ended,
+            () = sources.changed(), if options.watch => {
+                follow(&mut running).await?;
+                continue;
+            }
+        };
+        if !options.watch || !ended.is_of_the_function() {
+            return Err(ended.into());
+        }
+        eprintln!("{ended}; it is started again after the next change");
+        sources.changed().await;
+        follow(&mut running).await?;
+    }
+}
+
+/// Compiles the function and starts it again. If that fails, the next change is waited for; a function that does not
+/// compile leaves the previous one running.
+async fn follow(running: &mut Running) -> Result<(), CompileError> {
+    let executable = match compile::function().await {
+        Err(CompileError::Failed(_)) => {
+            eprintln!("the function does not compile; waiting for the next change");
+            return Ok(());
+        }
+        compiled => compiled?,
+    };
+    match running.restart(&executable).await {
+        Ok(()) => println!("The changed function is running at {}", running.url()),
+        Err(error) => eprintln!("{error}; waiting for the next change"),
+    }
+    Ok(())
 }
 
 /// Waits for Ctrl-C, for `kill`, or for the terminal to be closed.

@@ -14,7 +14,8 @@ Usage: cargo run -p local -- [FLAGS]
   --port PORT      where the function answers (default 9000; 0: any free port)
   --db-port PORT   where the database answers (default 8000; 0: any free port)
   --file PATH      keep the database in this file (default: in memory, gone at the end)
-  --show           print the memberships in the running database, and end
+  --watch          compile and start the function again whenever its source changes
+  --show           print the memberships in the running database as JSON Lines, and end
   --help           print this text, and end";
 
 /// The flags given, with their defaults.
@@ -27,6 +28,8 @@ pub struct Options {
     pub db_port: u16,
     /// File that keeps the database between runs; none means memory.
     pub file: Option<PathBuf>,
+    /// Whether the function follows its source.
+    pub watch: bool,
 }
 
 /// What the flags ask for.
@@ -40,13 +43,14 @@ pub enum Action {
 impl Options {
     /// Reads the arguments after the program's name. A flag given twice counts as given last.
     pub fn parse() -> Result<Self, lexopt::Error> {
-        let mut options = Self { action: Action::Run, port: 9000, db_port: 8000, file: None };
+        let mut options = Self { action: Action::Run, port: 9000, db_port: 8000, file: None, watch: false };
         let mut parser = lexopt::Parser::from_env();
         while let Some(argument) = parser.next()? {
             match argument {
                 Long("port") => options.port = parser.value()?.parse()?,
                 Long("db-port") => options.db_port = parser.value()?.parse()?,
                 Long("file") => options.file = Some(parser.value()?.into()),
+                Long("watch") => options.watch = true,
                 Long("show") => options.action = Action::Show,
                 Long("help") | Short('h') => options.action = Action::Help,
                 other => return Err(other.unexpected()),

@@ -37,8 +37,9 @@ impl Group {
     }
 }
 
-impl Drop for Group {
-    fn drop(&mut self) {
+impl Group {
+    /// Kills the whole group and waits until it is gone.
+    pub fn kill(&mut self) {
         // No id: the child has ended and was waited for, so its number may belong to a stranger by now.
         let Some(id) = self.child.id().and_then(|id| i32::try_from(id).ok()) else {
             return;
@@ -49,5 +50,11 @@ impl Drop for Group {
         while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(5));
         }
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.kill();
     }
 }

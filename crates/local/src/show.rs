@@ -1,24 +1,39 @@
 //! Prints the memberships of a database that another local run serves.
 
+use std::io::{self, BufWriter, Write};
 use std::net::{Ipv4Addr, TcpStream};
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use serde::Serialize;
 
 use testing::embedded;
 use testing::tables::TableNames;
 
-/// Why the memberships could not be read.
+/// Why the memberships could not be printed.
 #[derive(Debug, thiserror::Error)]
 pub enum ShowError {
     #[error("no local database on port {0}: start one with `make local`, or give its port with --db-port")]
     NoDatabase(u16),
-    #[error("the database did not answer")]
+    #[error("the database did not respond")]
     Database(#[source] Box<aws_sdk_dynamodb::Error>),
+    #[error("the memberships could not be printed")]
+    Print(#[from] io::Error),
 }
 
-/// Prints one line a membership, ordered by tenant, customer and group.
+/// A membership as a line of JSON; its attributes in the order in which the lines are sorted.
+#[derive(PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Membership<'a> {
+    tenant_id: &'a str,
+    audience_user_id: &'a str,
+    group_name: &'a str,
+    updated_at: &'a str,
+    import_id: &'a str,
+}
+
+/// Prints one line of JSON per membership, ordered by tenant, customer and group.
 pub async fn memberships(db_port: u16, names: &TableNames) -> Result<(), ShowError> {
-    // Asked first: the SDK would try for seconds, and then name a failed dispatch.
+    // Checked first: the SDK would try for seconds, and then report a failed dispatch.
     TcpStream::connect((Ipv4Addr::LOCALHOST, db_port)).map_err(|_| ShowError::NoDatabase(db_port))?;
     let items = embedded::client(&format!("http://127.0.0.1:{db_port}"))
         .scan()
@@ -29,16 +44,33 @@ pub async fn memberships(db_port: u16, names: &TableNames) -> Result<(), ShowErr
         .try_collect()
         .await
         .map_err(|error| ShowError::Database(Box::new(error.into())))?;
-    let columns = ["tenantId", "audienceUserId", "groupName", "updatedAt", "importId"];
-    let mut rows: Vec<[&str; 5]> =
-        items.iter().map(|item| columns.map(|name| text(item.get(name)))).collect();
-    rows.sort_unstable();
-    for [tenant, customer, group, updated, import] in std::iter::once(&columns).chain(&rows) {
-        println!("{tenant:<10} {customer:<16} {group:<20} {updated:<28} {import}");
+    let mut memberships: Vec<_> = items
+        .iter()
+        .map(|item| Membership {
+            tenant_id: text(item.get("tenantId")),
+            audience_user_id: text(item.get("audienceUserId")),
+            group_name: text(item.get("groupName")),
+            updated_at: text(item.get("updatedAt")),
+            import_id: text(item.get("importId")),
+        })
+        .collect();
+    memberships.sort_unstable();
+    match print(&memberships) {
+        // The reader of a pipe, such as `head`, has all that it wants.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        printed => Ok(printed?),
     }
-    Ok(())
+}
+
+fn print(memberships: &[Membership<'_>]) -> io::Result<()> {
+    let mut output = BufWriter::new(io::stdout().lock());
+    for membership in memberships {
+        serde_json::to_writer(&mut output, membership)?;
+        output.write_all(b"\n")?;
+    }
+    output.flush()
 }
 
 fn text(value: Option<&AttributeValue>) -> &str {
-    value.and_then(|value| value.as_s().ok()).map_or("-", String::as_str)
+    value.and_then(|value| value.as_s().ok()).map_or("", String::as_str)
 }

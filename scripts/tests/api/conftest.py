@@ -1,5 +1,6 @@
 """The documents for callers, and the whole service on free ports of this machine with the demo data."""
 
+import json
 import pathlib
 import re
 
@@ -30,9 +31,7 @@ def document():
 @pytest.fixture(scope="session")
 def service(tmp_path_factory):
     with Service(tmp_path_factory.mktemp("service")) as running:
-        guide = running.wait_until(running.guide, STARTED_WITHIN)
-        running.url = re.search(r"^The function .* at (\S+)$", guide, re.MULTILINE)[1]
-        running.database_port = re.search(r"--show(?: --db-port (\d+))?$", guide, re.MULTILINE)[1] or "8000"
+        running.wait_until_ready()
         yield running
 
 
@@ -41,9 +40,15 @@ class Service(Group):
 
     token = TOKEN
 
-    def __init__(self, directory):
+    def __init__(self, directory, *flags):
         self.directory = directory
-        super().__init__([*LOCAL, "--port", "0", "--db-port", "0"], directory / "service.log", cwd=PROJECT)
+        command = [*LOCAL, "--port", "0", "--db-port", "0", *flags]
+        super().__init__(command, directory / "service.log", cwd=PROJECT)
+
+    def wait_until_ready(self):
+        guide = self.wait_until(self.guide, STARTED_WITHIN)
+        self.url = re.search(r"^The function .* at (\S+)$", guide, re.MULTILINE)[1]
+        self.database_port = re.search(r"--show(?: --db-port (\d+))?$", guide, re.MULTILINE)[1] or "8000"
 
     def __exit__(self, *_):
         self.stop(ENDED_WITHIN)
@@ -60,10 +65,14 @@ class Service(Group):
         content = {"data": body} if isinstance(body, bytes) else {"json": body}
         return requests.request(method, url, headers=headers, timeout=60, **content)
 
+    @property
+    def show(self):
+        """The command that prints the memberships."""
+        return [*LOCAL, "--show", "--db-port", self.database_port]
+
     def memberships(self):
         """The memberships of the demo tenant, as (customer, group)."""
         log = self.directory / "memberships.log"
-        run([*LOCAL, "--show", "--db-port", self.database_port], log, cwd=PROJECT)
-        # Columns are 10, 16 and 20 wide, or wider where a value is.
-        rows = (line.split() for line in log.read_text(encoding="utf-8").splitlines()[1:])
-        return {(row[1], row[2]) for row in rows if len(row) == 5 and row[0] == "demo"}
+        run(self.show, log, cwd=PROJECT)
+        rows = (json.loads(line) for line in log.read_text(encoding="utf-8").splitlines())
+        return {(row["audienceUserId"], row["groupName"]) for row in rows if row["tenantId"] == "demo"}
