@@ -48,7 +48,7 @@ fn threads(config: &Config) -> runtime::Builder {
 
 async fn serve(config: Config) -> Result<(), Error> {
     let connections = Connections::new(&config);
-    let sdk = database::sdk_config().http_client(connections.client()).load().await;
+    let sdk = database::sdk_config().http_client(connections.clone()).load().await;
     let database = Database::new(&sdk, &config);
     database.connect(&connections).await;
     let handler = Arc::new(Handler::new(config, database));

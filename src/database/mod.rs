@@ -57,7 +57,7 @@ const INITIAL_BACKOFF: Duration = Duration::from_millis(50);
 const CONNECTING: Duration = Duration::from_millis(250);
 
 /// The SDK's settings: region, credentials and endpoint from the environment, and limits on time and
-/// attempts. It needs an HTTP client, such as [`Connections::client`].
+/// attempts. It needs an HTTP client, such as [`Connections`].
 pub fn sdk_config() -> ConfigLoader {
     aws_config::defaults(BehaviorVersion::v2026_01_12())
         .retry_config(

@@ -59,7 +59,7 @@ impl Stage {
 pub async fn sdk_config(endpoint: &str, config: &Config) -> aws_config::SdkConfig {
     let credentials = Credentials::new(ACCESS_KEY, ACCESS_KEY, None, None, "test");
     let loader = database::sdk_config().region(Region::new(REGION)).credentials_provider(credentials);
-    loader.endpoint_url(endpoint).http_client(Connections::new(config).client()).load().await
+    loader.endpoint_url(endpoint).http_client(Connections::new(config)).load().await
 }
 
 /// The function, and how long each of its invocations may take.

@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::FutureExt;
 use hyper::body::{Body, Incoming};
@@ -27,6 +29,8 @@ pub struct Server {
     scheme: &'static str,
     accepting: JoinHandle<()>,
     closing: watch::Sender<()>,
+    /// How often connections were broken.
+    breaks: Arc<AtomicUsize>,
 }
 
 /// What a server speaks below HTTP.
@@ -70,6 +74,8 @@ impl Server {
         B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
         E: Into<Box<dyn Error + Send + Sync>> + 'static,
     {
+        let breaks = Arc::new(AtomicUsize::new(0));
+        let broken = Arc::clone(&breaks);
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
         let scheme = transport.scheme();
@@ -80,8 +86,20 @@ impl Server {
                 while connections.try_join_next().is_some() {}
                 // Otherwise small responses wait for the acknowledgement of earlier ones.
                 stream.set_nodelay(true).ok();
-                let (respond, mut close) = (respond.clone(), close.clone());
+                let mut close = close.clone();
                 close.mark_unchanged();
+                let (broken, accepted) = (Arc::clone(&broken), broken.load(Ordering::Relaxed));
+                let respond = respond.clone();
+                let respond = move |request| {
+                    let is_broken = broken.load(Ordering::Relaxed) != accepted;
+                    let response = (!is_broken).then(|| respond(request));
+                    async move {
+                        match response {
+                            Some(response) => response.await.map_err(io::Error::other),
+                            None => Err(io::Error::other("broken")),
+                        }
+                    }
+                };
                 let connection = match &transport {
                     Transport::Plain => serve(stream, respond).boxed(),
                     #[cfg(feature = "tls")]
@@ -104,12 +122,18 @@ impl Server {
                 });
             }
         });
-        Ok(Self { address, scheme, accepting, closing })
+        Ok(Self { address, scheme, accepting, closing, breaks })
     }
 
     /// Closes all connections; new ones are accepted.
     pub fn close_connections(&self) {
         self.closing.send_replace(());
+    }
+
+    /// Breaks all connections in a way that the client does not notice before it uses one: each closes at its next
+    /// request, without a response.
+    pub fn break_connections(&self) {
+        self.breaks.fetch_add(1, Ordering::Relaxed);
     }
 
     pub fn address(&self) -> SocketAddr {

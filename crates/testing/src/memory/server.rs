@@ -77,6 +77,11 @@ impl MemoryServer {
         self.server.close_connections();
     }
 
+    /// Breaks all connections as [`Server::break_connections`] does.
+    pub fn break_connections(&self) {
+        self.server.break_connections();
+    }
+
     /// What the SDK takes as `endpoint_url`.
     pub fn endpoint(&self) -> String {
         self.server.origin()
