@@ -72,11 +72,6 @@ class Stack:
         resources = self.client.describe_stack_resources(StackName=self.name)["StackResources"]
         return {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in resources}
 
-    def resources_of(self, kind):
-        """The physical names of the resources of one type."""
-        resources = self.client.describe_stack_resources(StackName=self.name)["StackResources"]
-        return [resource["PhysicalResourceId"] for resource in resources if resource["ResourceType"] == kind]
-
     def status(self):
         (stack,) = self.client.describe_stacks(StackName=self.name)["Stacks"]
         return stack["StackStatus"]

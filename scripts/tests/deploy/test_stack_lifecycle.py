@@ -19,7 +19,7 @@ def topic(emulator):
 
 @pytest.fixture(scope="module")
 def updated(stack, template, topic):
-    stack.deploy(template, MaxRecords=2, AlarmTopicArn=topic, ReservedConcurrency="7", **dict(SETTINGS.values()))
+    stack.deploy(template, MaxRecords=2, AlarmTopicArn=topic, **dict(SETTINGS.values()))
     return stack
 
 
@@ -53,11 +53,6 @@ def test_update_changes_the_settings_of_the_function(emulator, updated):
     assert {variable: settings[variable] for variable in SETTINGS} == {
         variable: value for variable, (_, value) in SETTINGS.items()
     }
-
-
-def test_update_reserves_concurrency(emulator, updated):
-    reserved = emulator.client("lambda").get_function_concurrency(FunctionName=updated.resources()["Function"])
-    assert reserved["ReservedConcurrentExecutions"] == 7
 
 
 def test_alarms_watch_function_and_api_and_notify_the_topic(emulator, updated, topic):
