@@ -103,6 +103,24 @@ soak: release ## Run the release binary under mixed requests and faults (longer:
 test-api: $(CARGO_LAMBDA) .local/test/installed ## Check docs/ (OpenAPI, pages, examples) against the running service
 	@$(PATH_LAMBDA) exec $(PYTEST) scripts/tests/api $(ARGS)
 
+REDOCLY := .local/redocly-cli-2.77.0
+REDOC := .local/redoc-2.5.4
+
+.PHONY: docs
+docs: $(REDOCLY)/installed $(REDOC)/redoc.standalone.js ## Check docs/openapi.yaml and render it as a page, .local/docs/api.html (Node 20)
+	@exec scripts/build-docs $(REDOCLY)/node_modules/.bin/redocly $(REDOC)/redoc.standalone.js .local/docs
+
+# It has no dependencies of its own.
+$(REDOCLY)/installed:
+	@npm install --silent --no-save --ignore-scripts --prefix $(REDOCLY) @redocly/cli@2.77.0
+	@touch $@
+
+# The script for browsers, which the package has ready. Redoc 3 would report the page's use to its makers.
+$(REDOC)/redoc.standalone.js:
+	@mkdir -p $(REDOC)
+	@cd $(REDOC) && npm pack --silent redoc@2.5.4 >/dev/null
+	@cd $(REDOC) && tar -xzf *.tgz --strip-components=2 package/bundles/redoc.standalone.js && rm *.tgz
+
 .PHONY: verify-aws
 verify-aws: .local/aws/installed ## Measure how DynamoDB treats IN, advise IDENTITY_LOOKUP (make verify-aws ARGS="--help")
 	@exec .local/aws/bin/python scripts/verify-aws $(ARGS)

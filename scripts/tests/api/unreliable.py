@@ -5,6 +5,7 @@ throttle of API Gateway, an unavailable database, a response that is lost after 
 be written.
 """
 
+import email.utils
 import json
 import time
 import urllib.parse
@@ -12,7 +13,15 @@ import urllib.parse
 from proxy import Proxy
 
 JSON = {"Content-Type": "application/json"}
-THROTTLED = (429, JSON, b'{"message": "Too Many Requests"}')
+# A proxy on the way may ask for a pause by a date.
+DATE_AFTER = 3
+
+
+def throttled():
+    date = email.utils.formatdate(time.time() + DATE_AFTER, usegmt=True)
+    return 429, {**JSON, "Retry-After": date}, b'{"message": "Too Many Requests"}'
+
+
 UNAVAILABLE = (
     503,
     {**JSON, "Retry-After": "1"},
@@ -38,7 +47,7 @@ class Unreliable(Proxy):
         self.times.append(time.monotonic())
         match len(self.requests):
             case 1:
-                return THROTTLED
+                return throttled()
             case 2:
                 return UNAVAILABLE
             case 3:
@@ -64,6 +73,17 @@ class Unreliable(Proxy):
         status, headers, content = super().forward(request, body)
         self.received.append({name.lower(): text for name, text in headers.items()})
         return status, headers, content
+
+
+class Canned(Proxy):
+    """Responds to everything alike."""
+
+    def __init__(self, status, headers, content=b""):
+        super().__init__("")
+        self.response = status, headers, content
+
+    def respond(self, _request, _body):
+        return self.response
 
 
 class OutOfTime(Proxy):
