@@ -1,5 +1,4 @@
-//! Direct events: imports of those who may invoke the function itself (contract, section 11), such as the batches of a
-//! bulk import (`bulk/`).
+//! Direct events: imports of those who may invoke the function itself (contract, section 11).
 
 use group_import::hash::sha256_hex;
 use serde_json::{Value, json};
@@ -123,43 +122,4 @@ async fn a_caller_of_the_api_cannot_send_a_direct_event() {
     }
     assert_eq!(function.invoke(smuggled).await.status, 401);
     assert!(stage.memberships().await.is_empty());
-}
-
-/// `ItemBatcher` of the state machine, which is the same in each of its maps.
-fn batcher() -> Value {
-    let definition: Value =
-        serde_json::from_str(include_str!("../../bulk/import.asl.json")).expect("the definition is JSON");
-    definition["States"]["CsvFile"]["ItemBatcher"].clone()
-}
-
-/// Step Functions passes on 256 KiB between states, and adds about 1 KiB of the call to what a function returns. A row
-/// stands in its batch as `{"index":…,"row":…}`.
-#[tokio::test]
-async fn the_result_of_a_full_batch_fits_a_task() {
-    type Row = fn(String) -> Value;
-    const LIMIT: usize = 256 * 1024 - 2 * 1024;
-    let batcher = batcher();
-    let size =
-        |name: &str| usize::try_from(batcher[name].as_u64().expect("a number")).expect("not too large");
-    let (rows, bytes) = (size("MaxItemsPerBatch"), size("MaxInputBytesPerBatch"));
-    let stage = Stage::new().await;
-    let function = stage.function().await;
-    let row_bytes = bytes / rows - r#"{"index":0,"row":},"#.len();
-    let failing: [(&str, Row); 4] = [
-        ("INVALID_FIELD", |fill: String| json!({"audienceUserId": "c", "groups": [fill]})),
-        ("INVALID_FIELD", |fill: String| json!({"audienceUserId": format!("c\u{1}{fill}")})),
-        ("MISSING_IDENTIFIER", |fill: String| json!({"groups": fill})),
-        ("NOT_MATCHED", |fill: String| json!({"openid": fill, "groups": "g"})),
-    ];
-    for (code, row) in failing {
-        let fill = row_bytes - row(String::new()).to_string().len();
-        let data = json!(vec![row("x".repeat(fill)); rows]);
-        let event = event(TOKEN, exact("add"), data);
-        let result = function.invoke_direct(&event).await.expect("a result");
-        assert_eq!(result["data"]["importFailNum"], rows);
-        assert_eq!(result["data"]["errorData"][0]["errorCode"], code);
-        // In the file of failed rows the indexes are of up to eight digits.
-        let length = result.to_string().len() + rows * "00000".len();
-        assert!(length <= LIMIT, "{code}: {length} bytes");
-    }
 }

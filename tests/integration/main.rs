@@ -2,6 +2,7 @@
 
 mod batch;
 mod connections;
+mod bulk;
 mod dashboard;
 mod deadlines;
 mod direct;
