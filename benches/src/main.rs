@@ -7,7 +7,7 @@
 //!
 //! - `workload`: the imports and what must come of them
 //! - `process`: a function's process, and what an invocation costs it
-//! - `measure`: programs side by side; `report`: the tables and the JSON file
+//! - `measure`: programs side by side; `report`: its tables, and JSON
 //! - `resync`: what memberships cost that are in place already
 //! - `throttled`: imports into a table that takes less than they write
 //! - `tls`: the first imports of a process and later ones, over TLS
@@ -25,8 +25,10 @@ mod throttled;
 mod tls;
 mod workload;
 
+use std::fs;
 use std::process::ExitCode;
 
+use serde_json::Value;
 use testing::memory::server::MemoryServer;
 
 use crate::machine::{Machine, Size};
@@ -59,8 +61,8 @@ async fn act() -> Result<ExitCode, Failure> {
     match options.action {
         Action::Limits { update } => limits::check(&bench, &options, update).await,
         Action::Measure => measure(&bench, &options).await.map(|()| ExitCode::SUCCESS),
-        Action::Tls => tls(&bench, &options).await.map(|()| ExitCode::SUCCESS),
-        Action::Throttled => throttled(&bench, &options).await.map(|()| ExitCode::SUCCESS),
+        Action::Tls => tls(&bench, &options).await.map(|_| ExitCode::SUCCESS),
+        Action::Throttled => throttled(&bench, &options).await.map(|_| ExitCode::SUCCESS),
     }
 }
 
@@ -83,23 +85,31 @@ async fn measure(bench: &Bench, options: &Options) -> Result<(), Failure> {
         cells.extend(bench.measure(scenario, delay_ms, &programs).await?);
     }
     let report = Report { machine: Machine::this(), size, cells };
-    println!("{}", report.details());
-    report.write(&options.out)?;
-    println!("\n{}", resync::table(&resync::measure(bench, options).await?));
-    println!();
-    tls(bench, options).await?;
-    println!();
-    throttled(bench, options).await
-}
-
-async fn tls(bench: &Bench, options: &Options) -> Result<(), Failure> {
-    println!("{}", tls::table(&tls::measure(bench, options).await?));
+    println!("{}", report.tables());
+    let mut run = report.json();
+    let resyncs = resync::measure(bench, options).await?;
+    println!("{}", resync::table(&resyncs));
+    run["resync"] = resync::json(&resyncs);
+    run["tls"] = tls(bench, options).await?;
+    run["throttled"] = throttled(bench, options).await?;
+    let file = options.out.join("bench.json");
+    fs::write(&file, format!("{run:#}\n"))?;
+    println!("Also in {}.", file.display());
     Ok(())
 }
 
-async fn throttled(bench: &Bench, options: &Options) -> Result<(), Failure> {
-    println!("{}", throttled::table(&throttled::measure(bench, options).await?));
-    Ok(())
+/// Prints what it measures, and returns it as JSON.
+async fn tls(bench: &Bench, options: &Options) -> Result<Value, Failure> {
+    let cells = tls::measure(bench, options).await?;
+    println!("{}", tls::table(&cells));
+    Ok(tls::json(&cells))
+}
+
+/// Likewise.
+async fn throttled(bench: &Bench, options: &Options) -> Result<Value, Failure> {
+    let runs = throttled::measure(bench, options).await?;
+    println!("{}", throttled::table(&runs));
+    Ok(throttled::json(&runs))
 }
 
 fn scenarios() -> Vec<(u64, Scenario)> {

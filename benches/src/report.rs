@@ -1,13 +1,9 @@
-//! What was measured, as tables and as a JSON file.
+//! What was measured side by side, as tables and as JSON.
 
-use std::collections::BTreeSet;
-use std::fs;
-use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::Failure;
 use crate::machine::{Machine, Size};
 use crate::measure::Cell;
 
@@ -23,16 +19,8 @@ pub struct Report {
 }
 
 impl Report {
-    /// Leaves `bench.json` with everything and `bench.md` with the README's table.
-    pub fn write(&self, directory: &Path) -> Result<(), Failure> {
-        let [json, markdown] = ["bench.json", "bench.md"].map(|name| directory.join(name));
-        fs::write(&json, format!("{:#}\n", self.json()))?;
-        fs::write(&markdown, self.summary())?;
-        println!("\n{}\nAlso in {} and {}.", self.summary(), json.display(), markdown.display());
-        Ok(())
-    }
-
-    fn json(&self) -> Value {
+    /// As JSON. Times are in ms.
+    pub fn json(&self) -> Value {
         let starts = [THIS, QUERY, PYTHON].map(|name| json!({"program": name, "ms": ms(self.start(name))}));
         let cells = self.cells.iter().map(|cell| {
             json!({
@@ -46,71 +34,30 @@ impl Report {
                 "cpuMs": {"median": ms(median(&cell.cpus)), "p99": ms(p99(&cell.cpus))},
                 "calls": cell.calls,
                 "peakMemoryKiB": cell.peak_memory,
-                "wallTimesThisFunction": self.ratio(cell, |cell| &cell.walls),
-                "cpuTimesThisFunction": self.ratio(cell, |cell| &cell.cpus),
             })
         });
         json!({
             "machine": self.machine,
             "binaryBytes": self.size,
             "startToFirstPoll": starts,
-            "measured": cells.collect::<Vec<_>>(),
+            "speed": cells.collect::<Vec<_>>(),
         })
     }
 
-    /// A row for each program in each scenario.
-    pub fn details(&self) -> String {
-        let kinds: BTreeSet<_> = self.cells.iter().flat_map(|cell| cell.calls.keys().copied()).collect();
-        let mut head = ["records", "matching", "delay", "program", "runs", "median", "p99", "CPU"].to_vec();
-        head.extend(["peak MB", "x time", "x CPU"]);
-        head.extend(&kinds);
-        let rows = self.cells.iter().map(|cell| {
-            let mut row = what(cell).to_vec();
-            row.extend([cell.program.to_owned(), cell.walls.len().to_string()]);
-            row.extend([median(&cell.walls), p99(&cell.walls), median(&cell.cpus)].map(show));
-            row.push(megabytes(cell.peak_memory * 1024));
-            row.extend(
-                [self.ratio(cell, |cell| &cell.walls), self.ratio(cell, |cell| &cell.cpus)].map(times),
-            );
-            row.extend(
-                kinds.iter().map(|kind| cell.calls.get(kind).copied().unwrap_or_default().to_string()),
-            );
-            row
-        });
-        table(&head, rows)
-    }
-
-    /// A row for each scenario, for the README.
-    fn summary(&self) -> String {
-        let head = [
-            "records",
-            "matching",
-            "delay",
-            "calls",
-            "median",
-            "p99",
-            "CPU",
-            "peak MB",
-            "`query`: CPU",
-            "Python: time",
-            "Python: CPU",
-        ];
-        let rows = self.cells.iter().filter(|cell| cell.program == THIS).map(|cell| {
-            let mut row = what(cell).to_vec();
-            row.push(cell.calls.values().sum::<usize>().to_string());
-            row.extend([median(&cell.walls), p99(&cell.walls), median(&cell.cpus)].map(show));
-            row.push(megabytes(cell.peak_memory * 1024));
-            row.push(self.beside(cell, QUERY, |cell| &cell.cpus));
-            row.push(self.beside(cell, PYTHON, |cell| &cell.walls));
-            row.push(self.beside(cell, PYTHON, |cell| &cell.cpus));
-            row
-        });
+    /// A table for each kind of import, with a row for each size and program.
+    pub fn tables(&self) -> String {
         let Machine { date, cpu, cores } = &self.machine;
-        format!(
-            "{date}, {cpu}, {cores} cores. Times in ms; in brackets: times this function.\n\n{}\n\
-             From the start of the process to its first poll: {} ms (Python: {} ms). \
+        let mut text = format!("{date}, {cpu}, {cores} cores. Times in ms; ×: times this function.\n");
+        let kind = |cell: &Cell| (cell.scenario.matching, cell.scenario.dry_run, cell.delay_ms);
+        for cells in self.cells.chunk_by(|one, other| kind(one) == kind(other)) {
+            let (matching, dry_run, delay_ms) = kind(&cells[0]);
+            let what = if dry_run { "look-ups alone" } else { "import" };
+            text += &format!("\n{} matching, {what}, calls of {delay_ms} ms:\n\n", matching.name());
+            text += &self.table(cells);
+        }
+        text + &format!(
+            "\nFrom the start of the process to its first poll: {} ms (Python: {} ms). \
              Binary: {} MB, zipped {} MB.\n",
-            table(&head, rows),
             show(self.start(THIS)),
             show(self.start(PYTHON)),
             megabytes(self.size.plain),
@@ -118,10 +65,23 @@ impl Report {
         )
     }
 
-    /// What another program took in the scenario of a cell, and how many times that is.
-    fn beside(&self, cell: &Cell, program: &str, of: fn(&Cell) -> &Vec<Duration>) -> String {
-        let Some(other) = self.peer(cell, program) else { return String::new() };
-        format!("{} ({})", show(median(of(other))), times(self.ratio(other, of)))
+    fn table(&self, cells: &[Cell]) -> String {
+        let head = ["records", "program", "runs", "median", "×", "p99", "CPU", "×", "peak MB", "calls"];
+        let rows = cells.iter().map(|cell| {
+            vec![
+                cell.scenario.records.to_string(),
+                cell.program.to_owned(),
+                cell.walls.len().to_string(),
+                show(median(&cell.walls)),
+                times(self.ratio(cell, |cell| &cell.walls)),
+                show(p99(&cell.walls)),
+                show(median(&cell.cpus)),
+                times(self.ratio(cell, |cell| &cell.cpus)),
+                megabytes(cell.peak_memory * 1024),
+                cell.calls.values().sum::<usize>().to_string(),
+            ]
+        });
+        table(&head, rows)
     }
 
     fn ratio(&self, cell: &Cell, of: fn(&Cell) -> &Vec<Duration>) -> f64 {
@@ -142,13 +102,6 @@ impl Report {
     }
 }
 
-fn what(cell: &Cell) -> [String; 3] {
-    let matching = cell.scenario.matching.name();
-    let matching =
-        if cell.scenario.dry_run { format!("{matching}, look-ups alone") } else { matching.to_owned() };
-    [cell.scenario.records.to_string(), matching, format!("{} ms", cell.delay_ms)]
-}
-
 /// Of values in rising order, as are the other quantiles.
 pub fn median(values: &[Duration]) -> Duration {
     quantile(values, 0.5)
@@ -164,7 +117,7 @@ fn quantile(values: &[Duration], share: f64) -> Duration {
     values.get(rank.saturating_sub(1)).copied().unwrap_or_default()
 }
 
-fn ms(time: Duration) -> f64 {
+pub fn ms(time: Duration) -> f64 {
     time.as_micros() as f64 / 1e3
 }
 

@@ -1,6 +1,7 @@
 //! What a nightly resync costs: calls and units of the memberships, by how much of them is in place.
 
 use fastrand::Rng;
+use serde_json::{Value, json};
 use testing::memory::Units;
 use testing::memory::server::OF_MEMBERSHIPS;
 
@@ -60,12 +61,31 @@ pub async fn measure(bench: &Bench, options: &Options) -> Result<Vec<Resync>, Fa
     Ok(resyncs)
 }
 
-/// The table of the README: per 1,000 records, and the price of a million.
+/// As JSON: calls and units of one import.
+pub fn json(resyncs: &[Resync]) -> Value {
+    resyncs
+        .iter()
+        .map(|resync| {
+            json!({
+                "records": LARGEST,
+                "new": resync.new,
+                "setting": resync.setting,
+                "checkingCalls": resync.asks,
+                "writingCalls": resync.writes,
+                "readUnits": resync.units.read,
+                "writeUnits": resync.units.write,
+                "dollars": resync.price(),
+            })
+        })
+        .collect()
+}
+
+/// A table: per 1,000 records, and the price of a million.
 pub fn table(resyncs: &[Resync]) -> String {
     let head = [
         "new",
         "`SKIP_UNCHANGED`",
-        "asking calls",
+        "checking calls",
         "writing calls",
         "read units",
         "write units",

@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::try_join_all;
+use serde_json::{Value, json};
 use testing::capacity::Capacity;
 use testing::runtime_api::Times;
 
@@ -84,7 +85,22 @@ pub async fn measure(bench: &Bench, options: &Options) -> Result<Vec<Throttled>,
     Ok(all)
 }
 
-/// The table of the README.
+pub fn json(all: &[Throttled]) -> Value {
+    all.iter()
+        .map(|run| {
+            json!({
+                "importsAtOnce": run.at_once,
+                "records": LARGEST,
+                "recordsFailed": run.failed,
+                "seconds": run.seconds,
+                "secondsAtLeast": run.floor,
+                "writingCalls": run.calls,
+                "writingCallsAtLeast": run.fewest,
+            })
+        })
+        .collect()
+}
+
 pub fn table(all: &[Throttled]) -> String {
     let head =
         ["imports at once", "records failed", "s", "s at least", "x", "writing calls", "at least", "x"];

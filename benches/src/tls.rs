@@ -4,6 +4,7 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
+use serde_json::{Value, json};
 use testing::memory::server::MemoryServer;
 use testing::serve::Transport;
 use testing::tls::Tls;
@@ -12,7 +13,7 @@ use crate::Failure;
 use crate::measure::{Bench, Import};
 use crate::options::Options;
 use crate::process::{Process, Program};
-use crate::report::{self, median, show, times};
+use crate::report::{self, median, ms, show, times};
 use crate::workload::{LARGEST, Matching, Scenario};
 
 /// Records, and how many milliseconds a call takes: as on AWS, and not at all, where connections come and go the fastest.
@@ -151,7 +152,27 @@ impl Times {
     }
 }
 
-/// The table of the README.
+/// As JSON: medians, in ms.
+pub fn json(cells: &[Cell]) -> Value {
+    let medians =
+        |times: &Times| json!({"wallMs": ms(median(&times.walls)), "cpuMs": ms(median(&times.cpus))});
+    cells
+        .iter()
+        .map(|cell| {
+            json!({
+                "program": cell.program,
+                "records": cell.records,
+                "delayMs": cell.delay_ms,
+                "processes": cell.start.walls.len(),
+                "start": medians(&cell.start),
+                "first": medians(&cell.first),
+                "later": medians(&cell.later),
+                "handshakes": {"first": cell.first_handshakes, "all": cell.all_handshakes},
+            })
+        })
+        .collect()
+}
+
 pub fn table(cells: &[Cell]) -> String {
     let head = [
         "records",
