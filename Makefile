@@ -137,6 +137,10 @@ erase: .local/aws/installed ## Count or delete what is stored of a tenant or of 
 cost: .local/aws/installed ## Reckon what imports cost on AWS (make cost ARGS="--help")
 	@exec .local/aws/bin/python scripts/cost $(ARGS)
 
+.PHONY: bulk
+bulk: .local/aws/installed ## Import files of up to 100 million rows by the bulk stack (make bulk ARGS="--help")
+	@exec .local/aws/bin/python scripts/bulk $(ARGS)
+
 .PHONY: test-verify-aws
 test-verify-aws: .local/test/installed .local/emulator/installed ## Test what scripts/ has for AWS on an emulated AWS
 	@exec $(PYTEST) scripts/tests/aws $(ARGS)

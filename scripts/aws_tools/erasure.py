@@ -2,7 +2,7 @@
 
 import time
 
-from . import batches
+from . import batches, tokens
 
 # One invocation of the function: an import that began before its token was revoked may still write for so long.
 INVOCATION_SECONDS = 29
@@ -92,16 +92,4 @@ def erase(client, table, found, pace):
 
 def valid_tokens(client, table, tenant):
     """How many tokens of the tenant the function would accept."""
-    pages = client.get_paginator("scan").paginate(
-        TableName=table,
-        ConsistentRead=True,
-        FilterExpression="tenantId = :tenant",
-        ExpressionAttributeValues={":tenant": {"S": tenant}},
-    )
-    items = [item for page in pages for item in page["Items"]]
-    return sum(is_valid(item) for item in items)
-
-
-def is_valid(item):
-    enabled = item.get("enabled", {}).get("BOOL", True)
-    return enabled and float(item.get("expiresAt", {}).get("N", "inf")) > time.time()
+    return sum(tokens.is_valid(item) for item in tokens.entries(client, table, tenant))

@@ -22,3 +22,16 @@ def functions(options, variable):
     if not found:
         raise aws.Failure(f"the stack {options.stack} has no function with {variable}")
     return found
+
+
+def describe(options):
+    """The outputs of the stack, and its parameters."""
+    client = aws.client("cloudformation", options)
+    try:
+        (stack,) = client.describe_stacks(StackName=options.stack)["Stacks"]
+    except aws.ClientError as error:
+        if aws.code(error) == "ValidationError":
+            raise aws.Failure(f"there is no stack {options.stack} in this region") from error
+        raise
+    outputs = {one["OutputKey"]: one["OutputValue"] for one in stack.get("Outputs", [])}
+    return outputs, {one["ParameterKey"]: one["ParameterValue"] for one in stack.get("Parameters", [])}
