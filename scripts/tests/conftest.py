@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from emulator import Emulator
+from emulator import MINISTACK, Emulator
 
 
 def pytest_configure():
@@ -27,7 +27,12 @@ def emulator_settings():
 
 
 @pytest.fixture(scope="session")
-def emulator(tmp_path_factory, emulator_settings):
-    with Emulator(tmp_path_factory.mktemp("emulator"), emulator_settings) as running:
+def emulator_command():
+    return MINISTACK
+
+
+@pytest.fixture(scope="session")
+def emulator(tmp_path_factory, emulator_settings, emulator_command):
+    with Emulator(tmp_path_factory.mktemp("emulator"), emulator_settings, emulator_command) as running:
         running.wait_until(running.is_healthy, 60)
         yield running

@@ -8,7 +8,12 @@ import requests
 
 from processes import Group, free_port
 
-MINISTACK = pathlib.Path(__file__).resolve().parents[2] / ".local" / "emulator" / "bin" / "ministack"
+TESTS = pathlib.Path(__file__).resolve().parent
+BIN = TESTS.parents[1] / ".local" / "emulator" / "bin"
+
+MINISTACK = [BIN / "ministack"]
+# With a Distributed Map as AWS documents it.
+COMPLETED = [BIN / "python", "-B", "-m", "distributed_map"]
 
 REGION = "us-east-1"
 
@@ -19,7 +24,7 @@ CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 class Emulator(Group):
     """A process of ministack. Everything that it writes lies under `directory`."""
 
-    def __init__(self, directory, settings):
+    def __init__(self, directory, settings, command):
         self.port = free_port()
         self.endpoint = f"http://127.0.0.1:{self.port}"
         self.session = boto3.Session(*CREDENTIALS.values(), region_name=REGION)
@@ -39,7 +44,7 @@ class Emulator(Group):
             "SFTP_ENABLED": "0",
             **settings,
         }
-        super().__init__([MINISTACK], directory / "emulator.log", env=environment)
+        super().__init__(command, directory / "emulator.log", env=environment, cwd=TESTS)
 
     def is_healthy(self):
         try:

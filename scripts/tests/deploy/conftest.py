@@ -1,13 +1,14 @@
 """A stack that sam deployed to an emulated AWS which enforces its role. For Linux: the emulator runs the function as a
 process of this machine."""
 
+import json
 import os
 import pathlib
 
 import pytest
 
 from deploy.stack import Sam, Stack
-from emulator import CREDENTIALS, REGION
+from emulator import COMPLETED, CREDENTIALS, REGION
 
 PROJECT = pathlib.Path(__file__).resolve().parents[3]
 TOOLS = PROJECT / ".local" / "deploy" / "bin"
@@ -27,9 +28,31 @@ def customers():
     return CUSTOMERS
 
 
+class Faults:
+    """The invocations by state machines that fail: `set` takes texts, and the error of those that hold one."""
+
+    def __init__(self, path):
+        self.path = path
+        self.set({})
+
+    def set(self, errors):
+        self.path.write_text(json.dumps(errors))
+
+
 @pytest.fixture(scope="session")
-def emulator_settings():
-    return {"AUTH": "true"}
+def faults(tmp_path_factory):
+    return Faults(tmp_path_factory.mktemp("faults") / "faults.json")
+
+
+@pytest.fixture(scope="session")
+def emulator_settings(faults):
+    # State machines wait for a twentieth of the time that they would.
+    return {"AUTH": "true", "INVOCATION_FAULTS": str(faults.path), "SFN_WAIT_SCALE": "0.05"}
+
+
+@pytest.fixture(scope="session")
+def emulator_command():
+    return COMPLETED
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,37 @@
+"""The bulk stack beside a stack of the function, and the command as people run it."""
+
+import pytest
+
+from deploy.bulk.command import TEMPLATE, Bulk
+from deploy.bulk.rows import CUSTOMERS
+from deploy.stack import Stack
+
+
+@pytest.fixture(scope="session")
+def function(sam, emulator, template):
+    """A stack of its own, whose requests nobody counts."""
+    stack = Stack("bulk-function", sam, emulator)
+    stack.deploy(template)
+    return stack
+
+
+@pytest.fixture(scope="session")
+def tables(function):
+    tables = function.tables()
+    tables.put_tenant()
+    tables.put_customers(CUSTOMERS)
+    return tables
+
+
+@pytest.fixture(scope="session")
+def stack(sam, emulator, function):
+    lambda_ = emulator.client("lambda")
+    found = lambda_.get_function_configuration(FunctionName=function.resources()["Function"])
+    stack = Stack("bulk", sam, emulator)
+    stack.deploy(TEMPLATE, FunctionArn=found["FunctionArn"])
+    return stack
+
+
+@pytest.fixture(scope="session")
+def bulk(emulator, stack, tables):
+    return Bulk(emulator, stack, tables)

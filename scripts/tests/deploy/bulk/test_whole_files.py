@@ -1,0 +1,82 @@
+"""Files as large as the emulator bears, from the upload to the file of failed rows."""
+
+import pytest
+
+from deploy.bulk import rows
+
+FILES = {
+    "rows.csv": (100_000, rows.comma_separated),
+    "rows.jsonl": (20_000, rows.json_lines),
+    "packed.csv.gz": (20_000, lambda made: rows.packed(rows.comma_separated(made))),
+    "packed.jsonl.gz": (5_000, lambda made: rows.packed(rows.json_lines(made))),
+}
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory):
+    return tmp_path_factory.mktemp("whole")
+
+
+@pytest.fixture(scope="module")
+def imported(bulk, directory):
+    """The rows of each file, and how its import ended."""
+    found = {}
+    for name, (number, write) in FILES.items():
+        made = rows.make(number, name)
+        (directory / name).write_bytes(write(made))
+        found[name] = made, bulk.import_(directory / name, cwd=directory)
+    return found
+
+
+@pytest.fixture(scope="module")
+def pairs(bulk, imported):
+    """All memberships, read once."""
+    return bulk.tables.pairs()
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_each_membership_is_written_and_no_other(imported, pairs, name):
+    made, ended = imported[name]
+    expected, errors = rows.expected(made)
+    assert errors
+    assert ended.returncode == 2, ended.err
+    assert {pair for pair in pairs if f"{name}-" in pair[1]} == expected
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_each_failed_row_is_in_the_file_once(directory, imported, name):
+    made, ended = imported[name]
+    _, errors = rows.expected(made)
+    stem, kind = name.removesuffix(".gz").split(".")
+    assert rows.failed_rows(directory / f"{stem}.failed.{kind}") == errors
+    assert f"{len(made):,} rows: {len(made) - len(errors):,} imported, {len(errors):,} failed" in ended.out
+
+
+FAILED = ["rows.failed.csv", "rows.failed.jsonl"]
+
+
+def test_failed_rows_fail_again_while_the_cause_is_there(bulk, directory, imported):
+    for name in FAILED:
+        again = directory / f"again-{name}"
+        ended = bulk.import_(directory / name, "--failed", again, cwd=directory)
+        assert ended.returncode == 2, ended.err
+        assert errors_of(again) == errors_of(directory / name)
+
+
+def test_failed_rows_are_imported_as_they_are_once_the_cause_is_gone(bulk, directory, imported):
+    bulk.tables.put_customers([{"audienceUserId": "found", "openid": "nobody", "unionid": "nobody"}])
+    missing = set()
+    for name in FAILED:
+        still = directory / f"still-{name}"
+        ended = bulk.import_(directory / name, "--failed", still, cwd=directory)
+        assert ended.returncode == 2, ended.err
+        errors = errors_of(directory / name)
+        assert errors_of(still) == [error for error in errors if error != "NOT_MATCHED"]
+        made, _ = imported[name.replace(".failed", "")]
+        places = [place for place, error in rows.failed_rows(directory / name).items() if error == "NOT_MATCHED"]
+        missing |= {("found", group) for place in places for group in made[place]["groups"].split(",")}
+    assert {pair for pair in bulk.tables.pairs() if pair[0] == "found"} == missing
+
+
+def errors_of(path):
+    return list(rows.failed_rows(path).values())

@@ -1,0 +1,187 @@
+"""A Map Run: its children, what it counts, and its redrive.
+
+Not documented, and so decided here: a child that runs when the run fails is counted as aborted once its invocation has
+ended.
+"""
+
+import contextvars
+import copy
+import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import ministack.services.stepfunctions as states
+from ministack.services.stepfunctions import _ExecutionError
+
+from . import batcher, reader, writer
+from .expressions import value_of
+from .sizes import MOST_BYTES, text
+
+STATUSES = ("pending", "running", "succeeded", "failed", "timedOut", "aborted")
+# What a redrive runs again.
+UNSUCCESSFUL = ("PENDING", "FAILED", "ABORTED")
+
+# The runs that may be redriven, by the ARN of their execution.
+runs = {}
+
+
+def distributed(state, given, _effective, iterator, execution, context):
+    """Takes the place of ministack's distributed Map."""
+    run = runs.get(execution["executionArn"])
+    if run is None:
+        run = runs[execution["executionArn"]] = MapRun(state, given, execution, context)
+    else:
+        run.redrive()
+    result = run.process(iterator)
+    output = states._apply_jsonata_output(state, given, context, result=result, default=result)
+    states._apply_state_assign(state, given, context, result=result)
+    return output, states._next_or_end(state)
+
+
+class MapRun:
+    def __init__(self, state, given, execution, context):
+        self.state, self.given, self.execution, self.context = state, given, execution, context
+        self.lock = threading.Lock()
+        items = reader.items(state, given, context)
+        batches = batcher.batches(items, state.get("ItemBatcher"), given, context)
+        *_, region, account, _, machine = execution["stateMachineArn"].split(":")
+        self.label = f"{machine}/{state.get('Label') or states.new_uuid()}"
+        self.place = f"arn:aws:states:{region}:{account}"
+        self.record = {
+            "mapRunArn": f"{self.place}:mapRun:{self.label}:{states.new_uuid()}",
+            "executionArn": execution["executionArn"],
+            "status": "RUNNING",
+            "startDate": states.now_iso(),
+            "maxConcurrency": self.number("MaxConcurrency", 0),
+            "toleratedFailurePercentage": self.number("ToleratedFailurePercentage", 0),
+            "toleratedFailureCount": 0,
+            "itemCounts": counts(len(items)),
+            "executionCounts": counts(len(batches)),
+            "redriveCount": 0,
+            "_stateMachineArn": f"{self.place}:stateMachine:{self.label}",
+        }
+        states._map_runs[self.record["mapRunArn"]] = self.record
+        self.children = [self.child(number, given) for number, given in batches]
+
+    def number(self, name, default):
+        return value_of(self.state.get(name, default), self.given, self.context)
+
+    def child(self, items, given):
+        name = states.new_uuid()
+        return {
+            "executionArn": f"{self.place}:execution:{self.label}:{name}",
+            "stateMachineArn": self.record["_stateMachineArn"],
+            "mapRunArn": self.record["mapRunArn"],
+            "name": name,
+            "status": "PENDING",
+            "startDate": states.now_iso(),
+            "stopDate": None,
+            "input": text(given),
+            "output": None,
+            "events": [],
+            "_items": items,
+            "_given": given,
+        }
+
+    def move(self, child, status):
+        before, after = (one.lower() for one in (child["status"], status))
+        with self.lock:
+            for name, number in (("executionCounts", 1), ("itemCounts", child["_items"])):
+                self.record[name][before] -= number
+                self.record[name][after] += number
+            child["status"] = status
+
+    def has_failed(self):
+        """Whether more failed than is tolerated, or the execution was stopped."""
+        items = self.record["itemCounts"]
+        tolerated = self.record["toleratedFailurePercentage"] * items["total"]
+        return items["failed"] * 100 > tolerated or self.execution["status"] != "RUNNING"
+
+    def redrive(self):
+        self.record.update(status="RUNNING", redriveCount=self.record["redriveCount"] + 1)
+        self.record.pop("stopDate", None)
+        for child in self.children:
+            if child["status"] in UNSUCCESSFUL:
+                self.move(child, "PENDING")
+                child.update(error=None, cause=None, events=[])
+
+    def process(self, iterator):
+        """Runs the children that are pending, and returns the result of the Map state."""
+        with ThreadPoolExecutor(self.record["maxConcurrency"] or 64) as pool:
+            started = [
+                pool.submit(contextvars.copy_context().run, self.run, child, iterator)
+                for child in self.children
+                if child["status"] == "PENDING"
+            ]
+        for one in started:
+            one.result()
+        failed = self.has_failed()
+        result = writer.write(self.state["ResultWriter"], self.record, self.children, self.given, self.context)
+        for name in ("itemCounts", "executionCounts"):
+            self.record[name]["resultsWritten"] = self.record[name]["total"]
+        self.record.update(status="FAILED" if failed else "SUCCEEDED", stopDate=states.now_iso())
+        if failed:
+            raise _ExecutionError(
+                "States.ExceedToleratedFailureThreshold", "The specified tolerated failure threshold was exceeded"
+            )
+        return result
+
+    def run(self, child, iterator):
+        if self.has_failed():
+            return
+        self.move(child, "RUNNING")
+        # Numbers of this child's own: ministack keeps the state's name and its retries in the context.
+        context = {**copy.deepcopy(self.context), "State": {}, "variables": {}}
+        try:
+            if len(child["input"].encode()) > MOST_BYTES:
+                raise _ExecutionError("States.DataLimitExceeded", "the input is over 256 KiB")
+            output = states._run_sub_machine(iterator["States"], iterator["StartAt"], child["_given"], child, context)
+            child["output"] = text(output)
+            if len(child["output"].encode()) > MOST_BYTES:
+                raise _ExecutionError("States.DataLimitExceeded", "the output is over 256 KiB")
+            status = "SUCCEEDED"
+        except _ExecutionError as error:
+            child.update(error=error.error, cause=error.cause)
+            status = "FAILED"
+        if self.has_failed():
+            status, child["output"] = "ABORTED", None
+        # The events hold its rows, several times.
+        child.update(stopDate=states.now_iso(), events=[])
+        self.move(child, status)
+
+
+def counts(total):
+    zero = dict.fromkeys((*STATUSES, "resultsWritten", "failuresNotRedrivable", "pendingRedrive"), 0)
+    return {**zero, "pending": total, "total": total}
+
+
+def redrive(data):
+    """RedriveExecution: goes on at the state that failed, with its input."""
+    execution = states._executions.get(data.get("executionArn"))
+    if execution is None:
+        return states.error_response_json("ExecutionDoesNotExist", "no such execution", 400)
+    if execution["status"] in ("RUNNING", "SUCCEEDED"):
+        cause = f"Execution is {execution['status']} and cannot be redriven"
+        return states.error_response_json("ExecutionNotRedrivable", cause, 400)
+    entered = [event for event in execution["events"] if event["type"].endswith("StateEntered")][-1]
+    entered = entered["stateEnteredEventDetails"]
+    execution.update(status="RUNNING", stopDate=None, error=None, cause=None, output=None)
+    execution["redriveCount"] = execution.get("redriveCount", 0) + 1
+    arguments = (execution, entered["name"], json.loads(entered["input"]))
+    threading.Thread(target=contextvars.copy_context().run, args=(go_on, *arguments), daemon=True).start()
+    return states.json_response({"redriveDate": states.now_iso()})
+
+
+def go_on(execution, name, given):
+    machine = states._state_machines[execution["stateMachineArn"]]
+    definition = json.loads(machine["definition"])
+    context = {
+        "QueryLanguage": definition["QueryLanguage"],
+        "Execution": {"Id": execution["executionArn"], "Name": execution["name"], "Input": given},
+        "variables": {},
+    }
+    try:
+        output = states._run_sub_machine(definition["States"], name, given, execution, context)
+        execution.update(status="SUCCEEDED", output=text(output), stopDate=states.now_iso())
+    except _ExecutionError as error:
+        states._fail_execution(execution, error.error, error.cause)

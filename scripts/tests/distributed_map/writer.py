@@ -1,0 +1,59 @@
+"""ResultWriter: the results of a Map Run as objects in S3.
+
+Not documented, and so decided here: what a redriven run writes takes the place of what it wrote before.
+"""
+
+import json
+
+import ministack.services.stepfunctions as states
+from ministack.services import s3
+
+from .expressions import value_of
+from .sizes import text
+
+# In which files each child is written.
+FILES = {"SUCCEEDED": "SUCCEEDED", "FAILED": "FAILED", "ABORTED": "FAILED", "PENDING": "PENDING"}
+
+
+def write(writer, run, children, given, context):
+    """Writes the objects and returns the result of the Map state."""
+    place = value_of(writer["Arguments"], given, context)
+    config = writer.get("WriterConfig", {})
+    if (config.get("Transformation"), config.get("OutputType")) != ("FLATTEN", "JSONL"):
+        raise NotImplementedError("results are written as flattened JSON Lines only")
+    folder = f"{place['Prefix']}/{run['mapRunArn'].rsplit(':', 1)[1]}"
+    results = {}
+    for status in ("FAILED", "PENDING", "SUCCEEDED"):
+        lines = [line for child in children if FILES[child["status"]] == status for line in lines_of(child)]
+        results[status] = []
+        if lines:
+            body = "".join(f"{line}\n" for line in lines).encode()
+            put(place["Bucket"], f"{folder}/{status}_0.jsonl", body)
+            results[status].append({"Key": f"{folder}/{status}_0.jsonl", "Size": len(body)})
+    manifest = {"DestinationBucket": place["Bucket"], "MapRunArn": run["mapRunArn"], "ResultFiles": results}
+    put(place["Bucket"], f"{folder}/manifest.json", json.dumps(manifest).encode())
+    details = {"Bucket": place["Bucket"], "Key": f"{folder}/manifest.json"}
+    return {"MapRunArn": run["mapRunArn"], "ResultWriterDetails": details}
+
+
+def lines_of(child):
+    """What succeeded is its output, an array flattened; what did not, the whole child."""
+    if child["status"] == "SUCCEEDED":
+        output = json.loads(child["output"])
+        return [text(one) for one in (output if isinstance(output, list) else [output])]
+    names = {
+        "ExecutionArn": "executionArn",
+        "Name": "name",
+        "Status": "status",
+        "Input": "input",
+        "Output": "output",
+        "Error": "error",
+        "Cause": "cause",
+    }
+    return [text({name: child[key] for name, key in names.items() if child.get(key) is not None})]
+
+
+def put(bucket, key, body):
+    status, _, _ = s3._put_object(bucket, key, body, {})
+    if status != 200:
+        raise states._ExecutionError("States.ResultWriterFailed", f"{key} cannot be written")
