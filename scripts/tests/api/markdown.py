@@ -6,7 +6,7 @@ import re
 PROJECT = pathlib.Path(__file__).resolve().parents[3]
 
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-TABLE = re.compile(r"^\| .*\n\|[- |]+\|\n((?:\|.*\n)+)", re.MULTILINE)
+TABLE = re.compile(r"^\| .*\n\|[-: |]+\|\n((?:\|.*\n)+)", re.MULTILINE)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from api import markdown
 
-CHINESE = sorted(page for folder in (".", "docs") for page in (markdown.PROJECT / folder).glob("*.zh.md"))
+FOLDERS = (".", "docs", "docs/operations")
+CHINESE = sorted(page for folder in FOLDERS for page in (markdown.PROJECT / folder).glob("*.zh.md"))
 
 SHELL_COMMENT = re.compile(r"(^|\s+)# .*$", re.MULTILINE)
 # A label of a diagram: in quotation marks, or in the shape of a terminal.
