@@ -141,6 +141,10 @@ cost: .local/aws/installed ## Reckon what imports cost on AWS (make cost ARGS="-
 bulk: .local/aws/installed ## Import files of up to 100 million rows by the bulk stack (make bulk ARGS="--help")
 	@exec .local/aws/bin/python scripts/bulk $(ARGS)
 
+.PHONY: bulk-cost
+bulk-cost: .local/aws/installed ## Reckon how long bulk imports take and what they cost (docs/bulk.md)
+	@exec .local/aws/bin/python scripts/bulk-cost $(ARGS)
+
 .PHONY: test-verify-aws
 test-verify-aws: .local/test/installed .local/emulator/installed ## Test what scripts/ has for AWS on an emulated AWS
 	@exec $(PYTEST) scripts/tests/aws $(ARGS)

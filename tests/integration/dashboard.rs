@@ -21,10 +21,9 @@ const OF_ACCESS_LOG: [&str; 2] = ["throttledRequests", "rejectedRequests"];
 /// Panics unless the metric exists and has this first dimension.
 fn assert_exists(namespace: &Value, metric: &Value, dimension: &Value) {
     let own = METRICS.map(|(name, _)| name);
-    let mut known = OF_AWS.into_iter().chain([
-        (NAMESPACE, "FunctionName", own.as_slice()),
-        (NAMESPACE, "ApiId", OF_ACCESS_LOG.as_slice()),
-    ]);
+    let mut known = OF_AWS
+        .into_iter()
+        .chain([(NAMESPACE, "FunctionName", own.as_slice()), (NAMESPACE, "ApiId", OF_ACCESS_LOG.as_slice())]);
     let exists = known.any(|(known, of, metrics)| {
         namespace == known && dimension == of && metrics.iter().any(|known| metric == known)
     });
@@ -111,7 +110,8 @@ fn alarms_use_existing_metrics_and_notify_the_topic() {
 #[test]
 fn metrics_of_the_access_log_use_fields_of_its_lines() {
     let resources = resources();
-    let format = resources["ApiStage"]["Properties"]["AccessLogSettings"]["Format"].as_str().expect("a format");
+    let format =
+        resources["ApiStage"]["Properties"]["AccessLogSettings"]["Format"].as_str().expect("a format");
     let line: Value = serde_json::from_str(format).expect("a line is JSON");
     // The log of the function names API Gateway's ID of a request, and its own: either leads to the other line.
     assert_eq!(line["requestId"], "$context.requestId");

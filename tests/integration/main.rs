@@ -1,8 +1,8 @@
 //! The function against a real DynamoDB, over HTTP: one program, so that it is linked once.
 
 mod batch;
-mod connections;
 mod bulk;
+mod connections;
 mod dashboard;
 mod deadlines;
 mod direct;

@@ -220,8 +220,11 @@ impl<'n> Template<'n> {
             resolve(&branches[if self.holds(&branches[0]) { 1 } else { 2 }])
         } else if let Some(Value::Array(sub)) = object.get("Fn::Sub") {
             let text = sub[0].as_str().expect("a text");
-            let named =
-                [("AWS::Partition", self.partition), ("AWS::Region", "us-east-1"), ("AWS::AccountId", "123456789012")];
+            let named = [
+                ("AWS::Partition", self.partition),
+                ("AWS::Region", "us-east-1"),
+                ("AWS::AccountId", "123456789012"),
+            ];
             let text = named
                 .iter()
                 .fold(text.to_owned(), |text, (name, value)| text.replace(&format!("${{{name}}}"), value));
@@ -240,7 +243,7 @@ impl<'n> Template<'n> {
             name => {
                 assert!(name.starts_with("Make"), "{name}");
                 self.own_tables
-            },
+            }
         }
     }
 

@@ -1,0 +1,62 @@
+"""The tables of docs/bulk.md are what `make bulk-cost` prints, for the batches of the state machine."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from api import markdown
+
+DOCS = markdown.PROJECT / "docs"
+PAGES = ["bulk.md", "bulk.zh.md"]
+
+
+@pytest.fixture(scope="module")
+def tables():
+    """The tables, each as its lines."""
+    command = [sys.executable, markdown.PROJECT / "scripts" / "bulk-cost"]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return [table.splitlines() for table in printed.rstrip().split("\n\n")]
+
+
+@pytest.fixture(params=PAGES)
+def page(request):
+    return (DOCS / request.param).read_text(encoding="utf-8")
+
+
+def cells(line):
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_page_has_the_rows_of_each_table(tables, page):
+    assert len(tables) == 3
+    lines = page.splitlines()
+    # The first cell of the third table's rows is a name, which the Chinese page has in Chinese.
+    found = [cells(line)[1:] for line in lines if line.startswith("| ")]
+    for _, _, *rows in tables:
+        assert [row for row in rows if cells(row)[1:] not in found] == []
+
+
+def test_page_in_english_has_the_tables_to_the_letter(tables):
+    page = (DOCS / "bulk.md").read_text(encoding="utf-8")
+    assert [table for table in tables if "\n".join(table) not in page] == []
+
+
+def test_counts_follow_from_the_batches_of_the_state_machine(tables):
+    definition = json.loads((markdown.PROJECT / "bulk" / "import.asl.json").read_text(encoding="utf-8"))
+    of_a_batch = {
+        state["ItemBatcher"]["MaxItemsPerBatch"] for state in definition["States"].values() if "Label" in state
+    }
+    assert len(of_a_batch) == 1
+    for row in tables[0][2:]:
+        rows, batches, transitions, invocations, *_ = (int(cell.replace(",", "")) for cell in cells(row))
+        assert batches == invocations == rows // of_a_batch.copy().pop()
+        assert 0 < transitions - batches < 10
+
+
+def test_page_names_the_limits_of_the_state_machine(page):
+    batcher = json.loads((markdown.PROJECT / "bulk" / "import.asl.json").read_text(encoding="utf-8"))
+    batcher = batcher["States"]["CsvFile"]["ItemBatcher"]
+    for name in ("MaxItemsPerBatch", "MaxInputBytesPerBatch"):
+        assert f"{batcher[name]:,}" in page
