@@ -9,7 +9,8 @@ from argparse import Namespace
 
 import pytest
 
-from aws_tools import costs
+from aws_tools import bulk_costs, costs
+from bulk_tools import cost as cost_of_a_run
 
 SCRIPTS = pathlib.Path(__file__).resolve().parents[2]
 ROOT = SCRIPTS.parent
@@ -47,8 +48,35 @@ def test_everything_used_has_a_price_with_a_source():
     for architecture in ("arm64", "x86_64"):
         namespace = Namespace(**given, architecture=architecture)
         used |= costs.usage(namespace).keys() | costs.standing(namespace).keys()
+    used |= bulk_costs.BulkImport(rows=1).usage().keys() | bulk_costs.raising(writes_a_second=1).keys()
     assert used == PRICES.prices.keys()
     assert all(price["source"].startswith("https://") for price in PRICES.prices.values())
+
+
+def test_time_of_a_bulk_import_is_that_of_the_table_or_of_the_function():
+    # 200 million writes at 4,000 a second.
+    assert bulk_costs.BulkImport(100_000_000, 4_000, 8).hours == pytest.approx(200e6 / 4_000 / 3_600)
+    # Half a second for each of 100,000 batches, 8 at a time: the table could take more.
+    assert bulk_costs.BulkImport(100_000_000, 40_000, 8).hours == pytest.approx(100_000 * 0.5 / 8 / 3_600)
+
+
+def test_run_costs_what_was_reckoned_for_it():
+    bulk = bulk_costs.BulkImport(100_000_000)
+    usage, seconds = bulk.usage(), bulk.batches * bulk.seconds_of_a_batch
+    parts = [
+        cost_of_a_run.engine(bulk.batches, seconds),
+        cost_of_a_run.function(bulk.batches, seconds, 1769),
+        cost_of_a_run.database(200_000_000, 100_000_000, {"isMatching": True}),
+    ]
+    reckoned = [
+        ("Express requests", "Express GB-seconds"),
+        ("invocations", "GB-seconds on arm64"),
+        # The rest of the reads is the sample of what exists already.
+        ("write units", "read units"),
+    ]
+    for part, names in zip(parts, reckoned, strict=True):
+        assert part == pytest.approx(PRICES.total({name: usage[name] for name in names}), rel=0.01)
+    assert cost_of_a_run.database(200, 100, {"isMatching": False, "dryRun": True}) == 0
 
 
 def test_every_metric_is_priced():
