@@ -5,37 +5,37 @@ use std::time::{Duration, SystemTime};
 const FIRST: Duration = Duration::from_millis(500);
 const LONGEST: Duration = Duration::from_secs(20);
 
-/// The longest that a server is believed: past the longest patience there is no difference.
-const LONGEST_ASKED: Duration = Duration::from_secs(24 * 60 * 60);
+/// The longest that a server is believed: beyond the longest patience it makes no difference.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The pauses between the attempts of one request: doubling, and random by half, so that many requests refused at
-/// once do not come back at once.
+/// The pauses between the attempts of one request: doubling, and random by half, so that many requests rejected
+/// at once do not come back at once.
 #[derive(Debug, Default)]
 pub struct Backoff {
     attempts: u32,
 }
 
 impl Backoff {
-    /// The next pause; at least as long as the server asked for.
-    pub fn next(&mut self, asked: Option<Duration>) -> Duration {
+    /// The next pause; at least as long as the server requires.
+    pub fn next(&mut self, least: Option<Duration>) -> Duration {
         let most = FIRST.saturating_mul(2_u32.saturating_pow(self.attempts)).min(LONGEST);
         self.attempts += 1;
         let pause = most.mul_f64(0.5 + fastrand::f64() / 2.0);
-        match asked {
-            Some(asked) if asked > pause => asked + pause.mul_f64(0.1),
+        match least {
+            Some(least) if least > pause => least + pause.mul_f64(0.1),
             _ => pause,
         }
     }
 }
 
-/// What a `Retry-After` header asks for: seconds, or a date (RFC 9110, section 10.2.3).
+/// The pause that a `Retry-After` header requires: seconds, or a date (RFC 9110, section 10.2.3).
 pub fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     let value = value.trim();
-    let asked = match value.parse() {
+    let pause = match value.parse() {
         Ok(seconds) => Duration::from_secs(seconds),
         Err(_) => httpdate::parse_http_date(value).ok()?.duration_since(now).ok()?,
     };
-    Some(asked.min(LONGEST_ASKED))
+    Some(pause.min(LONGEST_RETRY_AFTER))
 }
 
 #[cfg(test)]
@@ -55,9 +55,9 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_is_never_shorter_than_asked_for() {
-        let asked = Duration::from_secs(7);
-        assert!(Backoff::default().next(Some(asked)) >= asked);
+    fn a_pause_is_never_shorter_than_required() {
+        let least = Duration::from_secs(7);
+        assert!(Backoff::default().next(Some(least)) >= least);
         assert!(Backoff { attempts: 9 }.next(Some(Duration::from_secs(1))) >= LONGEST / 2);
     }
 

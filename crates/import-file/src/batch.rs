@@ -1,5 +1,5 @@
-//! Batches of rows. Where they begin and end depends on the input and the limits alone, so that a run that goes on
-//! sends what the one before it sent.
+//! Batches of rows. Where they begin and end depends on the input and the limits alone, so that a resumed run
+//! sends what the previous one sent.
 
 use std::io;
 
@@ -52,7 +52,7 @@ pub fn body<'r>(params: &str, records: impl Iterator<Item = &'r str>) -> String 
 
 /// The `Idempotency-Key` of a request: the same for the same body of the same batch of the same run, and no other.
 ///
-/// The run is part of it: without it, whoever imports a file again the same day would be told the old outcome.
+/// The run is part of it: without it, a file imported again on the same day would get the old outcome.
 pub fn key(run: &str, batch: u64, round: u32, body: &str) -> String {
     format!("{run}-{batch}-{round}-{}", &sha256_hex(body.as_bytes())[..32])
 }

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use crate::answer::Reason;
+use crate::encoding::Encoding;
 use crate::journal::sync_directory;
 use crate::options::Format;
+use crate::response::Reason;
 use crate::rows::{REASON_FIELDS, push_field};
 
 /// The file; it is made with its first row.
@@ -16,14 +17,15 @@ pub struct FailedRows {
     path: PathBuf,
     heading: Vec<u8>,
     format: Format,
+    encoding: Encoding,
     file: Option<File>,
     length: u64,
 }
 
-/// Why failed rows cannot be kept.
+/// Why failed rows cannot be written.
 #[derive(Debug, thiserror::Error)]
 pub enum FailedRowsError {
-    #[error("{} is shorter than the run before left it; --restart imports the file from its beginning", .0.display())]
+    #[error("{} is shorter than the previous run left it; --restart imports the file from its beginning", .0.display())]
     Shortened(PathBuf),
     #[error("failed rows cannot be written to {}", .0.display())]
     Write(PathBuf, #[source] io::Error),
@@ -31,12 +33,18 @@ pub enum FailedRowsError {
 
 impl FailedRows {
     /// Opens the file as it was when it had `length` bytes: what a run that died wrote behind them is cut off.
-    pub fn open(path: &Path, heading: Vec<u8>, format: Format, length: u64) -> Result<Self, FailedRowsError> {
+    pub fn open(
+        path: &Path,
+        heading: &[u8],
+        (format, encoding): (Format, Encoding),
+        length: u64,
+    ) -> Result<Self, FailedRowsError> {
         let file = cut(path, length).map_err(|error| FailedRowsError::Write(path.to_owned(), error))?;
         if length > 0 && file.is_none() {
             return Err(FailedRowsError::Shortened(path.to_owned()));
         }
-        Ok(Self { path: path.to_owned(), heading, format, file, length })
+        let heading = encoding.encode(heading).into_owned();
+        Ok(Self { path: path.to_owned(), heading, format, encoding, file, length })
     }
 
     /// Adds rows, each with its reason; they are on disk afterwards. Gives the length of the file.
@@ -50,7 +58,8 @@ impl FailedRows {
             push_reason(&mut text, self.format, reason);
         }
         if !text.is_empty() {
-            self.write(&text).map_err(|error| FailedRowsError::Write(self.path.clone(), error))?;
+            self.write(&self.encoding.encode(&text))
+                .map_err(|error| FailedRowsError::Write(self.path.clone(), error))?;
         }
         Ok(self.length)
     }
@@ -136,7 +145,7 @@ mod tests {
     fn what_a_dead_run_wrote_behind_its_mark_is_cut_off() {
         let path = std::env::temp_dir().join(format!("failed-{:016x}.csv", fastrand::u64(..)));
         let reason = Reason { code: "X".to_owned(), message: String::new(), retryable: true };
-        let open = |length| FailedRows::open(&path, b"h\n".to_vec(), Format::Csv, length);
+        let open = |length| FailedRows::open(&path, b"h\n", (Format::Csv, Encoding::Utf8), length);
         let append = |rows: &mut FailedRows, row: &'static [u8]| {
             rows.append([(row, &reason)].into_iter()).expect("a disk")
         };

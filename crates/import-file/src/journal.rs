@@ -11,14 +11,18 @@ use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize};
 
+use crate::encoding::Encoding;
 use crate::options::{Format, Options};
 
-/// What is imported, and how. A run goes on only with the plan that it began with.
+/// What is imported, and how. A run is resumed only with the plan that it began with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     pub url: String,
     pub params: String,
     pub format: Format,
+    /// Absent in the journals of version 0.1.
+    #[serde(default)]
+    pub encoding: Encoding,
     pub batch: usize,
     pub batch_bytes: usize,
     pub failed: String,
@@ -26,7 +30,7 @@ pub struct Plan {
     pub input: Option<Identity>,
 }
 
-/// What tells a file from one that was changed.
+/// What distinguishes a file from one that was changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
     bytes: u64,
@@ -52,6 +56,7 @@ impl Plan {
             url: options.url.clone(),
             params: options.params.clone(),
             format: options.format,
+            encoding: options.encoding,
             batch: options.batch,
             batch_bytes: options.batch_bytes,
             failed: options.failed.to_string_lossy().into_owned(),
@@ -65,6 +70,7 @@ impl Plan {
             ("--url", self.url == other.url),
             ("--match, --identify-way or --opt", self.params == other.params),
             ("--format", self.format == other.format),
+            ("--encoding", self.encoding == other.encoding),
             ("--batch", self.batch == other.batch),
             ("--batch-bytes", self.batch_bytes == other.batch_bytes),
             ("--failed", self.failed == other.failed),
@@ -86,11 +92,13 @@ pub struct Mark {
     pub chain: String,
 }
 
-/// Why a run cannot begin or go on.
+/// Why a run cannot begin or be resumed.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
     #[error("the state of the run cannot be kept in {0}")]
     File(String, #[source] io::Error),
+    #[error("{0} is not the state of an import by this version; --restart overwrites it and begins again")]
+    Other(String),
     #[error("another run is importing the same file")]
     Locked,
     #[error("the input was changed since its import began; --restart imports it from its beginning")]
@@ -123,7 +131,11 @@ impl Journal {
         let options = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
         let mut file = options.map_err(failed)?;
         file.try_lock().map_err(|_| JournalError::Locked)?;
-        let found = if restart { None } else { read(&mut file).map_err(failed)? };
+        let found = if restart { Ok(None) } else { read(&mut file) };
+        let found = found.map_err(|error| match error.kind() {
+            io::ErrorKind::InvalidData => JournalError::Other(path.display().to_string()),
+            _ => failed(error),
+        })?;
         if let Some((beginning, mark)) = found {
             if let Some(flag) = beginning.plan.difference(plan) {
                 return Err(JournalError::OtherPlan(flag));
@@ -133,7 +145,7 @@ impl Journal {
             }
             return Ok(Self { file, path: path.to_owned(), run: beginning.run, resumed: Some(mark) });
         }
-        // Every run has its own name, so that none is told the outcome of another.
+        // Every run has its own name, so that none gets the outcome of another.
         let run = format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
         let beginning = Beginning { run: run.clone(), plan: plan.clone() };
         file.set_len(0).and_then(|()| file.rewind()).map_err(failed)?;
@@ -217,6 +229,7 @@ mod tests {
             url: "u".to_owned(),
             params: "{}".to_owned(),
             format: Format::Csv,
+            encoding: Encoding::Utf8,
             batch: 1,
             batch_bytes: 2,
             failed: "f".to_owned(),
@@ -260,15 +273,15 @@ mod tests {
     }
 
     #[test]
-    fn a_run_goes_on_only_with_its_own_plan() {
+    fn a_run_is_resumed_only_with_its_own_plan() {
         let scratch = Scratch::new();
         drop(open(&scratch.0));
         let changed = Plan { input: Some(Identity { bytes: 1, modified_ns: 3 }), ..plan() };
-        let refused = Journal::open(&scratch.0, &changed, false);
-        assert!(matches!(refused, Err(JournalError::InputChanged)));
+        let rejected = Journal::open(&scratch.0, &changed, false);
+        assert!(matches!(rejected, Err(JournalError::InputChanged)));
         let other = Plan { batch: 9, ..plan() };
-        let refused = Journal::open(&scratch.0, &other, false);
-        assert!(matches!(refused, Err(JournalError::OtherPlan("--batch"))));
+        let rejected = Journal::open(&scratch.0, &other, false);
+        assert!(matches!(rejected, Err(JournalError::OtherPlan("--batch"))));
         let restarted = Journal::open(&scratch.0, &other, true).expect("a journal");
         assert_eq!(restarted.resumed, None);
     }
@@ -277,7 +290,7 @@ mod tests {
     fn a_file_that_is_no_journal_is_left_alone() {
         let scratch = Scratch::new();
         std::fs::write(&scratch.0, "{}\n").expect("a disk");
-        assert!(matches!(Journal::open(&scratch.0, &plan(), false), Err(JournalError::File(..))));
+        assert!(matches!(Journal::open(&scratch.0, &plan(), false), Err(JournalError::Other(_))));
         assert_eq!(std::fs::read(&scratch.0).expect("a file"), b"{}\n");
     }
 

@@ -1,29 +1,30 @@
-//! Imports a file of any size: a client of the API that may be killed at any time and goes on where it was.
+//! Imports a file of any size: a client of the API that may be killed at any time and resumes where it was.
 //!
 //! `--help` lists the flags. A run reads rows, sends them in batches, several at a time, and settles the batches in
 //! the order of the input: first the failed rows of a batch go to disk, then the journal says that it is done. So
-//! there is nothing to do at a stop: every end but the last is the same as being killed. A run that goes on reads the
+//! there is nothing to do at a stop: every end but the last is the same as being killed. A resumed run reads the
 //! input from its beginning, which also proves that it is the same, and sends only what is not settled. What was sent
-//! but not settled is sent again under the same `Idempotency-Key`, and answered with the outcome it had.
+//! but not settled is sent again under the same `Idempotency-Key`, and gets the outcome that it had.
 //!
 //! # Layout
 //!
 //! - `options`: the flags; `token`: the token
-//! - `rows`: the input as rows, with `csv` (over `lines`) and `json_lines`
+//! - `encoding`: UTF-8 or GBK; `rows`: the input as rows, with `csv` (over `lines`) and `json_lines`
 //! - `batch`: rows as batches, their bodies and keys; pure
 //! - `pace`: how many requests at a time, and how large
-//! - `send`: a batch on its way, with `answer` (what an answer means; pure) and `backoff` (when to try again; pure)
+//! - `send`: a batch on its way, with `response` (what a response means; pure) and `backoff` (when to try again; pure)
 //! - `failed`: the file of failed rows; `journal`: what is settled
 //! - `progress`: the bar
 
-mod answer;
 mod backoff;
 mod batch;
+mod encoding;
 mod failed;
 mod journal;
 mod options;
 mod pace;
 mod progress;
+mod response;
 mod rows;
 mod send;
 mod token;
@@ -71,13 +72,15 @@ fn act() -> Result<ExitCode, Box<dyn Error>> {
     let (reader, identity): (Box<dyn Read>, _) = match &options.input {
         None => (Box::new(io::stdin()), None),
         Some(path) => {
-            let file = File::open(path).map_err(|error| format!("{}: {error}", path.display()))?;
+            let file =
+                File::open(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
             let identity = Identity::of(&file)?;
             (Box::new(file), Some(identity))
         }
     };
     let progress = Progress::new(identity.as_ref().map(Identity::bytes), options.dry_run);
-    let input = rows::open(BufReader::new(progress.reading(reader)), options.format)?;
+    let text = options.encoding.decode(BufReader::new(progress.reading(reader)))?;
+    let input = rows::open(BufReader::new(text), options.format)?;
 
     let is_left_over = options.failed.exists() && !options.restart;
     let mut journal = Journal::open(&options.state, &Plan::new(&options, identity), options.restart)?;
@@ -87,37 +90,52 @@ fn act() -> Result<ExitCode, Box<dyn Error>> {
         return Err(format!("{failed} exists: move it away, name another by --failed, or --restart").into());
     }
     let mut mark = journal.resumed.take().unwrap_or_default();
-    let mut failed = FailedRows::open(&options.failed, input.heading, options.format, mark.failed_bytes)?;
+    let format = (options.format, options.encoding);
+    let mut failed = FailedRows::open(&options.failed, &input.heading, format, mark.failed_bytes)?;
     let limits = Limits { rows: options.batch, bytes: options.batch_bytes };
     let mut batches = Batches::new(input.rows, limits, &options.params);
     skip_settled(&mut batches, &mark)?;
     if mark.batches > 0 {
-        progress.tell(&format!("going on after {} rows", mark.imported + mark.failed));
+        progress.resume();
+        progress.report(&format!("resuming after {}", progress::rows(mark.imported + mark.failed)));
+    } else if !input.unsent.is_empty() {
+        progress.report(&format!("columns that are not sent: {}", input.unsent.join(", ")));
     }
 
     let sender = Arc::new(Sender::new(&options, token, &journal.run, progress.clone()));
-    let run = Run { concurrency: options.concurrency, sender, progress };
-    if let Err(error) = run.import(batches, &mut failed, &mut journal, &mut mark) {
-        let is_refused =
-            error.downcast_ref().is_some_and(|stop| matches!(stop, Stop::Refused(_) | Stop::Unsendable(_)));
-        if is_refused && mark.batches == 0 {
-            // Whatever was mistyped may be mended without --restart.
+    let mut run = Run { concurrency: options.concurrency, sender, progress };
+    let ended = run.import(batches, &mut failed, &mut journal, &mut mark);
+    run.progress.end();
+    let rows = progress::rows(mark.imported + mark.failed);
+    if let Err(error) = ended {
+        if mark.batches == 0 && is_mistake(&*error) {
+            // It can be corrected without --restart.
             journal.remove()?;
             return Err(error);
         }
-        let done = mark.imported + mark.failed;
-        eprintln!("stopped after {done} rows, none is lost: the same command goes on from there");
+        eprintln!("stopped after {rows}; none is lost: the same command resumes there");
         return Err(error);
     }
     journal.remove()?;
-    let rows = mark.imported + mark.failed;
     let (prefix, imported) = wording(options.dry_run);
-    println!("{prefix}{rows} rows: {} {imported}, {} failed", mark.imported, mark.failed);
+    println!("{prefix}{rows}: {} {imported}, {} failed", mark.imported, mark.failed);
+    if options.dry_run {
+        println!("Nothing was written.");
+    }
     if mark.failed == 0 {
         return Ok(ExitCode::SUCCESS);
     }
     println!("The failed rows and their reasons: {}", options.failed.display());
     Ok(ExitCode::from(SOME_FAILED))
+}
+
+/// Whether the command or the input is at fault.
+fn is_mistake(error: &(dyn Error + 'static)) -> bool {
+    let is_rejected =
+        error.downcast_ref().is_some_and(|stop| matches!(stop, Stop::Rejected(_) | Stop::Unsendable(_)));
+    let is_unreadable =
+        error.downcast_ref().is_some_and(|error: &io::Error| error.kind() == io::ErrorKind::InvalidData);
+    is_rejected || is_unreadable
 }
 
 /// Reads over what is settled, and makes sure that it is what was settled.
@@ -142,21 +160,28 @@ impl Run {
     /// Sends the batches, a thread for each, and settles the oldest before the next one is read: so memory is bounded,
     /// and failed rows stand in the order of the input.
     fn import(
-        mut self,
+        &mut self,
         mut batches: Batches<impl Iterator<Item = io::Result<rows::Row>>>,
         failed: &mut FailedRows,
         journal: &mut Journal,
         mark: &mut Mark,
     ) -> Result<(), Box<dyn Error>> {
         let mut under_way = VecDeque::new();
+        let mut unreadable = None;
         loop {
-            while under_way.len() < self.concurrency
-                && let Some(batch) = batches.next().transpose()?
-            {
-                let sender = Arc::clone(&self.sender);
-                under_way.push_back(thread::spawn(move || (sender.import(&batch), batch)));
+            while under_way.len() < self.concurrency && unreadable.is_none() {
+                match batches.next() {
+                    Some(Ok(batch)) => {
+                        let sender = Arc::clone(&self.sender);
+                        let sent = thread::spawn(move || (sender.import(&batch), batch));
+                        under_way.push_back((sent, self.progress.bytes_read()));
+                    }
+                    // What is under way is settled first.
+                    Some(Err(error)) => unreadable = Some(error),
+                    None => break,
+                }
             }
-            let Some(oldest) = under_way.pop_front() else { break };
+            let Some((oldest, bytes)) = under_way.pop_front() else { break };
             let (ended, batch) = oldest.join().unwrap_or_else(|panic| resume_unwind(panic));
             let ended = ended?;
             let rows = ended.iter().map(|(position, reason)| (&*batch.rows[*position].text, reason));
@@ -169,9 +194,8 @@ impl Run {
                 chain: batch.chain,
             };
             journal.settle(mark)?;
-            self.progress.show(mark);
+            self.progress.show(mark, bytes);
         }
-        self.progress.end();
-        Ok(())
+        unreadable.map_or(Ok(()), |error| Err(error.into()))
     }
 }

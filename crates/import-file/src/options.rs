@@ -9,30 +9,34 @@ use lexopt::ValueExt;
 use lexopt::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::encoding::Encoding;
+
 /// What `--help` prints.
 pub const HELP: &str = "\
 Imports a file of customer groups: CSV with a header line, or JSON Lines.
 
-Usage: cargo run -p import-file -- INPUT --url URL --match MODE [FLAGS]
+Usage: import-file INPUT --url URL --match MODE [FLAGS]
+       (cargo run --release -p import-file -- INPUT ...)
 
   INPUT               the file, or - for standard input (which needs --format and --failed)
   --url URL           the whole address of the import
   --match MODE        off: a row is the customer audienceUserId; exact; fuzzy
   --identify-way N    the order of fuzzy matching: 1 (default) or 2
   --opt add|delete    put customers into groups (default), or take them out
-  --dry-run           everything but the writes
+  --dry-run           everything except the writes
   --failed FILE       where failed rows go, with their reasons (default: INPUT with .failed before its extension)
   --format FORMAT     csv or jsonl (default: by the name of INPUT)
+  --encoding NAME     utf-8 (default) or gbk, which Excel writes in China; failed rows are written in the same
   --batch N           the most rows of a request (default 1000)
   --batch-bytes N     the largest request, in bytes (default 2097152)
   --concurrency N     the most requests at a time (default 4)
   --timeout SECONDS   how long a request may take (default 35)
   --patience SECONDS  how long a request that fails is repeated before the run stops (default 300)
   --token-file FILE   holds the token (default: the environment's X_TOKEN or IMPORT_TOKEN)
-  --restart           forget an unfinished run of this file, and overwrite its failed rows
+  --restart           discard an unfinished run of this file, and overwrite its failed rows
   --help              print this text, and end
 
-A run that stopped or was killed goes on where it was when the same command is run again.
+A run that stopped or was killed is resumed when the same command is run again.
 Exit status: 0 every row was imported, 2 some rows failed, 1 the run did not finish.";
 
 /// How a file is written.
@@ -52,6 +56,7 @@ pub struct Options {
     /// `publicParams` as JSON.
     pub params: String,
     pub format: Format,
+    pub encoding: Encoding,
     pub failed: PathBuf,
     pub state: PathBuf,
     pub batch: usize,
@@ -67,22 +72,33 @@ pub struct Options {
 /// A command line that cannot be carried out.
 #[derive(Debug, thiserror::Error)]
 pub enum OptionsError {
+    // Without a source, whose text it has already.
     #[error("{0}; --help lists the flags")]
-    Parse(#[from] lexopt::Error),
+    Parse(String),
     #[error("{0} is missing; --help lists the flags")]
     Missing(&'static str),
     #[error("{0} must be {1}")]
     Value(&'static str, &'static str),
+    #[error("--format csv or --format jsonl is missing: the name of the input does not tell")]
+    Format,
+    #[error("an Excel workbook cannot be read: save it as CSV UTF-8")]
+    Workbook,
     #[error(
-        "a token is no argument, because arguments show in lists of processes: set X_TOKEN, or --token-file"
+        "a token cannot be an argument, which all users of the machine can see: set X_TOKEN or --token-file"
     )]
     Token,
     #[error("--failed is the input itself")]
     FailedIsInput,
 }
 
+impl From<lexopt::Error> for OptionsError {
+    fn from(error: lexopt::Error) -> Self {
+        Self::Parse(error.to_string())
+    }
+}
+
 impl Options {
-    /// Reads the arguments after the program's name; `None` is a call for help.
+    /// Reads the arguments after the program's name; `None` is a request for help.
     pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Option<Self>, OptionsError> {
         let mut given = Given::default();
         let mut parser = lexopt::Parser::from_args(args);
@@ -91,16 +107,17 @@ impl Options {
                 Long("help") | Short('h') => return Ok(None),
                 Long("url") => given.url = Some(parser.value()?.string()?),
                 Long("match") => given.matching = Some(parser.value()?.string()?),
-                Long("identify-way") => given.identify_way = Some(parser.value()?.parse()?),
+                Long("identify-way") => given.identify_way = Some(parser.value()?.string()?),
                 Long("opt") => given.opt = Some(parser.value()?.string()?),
                 Long("dry-run") => given.dry_run = true,
                 Long("failed") => given.failed = Some(parser.value()?.into()),
-                Long("format") => given.format = Some(parser.value()?.parse()?),
-                Long("batch") => given.batch = Some(parser.value()?.parse()?),
-                Long("batch-bytes") => given.batch_bytes = Some(parser.value()?.parse()?),
-                Long("concurrency") => given.concurrency = Some(parser.value()?.parse()?),
-                Long("timeout") => given.timeout = Some(parser.value()?.parse()?),
-                Long("patience") => given.patience = Some(parser.value()?.parse()?),
+                Long("format") => given.format = Some(one_of(&mut parser, "--format", "csv or jsonl")?),
+                Long("encoding") => given.encoding = one_of(&mut parser, "--encoding", "utf-8 or gbk")?,
+                Long("batch") => given.batch = Some(number(&mut parser, "--batch")?),
+                Long("batch-bytes") => given.batch_bytes = Some(number(&mut parser, "--batch-bytes")?),
+                Long("concurrency") => given.concurrency = Some(number(&mut parser, "--concurrency")?),
+                Long("timeout") => given.timeout = Some(number(&mut parser, "--timeout")?),
+                Long("patience") => given.patience = Some(number(&mut parser, "--patience")?),
                 Long("token-file") => given.token_file = Some(parser.value()?.into()),
                 Long("restart") => given.restart = true,
                 Long("token" | "x-token") => return Err(OptionsError::Token),
@@ -118,29 +135,37 @@ struct Given {
     input: Option<PathBuf>,
     url: Option<String>,
     matching: Option<String>,
-    identify_way: Option<u8>,
+    identify_way: Option<String>,
     opt: Option<String>,
     dry_run: bool,
     failed: Option<PathBuf>,
     format: Option<Format>,
-    batch: Option<usize>,
-    batch_bytes: Option<usize>,
-    concurrency: Option<usize>,
-    timeout: Option<u64>,
-    patience: Option<u64>,
+    encoding: Encoding,
+    batch: Option<u32>,
+    batch_bytes: Option<u32>,
+    concurrency: Option<u32>,
+    timeout: Option<u32>,
+    patience: Option<u32>,
     token_file: Option<PathBuf>,
     restart: bool,
 }
 
 impl Given {
     fn complete(self) -> Result<Options, OptionsError> {
+        let input = self.input.clone().ok_or(OptionsError::Missing("the file to import"))?;
+        let url = self.url.clone().ok_or(OptionsError::Missing("--url"))?;
+        if !["http://", "https://"].iter().any(|scheme| url.starts_with(scheme)) {
+            return Err(OptionsError::Value(
+                "--url",
+                "the whole address, beginning with https:// or http://",
+            ));
+        }
         let params = self.params()?;
-        let input = self.input.ok_or(OptionsError::Missing("the file to import"))?;
         let input = (input != Path::new("-")).then_some(input);
         let format = match (self.format, &input) {
             (Some(format), _) => format,
-            (None, Some(input)) => by_name(input).ok_or(OptionsError::Missing("--format"))?,
-            (None, None) => return Err(OptionsError::Missing("--format")),
+            (None, Some(input)) => by_name(input)?,
+            (None, None) => return Err(OptionsError::Format),
         };
         let failed = match (self.failed, &input) {
             (Some(failed), _) => failed,
@@ -156,17 +181,18 @@ impl Given {
         state.push(if self.dry_run { ".dry-run-state" } else { ".import-state" });
         Ok(Options {
             input,
-            url: self.url.ok_or(OptionsError::Missing("--url"))?,
+            url,
             params,
             format,
+            encoding: self.encoding,
             failed,
             state: state.into(),
-            batch: positive("--batch", self.batch.unwrap_or(1_000))?,
-            batch_bytes: positive("--batch-bytes", self.batch_bytes.unwrap_or(2_097_152))?,
-            concurrency: positive("--concurrency", self.concurrency.unwrap_or(4))?,
+            batch: self.batch.unwrap_or(1_000) as usize,
+            batch_bytes: self.batch_bytes.unwrap_or(2_097_152) as usize,
+            concurrency: self.concurrency.unwrap_or(4) as usize,
             // A little longer than an HTTP API waits for its function.
-            timeout: Duration::from_secs(self.timeout.unwrap_or(35).max(1)),
-            patience: Duration::from_secs(self.patience.unwrap_or(300)),
+            timeout: Duration::from_secs(self.timeout.unwrap_or(35).into()),
+            patience: Duration::from_secs(self.patience.unwrap_or(300).into()),
             token_file: self.token_file,
             restart: self.restart,
             dry_run: self.dry_run,
@@ -178,9 +204,12 @@ impl Given {
         if !["add", "delete"].contains(&opt_type) {
             return Err(OptionsError::Value("--opt", "add or delete"));
         }
-        let way = self.identify_way.unwrap_or(1);
-        if ![1, 2].contains(&way) {
+        let way = self.identify_way.as_deref().unwrap_or("1");
+        if !["1", "2"].contains(&way) {
             return Err(OptionsError::Value("--identify-way", "1 or 2"));
+        }
+        if self.identify_way.is_some() && self.matching.as_deref() != Some("fuzzy") {
+            return Err(OptionsError::Value("--identify-way", "left out, unless --match is fuzzy"));
         }
         let matching = match self.matching.as_deref().ok_or(OptionsError::Missing("--match"))? {
             "off" => r#""isMatching":false"#.to_owned(),
@@ -194,22 +223,38 @@ impl Given {
 }
 
 impl FromStr for Format {
-    type Err = &'static str;
+    type Err = ();
 
-    fn from_str(name: &str) -> Result<Self, Self::Err> {
+    fn from_str(name: &str) -> Result<Self, ()> {
         match name {
             "csv" => Ok(Self::Csv),
             "jsonl" => Ok(Self::Jsonl),
-            _ => Err("must be csv or jsonl"),
+            _ => Err(()),
         }
     }
 }
 
-fn by_name(path: &Path) -> Option<Format> {
-    match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
-        "csv" => Some(Format::Csv),
-        "jsonl" | "ndjson" => Some(Format::Jsonl),
-        _ => None,
+/// The value of a flag that has few.
+fn one_of<T: FromStr>(
+    parser: &mut lexopt::Parser,
+    flag: &'static str,
+    values: &'static str,
+) -> Result<T, OptionsError> {
+    parser.value()?.string()?.parse().map_err(|_| OptionsError::Value(flag, values))
+}
+
+fn number(parser: &mut lexopt::Parser, flag: &'static str) -> Result<u32, OptionsError> {
+    let number = parser.value()?.string()?.parse().ok().filter(|number| *number > 0);
+    number.ok_or(OptionsError::Value(flag, "a whole number, at least 1"))
+}
+
+fn by_name(path: &Path) -> Result<Format, OptionsError> {
+    let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+    match extension.to_ascii_lowercase().as_str() {
+        "csv" => Ok(Format::Csv),
+        "jsonl" | "ndjson" => Ok(Format::Jsonl),
+        "xls" | "xlsx" => Err(OptionsError::Workbook),
+        _ => Err(OptionsError::Format),
     }
 }
 
@@ -228,10 +273,6 @@ fn is_same(one: &Path, other: &Path) -> bool {
         (Ok(one), Ok(other)) => one == other,
         _ => one == other,
     }
-}
-
-fn positive(flag: &'static str, number: usize) -> Result<usize, OptionsError> {
-    if number == 0 { Err(OptionsError::Value(flag, "at least 1")) } else { Ok(number) }
 }
 
 #[cfg(test)]
@@ -254,7 +295,7 @@ mod tests {
 
     #[test]
     fn a_dry_run_keeps_its_files_apart() {
-        let options = parse("l.jsonl --url=u --match=fuzzy --identify-way 2 --opt delete --dry-run");
+        let options = parse("l.jsonl --url=http://u --match=fuzzy --identify-way 2 --opt delete --dry-run");
         let options = options.expect("complete");
         assert_eq!(
             options.params,
@@ -267,22 +308,30 @@ mod tests {
     #[test]
     fn what_is_missing_or_wrong_is_named() {
         for (line, named) in [
-            ("l.csv --match off", "--url"),
-            ("l.csv --url u", "--match"),
-            ("--url u --match off", "the file"),
-            ("l.txt --url u --match off", "--format"),
-            ("- --url u --match off --format csv", "--failed"),
-            ("l.csv --url u --match off --failed l.csv", "--failed"),
-            ("l.csv --url u --match both", "--match"),
-            ("l.csv --url u --match off --opt put", "--opt"),
-            ("l.csv --url u --match fuzzy --identify-way 3", "--identify-way"),
-            ("l.csv --url u --match off --batch 0", "--batch"),
-            ("l.csv --url u --match off --batch many", "many"),
-            ("l.csv --url u --match off --token secret", "X_TOKEN"),
-            ("l.csv k.csv --url u --match off", "k.csv"),
-            ("l.csv --url u --match off --unknown", "--unknown"),
+            ("", "the file to import is missing"),
+            ("--url U --match off", "the file to import is missing"),
+            ("l.csv --match off", "--url is missing"),
+            ("l.csv --url example.com --match off", "--url must be the whole address"),
+            ("l.csv --url U", "--match is missing"),
+            ("l.txt --url U --match off", "--format csv or --format jsonl is missing"),
+            ("l.XLSX --url U --match off", "save it as CSV UTF-8"),
+            ("l.csv --url U --match off --format xml", "--format must be csv or jsonl"),
+            ("l.csv --url U --match off --encoding big5", "--encoding must be utf-8 or gbk"),
+            ("- --url U --match off --format csv", "--failed"),
+            ("l.csv --url U --match off --failed l.csv", "--failed"),
+            ("l.csv --url U --match both", "--match must be off, exact or fuzzy"),
+            ("l.csv --url U --match off --opt put", "--opt must be add or delete"),
+            ("l.csv --url U --match fuzzy --identify-way 3", "--identify-way must be 1 or 2"),
+            ("l.csv --url U --match exact --identify-way 1", "--identify-way must be left out"),
+            ("l.csv --url U --match off --batch 0", "--batch must be a whole number"),
+            ("l.csv --url U --match off --timeout many", "--timeout must be a whole number"),
+            ("l.csv --url U --match off --token secret", "X_TOKEN"),
+            ("l.csv k.csv --url U --match off", "k.csv"),
+            ("l.csv --url U --match off --unknown", "--unknown"),
         ] {
-            let error = parse(line).expect_err(line).to_string();
+            let error = parse(&line.replace(" U", " https://h/")).expect_err(line);
+            assert!(std::error::Error::source(&error).is_none(), "said once");
+            let error = error.to_string();
             assert!(error.contains(named) && !error.contains("secret"), "{line}: {error}");
         }
     }

@@ -27,6 +27,8 @@ pub struct Row {
 
 /// An input whose beginning was read.
 pub struct Input {
+    /// The columns that are kept, but not sent.
+    pub unsent: Vec<String>,
     /// What a file of failed rows begins with.
     pub heading: Vec<u8>,
     pub rows: Box<dyn Iterator<Item = io::Result<Row>>>,
@@ -37,10 +39,14 @@ pub struct Input {
 pub enum InputError {
     #[error("the input cannot be read")]
     Read(#[from] io::Error),
+    #[error("the input is empty")]
+    Empty,
+    #[error("the first line must name the columns; its quotes are not closed")]
+    BadHeader,
     #[error(
-        "the first line names no column {0}: it must name the columns, in UTF-8, with commas between them"
+        "no column {missing}: the first line must name the columns, separated by commas; it names {found}"
     )]
-    NoColumn(&'static str),
+    NoColumn { missing: &'static str, found: String },
     #[error("the first line names the column {0} twice")]
     RepeatedColumn(String),
 }
@@ -49,9 +55,11 @@ pub enum InputError {
 pub fn open(reader: impl BufRead + 'static, format: Format) -> Result<Input, InputError> {
     match format {
         Format::Csv => csv::open(reader),
-        Format::Jsonl => {
-            Ok(Input { heading: Vec::new(), rows: Box::new(json_lines::JsonLines::new(reader)) })
-        }
+        Format::Jsonl => Ok(Input {
+            unsent: Vec::new(),
+            heading: Vec::new(),
+            rows: Box::new(json_lines::JsonLines::new(reader)),
+        }),
     }
 }
 

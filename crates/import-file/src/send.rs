@@ -10,28 +10,28 @@ use rustls::crypto::aws_lc_rs;
 use ureq::Agent;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
-use crate::answer::{Answer, Reason};
 use crate::backoff::{Backoff, retry_after};
 use crate::batch::{self, Batch};
 use crate::options::Options;
 use crate::pace::{Pace, TIMEOUT};
 use crate::progress::Progress;
+use crate::response::{Reason, Response};
 
 /// How often in succession records that failed for now are sent again without a success among them.
 const RESENDS: u32 = 5;
 
-/// How long a running import is left alone before it is asked for again.
+/// How long a running import is left alone before its response is requested again.
 const IN_PROGRESS_PAUSE: Duration = Duration::from_secs(1);
 
 /// The code of a row that is no record.
 const BAD_ROW: &str = "BAD_ROW";
 
-/// Why the run cannot go on.
+/// Why the run cannot continue.
 #[derive(Debug, thiserror::Error)]
 pub enum Stop {
-    #[error("the import was refused: {0}")]
-    Refused(String),
-    #[error("no answer within {} s of trying; at last: {why}", .patience.as_secs())]
+    #[error("the import was rejected: {0}")]
+    Rejected(String),
+    #[error("no result within {} s (--patience); last: {why}", .patience.as_secs())]
     GaveUp { patience: Duration, why: String },
     #[error("the request cannot be sent: {0}")]
     Unsendable(String),
@@ -95,7 +95,7 @@ impl Sender {
             positions = again.into_iter().map(|(position, _)| position).collect();
             if !positions.is_empty() {
                 let pause = backoff.next(None);
-                self.tell(batch.number, &format!("{} records failed for now", positions.len()), pause);
+                self.report(batch.number, &format!("{} records failed for now", positions.len()), pause);
                 sleep(pause);
             }
         }
@@ -129,11 +129,11 @@ impl Sender {
         let mut backoff = Backoff::default();
         loop {
             let (why, pause) = match self.post(&key, &body) {
-                Ok(reply) => match Answer::read(reply.status, &reply.body, records) {
-                    Answer::Ended(failed) => return Ok(failed),
-                    Answer::Refused(why) => return Err(Stop::Refused(why)),
-                    Answer::InProgress => ("still running".to_owned(), IN_PROGRESS_PAUSE),
-                    Answer::Again(why) => (why, backoff.next(reply.retry_after)),
+                Ok(reply) => match Response::read(reply.status, &reply.body, records) {
+                    Response::Ended(failed) => return Ok(failed),
+                    Response::Rejected(why) => return Err(Stop::Rejected(why)),
+                    Response::InProgress => ("still running".to_owned(), IN_PROGRESS_PAUSE),
+                    Response::Again(why) => (why, backoff.next(reply.retry_after)),
                 },
                 Err(error) if is_hopeless(&error) => return Err(Stop::Unsendable(chain(&error))),
                 Err(error) => (chain(&error), backoff.next(None)),
@@ -141,7 +141,7 @@ impl Sender {
             if Instant::now() + pause > give_up {
                 return Err(Stop::GaveUp { patience: self.patience, why });
             }
-            self.tell(number, &why, pause);
+            self.report(number, &why, pause);
             sleep(pause);
         }
     }
@@ -154,14 +154,14 @@ impl Sender {
             .header("Idempotency-Key", key)
             .content_type("application/json")
             .send(body)?;
-        let asked = response.headers().get("retry-after").and_then(|value| value.to_str().ok());
-        let retry_after = asked.and_then(|value| retry_after(value, SystemTime::now()));
+        let value = response.headers().get("retry-after").and_then(|value| value.to_str().ok());
+        let retry_after = value.and_then(|value| retry_after(value, SystemTime::now()));
         let body = response.body_mut().read_to_vec()?;
         Ok(Reply { status: response.status().as_u16(), retry_after, body })
     }
 
-    fn tell(&self, number: u64, why: &str, pause: Duration) {
-        self.progress.tell(&format!("batch {number}: {why}; again in {:.1} s", pause.as_secs_f64()));
+    fn report(&self, number: u64, why: &str, pause: Duration) {
+        self.progress.report(&format!("batch {number}: {why}; again in {:.1} s", pause.as_secs_f64()));
     }
 }
 

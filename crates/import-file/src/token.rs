@@ -12,7 +12,7 @@ pub enum TokenError {
     None,
     #[error("the token in {} cannot be read", .0.display())]
     File(PathBuf, #[source] io::Error),
-    #[error("the token holds a character that no header can")]
+    #[error("the token may have visible ASCII characters only")]
     Characters,
 }
 

@@ -4,6 +4,7 @@ use std::io::{self, BufRead};
 
 use super::lines::{Line, Lines};
 use super::{Input, InputError, REASON_FIELDS, Row};
+use crate::encoding::{EncodingError, is_utf8_so_far};
 
 /// The columns that are sent. All others are only kept.
 const RECORD_FIELDS: [&str; 5] = ["audienceUserId", "openid", "unionid", "phone", "groups"];
@@ -13,10 +14,12 @@ const BOM: &[u8] = "\u{feff}".as_bytes();
 /// Reads the names of the columns.
 pub fn open(reader: impl BufRead + 'static) -> Result<Input, InputError> {
     let mut lines = Lines::new(reader);
-    let (fields, has_bom) = match lines.next()? {
-        Some(Line { fields, raw, fault: None, .. }) => (fields, raw.starts_with(BOM)),
-        _ => return Err(InputError::NoColumn("groups")),
-    };
+    let line = lines.next()?.ok_or(InputError::Empty)?;
+    check_encoding(&line)?;
+    if line.fault.is_some() {
+        return Err(InputError::BadHeader);
+    }
+    let (fields, has_bom) = (line.fields, line.raw.starts_with(BOM));
     let names: Vec<_> = fields.iter().map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect();
     let columns = Columns::new(&names)?;
     // Where the input has a mark of its encoding, the program that opens the failed rows wants one, too.
@@ -27,7 +30,12 @@ pub fn open(reader: impl BufRead + 'static) -> Result<Input, InputError> {
         push_field(&mut heading, title.as_bytes());
         heading.push(if position + 1 < titles.len() { b',' } else { b'\n' });
     }
-    Ok(Input { heading, rows: Box::new(CsvRows { lines, columns }) })
+    Ok(Input { unsent: columns.unsent(&names), heading, rows: Box::new(CsvRows { lines, columns }) })
+}
+
+/// A line in another encoding is no bad row: with it all others are in doubt.
+fn check_encoding(line: &Line) -> io::Result<()> {
+    if is_utf8_so_far(&line.raw) { Ok(()) } else { Err(EncodingError::NotUtf8(line.number).into()) }
 }
 
 struct CsvRows<R> {
@@ -40,7 +48,10 @@ impl<R: BufRead> Iterator for CsvRows<R> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let line = self.lines.next().transpose()?;
-        Some(line.map(|line| self.columns.row(line)))
+        Some(line.and_then(|line| {
+            check_encoding(&line)?;
+            Ok(self.columns.row(line))
+        }))
     }
 }
 
@@ -60,16 +71,32 @@ impl Columns {
             return Err(InputError::RepeatedColumn(names[position].clone()));
         }
         let position = |field: &str| names.iter().position(|name| name == field);
+        let no_column = |missing| InputError::NoColumn { missing, found: names.join(", ") };
         let sent: Vec<_> =
             RECORD_FIELDS.iter().filter_map(|&field| Some((position(field)?, field))).collect();
         if position("groups").is_none() {
-            return Err(InputError::NoColumn("groups"));
+            return Err(no_column("groups"));
         }
         if sent.len() == 1 {
-            return Err(InputError::NoColumn("audienceUserId, openid, unionid or phone"));
+            return Err(no_column("audienceUserId, openid, unionid or phone"));
         }
         let is_kept = |&position: &usize| !REASON_FIELDS.contains(&names[position].as_str());
         Ok(Self { count: names.len(), sent, kept: (0..names.len()).filter(is_kept).collect() })
+    }
+
+    /// The columns that are kept, but not sent; each with the field that it may be meant for.
+    fn unsent(&self, names: &[String]) -> Vec<String> {
+        let is_sent = |position: &usize| self.sent.iter().any(|(sent, _)| sent == position);
+        let unsent = self.kept.iter().filter(|position| !is_sent(position));
+        unsent
+            .map(|&position| {
+                let name = &names[position];
+                match RECORD_FIELDS.iter().find(|field| letters(field).eq(letters(name))) {
+                    Some(field) => format!("{name} (only {field} is)"),
+                    None => name.clone(),
+                }
+            })
+            .collect()
     }
 
     fn row(&self, line: Line) -> Row {
@@ -79,7 +106,7 @@ impl Columns {
             None if fields.len() != self.count => {
                 Err(format!("第{number}行有{}列，应为{}列", fields.len(), self.count))
             }
-            None => self.record(&fields).ok_or_else(|| format!("第{number}行不是UTF-8")),
+            None => self.record(&fields).ok_or_else(|| format!("第{number}行有不完整的字符")),
         };
         Row { text: self.text(&fields), record }
     }
@@ -114,6 +141,11 @@ impl Columns {
         }
         text
     }
+}
+
+/// The letters of a name, which is how people tell names apart.
+fn letters(name: &str) -> impl Iterator<Item = char> {
+    name.chars().filter(|char| char.is_alphanumeric()).map(|char| char.to_ascii_lowercase())
 }
 
 /// Writes a field, in quotes where it needs them (RFC 4180).
@@ -162,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_that_names_no_usable_columns_is_refused() {
+    fn a_header_without_usable_columns_is_rejected() {
         for text in ["", "\n", "openid,phone\n1,2", "groups\nx", "openid;groups\n", "groups,openid,openid\n"]
         {
             assert!(open(io::Cursor::new(text.as_bytes().to_vec())).is_err(), "{text:?}");
@@ -178,11 +210,22 @@ mod tests {
     }
 
     #[test]
-    fn a_row_that_is_no_text_keeps_its_bytes() {
-        let input = open(io::Cursor::new(b"openid,groups\n\xff,g\no2,g\n".to_vec())).expect("a header");
-        let rows: Vec<_> = input.rows.map(|row| row.expect("memory can be read")).collect();
-        assert!(rows[0].record.is_err() && rows[1].record.is_ok());
-        assert_eq!(rows[0].text, b"\xff,g,");
+    fn a_row_in_another_encoding_ends_the_input() {
+        let input = open(io::Cursor::new(b"openid,groups\no1,g\no2,\xd0\xc2\xbf\xcd\no3,g\n".to_vec()));
+        let mut rows = input.expect("a header").rows;
+        assert!(rows.next().expect("a row").is_ok());
+        let error = rows.next().expect("a row").expect_err("GBK").to_string();
+        assert!(error.starts_with("line 3 is not UTF-8") && error.contains("--encoding gbk"), "{error}");
+    }
+
+    #[test]
+    fn columns_that_are_not_sent_are_named() {
+        let text = "Phone,手机号,audience_user_id,openid,groups,errorCode\n";
+        let input = open(io::Cursor::new(text.as_bytes().to_vec())).expect("a header");
+        assert_eq!(
+            input.unsent,
+            ["Phone (only phone is)", "手机号", "audience_user_id (only audienceUserId is)"]
+        );
     }
 
     #[test]

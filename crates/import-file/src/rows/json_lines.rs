@@ -7,6 +7,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::{MAX_ROW_BYTES, REASON_FIELDS, Row};
+use crate::encoding::{EncodingError, is_utf8_so_far};
 
 /// What holds a line that is no object, among failed rows. Fed back it counts as that line, so it fails again until
 /// somebody has mended it.
@@ -51,6 +52,9 @@ impl<R: BufRead> Iterator for JsonLines<R> {
                 Ok(line) => line?,
                 Err(error) => return Some(Err(error)),
             };
+            if !is_utf8_so_far(&line) {
+                return Some(Err(EncodingError::NotUtf8(self.line).into()));
+            }
             let line = line.trim_ascii();
             if !line.is_empty() {
                 return Some(Ok(row(line, cut, self.line)));
@@ -161,7 +165,14 @@ mod tests {
             assert!(again[0].is_err());
             assert_eq!(same, texts);
         }
-        assert!(read(b"{\"phone\":\"\xff\"}", Format::Jsonl).0[0].is_err());
+    }
+
+    #[test]
+    fn a_line_in_another_encoding_ends_the_input() {
+        let mut rows = JsonLines::new(io::Cursor::new(b"{}\n{\"phone\":\"\xff\"}\n{}\n".to_vec()));
+        assert!(rows.next().expect("a row").is_ok());
+        let error = rows.next().expect("a row").expect_err("no UTF-8").to_string();
+        assert!(error.starts_with("line 2 is not UTF-8"), "{error}");
     }
 
     #[test]

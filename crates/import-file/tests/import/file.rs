@@ -1,4 +1,4 @@
-//! The client of `examples/import_file`, against the function on a real database: what is imported, what fails.
+//! The client of `import-file`, against the function on a real database: what is imported, what fails.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -52,19 +52,67 @@ async fn a_csv_file_is_imported_and_its_failed_rows_can_be_fed_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_same_file_imported_again_is_not_told_the_old_outcome() {
+async fn the_same_file_imported_again_gets_a_new_outcome() {
     let stage = Stage::new().await;
     let gateway = Gateway::start(stage.function().await).await;
     let desk = Desk::new();
     desk.write("list.csv", "openid,groups\no1,vip\n");
-    desk.run(&gateway.url(), "list.csv --match exact").await.assert_done(2, "1 rows: 0 imported");
+    desk.run(&gateway.url(), "list.csv --match exact").await.assert_done(2, "1 row: 0 imported");
     stage.put_customers([json!({"audienceUserId": "c1", "openid": "o1"})]).await;
     let ended = desk.run(&gateway.url(), "list.csv --match exact").await;
-    assert_eq!(ended.code, Some(1), "failed rows are not overwritten unasked: {ended:?}");
+    assert_eq!(ended.code, Some(1), "failed rows are not overwritten by default: {ended:?}");
     assert!(ended.stderr.contains("--restart"), "{ended:?}");
     let ended = desk.run(&gateway.url(), "list.csv --match exact --restart").await;
-    ended.assert_done(0, "1 rows: 1 imported, 0 failed\n");
+    ended.assert_done(0, "1 row: 1 imported, 0 failed\n");
     assert_eq!(desk.files(), ["list.csv"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_in_gbk_is_imported_and_its_failed_rows_are_in_gbk() {
+    let stage = Stage::new().await;
+    let gateway = Gateway::start(stage.function().await).await;
+    let desk = Desk::new();
+    let gbk = |text: &str| encoding_rs::GBK.encode(text).0.into_owned();
+    desk.write("list.csv", gbk("audienceUserId,groups,备注\nc1,新客,甲\nc2,,乙\n"));
+    let ended = desk.run(&gateway.url(), "list.csv --match off --encoding gbk").await;
+    ended.assert_done(2, "2 rows: 1 imported, 1 failed\n");
+    assert_eq!(ended.stderr, "columns that are not sent: 备注\n");
+    assert_eq!(stage.memberships().await, pairs([("t1#c1", "新客")]));
+    let failed =
+        "audienceUserId,groups,备注,errorCode,errorMsg,retryable\nc2,,乙,MISSING_GROUPS,缺少客户分组,false\n";
+    assert_eq!(std::fs::read(desk.path("list.failed.csv")).expect("a file"), gbk(failed));
+    desk.write("list.failed.csv", gbk(&failed.replace(",,乙", ",老客,乙")));
+    let ended = desk.run(&gateway.url(), "list.failed.csv --match off --encoding gbk").await;
+    ended.assert_done(0, "1 row: 1 imported, 0 failed\n");
+    assert_eq!(stage.memberships().await, pairs([("t1#c1", "新客"), ("t1#c2", "老客")]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_in_another_encoding_stops_the_run() {
+    let stage = Stage::new().await;
+    let gateway = Gateway::start(stage.function().await).await;
+    let desk = Desk::new();
+    let mut content = numbered_csv(250).into_bytes();
+    content.extend_from_slice(b"c250,\xd0\xc2\xbf\xcd\n");
+    desk.write("list.csv", &content);
+    let said = "line 252 is not UTF-8: save the file as UTF-8, or name its encoding by --encoding gbk\n";
+    let ended = desk.run(&gateway.url(), "list.csv --match off --batch 100").await;
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.stderr.starts_with("stopped after 200 rows") && ended.stderr.ends_with(said), "{ended:?}");
+    assert_eq!(stage.memberships().await, numbered_pairs(200), "whole batches before it are settled");
+    // The encoding is part of the plan.
+    let other = desk.run(&gateway.url(), "list.csv --match off --batch 100 --encoding gbk").await;
+    assert!(other.code == Some(1) && other.stderr.contains("--encoding"), "{other:?}");
+    let restarted = desk.run(&gateway.url(), "list.csv --match off --encoding gbk --restart").await;
+    restarted.assert_done(0, "251 rows: 251 imported, 0 failed\n");
+    assert!(stage.memberships().await.contains(&("t1#c250".to_owned(), "新客".to_owned())));
+
+    // Where nothing was settled, the flag alone mends it.
+    desk.write("other.csv", b"audienceUserId,groups\nc1,\xc0\xcf\xbf\xcd\n");
+    let ended = desk.run(&gateway.url(), "other.csv --match off").await;
+    assert!(ended.code == Some(1) && ended.stderr.contains("line 2 is not UTF-8"), "{ended:?}");
+    let ended = desk.run(&gateway.url(), "other.csv --match off --encoding gbk").await;
+    ended.assert_done(0, "1 row: 1 imported, 0 failed\n");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -101,7 +149,7 @@ async fn json_lines_are_sent_as_they_are() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whatever_the_way_does_to_answers_everything_runs_once() {
+async fn lost_and_failed_responses_make_nothing_run_twice() {
     const THROTTLED: Fault = Fault::Answer(429, Some("1"), r#"{"message":"Too Many Requests"}"#);
     const UNAVAILABLE: Fault = Fault::Answer(503, Some("0"), r#"{"message":"Service Unavailable"}"#);
     const GATEWAY: Fault = Fault::Answer(502, None, "<html>Bad Gateway</html>");
@@ -139,14 +187,14 @@ async fn whatever_the_way_does_to_answers_everything_runs_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_comes_back_sooner_than_it_was_asked_to() {
+async fn no_retry_comes_before_retry_after() {
     let stage = Stage::new().await;
     let throttled = Fault::Answer(429, Some("2"), r#"{"message":"Too Many Requests"}"#);
     let gateway =
         Gateway::with_faults(stage.function().await, move |number| (number == 0).then_some(throttled)).await;
     let desk = Desk::new();
     desk.write("list.csv", numbered_csv(1));
-    desk.run(&gateway.url(), "list.csv --match off").await.assert_done(0, "1 rows: 1 imported");
+    desk.run(&gateway.url(), "list.csv --match off").await.assert_done(0, "1 row: 1 imported");
     let exchanges = gateway.exchanges();
     // The client's own first pause is half a second at most.
     assert!(exchanges[1].at - exchanges[0].at >= Duration::from_secs(2));
@@ -170,8 +218,8 @@ async fn an_import_that_is_still_running_is_waited_for() {
 #[tokio::test(flavor = "multi_thread")]
 async fn records_that_fail_for_now_are_sent_again_alone_under_a_key_of_their_own() {
     let stage = Stage::new().await;
-    let refused = Action::Error { status: 400, code: "AccessDeniedException", message: "no" };
-    stage.proxy.rule(Rule::on("BatchWriteItem", refused).times(1));
+    let rejected = Action::Error { status: 400, code: "AccessDeniedException", message: "no" };
+    stage.proxy.rule(Rule::on("BatchWriteItem", rejected).times(1));
     let gateway = Gateway::start(stage.function().await).await;
     let desk = Desk::new();
     desk.write("list.csv", numbered_csv(100));
@@ -207,9 +255,9 @@ async fn records_that_run_out_of_time_are_sent_again_in_smaller_requests() {
 #[tokio::test(flavor = "multi_thread")]
 async fn records_that_keep_failing_for_now_end_among_the_failed_rows() {
     let stage = Stage::new().await;
-    let refused = Action::Error { status: 400, code: "AccessDeniedException", message: "no" };
+    let rejected = Action::Error { status: 400, code: "AccessDeniedException", message: "no" };
     let only_c1 = |body: &serde_json::Value| body.to_string().contains("t1#c1\"");
-    stage.proxy.rule(Rule::on("BatchWriteItem", refused).when(only_c1));
+    stage.proxy.rule(Rule::on("BatchWriteItem", rejected).when(only_c1));
     let gateway = Gateway::start(stage.function().await).await;
     let desk = Desk::new();
     desk.write("list.csv", "audienceUserId,groups\nc1,g\nc2,\n");
@@ -227,14 +275,14 @@ async fn records_that_keep_failing_for_now_end_among_the_failed_rows() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dry_run_tells_what_would_fail_and_writes_nothing() {
+async fn a_dry_run_reports_what_would_fail_and_writes_nothing() {
     let stage = Stage::new().await;
     let gateway = Gateway::start(stage.function().await).await;
     let desk = Desk::new();
     let (csv, failed, expected) = holed_csv(70);
     desk.write("list.csv", csv);
     let ended = desk.run(&gateway.url(), "list.csv --match off --dry-run").await;
-    ended.assert_done(2, "dry run: 70 rows: 60 would be imported, 10 failed\n");
+    ended.assert_done(2, "dry run: 70 rows: 60 would be imported, 10 failed\nNothing was written.\n");
     assert!(stage.memberships().await.is_empty());
     assert_eq!(desk.read("list.dry-run-failed.csv"), failed);
     desk.run(&gateway.url(), "list.csv --match off").await.assert_done(2, "70 rows: 60 imported");

@@ -1,5 +1,5 @@
 //! The program against the function on a real database, behind an API Gateway that can fail.
 
-mod again;
 mod desk;
 mod file;
+mod resume;

@@ -1,4 +1,4 @@
-//! Runs of `examples/import_file` that stop, are killed or refused, and go on.
+//! Runs of `import-file` that stop, are killed or rejected, and are resumed.
 
 use std::collections::BTreeSet;
 use std::process::Stdio;
@@ -33,7 +33,7 @@ async fn a_run_that_is_killed_again_and_again_loses_and_repeats_no_row() {
         child.start_kill().expect("the client can be killed");
         let killed = Ended::of(child).await;
         assert_eq!(killed.code, None, "{killed:?}");
-        resumed += usize::from(killed.stderr.contains("going on after"));
+        resumed += usize::from(killed.stderr.contains("resuming after"));
     }
     assert_eq!(resumed, KILLS - 1);
     let ended = desk.run(&gateway.url(), arguments).await;
@@ -46,7 +46,7 @@ async fn a_run_that_is_killed_again_and_again_loses_and_repeats_no_row() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refused_token_stops_the_run_and_a_good_one_lets_it_go_on() {
+async fn a_rejected_token_stops_the_run_and_a_valid_one_resumes_it() {
     let stage = Stage::new().await;
     let no_token = r#"{"code":"401","errorCode":"TOKEN_ERROR","msg":"X-Token无效或已过期","data":null}"#;
     let expired = move |number| (number == 3).then_some(Fault::Answer(401, None, no_token));
@@ -61,7 +61,7 @@ async fn a_refused_token_stops_the_run_and_a_good_one_lets_it_go_on() {
         "{ended:?}"
     );
     assert_eq!(stage.memberships().await, numbered_pairs(300));
-    assert_eq!(gateway.exchanges().len(), 4, "refused once, and no more asked");
+    assert_eq!(gateway.exchanges().len(), 4, "rejected once, and no further request");
 
     let mut command = desk.command(&gateway.url(), arguments);
     let ended = Ended::of(command.env("X_TOKEN", "").spawn().expect("the client starts")).await;
@@ -76,10 +76,10 @@ async fn a_refused_token_stops_the_run_and_a_good_one_lets_it_go_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stopped_run_goes_on_only_with_the_same_input_and_options() {
+async fn a_stopped_run_is_resumed_only_with_the_same_input_and_options() {
     let stage = Stage::new().await;
-    let refused = |number| [2, 4].contains(&number).then_some(Fault::Answer(403, None, "no"));
-    let gateway = Gateway::with_faults(stage.function().await, refused).await;
+    let rejected = |number| [2, 4].contains(&number).then_some(Fault::Answer(403, None, "no"));
+    let gateway = Gateway::with_faults(stage.function().await, rejected).await;
     let desk = Desk::new();
     desk.write("list.csv", numbered_csv(500));
     let arguments = "list.csv --match off --batch 100 --concurrency 1";
@@ -101,20 +101,20 @@ async fn a_stopped_run_goes_on_only_with_the_same_input_and_options() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_run_that_is_refused_at_once_leaves_nothing_behind() {
+async fn a_run_that_is_rejected_at_once_leaves_nothing_behind() {
     let stage = Stage::new().await;
     let gateway = Gateway::start(stage.function().await).await;
     let desk = Desk::new();
     desk.write("list.csv", numbered_csv(10));
     let mistyped = format!("{}/x", gateway.url());
-    let refused = desk.run(&mistyped, "list.csv --match off").await;
-    assert!(refused.code == Some(1) && refused.stderr.contains("404 NOT_FOUND"), "{refused:?}");
+    let rejected = desk.run(&mistyped, "list.csv --match off").await;
+    assert!(rejected.code == Some(1) && rejected.stderr.contains("404 NOT_FOUND"), "{rejected:?}");
     assert_eq!(desk.files(), ["list.csv"]);
     desk.run(&gateway.url(), "list.csv --match off").await.assert_done(0, "10 rows: 10 imported");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_stays_away_ends_the_run_but_loses_nothing() {
+async fn an_unavailable_server_ends_the_run_and_loses_nothing() {
     let stage = Stage::new().await;
     let away = |number| (number < 4).then_some(Fault::Answer(503, Some("1"), "{}"));
     let gateway = Gateway::with_faults(stage.function().await, away).await;
@@ -125,11 +125,11 @@ async fn a_server_that_stays_away_ends_the_run_but_loses_nothing() {
     let ended = desk.run(&gateway.url(), "list.csv --match off").await;
     ended.assert_done(0, "10 rows: 10 imported, 0 failed\n");
     let keys: BTreeSet<_> = gateway.exchanges().into_iter().map(|exchange| exchange.key).collect();
-    assert_eq!(keys.len(), 1, "the second run asks for what the first one did");
+    assert_eq!(keys.len(), 1, "the second run requests what the first one did");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn standard_input_is_imported_and_taken_up_again() {
+async fn standard_input_is_imported_and_resumed() {
     let stage = Stage::new().await;
     let stop = |number| (number == 2).then_some(Fault::Answer(403, None, "no"));
     let gateway = Gateway::with_faults(stage.function().await, stop).await;

@@ -1,4 +1,4 @@
-//! What an answer means for the batch that was sent. No I/O.
+//! What a response means for the batch that was sent. No I/O.
 
 use raw_fields::Fields;
 use serde::Deserialize;
@@ -12,24 +12,27 @@ pub struct Reason {
     pub retryable: bool,
 }
 
-/// What came of a request.
+/// The outcome of a request.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Answer {
+pub enum Response {
     /// The import ran: the records that failed, by their positions among those sent.
     Ended(Vec<(usize, Reason)>),
     /// The import is still running.
     InProgress,
-    /// Nothing is known of the import: the same request may be sent again.
+    /// The outcome of the import is unknown: the same request may be sent again.
     Again(String),
-    /// The request will never be taken as it is.
-    Refused(String),
+    /// The request will never be accepted as it is.
+    Rejected(String),
 }
 
-/// Statuses that pass: those of API Gateway come without the envelope. Of a 500 nobody knows what it did.
-const PASSING: [u16; 7] = [408, 425, 429, 500, 502, 503, 504];
+/// The address of the import.
+const ADDRESS: &str = "/api/integrate/audience/info/batchAdd";
 
-impl Answer {
-    /// Reads the answer to a request with these records.
+/// Temporary statuses: those of API Gateway come without the envelope. What a 500 has done is unknown.
+const TEMPORARY: [u16; 7] = [408, 425, 429, 500, 502, 503, 504];
+
+impl Response {
+    /// Reads the response to a request with these records.
     pub fn read(status: u16, body: &[u8], sent: &[&str]) -> Self {
         let envelope: Option<Envelope<'_>> = serde_json::from_slice(body).ok();
         let said = match &envelope {
@@ -39,13 +42,16 @@ impl Answer {
         match (status, envelope) {
             (200, Some(Envelope { error_code: "SUCCESS", data: Some(data), .. })) => {
                 data.failed(sent).map_or_else(
-                    || Self::Refused(format!("{said}: not an answer to what was sent")),
+                    || Self::Rejected(format!("{said}: not a response to what was sent")),
                     Self::Ended,
                 )
             }
             (201, Some(Envelope { error_code: "IN_PROGRESS", .. })) => Self::InProgress,
-            (status, _) if PASSING.contains(&status) => Self::Again(said),
-            _ => Self::Refused(said),
+            (404, _) => {
+                Self::Rejected(format!("{said}; --url must be the whole address, https://HOST{ADDRESS}"))
+            }
+            (status, _) if TEMPORARY.contains(&status) => Self::Again(said),
+            _ => Self::Rejected(said),
         }
     }
 }
@@ -84,8 +90,8 @@ const NAMES: [&str; 8] =
     ["audienceUserId", "openid", "unionid", "phone", "groups", "errorCode", "errorMsg", "retryable"];
 const SENT_FIELDS: usize = 5;
 
-/// Finds the failed records among those sent. They come in the order sent, so one walk finds them all; of records
-/// that are alike all fail or none.
+/// Finds the failed records among those sent. They come in the order sent, so one pass finds them all; of identical
+/// records all fail or none.
 fn locate(failed: &[&RawValue], sent: &[&str]) -> Option<Vec<(usize, Reason)>> {
     let mut sent = sent.iter().enumerate();
     let find = |raw: &&RawValue| {
@@ -119,14 +125,14 @@ mod tests {
         Reason { code: code.to_owned(), message: "m".to_owned(), retryable }
     }
 
-    fn ended(succeeded: usize, failed: &[&str], sent: &[&str]) -> Answer {
+    fn ended(succeeded: usize, failed: &[&str], sent: &[&str]) -> Response {
         let body = format!(
             r#"{{"code":"200","errorCode":"SUCCESS","msg":"ok","data":{{"importSuccessNum":{succeeded},
             "importFailNum":{},"status":2,"message":"x","errorData":[{}]}}}}"#,
             failed.len(),
             failed.join(",")
         );
-        Answer::read(200, body.as_bytes(), sent)
+        Response::read(200, body.as_bytes(), sent)
     }
 
     #[test]
@@ -142,42 +148,44 @@ mod tests {
             r#"{"phone":"1","groups":"a","errorCode":"TIMEOUT","errorMsg":"m","retryable":true}"#,
         ];
         let expected = vec![(1, reason("X", false)), (3, reason("TIMEOUT", true))];
-        assert_eq!(ended(2, &failed, &sent), Answer::Ended(expected));
+        assert_eq!(ended(2, &failed, &sent), Response::Ended(expected));
     }
 
     #[test]
-    fn records_that_are_alike_all_get_their_reason() {
+    fn identical_records_all_have_their_reason() {
         let failed = r#"{"groups":"a","errorCode":"X","errorMsg":"m","retryable":false}"#;
         let sent = [r#"{"groups":"a"}"#, r#"{"groups":"b"}"#, r#"{"groups":"a","note":1}"#];
         let expected = vec![(0, reason("X", false)), (2, reason("X", false))];
-        assert_eq!(ended(1, &[failed; 2], &sent), Answer::Ended(expected));
+        assert_eq!(ended(1, &[failed; 2], &sent), Response::Ended(expected));
     }
 
     #[test]
-    fn an_answer_to_something_else_is_not_taken() {
+    fn a_response_to_another_request_is_rejected() {
         let failed = r#"{"groups":"z","errorCode":"X","errorMsg":"m","retryable":false}"#;
         for (succeeded, failed) in [(1, vec![failed]), (1, vec![]), (3, vec![]), (2, vec!["{}"])] {
-            let answer = ended(succeeded, &failed, &[r#"{"groups":"a"}"#, "{}"]);
-            assert!(matches!(answer, Answer::Refused(_)), "{answer:?}");
+            let response = ended(succeeded, &failed, &[r#"{"groups":"a"}"#, "{}"]);
+            assert!(matches!(response, Response::Rejected(_)), "{response:?}");
         }
         for body in ["", "<html>", "{}", r#"{"errorCode":"SUCCESS","msg":"ok","data":null}"#] {
-            assert!(matches!(Answer::read(200, body.as_bytes(), &["{}"]), Answer::Refused(_)), "{body}");
+            assert!(matches!(Response::read(200, body.as_bytes(), &["{}"]), Response::Rejected(_)), "{body}");
         }
     }
 
     #[test]
-    fn what_passes_is_told_from_what_does_not() {
+    fn temporary_statuses_are_retried() {
         for status in [408, 425, 429, 500, 502, 503, 504] {
-            let answer = Answer::read(status, br#"{"message":"Too Many Requests"}"#, &["{}"]);
-            assert!(matches!(&answer, Answer::Again(why) if why.contains("Too Many")), "{answer:?}");
+            let response = Response::read(status, br#"{"message":"Too Many Requests"}"#, &["{}"]);
+            assert!(matches!(&response, Response::Again(why) if why.contains("Too Many")), "{response:?}");
         }
-        for status in [301, 400, 401, 403, 404, 405, 413, 415, 422, 501] {
+        for status in [301, 400, 401, 403, 405, 413, 415, 422, 501] {
             let body = json!({"code": status.to_string(), "errorCode": "E", "msg": "因此", "data": null});
-            let answer = Answer::read(status, body.to_string().as_bytes(), &["{}"]);
-            assert_eq!(answer, Answer::Refused(format!("{status} E 因此")));
+            let response = Response::read(status, body.to_string().as_bytes(), &["{}"]);
+            assert_eq!(response, Response::Rejected(format!("{status} E 因此")));
         }
+        let missing = Response::read(404, b"", &["{}"]);
+        assert!(matches!(&missing, Response::Rejected(why) if why.contains("--url")), "{missing:?}");
         let data = r#"{"importSuccessNum":0,"importFailNum":0,"status":0,"message":"x","errorData":null}"#;
         let body = format!(r#"{{"code":"201","errorCode":"IN_PROGRESS","msg":"x","data":{data}}}"#);
-        assert_eq!(Answer::read(201, body.as_bytes(), &["{}"]), Answer::InProgress);
+        assert_eq!(Response::read(201, body.as_bytes(), &["{}"]), Response::InProgress);
     }
 }
