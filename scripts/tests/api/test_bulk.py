@@ -1,6 +1,7 @@
 """The tables of docs/bulk.md are what `make bulk-cost` prints, for the batches of the state machine."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -10,6 +11,9 @@ from api import markdown
 
 DOCS = markdown.PROJECT / "docs"
 PAGES = ["bulk.md", "bulk.zh.md"]
+
+# scripts/aws_tools/client.py
+OF_EVERY_PROGRAM = {"--region", "--endpoint"}
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +27,14 @@ def tables():
 @pytest.fixture(params=PAGES)
 def page(request):
     return (DOCS / request.param).read_text(encoding="utf-8")
+
+
+def test_page_has_every_option(page):
+    command = [sys.executable, markdown.PROJECT / "scripts" / "bulk", "--help"]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    options = set(re.findall(r"^  (--[a-z-]+)", shown, re.MULTILINE)) - OF_EVERY_PROGRAM
+    assert {"--stack", "--redrive"} < options
+    assert [option for option in options if f"`{option}" not in page] == []
 
 
 def cells(line):
