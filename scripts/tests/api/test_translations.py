@@ -21,9 +21,12 @@ def english(chinese):
 
 
 def translation(file):
-    """The page in the other language if there is one, else the file itself."""
-    other = english(file) if file.name.endswith(".zh.md") else file.with_suffix(".zh.md")
-    return other if file.suffix == ".md" and other.exists() else file
+    """The page or chart in the other language if there is one, else the file itself."""
+    if file.stem.endswith(".zh"):
+        other = file.with_name(file.stem.removesuffix(".zh") + file.suffix)
+    else:
+        other = file.with_suffix(f".zh{file.suffix}")
+    return other if other.exists() else file
 
 
 @pytest.fixture(params=CHINESE, ids=lambda page: page.name)
