@@ -134,7 +134,7 @@ erase: .local/aws/installed ## Count or delete what is stored of a tenant or of 
 	@exec .local/aws/bin/python scripts/erase $(ARGS)
 
 .PHONY: cost
-cost: .local/aws/installed ## Reckon what imports cost on AWS (make cost ARGS="--help")
+cost: .local/aws/installed ## Calculate what imports cost on AWS (make cost ARGS="--help")
 	@exec .local/aws/bin/python scripts/cost $(ARGS)
 
 .PHONY: bulk
@@ -187,7 +187,8 @@ validate: .local/deploy/installed ## Check the templates as a deployment would
 	for template in template.yaml bulk/template.yaml; do \
 	  SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 .local/deploy/bin/sam validate --lint --template $$template || exit; \
 	done
-	.local/deploy/bin/cfn-lint --include-checks I -- template.yaml bulk/template.yaml
+	@# Also where fewer types of resources exist.
+	.local/deploy/bin/cfn-lint --include-checks I --regions us-east-1 cn-north-1 cn-northwest-1 -- template.yaml bulk/template.yaml
 
 ASL_VALIDATOR := .local/asl-validator
 

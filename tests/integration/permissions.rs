@@ -122,7 +122,8 @@ fn parameters_have_the_limits_of_their_settings() {
 }
 
 #[test]
-fn nothing_in_china_names_x_ray() {
+fn china_has_its_own_arns_and_no_x_ray() {
+    assert!(!include_str!("../../template.yaml").contains("arn:aws"), "each ARN has the region's partition");
     let names = TableNames::prefixed("test-");
     for (partition, traced) in [("aws", true), ("aws-us-gov", true), ("aws-cn", false)] {
         let template = Template { partition, ..Template::of(&names) };
