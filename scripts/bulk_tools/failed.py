@@ -24,8 +24,9 @@ def write(path, format, rows):
             WRITERS[format](file, rows)
         part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise Failure(f"the failed rows cannot be written to {path}: {error.strerror}") from error
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def comma_separated(file, rows):

@@ -60,7 +60,7 @@ class Objects:
         text = zlib.decompressobj(wbits=31).decompress(part) if self.names[key].packed else part
         # Where a character of several bytes is cut, the line is cut and left out anyway.
         text = text if is_whole else text[: text.rfind(b"\n") + 1]
-        found = inspection.inspect(name, self.format, io.BytesIO(text))
+        found = inspection.inspect(name, self.format, io.BytesIO(text), is_whole)
         return found if is_whole and len(self.sizes) == 1 else found.times(self.bytes / max(len(part), 1))
 
     def place(self, run, count):

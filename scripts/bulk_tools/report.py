@@ -46,13 +46,6 @@ def costs(run, counts, expected, megabytes):
     return f"about {cost.dollars(sum(parts.values()))} ({details}{whole}), by the list prices of us-east-1"
 
 
-def ending(run):
-    """How a run ended that did not succeed."""
-    status = {"FAILED": "failed", "TIMED_OUT": "timed out", "ABORTED": "was stopped"}.get(run.status, run.status)
-    error, cause = run.execution.get("error"), run.execution.get("cause")
-    return status + (f": {error}" if error else "") + (f" ({cause.rstrip('.')})" if cause else "")
-
-
 def mismatch(counts, rows):
     """Warns if the result files do not hold what the Map Run counts."""
     found = rows.total - rows.rejected

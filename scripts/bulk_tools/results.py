@@ -45,7 +45,9 @@ def manifest(s3, bucket, run):
     try:
         text = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     except s3.exceptions.NoSuchKey as error:
-        raise Failure(f"the run {run.name} has no results, s3://{bucket}/{key}: they may have expired") from error
+        raise Failure(
+            f"the run {run.name} {run.ending}, and there are no results of it, s3://{bucket}/{key}"
+        ) from error
     return {
         status: [file["Key"] for file in files] for status, files in json.loads(text)["ResultFiles"].items() if files
     }

@@ -14,6 +14,8 @@ PAUSE = 1
 # After a look that brought no answer.
 PAUSE_AFTER_FAILURE = 10
 
+ENDINGS = {"SUCCEEDED": "succeeded", "FAILED": "failed", "TIMED_OUT": "timed out", "ABORTED": "was stopped"}
+
 
 @dataclass(frozen=True)
 class Counts:
@@ -76,6 +78,12 @@ class Run:
     @property
     def status(self):
         return self.execution["status"]
+
+    @property
+    def ending(self):
+        """How it ended."""
+        error, cause = self.execution.get("error"), self.execution.get("cause")
+        return ENDINGS[self.status] + (f": {error}" if error else "") + (f" ({cause.rstrip('.')})" if cause else "")
 
     @property
     def seconds(self):

@@ -27,6 +27,11 @@ def test_quoted_fields_may_hold_lines_commas_quotes_and_escapes():
     assert found(text, "csv").rows == 3
 
 
+def test_last_row_of_a_part_may_be_cut():
+    text = HEADER + 'o1,1,a\no2,2,"b\n'
+    assert inspect("rows", "csv", io.BytesIO(text.encode()), is_whole=False).rows == 1
+
+
 def test_columns_come_in_any_order_beside_others():
     assert found("note,groups,audienceUserId\nx,a,c1\n", "csv").identifiers == 1
 
