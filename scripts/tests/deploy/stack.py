@@ -132,9 +132,10 @@ class Tables:
     def describe(self, name):
         return self.client.describe_table(TableName=self.names[name])["Table"]
 
-    def pairs(self):
-        """Every membership, as (customer, group)."""
-        pages = self.client.get_paginator("scan").paginate(TableName=self.memberships.name)
+    def pairs(self, part=""):
+        """Every membership in a group with `part` in its name, as (customer, group)."""
+        only = {"FilterExpression": "contains(groupName, :part)", "ExpressionAttributeValues": {":part": {"S": part}}}
+        pages = self.client.get_paginator("scan").paginate(TableName=self.memberships.name, **(only if part else {}))
         pairs = set()
         for item in (item for page in pages for item in page["Items"]):
             key, tenant, customer, group = (

@@ -54,7 +54,7 @@ class Bulk:
 
     def pairs(self, seed):
         """The memberships in the groups of the rows that were made with a seed."""
-        return {(customer, group) for customer, group in self.tables.pairs() if f"{seed}-" in group}
+        return self.tables.pairs(f"{seed}-")
 
     def arn(self, name):
         """The ARN of a run."""

@@ -10,13 +10,11 @@ from deploy.bulk.command import TEMPLATE, Bulk
 from deploy.stack import TENANT, TOKEN, Stack
 
 
-def test_bucket_is_private_encrypted_and_forgets(bulk):
+def test_bucket_is_private_and_encrypted(bulk):
     blocked = bulk.s3.get_public_access_block(Bucket=bulk.bucket)["PublicAccessBlockConfiguration"]
     assert all(blocked.values())
     (rule,) = bulk.s3.get_bucket_encryption(Bucket=bulk.bucket)["ServerSideEncryptionConfiguration"]["Rules"]
     assert rule["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
-    (rule,) = bulk.s3.get_bucket_lifecycle_configuration(Bucket=bulk.bucket)["Rules"]
-    assert (rule["Status"], rule["Expiration"]["Days"]) == ("Enabled", 30)
     policy = json.loads(bulk.s3.get_bucket_policy(Bucket=bulk.bucket)["Policy"])
     assert [one["Effect"] for one in policy["Statement"]] == ["Deny"]
 

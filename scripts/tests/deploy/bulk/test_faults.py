@@ -86,7 +86,7 @@ def test_throttled_invocations_are_repeated(bulk, emulator, file, tmp_path):
 
 
 def test_function_killed_in_the_middle_loses_no_row(bulk, emulator, file, tmp_path):
-    made = rows.make(10_000, "killed")
+    made = rows.make(6000, "killed")
     process = bulk.start(file(made), "--tenant", TENANT, "--match", "fuzzy", cwd=tmp_path)
     before = died(emulator)
     while died(emulator) == before and process.poll() is None:
