@@ -1,6 +1,7 @@
 """The pages and charts are what the newest runs make of them."""
 
 import copy
+import re
 import xml.etree.ElementTree as xml
 
 import pytest
@@ -55,3 +56,9 @@ def test_charts_have_text_of_one_ink_and_no_background(made):
             assert texts, path.name
             assert all("fill: #767676" in text.get("style", "") for text in texts), path.name
             assert "#ffffff" not in content, path.name
+
+
+def test_tests_named_in_place_of_a_count_exist(newest):
+    named = re.findall(r"`(\w+\.rs)`", pages.BLOCKS["trials"](newest, pages.english))
+    assert named
+    assert [file for file in named if not (runs.PROJECT / "tests" / "integration" / file).exists()] == []
