@@ -1,4 +1,4 @@
-//! What no noise touches: the calls of an import and its instructions, against what they may be.
+//! What no noise touches: the calls of an import, its connections and its instructions, against what they may be.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -14,12 +14,16 @@ use crate::options::Options;
 use crate::process::{Process, Program};
 use crate::report::{THIS, verdict};
 use crate::resync;
-use crate::workload::{LARGEST, Matching, SIZES, Scenario};
+use crate::tls::{IMPORTS, Secured};
+use crate::workload::{Expected, LARGEST, Matching, SIZES, Scenario};
 
 /// Values of a statement, keys and items of a call: what the function must make use of.
 const STATEMENT_VALUES: usize = 9;
 const BATCH_GET_KEYS: usize = 100;
 const BATCH_WRITE_ITEMS: usize = 25;
+
+/// The most calls at a time, by default.
+const CALLS_AT_A_TIME: usize = 32;
 
 /// Instructions counted by an earlier state of the function, by name.
 const COMMITTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/instructions.json");
@@ -37,6 +41,7 @@ pub async fn check(bench: &Bench, options: &Options, update: bool) -> Result<Exi
             verdicts.extend(calls(bench, options, Scenario { matching, dry_run: false, records }).await?);
         }
     }
+    verdicts.extend(handshakes(bench, options).await?);
     let resyncs = resync::measure(bench, options).await?;
     println!("{}", resync::table(&resyncs));
     verdicts.extend(resync::limits(&resyncs));
@@ -58,9 +63,19 @@ async fn calls(bench: &Bench, options: &Options, scenario: Scenario) -> Result<V
     let (_, Tally { calls, .. }) = import.run(&mut process, &bench.database).await?;
     process.end().await?;
 
-    let expected = &import.expected;
+    let limits = most_calls(&import.expected);
+    let made = calls.iter().filter(|(kind, _)| **kind != FURTHER_PAGE);
+    Ok(made
+        .map(|(kind, made)| {
+            let what = format!("{kind}, {} matching, {} records", scenario.matching.name(), scenario.records);
+            verdict(&what, *made as u64, limits.get(kind).copied().unwrap_or_default() as u64)
+        })
+        .collect())
+}
+
+fn most_calls(expected: &Expected) -> Calls {
     let [by_index @ .., ids] = expected.looked_up;
-    let limits = Calls::from([
+    Calls::from([
         ("GetItem", 1),
         ("ExecuteStatement", by_index.iter().map(|values| values.div_ceil(STATEMENT_VALUES)).sum()),
         // Each was asked for because the double said that there is more.
@@ -69,14 +84,30 @@ async fn calls(bench: &Bench, options: &Options, scenario: Scenario) -> Result<V
         // The sample.
         (OF_MEMBERSHIPS, 1),
         ("BatchWriteItem", expected.memberships.len().div_ceil(BATCH_WRITE_ITEMS)),
-    ]);
-    let made = calls.iter().filter(|(kind, _)| **kind != FURTHER_PAGE);
-    Ok(made
-        .map(|(kind, made)| {
-            let what = format!("{kind}, {} matching, {} records", scenario.matching.name(), scenario.records);
-            verdict(&what, *made as u64, limits.get(kind).copied().unwrap_or_default() as u64)
-        })
-        .collect())
+    ])
+}
+
+/// TLS handshakes of a process in several imports: one for each call that can run beside others. At no delay, where
+/// connections become free while others are opened.
+async fn handshakes(bench: &Bench, options: &Options) -> Result<Vec<bool>, Failure> {
+    let secured = Secured::new(bench, options).await?;
+    let mut verdicts = Vec::new();
+    for records in SIZES {
+        let scenario = Scenario { matching: Matching::Fuzzy, dry_run: false, records };
+        let import = Import::new(&bench.workload, scenario);
+        let most = most_calls(&import.expected);
+        let look_ups = most["ExecuteStatement"] + most["BatchGetItem"];
+        let at_a_time = look_ups.max(most["BatchWriteItem"]).min(CALLS_AT_A_TIME);
+        let before = secured.handshakes();
+        let mut process = secured.start(&Program::function(options)).await?;
+        for _ in 0..IMPORTS {
+            import.run(&mut process, &secured.database).await?;
+        }
+        process.end().await?;
+        let what = format!("TLS handshakes in {IMPORTS} imports, {records} records");
+        verdicts.push(verdict(&what, (secured.handshakes() - before) as u64, at_a_time as u64));
+    }
+    Ok(verdicts)
 }
 
 /// Whether there is a valgrind, and figures for this kind of processor.

@@ -20,7 +20,7 @@ use crate::workload::{LARGEST, Matching, Scenario};
 const SCENARIOS: [(usize, u64); 4] = [(1, 5), (100, 5), (LARGEST, 5), (LARGEST, 0)];
 
 /// Imports in the life of a process: the first, and later ones.
-const IMPORTS: usize = 4;
+pub const IMPORTS: usize = 4;
 
 /// Processes in each scenario, whatever time they take, and the most of them.
 const LEAST_PROCESSES: usize = 3;
