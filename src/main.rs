@@ -10,8 +10,13 @@ use group_import::http::handler::Handler;
 use group_import::http::incoming::Incoming;
 use group_import::telemetry::log;
 use lambda_http::{Error, LambdaEvent, lambda_runtime, service_fn};
+use mimalloc::MiMalloc;
 use tokio::runtime;
 use tracing::error;
+
+/// A request is thousands of small objects: of its instructions, the system's allocator took a sixth.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     log::init();

@@ -90,27 +90,31 @@ impl Session<'_> {
     }
 
     /// Sends a request and waits for its response, both within the deadline.
-    pub(super) async fn call<T, E>(
+    pub(super) fn call<T, E>(
         &self,
         operation: &'static str,
         request: impl Future<Output = Result<T, SdkError<E>>>,
-    ) -> Result<T, CallError>
+    ) -> impl Future<Output = Result<T, CallError>>
     where
         E: ProvideErrorMetadata + Error + 'static,
     {
-        if !self.deadline.allows_calls() {
-            return Err(CallError::Outage(Outage::Timeout));
-        }
-        let call = Call { operation, deadline: self.deadline, tally: self.tally.clone() };
-        let request = CALL.scope(call, request);
-        match tokio::time::timeout_at(self.deadline.no_more_waiting(), request).await {
-            Ok(Ok(output)) => Ok(output),
-            Ok(Err(error)) => Err(self.classify(operation, &error)),
-            Err(_) => {
-                if self.tally.failed(operation, "cut off") {
-                    warn!(operation, "database call cut off");
+        // The SDK's future has kilobytes, which would be copied with each future that contains it.
+        let request = Box::pin(request);
+        async move {
+            if !self.deadline.allows_calls() {
+                return Err(CallError::Outage(Outage::Timeout));
+            }
+            let call = Call { operation, deadline: self.deadline, tally: self.tally.clone() };
+            let request = CALL.scope(call, request);
+            match tokio::time::timeout_at(self.deadline.no_more_waiting(), request).await {
+                Ok(Ok(output)) => Ok(output),
+                Ok(Err(error)) => Err(self.classify(operation, &error)),
+                Err(_) => {
+                    if self.tally.failed(operation, "cut off") {
+                        warn!(operation, "database call cut off");
+                    }
+                    Err(CallError::Outage(Outage::Timeout))
                 }
-                Err(CallError::Outage(Outage::Timeout))
             }
         }
     }

@@ -32,10 +32,11 @@ pub struct Writing<'i> {
 impl Writing<'_> {
     /// The key of a membership's item.
     pub(super) fn key(self, membership: Membership<'_>) -> Item {
-        Item::from([
-            attribute(CUSTOMER_KEY, &self.customer_key(membership)),
-            attribute(GROUP_NAME, membership.group),
-        ])
+        Item::from(self.key_attributes(membership))
+    }
+
+    fn key_attributes(self, membership: Membership<'_>) -> [(String, AttributeValue); 2] {
+        [attribute(CUSTOMER_KEY, &self.customer_key(membership)), attribute(GROUP_NAME, membership.group)]
     }
 
     fn customer_key(self, membership: Membership<'_>) -> String {
@@ -145,10 +146,12 @@ impl Writer<'_> {
     }
 
     fn request(self, membership: Membership<'_>) -> WriteRequest {
-        let mut item = self.writing.key(membership);
         match self.writing.opt_type {
             OptType::Add => {
-                item.extend([
+                let [customer, group] = self.writing.key_attributes(membership);
+                let item = Item::from([
+                    customer,
+                    group,
                     attribute("tenantId", self.writing.tenant.as_str()),
                     attribute("audienceUserId", membership.customer),
                     attribute("updatedAt", self.now),
@@ -158,8 +161,9 @@ impl Writer<'_> {
                 WriteRequest::builder().put_request(put).build()
             }
             OptType::Delete => {
+                let key = self.writing.key(membership);
                 let delete =
-                    DeleteRequest::builder().set_key(Some(item)).build().expect("BUG: the key is set");
+                    DeleteRequest::builder().set_key(Some(key)).build().expect("BUG: the key is set");
                 WriteRequest::builder().delete_request(delete).build()
             }
         }
