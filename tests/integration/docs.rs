@@ -16,6 +16,7 @@ use group_import::resolution::stored::MAX_OUTCOME_BYTES;
 const ENGLISH: &str = include_str!("../../docs/api.md");
 const CHINESE: &str = include_str!("../../docs/api.zh.md");
 const OPENAPI: &str = include_str!("../../docs/openapi.yaml");
+const TEMPLATE: &str = include_str!("../../template.yaml");
 
 const PAGES: [(&str, &str); 2] = [("api.md", ENGLISH), ("api.zh.md", CHINESE)];
 const ALL: [(&str, &str); 3] = [PAGES[0], PAGES[1], ("openapi.yaml", OPENAPI)];
@@ -90,8 +91,26 @@ fn failures() -> Vec<Failure> {
 }
 
 #[test]
-fn the_openapi_document_has_the_version_of_the_package() {
+fn the_pages_state_the_time_and_the_rate_that_are_deployed() {
+    for (deployed, stated) in [
+        ("\n      Timeout: 29\n", ["| 29 seconds. After", "| 29 秒；"]),
+        ("\n  DeadlineMarginMs:\n    Type: Number\n    Default: 1500\n", ["After 27.5 seconds", "27.5 秒后"]),
+        ("\n  ThrottlingRate:\n    Type: Number\n    Default: 50\n", ["| 50 a second,", "50 QPS"]),
+        ("\n  ThrottlingBurst:\n    Type: Number\n    Default: 100\n", ["bursts of 100", "突发 100"]),
+    ] {
+        assert!(TEMPLATE.contains(deployed), "{deployed}");
+        for ((name, page), stated) in PAGES.into_iter().zip(stated) {
+            assert!(page.contains(stated), "{name}: {stated}");
+        }
+    }
+}
+
+#[test]
+fn the_documents_have_the_version_of_the_package() {
     assert!(OPENAPI.contains(concat!("\n  version: \"", env!("CARGO_PKG_VERSION"), "\"\n")));
+    for (name, page) in PAGES {
+        assert!(page.contains(concat!("`", env!("CARGO_PKG_VERSION"), "`")), "{name}");
+    }
 }
 
 /// The text in the first pair of backticks of a cell.
