@@ -115,6 +115,16 @@ fn an_invocation_ends_before_its_task_gives_up() {
 }
 
 #[test]
+fn no_partition_is_named() {
+    let files = [include_str!("../../bulk/template.yaml"), include_str!("../../bulk/import.asl.json")];
+    for arn in files.iter().flat_map(|file| file.split("arn:").skip(1)) {
+        let partition =
+            ["${AWS::Partition}:", "${Partition}:", "[^:]+:"].iter().any(|any| arn.starts_with(any));
+        assert!(partition, "arn:{:.40}", arn);
+    }
+}
+
+#[test]
 fn no_row_is_logged() {
     let template: Value = serde_saphyr::from_str(include_str!("../../bulk/template.yaml")).expect("YAML");
     let logging = &template["Resources"]["BulkImport"]["Properties"]["Logging"];

@@ -24,6 +24,13 @@ def tables():
     return [table.splitlines() for table in printed.rstrip().split("\n\n")]
 
 
+@pytest.fixture(scope="module")
+def first_map():
+    """A map of the state machine: the others have the same batches and retries (tests/integration/bulk.rs)."""
+    definition = json.loads((markdown.PROJECT / "bulk" / "import.asl.json").read_text(encoding="utf-8"))
+    return definition["States"]["CsvFile"]
+
+
 @pytest.fixture(params=PAGES)
 def page(request):
     return (DOCS / request.param).read_text(encoding="utf-8")
@@ -55,20 +62,18 @@ def test_page_in_english_has_the_tables_to_the_letter(tables):
     assert [table for table in tables if "\n".join(table) not in page] == []
 
 
-def test_counts_follow_from_the_batches_of_the_state_machine(tables):
-    definition = json.loads((markdown.PROJECT / "bulk" / "import.asl.json").read_text(encoding="utf-8"))
-    of_a_batch = {
-        state["ItemBatcher"]["MaxItemsPerBatch"] for state in definition["States"].values() if "Label" in state
-    }
-    assert len(of_a_batch) == 1
+def test_counts_follow_from_the_batches_of_the_state_machine(tables, first_map):
+    of_a_batch = first_map["ItemBatcher"]["MaxItemsPerBatch"]
     for row in tables[0][2:]:
         rows, batches, transitions, invocations, *_ = (int(cell.replace(",", "")) for cell in cells(row))
-        assert batches == invocations == rows // of_a_batch.copy().pop()
+        assert batches == invocations == rows // of_a_batch
         assert 0 < transitions - batches < 10
 
 
-def test_page_names_the_limits_of_the_state_machine(page):
-    batcher = json.loads((markdown.PROJECT / "bulk" / "import.asl.json").read_text(encoding="utf-8"))
-    batcher = batcher["States"]["CsvFile"]["ItemBatcher"]
-    for name in ("MaxItemsPerBatch", "MaxInputBytesPerBatch"):
-        assert f"{batcher[name]:,}" in page
+@pytest.mark.parametrize(("name", "times"), [("bulk.md", "up to {} times"), ("bulk.zh.md", "最多重试 {} 次")])
+def test_page_names_batches_and_retries_of_the_state_machine(name, times, first_map):
+    page = (DOCS / name).read_text(encoding="utf-8")
+    batcher = first_map["ItemBatcher"]
+    assert all(f"{batcher[limit]:,}" in page for limit in ("MaxItemsPerBatch", "MaxInputBytesPerBatch"))
+    retriers = first_map["ItemProcessor"]["States"]["ImportCsvFile"]["Retry"]
+    assert [retrier for retrier in retriers if times.format(retrier["MaxAttempts"]) not in page] == []
