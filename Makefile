@@ -59,7 +59,7 @@ SECONDS := 60
 # No sanitizer: the crate forbids unsafe code, so there is nothing in it for one to find; and without one a stable
 # compiler will do. The events are seeds as they are; what is found to be interesting is kept beside the tool.
 .PHONY: fuzz
-fuzz: $(FUZZ)/bin/cargo-fuzz ## Fuzz the way from event to answer (longer: make fuzz SECONDS=3600)
+fuzz: $(FUZZ)/bin/cargo-fuzz ## Fuzz the processing from event to response (longer: make fuzz SECONDS=3600)
 	cargo fmt --check --manifest-path fuzz/Cargo.toml
 	@# cargo-fuzz would write down what does not fit.
 	cargo metadata --quiet --locked --format-version 1 --manifest-path fuzz/Cargo.toml >/dev/null
@@ -173,7 +173,7 @@ record: .local/evidence/installed ## Run bench, random faults, soak and fuzz, ke
 test-evidence: .local/evidence/installed ## Check that docs/evidence and its charts are as benches/runs has them
 	@exec .local/evidence/bin/python -B -m pytest --basetemp .local/$@ --confcutdir scripts/tests/evidence scripts/tests/evidence $(ARGS)
 
-# Built alone: beside other packages, cargo gives it the features that those ask for.
+# Built alone: beside other packages, cargo gives it the features that those require.
 .PHONY: release
 release:
 	cargo build --locked --release
@@ -183,7 +183,7 @@ tools: .local/deploy/installed ## Install what deploys to AWS (sam, cargo-lambda
 
 .PHONY: validate
 validate: .local/deploy/installed ## Check the templates as a deployment would
-	@# sam asks for a region although it checks against none.
+	@# sam requires a region although it checks against none.
 	for template in template.yaml bulk/template.yaml; do \
 	  SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 .local/deploy/bin/sam validate --lint --template $$template || exit; \
 	done

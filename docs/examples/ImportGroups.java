@@ -228,7 +228,7 @@ public class ImportGroups {
         }
     }
 
-    /** The seconds that a Retry-After header asks for, by a number or a date. */
+    /** The seconds of a Retry-After header, which has a number or a date. */
     static double retryAfter(String value) {
         double seconds = 0;
         try {

@@ -48,7 +48,7 @@ jq -e '.data != []' "$work/request" >"$work/valid" || stop "$file has no records
 jq -c .publicParams "$work/request" >"$work/params"
 jq -c '.data[]' "$work/request" >"$work/all"
 
-# The seconds that Retry-After of the last response asks for, by a number or a date.
+# The seconds of Retry-After in the last response, a number or a date.
 retry_after() {
   jq -Rrn --argjson longest "$longest_retry_after" '
     [inputs | select(test("^retry-after:"; "i")) | sub("^[^:]*:\\s*"; "") | sub("\\s+$"; "")

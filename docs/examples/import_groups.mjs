@@ -26,7 +26,7 @@ class Stop extends Error {
 
 const report = (message) => console.error(message);
 
-/** The seconds that a Retry-After header asks for, by a number or a date. */
+/** The seconds of a Retry-After header, which has a number or a date. */
 function retryAfter(value) {
   const seconds = /^\d+$/.test(value) ? Number(value) : (Date.parse(value) - Date.now()) / 1000;
   return Math.min(Math.max(seconds || 0, 0), LONGEST_RETRY_AFTER);

@@ -36,7 +36,7 @@ def report(message):
 
 
 def retry_after(value):
-    """The seconds that a Retry-After header asks for, by a number or a date."""
+    """The seconds of a Retry-After header, which has a number or a date."""
     try:
         seconds = int(value)
     except ValueError:
@@ -135,13 +135,13 @@ class Import:
         for attempt in range(ATTEMPTS):
             least = 0
             try:
-                status, asked, content = exchange(request)
+                status, header, content = exchange(request)
                 if status == 200:
                     return json.loads(content)["data"]
                 if status not in (201, 429) and status < 500:
                     raise Stop(f"rejected: {status} {content.decode(errors='replace')[:500]}", 1)
                 why = f"status {status}"
-                least = retry_after(asked)
+                least = retry_after(header)
             except (OSError, http.client.HTTPException) as error:
                 why = f"no response: {error}"
             except (ValueError, KeyError, TypeError):

@@ -36,7 +36,7 @@ pub struct ApiReply {
     is_base64_encoded: bool,
 }
 
-/// A direct event that was not answered with 200: the invocation fails (contract, section 11).
+/// A direct event whose response is not a 200: the invocation fails (contract, section 11).
 pub struct FailedInvocation {
     error_code: &'static str,
     msg: String,

@@ -79,7 +79,7 @@ pub enum OptionsError {
     Missing(&'static str),
     #[error("{0} must be {1}")]
     Value(&'static str, &'static str),
-    #[error("--format csv or --format jsonl is missing: the name of the input does not tell")]
+    #[error("--format csv or --format jsonl is missing: the name of the input does not show it")]
     Format,
     #[error("an Excel workbook cannot be read: save it as CSV UTF-8")]
     Workbook,

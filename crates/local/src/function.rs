@@ -87,7 +87,7 @@ impl Running {
             io::ErrorKind::NotFound => FunctionError::NoCargoLambda,
             _ => FunctionError::Start(LAMBDA, error),
         })?;
-        // The function gives up at once if nothing listens when it asks for its first request.
+        // The function gives up at once if nothing listens when it polls for its first request.
         tokio::select! {
             listens = timeout(STARTED_WITHIN, listening(port)) => listens.map_err(|_| FunctionError::Silent)?,
             error = ended(LAMBDA, &mut lambda) => return Err(error),
@@ -183,7 +183,7 @@ fn lambda_command(port: u16) -> Command {
         .args(["--manifest-path", concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.toml")])
         .args(["--invoke-address", "127.0.0.1"])
         .args(["--invoke-port", &port.to_string()])
-        // Its start message asks the reader to set variables that are set below.
+        // Its start message is about variables that are set below.
         .env("RUST_LOG", "cargo_lambda=warn");
     command
 }

@@ -11,8 +11,8 @@ Runs the whole service on this machine: an embedded DynamoDB with demo data, and
 
 Usage: cargo run -p local -- [FLAGS]
 
-  --port PORT      where the function answers (default 9000; 0: any free port)
-  --db-port PORT   where the database answers (default 8000; 0: any free port)
+  --port PORT      of the function (default 9000; 0: any free port)
+  --db-port PORT   of the database (default 8000; 0: any free port)
   --file PATH      keep the database in this file (default: in memory, gone at the end)
   --watch          compile and start the function again whenever its source changes
   --show           print the memberships in the running database as JSON Lines, and end
@@ -32,7 +32,7 @@ pub struct Options {
     pub watch: bool,
 }
 
-/// What the flags ask for.
+/// What to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
     Run,

@@ -61,7 +61,7 @@ RESPONSES = {
 }
 KEY_REUSED = (422, ["IDEMPOTENCY_KEY_REUSED"])
 
-# Codes that no request here is answered with; SUCCESS has no failed record.
+# Codes that no request here returns; SUCCESS has no failed record.
 ELSEWHERE = {"SUCCESS", "IN_PROGRESS", "FORBIDDEN", "INTERNAL_ERROR", "SERVICE_UNAVAILABLE", "STORE_ERROR", "TIMEOUT"}
 
 

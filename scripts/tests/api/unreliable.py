@@ -13,7 +13,7 @@ import urllib.parse
 from proxy import Proxy
 
 JSON = {"Content-Type": "application/json"}
-# A proxy on the way may ask for a pause by a date.
+# A proxy on the way may require a pause by a date.
 DATE_AFTER = 3
 
 

@@ -33,7 +33,7 @@ pub fn open(reader: impl BufRead + 'static) -> Result<Input, InputError> {
     Ok(Input { unsent: columns.unsent(&names), heading, rows: Box::new(CsvRows { lines, columns }) })
 }
 
-/// A line in another encoding is no bad row: with it all others are in doubt.
+/// A line in another encoding is not just a bad row: all others are in doubt, too.
 fn check_encoding(line: &Line) -> io::Result<()> {
     if is_utf8_so_far(&line.raw) { Ok(()) } else { Err(EncodingError::NotUtf8(line.number).into()) }
 }
@@ -143,7 +143,7 @@ impl Columns {
     }
 }
 
-/// The letters of a name, which is how people tell names apart.
+/// The letters and digits of a name, in lower case: what near misses have in common.
 fn letters(name: &str) -> impl Iterator<Item = char> {
     name.chars().filter(|char| char.is_alphanumeric()).map(|char| char.to_ascii_lowercase())
 }
