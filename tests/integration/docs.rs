@@ -16,6 +16,7 @@ use group_import::resolution::stored::MAX_OUTCOME_BYTES;
 const ENGLISH: &str = include_str!("../../docs/api.md");
 const CHINESE: &str = include_str!("../../docs/api.zh.md");
 const OPENAPI: &str = include_str!("../../docs/openapi.yaml");
+const CHANGELOG: &str = include_str!("../../CHANGELOG.md");
 const TEMPLATE: &str = include_str!("../../template.yaml");
 
 const PAGES: [(&str, &str); 2] = [("api.md", ENGLISH), ("api.zh.md", CHINESE)];
@@ -108,6 +109,7 @@ fn the_pages_state_the_time_and_the_rate_that_are_deployed() {
 #[test]
 fn the_documents_have_the_version_of_the_package() {
     assert!(OPENAPI.contains(concat!("\n  version: \"", env!("CARGO_PKG_VERSION"), "\"\n")));
+    assert!(CHANGELOG.contains(concat!("\n## ", env!("CARGO_PKG_VERSION"), "\n")));
     for (name, page) in PAGES {
         assert!(page.contains(concat!("`", env!("CARGO_PKG_VERSION"), "`")), "{name}");
     }
