@@ -1,9 +1,9 @@
-"""What a run costs, by list prices of us-east-1 in US dollars; the units of DynamoDB are estimated.
+"""What a run costs by the prices of `make cost`; the units of DynamoDB are estimated.
 
 docs/bulk.md explains the estimate. What is billed also depends on sizes of items and on what was there before.
 """
 
-from aws_tools.bulk_costs import EXPRESS_GB
+from aws_tools.bulk_costs import EXPRESS_GB, STATES_OF_A_RUN
 from aws_tools.costs import LOOK_UP, WRITE, Prices, read
 
 PRICES = Prices(read("prices.json"))
@@ -21,15 +21,14 @@ def database(groups, identifiers, params):
 
 def engine(children, seconds):
     """Step Functions, for children that ran so many seconds together."""
-    return PRICES.total({"Express requests": children, "Express GB-seconds": seconds * EXPRESS_GB})
+    return PRICES.total(
+        {
+            "Express requests": children,
+            "Express GB-seconds": seconds * EXPRESS_GB,
+            "state transitions": STATES_OF_A_RUN + children,
+        }
+    )
 
 
 def function(invocations, seconds, megabytes):
     return PRICES.total({"invocations": invocations, "GB-seconds on arm64": seconds * megabytes / 1024})
-
-
-def dollars(amount):
-    """Two digits that say something."""
-    if amount >= 1:
-        return f"${amount:,.2f}"
-    return f"${amount:.2g}" if amount >= 0.001 else "under $0.001"

@@ -4,7 +4,7 @@ import datetime
 
 from aws_tools import client as aws
 
-from . import cost
+from .cost import PRICES, database, engine, function
 
 # The longest invocation that a batch waits for (TimeoutSeconds in bulk/import.asl.json).
 MOST_SECONDS_OF_A_BATCH = 35
@@ -33,17 +33,17 @@ def costs(run, counts, expected, megabytes):
     # How long each batch ran is not known: no more than all that ran at a time did all the time.
     seconds = min(run.seconds * run.described["maxConcurrency"], counts.batches * MOST_SECONDS_OF_A_BATCH)
     parts = {
-        "Step Functions": cost.engine(counts.batches, seconds),
-        "Lambda at most": cost.function(counts.batches, seconds, megabytes),
+        "Step Functions": engine(counts.batches, seconds),
+        "Lambda at most": function(counts.batches, seconds, megabytes),
     }
     if expected.rows:
         # Of rows that failed, too, identifiers were looked up.
         share = counts.done / expected.rows
         params = run.input["publicParams"]
-        parts["DynamoDB"] = cost.database(expected.groups * share, expected.identifiers * share, params)
+        parts["DynamoDB"] = database(expected.groups * share, expected.identifiers * share, params)
     whole = "" if "DynamoDB" in parts else ", without DynamoDB, as the rows were not read first"
-    details = ", ".join(f"{name} {cost.dollars(part)}" for name, part in parts.items())
-    return f"about {cost.dollars(sum(parts.values()))} ({details}{whole}), by the list prices of us-east-1"
+    details = ", ".join(f"{name} {PRICES.text(part)}" for name, part in parts.items())
+    return f"about {PRICES.text(sum(parts.values()))} ({details}{whole}): {PRICES.name}"
 
 
 def mismatch(counts, rows):

@@ -69,7 +69,7 @@ def test_run_costs_what_was_reckoned_for_it():
         cost_of_a_run.database(200_000_000, 100_000_000, {"isMatching": True}),
     ]
     reckoned = [
-        ("Express requests", "Express GB-seconds"),
+        ("Express requests", "Express GB-seconds", "state transitions"),
         ("invocations", "GB-seconds on arm64"),
         # The rest of the reads is the sample of what exists already.
         ("write units", "read units"),
