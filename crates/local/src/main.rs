@@ -120,6 +120,8 @@ async fn follow(running: &mut Running) -> Result<(), CompileError> {
     };
     match running.restart(&executable).await {
         Ok(()) => println!("The changed function is running at {}", running.url()),
+        // Reported by the caller, which waits for that.
+        Err(error) if error.is_of_the_function() => {}
         Err(error) => eprintln!("{error}; waiting for the next change"),
     }
     Ok(())
