@@ -90,6 +90,8 @@ struct Soak {
     kept: Vec<(Value, String)>,
     requests: usize,
     records: usize,
+    /// Imports by direct events.
+    direct: usize,
     faults: usize,
     /// File descriptors after the first request.
     descriptors: usize,
@@ -131,6 +133,7 @@ impl Soak {
             kept,
             requests: 0,
             records: 0,
+            direct: 0,
             faults: 0,
             descriptors: 0,
         };
@@ -166,7 +169,7 @@ impl Soak {
         let records = (0..PROBE_RECORDS)
             .map(|n| json!({"unionid": format!("stranger-{n}"), "groups": "vip"}))
             .collect();
-        self.import(&Import { tenant: TENANTS[0], mode: "fuzzy 1", params, records }).await;
+        self.import_by_api(&Import { tenant: TENANTS[0], mode: "fuzzy 1", params, records }).await;
         self.stage.proxy.reset();
         self.vitals.sample();
     }
@@ -176,6 +179,7 @@ impl Soak {
         requests::cut(&mut self.stage.proxy).await;
         let before = self.descriptors;
         self.first().await;
+        println!("direct events: {}", self.direct);
         let (earlier, later) = self.vitals.memory();
         println!(
             "soak: {} requests, {} records, {} through faults, {} timed out, 0 wrong, rss {earlier} → {later} KiB, fds {before} → {}",

@@ -6,9 +6,11 @@ use serde_json::{Value, json};
 
 use crate::{Soak, TOKENS};
 use reference::draw::{Import, TENANTS};
+use reference::reply;
 use reference::verdict::{Case, Faults};
-use testing::function::{Response, post_event};
+use testing::function::{Response, direct_event, post_event};
 use testing::proxy::Proxy;
+use testing::runtime_api::Outcome;
 
 /// The most bytes of a body, as the function has it by itself.
 const MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
@@ -16,15 +18,23 @@ const MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
 impl Soak {
     async fn invoke(&mut self, event: Value) -> Response {
         self.requests += 1;
-        let answered = self.process.invoke(event).await;
-        assert_eq!(answered.kind, "response", "{}", answered.body);
-        Response::read(&answered.body)
+        let is_direct = is_direct(&event);
+        response(self.process.invoke(event).await, is_direct)
     }
 
+    /// The event of an import: of an API, or a direct one.
     fn event(&mut self, import: &Import) -> Value {
+        if self.draw.rng.u8(0..4) != 0 {
+            return self.api_event(import);
+        }
         self.records += import.records.len();
-        let token = TOKENS[usize::from(import.tenant != TENANTS[0])];
-        post_event(token, json!({"publicParams": import.params, "data": import.records}).to_string())
+        self.direct += 1;
+        direct_event(token(import), import.params.clone(), json!(import.records))
+    }
+
+    fn api_event(&mut self, import: &Import) -> Value {
+        self.records += import.records.len();
+        post_event(token(import), json!({"publicParams": import.params, "data": import.records}).to_string())
     }
 
     /// An import while nothing is wrong.
@@ -33,8 +43,14 @@ impl Soak {
         self.import_by(event, import).await;
     }
 
+    /// Likewise, always through the API.
+    pub async fn import_by_api(&mut self, import: &Import) {
+        let event = self.api_event(import);
+        self.import_by(event, import).await;
+    }
+
     async fn import_by(&mut self, event: Value, import: &Import) -> Response {
-        let too_large = event["body"].as_str().is_some_and(|body| body.len() > MAX_BODY_BYTES);
+        let too_large = body(&event).len() > MAX_BODY_BYTES;
         let response = self.invoke(event.clone()).await;
         assert_eq!(response.status, if too_large { 413 } else { 200 });
         self.is_right(&response, &event, import, self.tolerated).await;
@@ -44,8 +60,8 @@ impl Soak {
 
     /// Holds the response, and what is stored now, against the model.
     async fn is_right(&mut self, response: &Response, event: &Value, import: &Import, faults: Faults) {
-        let body = event["body"].as_str().expect("a body").as_bytes();
-        let case = Case { faults, ..Case::new(&self.world, import.tenant, body) };
+        let body = body(event);
+        let case = Case { faults, ..Case::new(&self.world, import.tenant, body.as_bytes()) };
         let verdict =
             case.judge(&response.reply()).unwrap_or_else(|wrong| panic!("{wrong}: {}", import.params));
         let stored = self.stage.memberships().await;
@@ -62,7 +78,7 @@ impl Soak {
     pub async fn import_with_key(&mut self) {
         let mut import = self.draw.import();
         import.params.as_object_mut().expect("an object").remove("dryRun");
-        let mut event = self.event(&import);
+        let mut event = self.api_event(&import);
         event["headers"]["idempotency-key"] = format!("key-{}", self.requests).into();
         let response = self.import_by(event.clone(), &import).await;
         if response.status == 200 {
@@ -104,7 +120,7 @@ impl Soak {
         self.faults += 1;
         let import = self.draw.import();
         let event = self.event(&import);
-        if event["body"].as_str().is_some_and(|body| body.len() > MAX_BODY_BYTES) {
+        if body(&event).len() > MAX_BODY_BYTES {
             return;
         }
         let response = match self.draw.rng.u8(0..6) {
@@ -139,15 +155,44 @@ impl Soak {
 
     async fn invoke_while_cutting(&mut self, event: Value) -> Response {
         self.requests += 1;
+        let is_direct = is_direct(&event);
         let pause = Duration::from_millis(self.draw.rng.u64(0..40));
         let cut = async {
             tokio::time::sleep(pause).await;
             cut(&mut self.stage.proxy).await;
         };
         let (answered, ()) = tokio::join!(self.process.invoke(event), cut);
-        assert_eq!(answered.kind, "response", "{}", answered.body);
-        Response::read(&answered.body)
+        response(answered, is_direct)
     }
+}
+
+fn token(import: &Import) -> &'static str {
+    TOKENS[usize::from(import.tenant != TENANTS[0])]
+}
+
+fn is_direct(event: &Value) -> bool {
+    event.get("tokenHash").is_some()
+}
+
+/// The body of an import; a direct event is one itself.
+fn body(event: &Value) -> String {
+    if is_direct(event) { event.to_string() } else { event["body"].as_str().expect("a body").to_owned() }
+}
+
+/// The response as API Gateway would get it.
+fn response(answered: Outcome, is_direct: bool) -> Response {
+    let Outcome { kind, body, .. } = answered;
+    Response::read(&match &*kind {
+        "response" if is_direct => reply::of_direct(200, &body.to_string()),
+        "error" if is_direct => {
+            let text = |name: &str| body[name].as_str().expect("a text");
+            reply::of_failed(text("errorType"), text("errorMessage")).unwrap()
+        }
+        kind => {
+            assert_eq!(kind, "response", "{body}");
+            body
+        }
+    })
 }
 
 /// Breaks every connection that the process has to the database.
