@@ -61,8 +61,8 @@ SECONDS := 60
 .PHONY: fuzz
 fuzz: $(FUZZ)/bin/cargo-fuzz ## Fuzz the processing from event to response (longer: make fuzz SECONDS=3600)
 	cargo fmt --check --manifest-path fuzz/Cargo.toml
-	@# cargo-fuzz would write down what does not fit.
-	cargo metadata --quiet --locked --format-version 1 --manifest-path fuzz/Cargo.toml >/dev/null
+	@# With its lock file as it is, which cargo-fuzz would update.
+	cargo clippy --locked --manifest-path fuzz/Cargo.toml --target-dir target/fuzz -- -D warnings
 	@mkdir -p $(FUZZ)/corpus
 	$< build --sanitizer none --codegen-units 16 --target-dir target/fuzz event
 	@scripts/fuzz $< $(FUZZ)/corpus $(SECONDS) $(ARGS)
