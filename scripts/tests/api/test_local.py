@@ -20,7 +20,8 @@ def shell(command):
 
 
 def invoke(port):
-    return shell(f"make invoke EVENT={EVENT} PORT={port}")
+    # As if nobody's make ran the tests: a nested one prints the directory, too.
+    return shell(f"env -u MAKELEVEL -u MAKEFLAGS -u MFLAGS make invoke EVENT={EVENT} PORT={port}")
 
 
 def test_an_event_is_invoked(service):
@@ -51,19 +52,20 @@ def test_memberships_are_json_lines_that_a_pipe_may_cut(service):
 
 
 def test_starting_and_a_caller_that_disconnects_are_no_errors(service):
-    records = [{"audienceUserId": f"c{number:04}", "groups": "a,b,c"} for number in range(1, 301)]
-    body = json.dumps({"publicParams": {"isMatching": False, "optType": "add"}, "data": records * 10}).encode()
+    before = len(service.output())
+    records = [{"audienceUserId": f"x{number:04}", "groups": "a,b,c"} for number in range(1000)]
+    body = json.dumps({"publicParams": {"isMatching": False, "optType": "add"}, "data": records}).encode()
     url = urllib.parse.urlsplit(service.url)
     with socket.create_connection((url.hostname, url.port)) as connection:
         head = f"POST {url.path} HTTP/1.1\r\nHost: {url.netloc}\r\nX-Token: {service.token}\r\n"
         connection.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
         # Time to arrive; the import takes seconds.
-        connection.settimeout(0.5)
+        connection.settimeout(0.3)
         with pytest.raises(TimeoutError):
             connection.recv(1)
     service.request("POST", service.url, {"publicParams": {"isMatching": False, "optType": "add"}, "data": [{}]})
     service.wait_until(lambda: "the caller disconnected before its response" in service.output(), 60)
-    assert "ERROR" not in service.output()
+    assert "ERROR" not in service.output()[before:]
     assert "status=401" not in service.output().partition("Ctrl-C")[0]
 
 
