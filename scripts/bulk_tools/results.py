@@ -18,7 +18,8 @@ def failed_rows(s3, bucket, run, counts):
     """The rows, with their reasons."""
     # On disk: there may be millions.
     with tempfile.TemporaryDirectory(prefix="bulk-") as directory:
-        rows = Rows(f"{directory}/rows")
+        # Whether places are counted over several files is not documented.
+        rows = Rows(f"{directory}/rows", "place" if "key" in run.input else "place, row")
         try:
             collect(rows, s3, bucket, run, counts)
             yield rows
@@ -79,12 +80,12 @@ def message(cause):
 
 
 class Rows:
-    """Failed rows by their place in the input. `rejected` is how many the function rejected, one by one."""
+    """Failed rows, each once by what identifies it. `rejected` is how many the function rejected, one by one."""
 
-    def __init__(self, path):
+    def __init__(self, path, identity):
         self.database = sqlite3.connect(path)
         self.database.execute("PRAGMA journal_mode = OFF")
-        self.database.execute("CREATE TABLE rows (place INTEGER PRIMARY KEY, row TEXT)")
+        self.database.execute(f"CREATE TABLE rows (place INTEGER, row TEXT, UNIQUE ({identity}))")
         self.rejected = self.total = 0
 
     def add(self, rows):

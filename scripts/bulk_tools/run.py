@@ -14,6 +14,9 @@ PAUSE = 1
 # After a look that brought no answer.
 PAUSE_AFTER_FAILURE = 10
 
+# Descriptions may be some seconds late (API_DescribeExecution), also of whether there is a run.
+LOOKS_FOR_A_NEW_RUN = 20
+
 ENDINGS = {"SUCCEEDED": "succeeded", "FAILED": "failed", "TIMED_OUT": "timed out", "ABORTED": "was stopped"}
 
 
@@ -46,11 +49,20 @@ class Run:
         self.map_run = self.described = None
         self.execution = client.describe_execution(executionArn=arn)
         self.input = json.loads(self.execution["input"])
+        # How often it was let go on, by this command too.
+        self.redrives = self.execution.get("redriveCount", 0)
 
     @classmethod
     def start(cls, client, machine, name, input):
-        started = client.start_execution(stateMachineArn=machine, name=name, input=json.dumps(input))
-        return cls(client, started["executionArn"])
+        arn = client.start_execution(stateMachineArn=machine, name=name, input=json.dumps(input))["executionArn"]
+        for _ in range(LOOKS_FOR_A_NEW_RUN):
+            try:
+                return cls(client, arn)
+            except ClientError as error:
+                if code(error) != "ExecutionDoesNotExist":
+                    raise
+            time.sleep(PAUSE)
+        raise Failure(f"the run {name} was started, but AWS does not show it yet: --resume it")
 
     @classmethod
     def find(cls, client, machine, name):
@@ -100,6 +112,15 @@ class Run:
                 reason = error.response["Error"].get("Message", "").rstrip(".")
                 raise Failure(f"the run {self.name} cannot go on: {reason}") from error
             raise
+        self.redrives += 1
+
+    def has_ended(self):
+        """Whether it has ended, and what is known of it is of its end."""
+        if self.status == "RUNNING" or self.execution.get("redriveCount", 0) < self.redrives:
+            return False
+        if self.map_run is None:
+            return self.status != "SUCCEEDED"
+        return self.described["status"] != "RUNNING"
 
     def watch(self, show, say):
         """Shows the counts until the run has ended, and returns them; says what is in the way."""
@@ -118,7 +139,7 @@ class Run:
                 time.sleep(PAUSE_AFTER_FAILURE)
                 continue
             show(counts)
-            if self.status != "RUNNING":
+            if self.has_ended():
                 return counts
             time.sleep(PAUSE)
 

@@ -166,10 +166,10 @@ def redrive(data):
     entered = [event for event in execution["events"] if event["type"].endswith("StateEntered")][-1]
     entered = entered["stateEnteredEventDetails"]
     execution.update(status="RUNNING", stopDate=None, error=None, cause=None, output=None)
-    execution["redriveCount"] = execution.get("redriveCount", 0) + 1
+    execution.update(redriveCount=execution.get("redriveCount", 0) + 1, redriveDate=states.now_iso())
     arguments = (execution, entered["name"], json.loads(entered["input"]))
     threading.Thread(target=contextvars.copy_context().run, args=(go_on, *arguments), daemon=True).start()
-    return states.json_response({"redriveDate": states.now_iso()})
+    return states.json_response({"redriveDate": execution["redriveDate"]})
 
 
 def go_on(execution, name, given):

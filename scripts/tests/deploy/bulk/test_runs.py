@@ -85,6 +85,19 @@ def test_network_that_fails_for_a_while_ends_nothing(bulk, emulator, file, tmp_p
     assert ended.err.count("no answer from AWS, trying again") == 1
 
 
+def test_run_that_aws_does_not_show_yet_is_waited_for(bulk, emulator, file, tmp_path):
+    made, pairs = good(10, "unseen")
+    looks = iter(range(2))
+
+    def unseen(request, forward):
+        return forward(request) if next(looks, None) is None else (400, {"__type": "ExecutionDoesNotExist"})
+
+    with AwsProxy(emulator.endpoint, {"DescribeExecution": unseen}) as proxy:
+        ended = bulk.import_(file(made), cwd=tmp_path, states=proxy.url)
+    assert ended.returncode == 0, ended.err
+    assert bulk.pairs("unseen") == pairs
+
+
 def test_hash_of_the_token_is_never_printed(bulk, file, tmp_path):
     made, _ = good(2, "hash")
     ended = bulk.import_(file(made), cwd=tmp_path)
