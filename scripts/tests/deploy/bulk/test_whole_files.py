@@ -30,13 +30,19 @@ def imported(bulk, directory):
     return found
 
 
+@pytest.fixture(scope="module")
+def pairs(bulk, imported):
+    """All memberships, read once: the emulator takes long for so many."""
+    return bulk.tables.pairs()
+
+
 @pytest.mark.parametrize("name", FILES)
-def test_each_membership_is_written_and_no_other(bulk, imported, name):
+def test_each_membership_is_written_and_no_other(imported, pairs, name):
     made, ended = imported[name]
     expected, errors = rows.expected(made)
     assert errors
     assert ended.returncode == 2, ended.err
-    assert bulk.pairs(name) == expected
+    assert {pair for pair in pairs if f"{name}-" in pair[1]} == expected
 
 
 @pytest.mark.parametrize("name", FILES)
