@@ -1,4 +1,4 @@
-//! What no noise touches: the calls of an import, its connections and its instructions, against what they may be.
+//! Deterministic costs of an import (calls, connections, instructions), compared with their limits.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -17,23 +17,23 @@ use crate::resync;
 use crate::tls::{IMPORTS, Secured};
 use crate::workload::{Expected, LARGEST, Matching, SIZES, Scenario};
 
-/// Values of a statement, keys and items of a call: what the function must make use of.
+/// Values of a statement, keys and items of a call: the maxima that the function must use.
 const STATEMENT_VALUES: usize = 9;
 const BATCH_GET_KEYS: usize = 100;
 const BATCH_WRITE_ITEMS: usize = 25;
 
-/// The most calls at a time, by default.
+/// The default limit of concurrent calls.
 const CALLS_AT_A_TIME: usize = 32;
 
 /// Instructions counted by an earlier state of the function, by name.
 const COMMITTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/instructions.json");
 type Instructions = BTreeMap<String, u64>;
 
-/// How many more than committed there may be, as a share: hash maps and timing differ from run to
+/// By what share the committed figure may be exceeded: hash maps and timing differ from run to
 /// run, compilers from machine to machine.
 const SLACK: f64 = 0.1;
 
-/// Checks every limit and says how each was kept.
+/// Checks every limit and prints the results.
 pub async fn check(bench: &Bench, options: &Options, update: bool) -> Result<ExitCode, Failure> {
     let mut verdicts = Vec::new();
     for matching in [Matching::Fuzzy, Matching::Exact] {
@@ -78,7 +78,7 @@ fn most_calls(expected: &Expected) -> Calls {
     Calls::from([
         ("GetItem", 1),
         ("ExecuteStatement", by_index.iter().map(|values| values.div_ceil(STATEMENT_VALUES)).sum()),
-        // Each was asked for because the double said that there is more.
+        // Each was requested because the double returned a continuation.
         (FURTHER_PAGE, usize::MAX),
         ("BatchGetItem", ids.div_ceil(BATCH_GET_KEYS)),
         // The sample.
@@ -87,7 +87,7 @@ fn most_calls(expected: &Expected) -> Calls {
     ])
 }
 
-/// TLS handshakes of a process in several imports: one for each call that can run beside others. At no delay, where
+/// TLS handshakes of a process in several imports: one for each concurrent call. Without a delay, where
 /// connections become free while others are opened.
 async fn handshakes(bench: &Bench, options: &Options) -> Result<Vec<bool>, Failure> {
     let secured = Secured::new(bench, options).await?;
@@ -110,7 +110,7 @@ async fn handshakes(bench: &Bench, options: &Options) -> Result<Vec<bool>, Failu
     Ok(verdicts)
 }
 
-/// Whether there is a valgrind, and figures for this kind of processor.
+/// Whether valgrind is installed, and figures exist for this architecture.
 fn instructions_can_be_counted() -> Result<bool, Failure> {
     if std::env::consts::ARCH != "x86_64" {
         println!("skipped: instructions are committed for x86_64 only");
@@ -181,7 +181,7 @@ fn compare(counted: &Instructions, committed: &Instructions) -> Vec<bool> {
         .map(|(name, &counted)| {
             let committed = committed.get(name).copied().unwrap_or_default();
             if (counted as f64) < committed as f64 * (1.0 - SLACK) {
-                println!("{name}: far fewer than committed; make bench-update writes the new figures down");
+                println!("{name}: far fewer than committed; make bench-update records the new figures");
             }
             verdict(&format!("instructions, {name}"), counted, (committed as f64 * (1.0 + SLACK)) as u64)
         })

@@ -1,4 +1,4 @@
-//! What the system tells of a process, and of itself. Linux only.
+//! Figures of a process and of the system. Linux only.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,7 @@ use tokio::process::Command;
 
 use crate::Failure;
 
-/// The CPU time that all threads of a process have spent, those that have ended too. The clock
+/// The CPU time that all threads of a process have spent, including those that have ended. The clock
 /// counts nanoseconds, where `/proc/PID/stat` counts in steps of 10 ms.
 #[cfg(target_os = "linux")]
 pub fn cpu_time(process: Pid) -> Result<Duration, Failure> {
@@ -27,7 +27,7 @@ pub fn cpu_time(_: Pid) -> Result<Duration, Failure> {
 pub fn peak_memory(process: Pid) -> Result<u64, Failure> {
     let status = fs::read_to_string(format!("/proc/{process}/status"))?;
     let peak = value(&status, "VmHWM").and_then(|peak| peak.trim_end_matches("kB").trim().parse().ok());
-    Ok(peak.ok_or("the system does not tell the process's memory")?)
+    Ok(peak.ok_or("the system does not report the process's memory")?)
 }
 
 /// Where and when figures were taken.
@@ -58,7 +58,7 @@ fn value<'t>(lines: &'t str, name: &str) -> Option<&'t str> {
     pairs.map(|(key, value)| (key.trim(), value.trim())).find(|(key, _)| *key == name).map(|(_, value)| value)
 }
 
-/// The size of a file as it is and zipped, in bytes.
+/// The size of a file, unzipped and zipped, in bytes.
 #[derive(Serialize)]
 pub struct Size {
     pub plain: u64,

@@ -1,18 +1,18 @@
 //! What the function costs: measured behind a Runtime API, in front of a DynamoDB of hash maps.
 //!
-//! `make bench` runs it, `make bench-ci` runs its part that no noise touches; `benches/README.md`
-//! says what is measured and how.
+//! `make bench` runs it, `make bench-ci` runs its deterministic part; `benches/README.md`
+//! describes what is measured and how.
 //!
 //! # Layout
 //!
-//! - `workload`: the imports and what must come of them
-//! - `process`: a function's process, and what an invocation costs it
+//! - `workload`: the imports and their expected results
+//! - `process`: a function's process, and the cost of an invocation
 //! - `measure`: programs side by side; `report`: its tables, and JSON
-//! - `resync`: what memberships cost that are in place already
-//! - `throttled`: imports into a table that takes less than they write
+//! - `resync`: the cost of memberships that exist already
+//! - `throttled`: imports into a table whose capacity they exceed
 //! - `tls`: the first imports of a process and later ones, over TLS
-//! - `limits`: calls and instructions against what they may be
-//! - `machine`: what the system tells; `options`: the flags
+//! - `limits`: calls and instructions compared with their limits
+//! - `machine`: figures of process and system; `options`: the flags
 
 mod limits;
 mod machine;
@@ -38,7 +38,7 @@ use crate::process::Program;
 use crate::report::{QUERY, Report};
 use crate::workload::{LARGEST, Matching, SIZES, Scenario, Workload};
 
-/// Why the bench ended early, for the one who runs it.
+/// Why the bench ended early, as a message for the user.
 type Failure = Box<dyn std::error::Error>;
 
 // One thread, so that a machine with two cores has one left for the function.

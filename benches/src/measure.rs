@@ -1,4 +1,4 @@
-//! Programs side by side: the same imports, one program after the other, again and again.
+//! Compares programs: the same imports, repeated, in alternation between the programs.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -12,21 +12,21 @@ use crate::Failure;
 use crate::process::{Process, Program, Run};
 use crate::workload::{Expected, Scenario, Workload};
 
-/// Runs before those that count: connections are opened, the tenant is read.
+/// Warm-up runs: connections are opened, the tenant is read.
 const WARM_UP: usize = 2;
 
-/// Runs that count, whatever time they take, and the most of them.
+/// The minimum of measured runs, whatever time they take, and the maximum.
 const LEAST_RUNS: usize = 3;
 const MOST_RUNS: usize = 1_000;
 
-/// What one program was measured to do in one scenario.
+/// The measurements of one program in one scenario.
 pub struct Cell {
     pub delay_ms: u64,
     pub scenario: Scenario,
     pub program: &'static str,
     /// From the start of the process to its first poll.
     pub start: Duration,
-    /// One each a run, in rising order.
+    /// One per run, in ascending order.
     pub walls: Vec<Duration>,
     pub cpus: Vec<Duration>,
     /// Of one run.
@@ -35,7 +35,7 @@ pub struct Cell {
     pub peak_memory: u64,
 }
 
-/// What the programs are measured with.
+/// The environment of the measurements.
 pub struct Bench {
     pub workload: Workload,
     pub database: MemoryServer,
@@ -46,8 +46,8 @@ pub struct Bench {
 impl Bench {
     /// Measures the programs in a scenario, each in a fresh process.
     ///
-    /// The program that has run for the least time so far is run next, so that whatever else the
-    /// machine does meets all of them, and each gets the same time.
+    /// The program that has run for the least time so far is run next, so that other load on the
+    /// machine affects all of them, and each gets the same time.
     pub async fn measure(
         &self,
         scenario: Scenario,
@@ -108,7 +108,7 @@ fn named(program: &str, error: Failure) -> Failure {
     format!("{program}: {error}").into()
 }
 
-/// An import that can be run again and again.
+/// An import that can be run repeatedly.
 pub struct Import {
     event: Bytes,
     pub expected: Expected,
@@ -133,7 +133,7 @@ impl Import {
         Ok(failed.ok_or_else(|| format!("no result: {}", body["errorCode"]))? - self.expected.failed as u64)
     }
 
-    /// Runs the import, and checks what came of it: a wrong program is not measured.
+    /// Runs the import, and checks its result: an incorrect program is not measured.
     pub async fn run(&self, process: &mut Process, database: &MemoryServer) -> Result<(Run, Tally), Failure> {
         database.memory().reset(self.before.clone());
         database.take_tally();

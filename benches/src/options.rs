@@ -1,4 +1,4 @@
-//! The flags, as the Makefile gives them.
+//! The flags, which the Makefile sets.
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use lexopt::ValueExt;
 use lexopt::prelude::Long;
 
-/// What there is to do.
+/// The command to run.
 #[derive(Clone, Copy)]
 pub enum Action {
     Measure,
@@ -15,7 +15,7 @@ pub enum Action {
     Throttled,
     /// `--tls`: only the imports over TLS.
     Tls,
-    /// `--limits`: calls and instructions; `--update` writes down the instructions as they are.
+    /// `--limits`: calls and instructions; `--update` records the current instructions.
     Limits {
         update: bool,
     },
@@ -25,7 +25,7 @@ pub struct Options {
     pub action: Action,
     /// `--function PATH`: the function's binary.
     pub function: PathBuf,
-    /// `--python PATH`: an interpreter that has what `benches/python/requirements.txt` names.
+    /// `--python PATH`: an interpreter with the packages of `benches/python/requirements.txt`.
     pub python: PathBuf,
     /// `--out PATH`: the directory for results.
     pub out: PathBuf,

@@ -1,4 +1,4 @@
-//! A function's process, and what an invocation costs it.
+//! A function's process, and the cost of an invocation.
 
 use std::ffi::OsString;
 use std::io;
@@ -18,12 +18,12 @@ use crate::report::{PYTHON, THIS};
 use crate::{Failure, machine};
 
 pub const TIMES: Times = Times {
-    // Far more than any request takes, under valgrind too: no program cuts its work short.
+    // Far more than any request takes, even under valgrind: no program runs out of time.
     invocation: Duration::from_secs(900),
     patience: Duration::from_secs(300),
 };
 
-/// Something that serves the Runtime API's events.
+/// A program that handles the Runtime API's events.
 #[derive(Clone)]
 pub struct Program {
     pub name: &'static str,
@@ -32,7 +32,7 @@ pub struct Program {
 }
 
 impl Program {
-    /// The function with its defaults.
+    /// The function with its default settings.
     pub fn function(options: &Options) -> Self {
         Self { name: THIS, command: vec![options.function.as_os_str().into()], environment: vec![] }
     }
@@ -54,15 +54,15 @@ pub struct Process {
 
 /// One invocation.
 pub struct Run {
-    /// From the event handed out to the response received.
+    /// From sending the event to receiving the response.
     pub wall: Duration,
-    /// What the process spent until it was back for the next event.
+    /// The CPU time of the process until its next poll.
     pub cpu: Duration,
     pub response: Value,
 }
 
 impl Process {
-    /// Starts a program with nothing of the bench's environment, and waits until it polls.
+    /// Starts a program without the bench's environment, and waits until it polls.
     pub async fn start(program: &Program, database: &MemoryServer) -> Result<Self, Failure> {
         Self::start_with(program, database, TIMES).await
     }
@@ -85,7 +85,7 @@ impl Process {
             .env("TENANTS_TABLE", TENANTS)
             .env("CUSTOMERS_TABLE", CUSTOMERS)
             .env("MEMBERSHIPS_TABLE", MEMBERSHIPS)
-            // No request of a long run asks for the tenant again.
+            // The tenant is read only once, however long the run.
             .env("TOKEN_CACHE_SECONDS", "86400")
             .envs(program.environment.iter().map(|(name, value)| (name, value)))
             .stdout(Stdio::null());
@@ -97,10 +97,10 @@ impl Process {
         Ok(Self { process, start })
     }
 
-    /// Has the process handle an event, and waits until it asks for the next one.
+    /// Lets the process handle an event, and waits until it polls for the next one.
     pub async fn invoke(&mut self, event: Bytes) -> Result<Run, Failure> {
         let before = self.cpu()?;
-        // The process has asked for an event, so this is when it gets one.
+        // The process is polling, so it gets the event now.
         let handed_out = Instant::now();
         self.process.send_text(event);
         let outcome = self.process.outcome().await?;
@@ -117,19 +117,19 @@ impl Process {
         machine::cpu_time(self.pid()?)
     }
 
-    /// The most memory that was resident at a time so far, in KiB.
+    /// The peak of resident memory so far, in KiB.
     pub fn peak_memory(&self) -> Result<u64, Failure> {
         machine::peak_memory(self.pid()?)
     }
 
-    /// Ends the process in a way that lets valgrind write down what it counted.
+    /// Ends the process so that valgrind writes its counts.
     pub async fn end(mut self) -> Result<ExitStatus, Failure> {
         kill(self.pid()?, Signal::SIGTERM).map_err(io::Error::from)?;
         Ok(self.process.child.wait().await?)
     }
 
     fn pid(&self) -> Result<Pid, Failure> {
-        let id = self.process.child.id().ok_or("the process is gone")?;
+        let id = self.process.child.id().ok_or("the process has ended")?;
         Ok(Pid::from_raw(id.try_into()?))
     }
 }

@@ -1,4 +1,4 @@
-//! What was measured side by side, as tables and as JSON.
+//! The comparison of the programs, as tables and as JSON.
 
 use std::time::Duration;
 
@@ -102,7 +102,7 @@ impl Report {
     }
 }
 
-/// Of values in rising order, as are the other quantiles.
+/// Requires values in ascending order, as the other quantiles do.
 pub fn median(values: &[Duration]) -> Duration {
     quantile(values, 0.5)
 }
@@ -111,7 +111,7 @@ fn p99(values: &[Duration]) -> Duration {
     quantile(values, 0.99)
 }
 
-/// The least value that is not exceeded by this share of all.
+/// The least value that this share of all does not exceed.
 fn quantile(values: &[Duration], share: f64) -> Duration {
     let rank = (values.len() as f64 * share).ceil() as usize;
     values.get(rank.saturating_sub(1)).copied().unwrap_or_default()
@@ -121,7 +121,7 @@ pub fn ms(time: Duration) -> f64 {
     time.as_micros() as f64 / 1e3
 }
 
-/// In milliseconds, to three digits or to the millisecond.
+/// In milliseconds, with three significant digits or without decimals.
 pub fn show(time: Duration) -> String {
     let ms = ms(time);
     let decimals = if ms < 10.0 { 2 } else { usize::from(ms < 100.0) };
@@ -136,7 +136,7 @@ fn megabytes(bytes: u64) -> String {
     format!("{:.1}", bytes as f64 / 1e6)
 }
 
-/// A table in Markdown, its columns aligned for those who read it as it is.
+/// A table in Markdown, its columns aligned so that the source is readable.
 pub fn table(head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
     let head = head.iter().map(|&title| title.to_owned()).collect();
     let mut lines: Vec<Vec<String>> = [head].into_iter().chain(rows).collect();
@@ -151,7 +151,7 @@ pub fn table(head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
     lines.iter().map(line).collect()
 }
 
-/// Whether a limit is kept, which is also printed.
+/// Whether a limit is met; prints the result.
 pub fn verdict(what: &str, value: u64, limit: u64) -> bool {
     let kept = value <= limit;
     println!("{} {what}: {value}, at most {limit}", if kept { "ok    " } else { "BROKEN" });

@@ -1,4 +1,4 @@
-//! What a nightly resync costs: calls and units of the memberships, by how much of them is in place.
+//! The cost of a nightly resync: calls and units, by the share of memberships that exist already.
 
 use fastrand::Rng;
 use serde_json::{Value, json};
@@ -17,7 +17,7 @@ const SETTINGS: [&str; 3] = ["auto", "always", "never"];
 /// Shares of the memberships that are new.
 const NEW: [(&str, f64); 4] = [("all", 1.0), ("50 %", 0.5), ("5 %", 0.05), ("none", 0.0)];
 
-/// US dollars a unit (Amazon DynamoDB pricing, on demand, us-east-1).
+/// US dollars per unit (Amazon DynamoDB pricing, on demand, us-east-1).
 const READ_UNIT: f64 = 0.125e-6;
 const WRITE_UNIT: f64 = 0.625e-6;
 
@@ -36,7 +36,7 @@ impl Resync {
     }
 }
 
-/// Imports the same records in each setting, over as many memberships as are in place.
+/// Imports the same records with each setting, for each share of existing memberships.
 pub async fn measure(bench: &Bench, options: &Options) -> Result<Vec<Resync>, Failure> {
     let scenario = Scenario { matching: Matching::Fuzzy, dry_run: false, records: LARGEST };
     let mut import = Import::new(&bench.workload, scenario);
@@ -61,7 +61,7 @@ pub async fn measure(bench: &Bench, options: &Options) -> Result<Vec<Resync>, Fa
     Ok(resyncs)
 }
 
-/// As JSON: calls and units of one import.
+/// Calls and units of one import, as JSON.
 pub fn json(resyncs: &[Resync]) -> Value {
     resyncs
         .iter()

@@ -1,5 +1,5 @@
-//! Imports into a table that throttles: how many records fail, and how much longer and how many more calls it takes than
-//! it must.
+//! Imports into a table that throttles: failed records, and time and calls relative to the
+//! minimum.
 
 use std::time::{Duration, Instant};
 
@@ -15,35 +15,35 @@ use crate::process::{Process, Program, TIMES};
 use crate::report;
 use crate::workload::{LARGEST, Matching, Scenario};
 
-/// What a new on-demand table takes (Amazon DynamoDB developer guide): four partitions of 1,000 writes a second. The
-/// burst of DynamoDB is longer, but only what was left unused before.
+/// The throughput of a new on-demand table (Amazon DynamoDB developer guide): four partitions of 1,000 writes a second.
+/// The burst of DynamoDB is longer, but consists only of unused capacity.
 const PARTITIONS: usize = 4;
 const WRITES_PER_PARTITION: f64 = 1_000.0;
 const BURST_SECONDS: f64 = 1.0;
 
-/// How long a call takes.
+/// The duration of a call.
 const DELAY_MS: u64 = 5;
 
-/// That of the template's function.
+/// The time limit of the template's function.
 const INVOCATION: Duration = Duration::from_secs(29);
 
 const AT_ONCE: [usize; 4] = [1, 2, 4, 8];
 
-/// The most items of a `BatchWriteItem`.
+/// The maximum items of a `BatchWriteItem`.
 const BATCH: usize = 25;
 
-/// Imports of 5,000 records at once, each in a process of its own.
+/// Concurrent imports of 5,000 records, each in its own process.
 pub struct Throttled {
     at_once: usize,
     failed: u64,
     seconds: f64,
-    /// Units over capacity.
+    /// Units divided by capacity.
     floor: f64,
     calls: usize,
     fewest: usize,
 }
 
-/// Runs imports at once, which write whatever is in place.
+/// Runs concurrent imports, which write even existing memberships.
 pub async fn measure(bench: &Bench, options: &Options) -> Result<Vec<Throttled>, Failure> {
     let scenario = Scenario { matching: Matching::Fuzzy, dry_run: false, records: LARGEST };
     let import = Import::new(&bench.workload, scenario);

@@ -19,10 +19,10 @@ use crate::workload::{LARGEST, Matching, Scenario};
 /// Records, and how many milliseconds a call takes: as on AWS, and not at all, where connections come and go the fastest.
 const SCENARIOS: [(usize, u64); 4] = [(1, 5), (100, 5), (LARGEST, 5), (LARGEST, 0)];
 
-/// Imports in the life of a process: the first, and later ones.
+/// Imports of one process: the first, and later ones.
 pub const IMPORTS: usize = 4;
 
-/// Processes in each scenario, whatever time they take, and the most of them.
+/// The minimum of processes in each scenario, whatever time they take, and the maximum.
 const LEAST_PROCESSES: usize = 3;
 const MOST_PROCESSES: usize = 50;
 
@@ -30,7 +30,7 @@ const MOST_PROCESSES: usize = 50;
 pub struct Secured {
     tls: Tls,
     pub database: MemoryServer,
-    /// What has a program trust it, beside what it trusts on this machine.
+    /// The variables that make a program trust it, in addition to the system's authorities.
     environment: [(&'static str, std::ffi::OsString); 2],
 }
 
@@ -59,14 +59,14 @@ impl Secured {
     }
 }
 
-/// What one program took for one import, in rising order, one each a process.
+/// The durations of one import in one program, in ascending order, one per process.
 #[derive(Default)]
 struct Times {
     walls: Vec<Duration>,
     cpus: Vec<Duration>,
 }
 
-/// What one program was measured to do in one scenario. Handshakes are those of one process.
+/// The measurements of one program in one scenario. Handshakes are those of one process.
 pub struct Cell {
     program: &'static str,
     records: usize,

@@ -1,6 +1,6 @@
-//! The imports to be measured, the customers they mean, and what must come of them.
+//! The imports to be measured, their customers, and their expected results.
 //!
-//! Made by a seed: every run on every machine sends the same bytes.
+//! Generated from a seed: every run on every machine sends the same bytes.
 
 use std::collections::HashSet;
 use std::fmt::Write;
@@ -16,18 +16,18 @@ const TENANT: &str = "tenant-1";
 pub const SIZES: [usize; 4] = [1, 100, 1_000, LARGEST];
 pub const LARGEST: usize = 5_000;
 
-/// Every tenth record carries identifiers of nobody.
+/// Every tenth record has identifiers of no customer.
 const ONE_STRANGER_IN: usize = 10;
 const GROUPS: usize = 50;
 
-/// The share of the records that have an identifier, by the order of [`FIELDS`], which is that of `identifyWay` 1.
+/// The share of the records that have an identifier, in the order of [`FIELDS`], which is that of `identifyWay` 1.
 const SHARES: [f64; 4] = [0.6, 0.6, 0.6, 0.4];
 
-/// One record, and the customer whose identifiers it carries.
+/// One record, and the customer whose identifiers it has.
 pub struct Record {
-    /// By the order of [`FIELDS`]: what the customer has.
+    /// In the order of [`FIELDS`]: the customer's identifiers.
     identifiers: [String; 4],
-    /// By the same order: what the record tells of it, at least one.
+    /// In the same order: which of them the record has, at least one.
     given: [bool; 4],
     groups: [String; 2],
     /// Whether the customers table has the customer.
@@ -35,7 +35,7 @@ pub struct Record {
 }
 
 impl Record {
-    /// The identifiers that the record carries, as positions in [`FIELDS`].
+    /// The identifiers that the record has, as positions in [`FIELDS`].
     fn given(&self) -> impl Iterator<Item = usize> {
         (0..FIELDS.len()).filter(|&field| self.given[field])
     }
@@ -54,7 +54,7 @@ pub struct Workload {
     records: Vec<Record>,
 }
 
-/// One way of using the function.
+/// One use of the function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Scenario {
     pub matching: Matching,
@@ -82,13 +82,13 @@ impl Matching {
     }
 }
 
-/// What an import must come to.
+/// The expected result of an import.
 pub struct Expected {
     pub succeeded: usize,
     pub failed: usize,
-    /// Every membership that must be stored, and no other.
+    /// Exactly the memberships that must be stored.
     pub memberships: HashSet<Membership>,
-    /// By the order of [`FIELDS`]: how many different values must be looked up.
+    /// In the order of [`FIELDS`]: the number of distinct values to be looked up.
     pub looked_up: [usize; 4],
 }
 
@@ -99,7 +99,7 @@ impl Workload {
         Self { records }
     }
 
-    /// The database that has the customers.
+    /// The database with the customers.
     pub fn memory(&self) -> Memory {
         let known = self.records.iter().filter(|record| record.known).map(|record| {
             let [unionid, openid, phone, id] = record.identifiers.clone();
@@ -195,7 +195,7 @@ fn record(rng: &mut Rng, index: usize) -> Record {
         identifiers: [
             format!("oU-{}", word(rng, 25)),
             format!("oA-{}", word(rng, 25)),
-            // A factor without a common divisor with the modulus: no two phones are alike.
+            // The factor and the modulus are coprime: all phones are distinct.
             format!("13{:09}", index * 104_729 % 1_000_000_000),
             format!("au-{}", word(rng, 16)),
         ],

@@ -1,4 +1,4 @@
-//! The database in the place of the network under the SDK's client, and what is wrong with it.
+//! The database and its faults, in place of the network under the SDK's client.
 
 use std::collections::BTreeSet;
 use std::future::pending;
@@ -34,7 +34,7 @@ struct State {
     met: Met,
 }
 
-/// The faults that calls have met.
+/// The faults that have occurred.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Met {
     pub any: bool,
@@ -50,13 +50,13 @@ impl Double {
         Self(Arc::new(Shared { memory: memory(), state }))
     }
 
-    /// Begins anew.
+    /// Resets everything.
     pub fn begin(&self, faults: Faults) {
         self.0.memory.reset(world().memberships);
         *self.state() = State { faults, met: Met::default() };
     }
 
-    /// Has no more faults, and keeps what is stored.
+    /// Clears the faults, but keeps what is stored.
     pub fn heal(&self) {
         *self.state() = State { faults: Faults::NONE, met: Met::default() };
     }
@@ -108,7 +108,7 @@ impl Double {
         Ok(HttpResponse::new(status, SdkBody::from(body)))
     }
 
-    /// What DynamoDB would reject is a panic: nothing that a caller sends may lead to it.
+    /// Panics at a call that DynamoDB would reject: no input of a caller may cause one.
     fn act(&self, operation: &str, body: &[u8], processed: impl Fn(usize) -> usize) -> Response {
         match self.0.memory.call(operation, body, |entry| entry.place < processed(entry.of)) {
             Ok(response) => (response.status, response.body.to_string()),
@@ -118,10 +118,10 @@ impl Double {
 }
 
 impl State {
-    /// The fault of a call; none where it is of a kind that other calls have.
+    /// The fault of a call; none if it applies only to other kinds of calls.
     fn fault(&mut self, operation: &str) -> Fault {
         let fault = match self.faults.next() {
-            // No other table is read item by item.
+            // No other table is read by single items.
             Fault::Token(_) if operation != "GetItem" => Fault::None,
             Fault::Unprocessed(_) if !operation.starts_with("Batch") => Fault::None,
             fault => fault,
@@ -132,7 +132,7 @@ impl State {
     }
 }
 
-/// What a token's item says.
+/// The item of a token.
 fn tenant(token: Token) -> Response {
     let response = match token {
         Token::Unknown => json!({}),

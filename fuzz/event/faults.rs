@@ -1,28 +1,28 @@
-//! What is wrong with the database, as an input says it.
+//! The faults of the database, encoded in the input.
 
 use group_import::config::IdentityLookup;
 
-/// What happens to a call instead of an answer.
+/// What happens to a call instead of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     None,
-    /// An error of DynamoDB's form: HTTP status and code.
+    /// An error in DynamoDB's form: HTTP status and code.
     Error(u16, &'static str),
-    /// The connection breaks before anything is done.
+    /// The connection breaks before the call is processed.
     Reset,
-    /// The connection breaks after everything is done.
+    /// The connection breaks after the call is processed.
     AnswerLost,
-    /// No answer ever comes.
+    /// There is never a response.
     Hang,
-    /// An answer after some seconds.
+    /// A response after some seconds.
     Slow(u64),
-    /// 200, and no JSON.
+    /// 200 with a body that is not JSON.
     Garbled,
-    /// 200, and the first half of the answer.
+    /// 200 with the first half of the response.
     Truncated,
-    /// Of a batch, only as many items are done as this divisor says: 0 none, 2 half.
+    /// Only a part of a batch is processed, given by this divisor: 0 none, 2 half.
     Unprocessed(usize),
-    /// The token is another's: `tenants` holds no item for it, one that is disabled, one not of its form.
+    /// `tenants` has no item for the token, a disabled one, or a malformed one.
     Token(Token),
 }
 
@@ -58,14 +58,14 @@ const FAULTS: [Fault; 21] = [
     Fault::Token(Token::Malformed),
 ];
 
-/// The attempts that the SDK makes at a call: a fault that lasts for so many is an outage.
+/// The SDK's attempts at a call: a fault that lasts for so many is an outage.
 const ATTEMPTS: usize = 4;
 
-/// The faults of one run, in the order of the calls: each byte is one for an attempt or for a call.
+/// The faults of one run, in the order of the calls: each byte is one of an attempt or of a call.
 #[derive(Clone, Debug)]
 pub struct Faults {
     pub lookup: IdentityLookup,
-    /// Whether they begin anew when all have happened.
+    /// Whether they repeat.
     for_ever: bool,
     calls: Vec<Fault>,
     next: usize,
@@ -75,7 +75,7 @@ impl Faults {
     pub const NONE: Self =
         Self { lookup: IdentityLookup::Statement, for_ever: false, calls: Vec::new(), next: 0 };
 
-    /// The event of an input, and after the first NUL a byte of settings and the faults.
+    /// Splits an input: the event, and after the first NUL a byte of settings and the faults.
     pub fn split(input: &[u8]) -> (&[u8], Self) {
         let end = input.iter().position(|byte| *byte == 0).unwrap_or(input.len());
         let (json, rest) = input.split_at(end);

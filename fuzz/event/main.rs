@@ -1,12 +1,12 @@
 //! Raw event in, envelope out: the whole function on the real SDK, in front of a DynamoDB in memory.
 //!
-//! An input is the JSON text of an event. After a first NUL, which no JSON has, it may say what is wrong with the
-//! database ([`faults::Faults`]). So `events/` is a corpus as it is; `seeds/` adds an import of more than one call.
+//! An input is the JSON text of an event. After a first NUL, which no JSON has, it may list faults of the
+//! database ([`faults::Faults`]). So `events/` serves as a corpus; `seeds/` adds an import of more than one call.
 //!
 //! # Layout
 //!
-//! - `main` (here): the function, called twice: with the faults, and again without them
-//! - [`world`]: what exists; [`double`]: the database under the SDK; [`faults`]: what is wrong with it
+//! - `main` (here): the function, called twice: with the faults, then without them
+//! - [`world`]: customers and memberships; [`double`]: the database under the SDK; [`faults`]: its faults
 //! - [`mutation`]: changes to an event's body, and to the faults
 
 #![no_main]
@@ -39,11 +39,11 @@ use reference::reply::{self, Reply};
 use reference::verdict::{self, Case};
 use reference::world::World;
 
-/// Few enough that inputs go beyond it.
+/// Few enough that inputs exceed it.
 pub const MAX_RECORDS: usize = 30;
 
 struct Function {
-    /// With its clock stopped: it jumps to the end of whatever is waited for.
+    /// With a paused clock, which advances to the end of each wait.
     runtime: Runtime,
     by_statement: Handler,
     by_query: Handler,
@@ -71,7 +71,7 @@ impl Function {
             };
             let config = Config {
                 max_records: MAX_RECORDS,
-                // An input must end the same whatever came before it.
+                // The result of an input must not depend on earlier inputs.
                 token_cache: Duration::ZERO,
                 identity_lookup,
                 skip_unchanged,
@@ -124,7 +124,7 @@ fuzz_target!(|input: &[u8]| -> Corpus {
 
 /// Handles an event with the faults, then once more without.
 fn run(function: &Function, json: &[u8], event: &Incoming, faults: Faults) {
-    // Pauses are random, names of runs too.
+    // Pauses and IDs of runs are random.
     fastrand::seed(0);
     let (body, has_key) = match event {
         Incoming::Api(event) => {
@@ -142,7 +142,7 @@ fn run(function: &Function, json: &[u8], event: &Incoming, faults: Faults) {
     excused.internal_error = met.malformed_tenant;
     holds(function, world(), body, excused, &first);
 
-    // Whoever could not be served is served now, and who was is not harmed; but a key keeps its outcome.
+    // What failed succeeds now, and what succeeded is unchanged; but a key keeps its outcome.
     let world = World { memberships: function.double.memberships().clone(), ..world() };
     function.double.heal();
     let second = function.answer(json, lookup);
@@ -150,7 +150,7 @@ fn run(function: &Function, json: &[u8], event: &Incoming, faults: Faults) {
     let excused = if kept { verdict::Faults::OF_CALLS } else { verdict::Faults::NONE };
     holds(function, world, body, excused, &second);
     if !met.any {
-        assert_eq!(first["body"], second["body"], "the same request ends the same");
+        assert_eq!(first["body"], second["body"], "the response to the same request is the same");
     }
 }
 
@@ -158,7 +158,7 @@ fn to_text(reply: &group_import::http::reply::Reply) -> String {
     serde_json::to_string(reply).expect("a reply is JSON")
 }
 
-/// Holds a response, and what is stored now, against the model.
+/// Compares a response, and what is stored now, with the model.
 fn holds(function: &Function, world: World, body: &[u8], faults: verdict::Faults, reply: &Value) {
     let case = Case { max_records: MAX_RECORDS, faults, ..Case::new(&world, TENANT, body) };
     let verdict = Reply::open(reply).and_then(|reply| case.judge(&reply));

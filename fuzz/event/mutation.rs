@@ -1,10 +1,10 @@
-//! Changes to parts of an input, each in its own form: to a body as it is, not as it stands escaped within its event.
+//! Mutates the parts of an input in their own form: a body unescaped, not as it is escaped in its event.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
 
-/// Mutates what follows the event, and says how long the input is now; `None` where there is no room.
+/// Mutates what follows the event, and returns the new length of the input; `None` if it would be too long.
 pub fn of_faults(data: &mut [u8], size: usize, max_size: usize) -> Option<usize> {
     let end = end_of_event(&data[..size]);
     let begin = end + 1;
@@ -18,8 +18,8 @@ pub fn of_faults(data: &mut [u8], size: usize, max_size: usize) -> Option<usize>
     )
 }
 
-/// Mutates the body of the event, and says how long the input is now; `None` where it is no event with a body, or
-/// the new one has no room.
+/// Mutates the body of the event, and returns the new length of the input; `None` if there is no event with a body,
+/// or the input would be too long.
 pub fn of_body(data: &mut [u8], size: usize, max_size: usize) -> Option<usize> {
     let end = end_of_event(&data[..size]);
     let mut event: Value = serde_json::from_slice(&data[..end]).ok()?;

@@ -1,12 +1,12 @@
-//! What exists when an event arrives.
+//! The customers and memberships that exist when an event arrives.
 
 use reference::world::{Customer, World};
 use testing::memory::{self, Memory};
 
-/// The tenant of every token that is good.
+/// The tenant of every valid token.
 pub const TENANT: &str = "demo";
 
-/// The customers of the database and the memberships that it begins with. What the events in `events/` name exists.
+/// The initial customers and memberships, including those that the events in `events/` name.
 pub fn world() -> World {
     let customer = |tenant: &str, id: &str, unionid: &str, openid: &str, phone: &str| {
         let given = |value: &str| (!value.is_empty()).then(|| value.to_owned());
@@ -28,14 +28,14 @@ pub fn world() -> World {
         customer("rival", "r0001", "u0009", "o0001", "13800000001"),
         customer("rival", "c0001", "u0001", "o0009", ""),
     ];
-    // More than a page has room for.
+    // More than fit into a page.
     customers.extend((1..=12).map(|number| customer(TENANT, &format!("p{number}"), "u", "", "")));
     let memberships = [("c0001", "spring"), ("c0002", "vip"), ("c0003", "spring")];
     let memberships = memberships.map(|(id, group)| (format!("{TENANT}#{id}"), group.to_owned()));
     World { customers, memberships: memberships.into() }
 }
 
-/// The database that holds the customers of [`world`].
+/// The database with the customers of [`world`].
 pub fn memory() -> Memory {
     let customers = world().customers.into_iter().map(|Customer { tenant, id, unionid, openid, phone }| {
         memory::Customer { tenant, id, identifiers: [unionid, openid, phone] }

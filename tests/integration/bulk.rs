@@ -8,10 +8,10 @@ use testing::function::direct_event;
 use testing::shorthand::{exact, fuzzy};
 use testing::stage::{Stage, TOKEN};
 
-/// An Express execution lives so long.
+/// The maximum duration of an Express execution.
 const EXPRESS_SECONDS: u64 = 300;
 
-/// The maps, each with what it reads by.
+/// The maps, each with its item reader.
 const MAPS: [(&str, &str, &str); 4] = [
     ("CsvFile", "CSV", "getObject"),
     ("CsvFiles", "CSV", "listObjectsV2"),
@@ -38,7 +38,7 @@ fn number(of: &Value, name: &str) -> u64 {
 }
 
 #[test]
-fn maps_differ_in_what_they_read_only() {
+fn maps_differ_only_in_their_reader() {
     let mut seen = BTreeSet::new();
     for (name, input_type, operation) in MAPS {
         let mut map = map(name);
@@ -91,7 +91,7 @@ fn only_what_may_succeed_is_retried() {
 }
 
 #[test]
-fn all_retries_together_end_within_a_childs_life() {
+fn all_retries_end_within_a_child_execution() {
     let task = task("CsvFile");
     let time = number(&task, "TimeoutSeconds");
     let mut seconds = time;
@@ -108,7 +108,7 @@ fn all_retries_together_end_within_a_childs_life() {
 }
 
 #[test]
-fn an_invocation_ends_before_its_task_gives_up() {
+fn an_invocation_ends_before_its_task_times_out() {
     let template: Value = serde_saphyr::from_str(include_str!("../../template.yaml")).expect("YAML");
     let timeout = number(&template["Resources"]["Function"]["Properties"], "Timeout");
     assert!(timeout < number(&task("CsvFile"), "TimeoutSeconds"));
@@ -131,8 +131,8 @@ fn no_row_is_logged() {
     assert_eq!(logging["IncludeExecutionData"], false);
 }
 
-/// Step Functions passes on 256 KiB between states, and adds about 1 KiB of the call to what a function returns. A row
-/// stands in its batch as `{"index":…,"row":…}`.
+/// Step Functions passes on 256 KiB between states, and adds about 1 KiB of the call to what a function returns. The
+/// form of a row in its batch is `{"index":…,"row":…}`.
 #[tokio::test]
 async fn the_result_of_a_full_batch_fits_a_task() {
     type Row = fn(String) -> Value;
@@ -162,8 +162,8 @@ async fn the_result_of_a_full_batch_fits_a_task() {
     }
 }
 
-/// The calls that `make bulk-cost` reckons with: of a batch of rows with two groups and one identifier each, all new. The
-/// token is checked once a minute and process.
+/// The calls that `make bulk-cost` assumes: those of a batch of rows with two groups and one identifier each, all new.
+/// The token is checked once a minute and process.
 #[tokio::test]
 async fn a_full_batch_makes_the_calls_of_the_estimate() {
     let estimate: Value =

@@ -15,10 +15,10 @@ use testing::serve::Transport;
 use testing::tls::Tls;
 use tokio::net::TcpListener;
 
-/// The most calls at a time, by default.
+/// The default limit of concurrent calls.
 const CALLS_AT_A_TIME: usize = 32;
 
-/// Enough that as many calls run at a time as may.
+/// Enough to reach the limit of concurrent calls.
 const MANY: usize = 600;
 
 struct Secured {
@@ -96,7 +96,7 @@ async fn the_start_opens_the_connection_that_small_imports_use() {
 }
 
 #[tokio::test]
-async fn no_more_connections_are_opened_than_calls_run_at_a_time() {
+async fn connections_never_exceed_concurrent_calls() {
     let mut secured = Secured::start().await;
     for _ in 0..3 {
         secured.import(MANY).await;
@@ -117,7 +117,7 @@ async fn connections_closed_while_the_process_is_frozen_fail_no_record() {
     assert!(secured.tls.handshakes() > before, "all connections were closed");
 }
 
-/// As where the other end gave them up and its last words were lost while the process was frozen.
+/// As if the server had closed them and its FIN or RST were lost while the process was frozen.
 #[tokio::test]
 async fn connections_that_broke_unnoticed_fail_no_record() {
     let mut secured = Secured::start().await;
@@ -131,7 +131,7 @@ async fn connections_that_broke_unnoticed_fail_no_record() {
 }
 
 #[tokio::test]
-async fn a_database_that_does_not_respond_does_not_keep_the_process_from_starting() {
+async fn the_process_starts_although_the_database_does_not_respond() {
     let silent = TcpListener::bind("127.0.0.1:0").await.expect("there is a free port");
     let endpoint = format!("https://{}", silent.local_addr().expect("it is bound"));
     let mut process = start(&endpoint, &[]).await;

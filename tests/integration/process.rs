@@ -38,7 +38,7 @@ async fn one_process_serves_several_events() {
         assert_eq!(response.failures(), ["NOT_MATCHED"]);
     }
     assert_eq!(stage.memberships().await.len(), 1);
-    assert_eq!(stage.proxy.count("GetItem"), 1, "the token is remembered");
+    assert_eq!(stage.proxy.count("GetItem"), 1, "the token is cached");
 }
 
 #[tokio::test]
@@ -55,7 +55,7 @@ async fn foreign_events_get_not_found_in_the_envelope() {
 }
 
 #[tokio::test]
-async fn direct_events_are_answered_or_reported_as_errors() {
+async fn direct_events_return_a_result_or_an_error() {
     let stage = Stage::new().await;
     let mut process = start(&stage, &[]).await;
     let event = |token| direct_event(token, off("add"), numbered(1));

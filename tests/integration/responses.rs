@@ -163,7 +163,7 @@ async fn a_malformed_tenant_item_is_500_without_details() {
 }
 
 #[tokio::test]
-async fn stage_and_slash_around_the_address_do_not_matter() {
+async fn stage_and_trailing_slash_of_the_path_are_ignored() {
     let (_stage, function) = stage_and_function().await;
     for path in [
         ADDRESS.to_owned(),

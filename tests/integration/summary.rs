@@ -41,7 +41,7 @@ impl Logged {
         self.summary_of(event, "response").await
     }
 
-    /// Likewise, of an invocation that ends with this kind of outcome.
+    /// The same for an invocation that ends with this kind of outcome.
     async fn summary_of(&mut self, event: Value, outcome: &str) -> (Vec<String>, Value) {
         assert_eq!(self.process.invoke(event).await.kind, outcome);
         let mut before = Vec::new();
@@ -154,7 +154,7 @@ fn assert_part(whole: &Value, part: &Value) {
 }
 
 #[tokio::test]
-async fn a_summary_tells_where_the_request_came_from() {
+async fn a_summary_names_the_source_of_the_request() {
     let stage = Stage::new().await;
     let mut logged = Logged::json(&stage, &[]).await;
     let mut event = import(off("add"), numbered(1));

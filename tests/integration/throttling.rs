@@ -16,10 +16,10 @@ use tokio::time::Instant;
 
 const THROTTLED: Action = Action::Error { status: 400, code: EXCEEDED, message: "slow down" };
 
-/// Of a call to DynamoDB.
+/// The duration of a call to DynamoDB.
 const LATENCY: Duration = Duration::from_millis(5);
 
-/// What is given to four partitions, as many as a new on-demand table has.
+/// The capacity of four partitions, as many as a new on-demand table has.
 fn capacity(units_per_second: f64) -> Option<Arc<Capacity>> {
     Some(Arc::new(Capacity::new(4, units_per_second / 4.0, 1.0)))
 }
@@ -37,7 +37,7 @@ fn records(import: usize, count: usize) -> Value {
     (0..count).map(|n| json!({"audienceUserId": format!("c{import}-{n}"), "groups": "g,h"})).collect()
 }
 
-/// Runs imports at once, each in a function of its own; returns the responses, and the seconds that all took.
+/// Runs concurrent imports, each in its own function; returns the responses, and the seconds in total.
 async fn at_once(stage: &Stage, imports: usize, opt_type: &str, count: usize) -> (Vec<Response>, f64) {
     let started = Instant::now();
     let runs = (0..imports).map(async |import| {
@@ -107,7 +107,7 @@ async fn customer_ids_are_read_despite_throttling() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_throttled_check_of_memberships_is_given_up() {
+async fn a_throttled_check_of_memberships_is_abandoned() {
     for unprocessed in [THROTTLED, Action::Unprocessed { processed: Share::Count(0) }] {
         let stage = Stage::paused().await;
         let function = stage.function_with(|config| config.skip_unchanged = SkipUnchanged::Always).await;
@@ -135,7 +135,7 @@ async fn a_check_of_memberships_does_not_wait_for_a_slow_pace() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_throttled_to_the_end_is_a_timeout() {
+async fn permanent_throttling_is_a_timeout() {
     let cases = [
         ("ExecuteStatement", fuzzy(1, "add"), IdentityLookup::Statement, THROTTLED),
         ("Query", exact("add"), IdentityLookup::Query, THROTTLED),
@@ -204,7 +204,7 @@ async fn tokens_and_keys_are_checked_despite_throttling() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pace_is_forgotten_once_all_is_calm() {
+async fn the_pace_is_reset_when_throttling_ends() {
     fastrand::seed(3);
     let stage = Stage::paused().await;
     let function = stage.function_with(|config| config.skip_unchanged = SkipUnchanged::Never).await;
@@ -222,7 +222,7 @@ async fn a_pace_is_forgotten_once_all_is_calm() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rejected_statement_keeps_the_process_from_sending_more() {
+async fn after_a_rejected_statement_the_process_sends_no_more() {
     for code in ["AccessDeniedException", "ValidationException"] {
         let stage = Stage::paused().await;
         stage.put_customers([json!({"audienceUserId": "c1", "openid": "o1"})]).await;
@@ -235,7 +235,7 @@ async fn a_rejected_statement_keeps_the_process_from_sending_more() {
             assert_eq!(stage.proxy.count("ExecuteStatement"), statements, "{code}");
         }
         assert_eq!(stage.proxy.count("Query"), 100);
-        // After some minutes one more is sent.
+        // After some minutes one is tried again.
         tokio::time::advance(Duration::from_secs(5 * 60)).await;
         function.import(fuzzy(1, "add"), data.clone()).await.data();
         assert_eq!(stage.proxy.count("ExecuteStatement"), 2);

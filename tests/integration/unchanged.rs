@@ -23,7 +23,7 @@ async fn skipping(stage: &Stage, skip_unchanged: SkipUnchanged) -> Function {
 }
 
 /// A function that checks every membership, two calls at a time.
-async fn asking_by_twos(stage: &Stage) -> Function {
+async fn checking_by_twos(stage: &Stage) -> Function {
     stage
         .function_with(|config| {
             config.skip_unchanged = Always;
@@ -144,7 +144,7 @@ async fn memberships_that_cannot_be_checked_are_written() {
 #[tokio::test(start_paused = true)]
 async fn a_check_that_hangs_leaves_time_for_writing() {
     let stage = Stage::paused().await;
-    let function = asking_by_twos(&stage).await;
+    let function = checking_by_twos(&stage).await;
     stage.proxy.rule(Rule::on("BatchGetItem", Action::Hang));
     assert_eq!(function.import(off("add"), numbered(1_000)).await.data()["importSuccessNum"], 1_000);
     let calls = stage.proxy.calls().into_iter().filter(|call| call.operation == "BatchGetItem");
@@ -168,7 +168,7 @@ async fn unprocessed_keys_are_requested_again() {
 #[tokio::test]
 async fn checks_reach_but_never_exceed_the_lookup_limit() {
     let stage = Stage::new().await;
-    let function = asking_by_twos(&stage).await;
+    let function = checking_by_twos(&stage).await;
     stage.proxy.rule(Rule::on("BatchGetItem", Action::Delay(Duration::from_millis(15))));
     assert_eq!(function.import(off("add"), numbered(1_000)).await.data()["status"], 1);
     assert_eq!((stage.proxy.count("BatchGetItem"), stage.proxy.peak("BatchGetItem")), (10, 2));

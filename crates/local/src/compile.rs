@@ -13,7 +13,7 @@ use crate::processes::Group;
 /// The function's package, and its binary.
 const FUNCTION: &str = "customer-group-import";
 
-/// Why there is no function to run.
+/// Why the function could not be compiled.
 #[derive(Debug, thiserror::Error)]
 pub enum CompileError {
     #[error("cargo could not be run")]
@@ -31,8 +31,8 @@ pub async fn function() -> Result<PathBuf, CompileError> {
         Command::new(cargo)
             .args(["build", "--message-format=json-render-diagnostics"])
             .args(["--manifest-path", concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.toml")])
-            // This package is named so that the dependencies have the features with which it was compiled itself:
-            // alone, the function would have some of them compiled once more.
+            // This package is included so that dependencies are built with the features it was compiled with itself:
+            // for the function alone, cargo would compile some of them again.
             .args(["--package", env!("CARGO_PKG_NAME"), "--package", FUNCTION, "--bin", FUNCTION])
             .stdout(Stdio::piped()),
     )?;

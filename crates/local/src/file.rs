@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use dynoxide::Database;
 use dynoxide::DynoxideError;
 
-/// What every SQLite file begins with (sqlite.org/fileformat.html, section 1.3).
+/// The header of every SQLite file (sqlite.org/fileformat.html, section 1.3).
 const SQLITE: &[u8] = b"SQLite format 3\0";
 
 /// Why a file does not hold a database.
@@ -21,7 +21,7 @@ pub enum FileError {
     Database(PathBuf, #[source] DynoxideError),
 }
 
-/// Opens the database in a file; makes it, and its folder, if there is none.
+/// Opens the database in a file; creates it, and its folder, if missing.
 pub fn open(path: &Path) -> Result<Database, FileError> {
     let access = |error| FileError::Access(path.to_owned(), error);
     if let Some(folder) = path.parent() {

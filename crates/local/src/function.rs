@@ -1,8 +1,8 @@
 //! Runs the function as on Lambda: a process of its own, fed by an emulated Runtime API that also serves HTTP.
 //!
 //! `cargo lambda watch` serves only the two interfaces (`--only-lambda-apis`); the function is started from here.
-//! Left to start it itself, `watch` would stay alive when the function dies or does not compile, with every request
-//! waiting for ever, and would hold the function in a process group that nobody else knows of.
+//! If `watch` started it, it would stay alive when the function dies or does not compile, with every request
+//! waiting forever, and would keep the function in a process group of which this program does not know.
 
 use std::io;
 use std::net::Ipv4Addr;
@@ -37,7 +37,7 @@ pub enum FunctionError {
     Start(&'static str, #[source] io::Error),
     #[error("{0} ended ({1}): see its last messages above")]
     Ended(&'static str, ExitStatus),
-    #[error("{0} could not be waited for")]
+    #[error("waiting for {0} failed")]
     Wait(&'static str, #[source] io::Error),
     #[error("the function did not respond within {} s", STARTED_WITHIN.as_secs())]
     Silent,
@@ -65,7 +65,7 @@ pub struct Running {
     settings: Settings,
 }
 
-/// What each start of the function needs.
+/// The parameters of each start of the function.
 struct Settings {
     port: u16,
     database: String,
@@ -156,7 +156,7 @@ impl Settings {
             .env("AWS_LAMBDA_FUNCTION_VERSION", "1")
             .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "1024")
             .env("AWS_ENDPOINT_URL_DYNAMODB", database)
-            // Else the SDK sends requests for the local database, too, through the proxy that HTTP_PROXY names.
+            // Otherwise the SDK sends requests for the local database, too, through the proxy that HTTP_PROXY names.
             .env("NO_PROXY", "127.0.0.1")
             .env("AWS_REGION", REGION)
             .env("AWS_ACCESS_KEY_ID", ACCESS_KEY)
@@ -183,7 +183,7 @@ fn lambda_command(port: u16) -> Command {
         .args(["--manifest-path", concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.toml")])
         .args(["--invoke-address", "127.0.0.1"])
         .args(["--invoke-port", &port.to_string()])
-        // Its start message is about variables that are set below.
+        // Its start message concerns variables that are set below.
         .env("RUST_LOG", "cargo_lambda=warn");
     command
 }
@@ -194,7 +194,7 @@ async fn listening(port: u16) {
     }
 }
 
-/// Posts a dry run of the demo tenant: it passes through every part, and leaves a line of a success in the log.
+/// Posts a dry run of the demo tenant: it exercises every part, and logs a success.
 async fn ask(port: u16) -> Result<(), FunctionError> {
     let status = status_line(port).await.map_err(FunctionError::Ask)?;
     if status.split(' ').nth(1) == Some("200") {

@@ -3,8 +3,8 @@
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::ChildStdout;
 
-/// How the function's runtime reports that the emulated Lambda did not take a response. The emulator rejects the
-/// response to a caller that has disconnected, which Lambda does not do: the function has no error.
+/// How the function's runtime reports that the emulated Lambda rejected a response. The emulator rejects the response
+/// to a caller that has disconnected; Lambda does not, so this is no error of the function.
 const UNTAKEN: &str = "Lambda Runtime API returned non-200 response status=500";
 
 /// Prints each line until the function has ended.

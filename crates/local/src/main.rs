@@ -4,10 +4,10 @@
 //!
 //! # Layout
 //!
-//! - `options`: the flags; `ports`: that the ports are free
-//! - `file`: a database that is kept
-//! - `compile` and `function`: the function and the emulated Lambda; `log`: what the function logs; `processes`: that
-//!   none is left behind; `watch`: when the source changes
+//! - `options`: the flags; `ports`: the check that the ports are free
+//! - `file`: a database kept in a file
+//! - `compile` and `function`: the function and the emulated Lambda; `log`: what the function logs; `processes`: child
+//!   processes that end with this one; `watch`: changes of the source
 //! - `guide`: the commands to paste; `show`: what the function has written
 //!
 //! The database, its tables (from `template.yaml`) and the demo data are those of `crates/testing`.
@@ -108,8 +108,8 @@ async fn run(options: &Options, names: &TableNames) -> Result<(), Box<dyn Error>
     }
 }
 
-/// Compiles the function and starts it again. If that fails, the next change is waited for; a function that does not
-/// compile leaves the previous one running.
+/// Compiles the function and restarts it. If that fails, waits for the next change; a function that does not compile
+/// leaves the previous one running.
 async fn follow(running: &mut Running) -> Result<(), CompileError> {
     let executable = match compile::function().await {
         Err(CompileError::Failed(_)) => {

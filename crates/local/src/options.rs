@@ -26,9 +26,9 @@ pub struct Options {
     pub port: u16,
     /// Port of the database; 0 means any.
     pub db_port: u16,
-    /// File that keeps the database between runs; none means memory.
+    /// File in which the database persists between runs; none means memory.
     pub file: Option<PathBuf>,
-    /// Whether the function follows its source.
+    /// Whether the function is recompiled when its source changes.
     pub watch: bool,
 }
 
@@ -41,7 +41,7 @@ pub enum Action {
 }
 
 impl Options {
-    /// Reads the arguments after the program's name. A flag given twice counts as given last.
+    /// Reads the arguments after the program's name. Of a repeated flag, the last counts.
     pub fn parse() -> Result<Self, lexopt::Error> {
         let mut options = Self { action: Action::Run, port: 9000, db_port: 8000, file: None, watch: false };
         let mut parser = lexopt::Parser::from_env();

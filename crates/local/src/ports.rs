@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 
-/// A port that cannot be had.
+/// A port that is not available.
 #[derive(Debug, thiserror::Error)]
 pub enum PortError {
     #[error("port {port} is in use: end the program that uses it, or choose another with {flag}")]
@@ -12,14 +12,14 @@ pub enum PortError {
     Refused { port: u16, flag: &'static str, error: io::Error },
 }
 
-/// A free port of 127.0.0.1, kept from others until [`Reserved::release`].
+/// A free port of 127.0.0.1, reserved until [`Reserved::release`].
 pub struct Reserved {
     listener: TcpListener,
     port: u16,
 }
 
 impl Reserved {
-    /// Takes `port`, or any free one if it is 0. `flag` is what the user can change it with.
+    /// Takes `port`, or any free one if it is 0. `flag` is the flag that changes it.
     pub fn take(port: u16, flag: &'static str) -> Result<Self, PortError> {
         // Some systems let a bind to 127.0.0.1 succeed beside a server on all addresses.
         if port != 0 && TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() {

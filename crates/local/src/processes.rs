@@ -1,4 +1,4 @@
-//! Child processes that cannot outlive this one's end.
+//! Child processes that cannot outlive this one.
 
 use std::io;
 use std::process::ExitStatus;
@@ -8,10 +8,10 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use tokio::process::{Child, ChildStdout, Command};
 
-/// How long a killed process may take to be gone. The kernel needs milliseconds.
+/// How long a killed process may take to end. The kernel needs milliseconds.
 const KILLED_WITHIN: Duration = Duration::from_secs(2);
 
-/// A child process and all that it starts, in a process group of their own. Dropping it kills the whole group.
+/// A child process and its descendants, in a process group of their own. Dropping it kills the whole group.
 ///
 /// The group of its own keeps the terminal's Ctrl-C from the child, so that only this process decides the order in
 /// which things end. Killing loses nothing: whatever runs here keeps its state in the database.
@@ -40,11 +40,11 @@ impl Group {
 impl Group {
     /// Kills the whole group and waits until it is gone.
     pub fn kill(&mut self) {
-        // No id: the child has ended and was waited for, so its number may belong to a stranger by now.
+        // No id: the child has ended and was waited for, so its ID may belong to another process by now.
         let Some(id) = self.child.id().and_then(|id| i32::try_from(id).ok()) else {
             return;
         };
-        // The only failure is that nobody is left to kill.
+        // It fails only if no process is left.
         let _ = killpg(Pid::from_raw(id), Signal::SIGKILL);
         let deadline = Instant::now() + KILLED_WITHIN;
         while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < deadline {

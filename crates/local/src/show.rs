@@ -56,7 +56,7 @@ pub async fn memberships(db_port: u16, names: &TableNames) -> Result<(), ShowErr
         .collect();
     memberships.sort_unstable();
     match print(&memberships) {
-        // The reader of a pipe, such as `head`, has all that it wants.
+        // The reader of a pipe, such as `head`, has closed it.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         printed => Ok(printed?),
     }

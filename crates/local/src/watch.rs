@@ -1,5 +1,5 @@
-//! Whether the function's source has changed. The files are few, so they are looked at twice a second: that works on
-//! every file system, also on those that report no changes.
+//! Detects changes of the function's source. The files are few, so they are polled twice a second: that works on
+//! every file system, including those that report no changes.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ const SOURCES: [&str; 4] = ["src", "crates/raw-fields/src", "Cargo.toml", "Cargo
 
 const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
 
-/// The source files as they were when they were last looked at.
+/// The source files as of the last poll.
 pub struct Sources {
     root: PathBuf,
     seen: Vec<(PathBuf, SystemTime)>,
@@ -26,7 +26,7 @@ impl Sources {
         Ok(Self { root: root.to_owned(), seen: files(root)?, has_changed: false })
     }
 
-    /// Waits until a file is changed, added or removed, and no further one within the next look: an editor or git
+    /// Waits until a file is changed, added or removed, and none at the next poll: an editor or git
     /// writes several. May be dropped and called again.
     pub async fn changed(&mut self) {
         loop {

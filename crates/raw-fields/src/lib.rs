@@ -1,4 +1,4 @@
-//! Reading chosen members of a JSON object without decoding them.
+//! Reads selected members of a JSON object without decoding them.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,8 +9,8 @@ use serde_json::value::RawValue;
 
 /// Some members of a JSON object, each as the JSON text that was sent.
 ///
-/// Other members are skipped, whatever they hold. Of a member that is there twice the last one
-/// counts, as in `JSON.parse`.
+/// Other members are skipped, whatever their value. Of a repeated member the last one counts, as in
+/// `JSON.parse`.
 pub struct Fields<'a, const N: usize>([Option<&'a RawValue>; N]);
 
 impl<'a, const N: usize> Fields<'a, N> {
@@ -23,7 +23,7 @@ impl<'a, const N: usize> Fields<'a, N> {
     }
 
     /// Reads the members called `names`, and passes the name and the value of each other member to `other`. Names that
-    /// form no Unicode text are skipped.
+    /// are not valid Unicode are skipped.
     ///
     /// # Errors
     /// The text is not JSON, or (`is_data()`) it is not an object.
@@ -38,7 +38,7 @@ impl<'a, const N: usize> Fields<'a, N> {
         Ok(fields)
     }
 
-    /// The member at `position` in the list of names; a JSON `null` is there as `null`.
+    /// The member at `position` in the list of names; a JSON `null` is returned as `null`.
     pub fn get(&self, position: usize) -> Option<&'a RawValue> {
         self.0[position]
     }
@@ -58,7 +58,7 @@ impl<'de, const N: usize, F: FnMut(&str, &'de RawValue)> Visitor<'de> for Member
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut object: A) -> Result<Self::Value, A::Error> {
         let mut fields = [None; N];
-        // A key is taken raw because its escapes may form no Unicode text.
+        // A key is read raw because its escapes may not be valid Unicode.
         while let Some(key) = object.next_key::<&RawValue>()? {
             let value = object.next_value()?;
             let Some(key) = text(key) else { continue };
@@ -71,13 +71,13 @@ impl<'de, const N: usize, F: FnMut(&str, &'de RawValue)> Visitor<'de> for Member
     }
 }
 
-/// The text of a JSON string; `None` if `raw` is none or its escapes form no Unicode text.
+/// The text of a JSON string; `None` if `raw` is not one or its escapes are not valid Unicode.
 pub fn text(raw: &RawValue) -> Option<Cow<'_, str>> {
     #[derive(Deserialize)]
     struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
     let quoted = raw.get();
-    // Most strings have no escapes: what stands between the quotes is the text.
+    // Most strings have no escapes: the text is what is between the quotes.
     if let Some(inner) = quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'))
         && !inner.contains('\\')
     {
@@ -93,7 +93,7 @@ pub fn escaped_bytes(raw: &RawValue) -> usize {
     json.len() + json.bytes().filter(|byte| matches!(byte, b'"' | b'\\' | ..b' ')).count()
 }
 
-/// Shows nothing of what the fields hold: they are the caller's data.
+/// Shows no values: they are the caller's data.
 impl<const N: usize> fmt::Debug for Fields<'_, N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Fields").finish_non_exhaustive()
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_kept_as_they_were_written() {
+    fn values_are_verbatim() {
         assert_eq!(parse(r#"{ "phone" : 1e999 , "x":{"openid":[]} }"#), [Some("1e999"), None]);
         assert_eq!(parse(r#"{"openid":"\ud800","phone":null}"#), [Some("null"), Some(r#""\ud800""#)]);
         let long = "123456789012345678901234567890.10";
@@ -135,13 +135,13 @@ mod tests {
     }
 
     #[test]
-    fn deep_nesting_in_a_value_is_no_matter() {
+    fn deeply_nested_values_are_read() {
         let deep = "[".repeat(200_000) + &"]".repeat(200_000);
         assert_eq!(parse(&format!(r#"{{"phone":{deep},"x":{deep}}}"#)), [Some(&*deep), None]);
     }
 
     #[test]
-    fn what_is_no_object_is_told_from_what_is_no_json() {
+    fn errors_distinguish_non_objects_from_invalid_json() {
         for (json, is_data) in [("[]", true), ("1", true), ("{", false), ("{} x", false), ("", false)] {
             let error = Fields::parse(&NAMES, json).expect_err(json);
             assert_eq!(error.is_data(), is_data, "{json}");

@@ -26,7 +26,7 @@ pub fn modes() -> [(&'static str, Value); 4] {
     ]
 }
 
-/// An import: who asks, how, and for what.
+/// An import: its tenant, its parameters and its records.
 #[derive(Clone, Debug)]
 pub struct Import {
     pub tenant: &'static str,
@@ -63,7 +63,7 @@ pub fn world(pool: u32, most: usize) -> impl Strategy<Value = World> {
     })
 }
 
-/// Outages of look-ups and writes about numbers below `pool`, none to many.
+/// Any number of outages of look-ups and writes about numbers below `pool`.
 pub fn outages(pool: u32) -> impl Strategy<Value = Outages> {
     let code = || select(vec!["STORE_ERROR", "TIMEOUT"]);
     let look_up = (select(IDENTIFIERS.to_vec()), 0..pool, code())
@@ -73,8 +73,8 @@ pub fn outages(pool: u32) -> impl Strategy<Value = Outages> {
     (vec(look_up, 0..8), vec(write, 0..8)).prop_map(|(look_ups, writes)| Outages { look_ups, writes })
 }
 
-/// What stands in the place of an identifier: nothing, that of one's own number, or another's.
-/// Number 0 is popular: its customers fill more than a page of an answer.
+/// The value of an identifier: none, that of its own number, or that of another.
+/// Number 0 is popular: its customers fill more than a page of a response.
 fn choice(pool: u32) -> impl Strategy<Value = Option<Option<u32>>> {
     prop_oneof![
         3 => Just(None),
@@ -104,7 +104,7 @@ fn customer(pool: u32) -> impl Strategy<Value = Customer> {
     )
 }
 
-/// The identifier of this number, in the form in which the table holds it.
+/// The identifier of this number, in the form stored in the table.
 fn identifier(field: &str, number: u32) -> String {
     match field {
         "audienceUserId" => format!("c{number}"),
@@ -141,7 +141,7 @@ fn record(pool: u32) -> impl Strategy<Value = Value> {
 #[derive(Clone, Debug)]
 enum Sent {
     Absent,
-    /// The identifier of a number, the record's own if `None`, with something around it.
+    /// The identifier of a number, the record's own if `None`, with white space or a country code around it.
     Number {
         number: Option<u32>,
         before: &'static str,
@@ -166,7 +166,7 @@ fn sent_identifier(field: &'static str, pool: u32) -> BoxedStrategy<Sent> {
         .boxed()
 }
 
-/// What may not stand in an identifier: no string, one too long, one with a control character.
+/// Invalid values of an identifier: not a string, too long, or with a control character.
 fn invalid() -> impl Strategy<Value = Value> {
     let texts = ["1\u{0}2", "1\t2", "\u{1f}1", "1\u{7f}", "1 \u{1c}"].map(Value::from);
     let mut values = vec![json!(7), json!(true), json!([]), json!({"a": "b"}), json!("x".repeat(1025))];

@@ -1,18 +1,18 @@
-//! The contract once more, as a reference model, so that what the function does can be held against it.
+//! The contract as a reference model, with which the function is compared.
 //!
 //! Nothing here calls the function. Every record loops over all customers; there is no index, no deduplication and no
-//! wave. Where several codes apply, all are listed and the first of the contract's table is taken.
+//! wave. Where several codes apply, all are listed and the first in the contract's table is used.
 //!
 //! # Layout
 //!
-//! - [`world`]: what exists, and what an import makes of it
+//! - [`world`]: customers and memberships, and the effect of an import on them
 //! - [`text`]: white space, phones, group names
-//! - [`request`]: the body of a request, read
-//! - [`reply`]: what must hold of every response
-//! - [`verdict`]: what must hold of the response to an import, and of what it stored
+//! - [`request`]: the body of a request, parsed
+//! - [`reply`]: what must hold for every response
+//! - [`verdict`]: what must hold for the response to an import, and for what it stored
 //! - [`draw`]: random worlds and imports (feature `draw`)
 
-/// Returns an error, formatted, unless something holds.
+/// Returns a formatted error unless the condition holds.
 macro_rules! ensure {
     ($holds:expr, $($wrong:tt)+) => {
         if !$holds {

@@ -1,11 +1,11 @@
-//! What must hold of every response, whatever was sent (contract, section 2).
+//! What must hold for every response, whatever was sent (contract, section 2).
 
 use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-/// What Lambda returns at most.
+/// The maximum size of a response in Lambda.
 const MAX_PAYLOAD_BYTES: usize = 6 * 1024 * 1024;
 
 /// `errorCode` of each status.
@@ -27,10 +27,10 @@ const CODES: [(u64, &str); 12] = [
 /// The headers that only one status has.
 const HEADERS: [(u64, &str, &str); 2] = [(405, "Allow", "POST"), (503, "Retry-After", "1")];
 
-/// The members of an object as JSON text: what was sent comes back in them as it was.
+/// The members of an object as JSON text, which preserves what was sent verbatim.
 pub(crate) type Members<'a> = BTreeMap<String, &'a RawValue>;
 
-/// A response as API Gateway sends it on.
+/// A response as API Gateway forwards it.
 #[derive(Clone, Copy)]
 pub struct Reply<'a> {
     pub status: u64,
@@ -39,7 +39,7 @@ pub struct Reply<'a> {
 }
 
 impl<'a> Reply<'a> {
-    /// Opens what API Gateway gets.
+    /// Parses what API Gateway gets.
     ///
     /// # Errors
     /// Something does not hold.
@@ -74,7 +74,7 @@ impl<'a> Reply<'a> {
         let keys = envelope.keys().map(String::as_str);
         ensure!(keys.eq(["code", "data", "errorCode", "msg"]), "the envelope has {:?}", envelope.keys());
         let (code, msg) = (text(&envelope, "errorCode")?, text(&envelope, "msg")?);
-        ensure!(text(&envelope, "code")? == status.to_string(), "the code of a {status} is another");
+        ensure!(text(&envelope, "code")? == status.to_string(), "the code of a {status} differs");
         ensure!(CODES.contains(&(status, &code)), "the errorCode of a {status} is {code}");
         ensure!(!msg.is_empty() && (status != 200 || msg == "ok"), "the msg of a {status} is {msg:?}");
         let data = envelope["data"];
@@ -90,10 +90,10 @@ impl<'a> Reply<'a> {
         Ok(data)
     }
 
-    /// `errorData` to the letter.
+    /// `errorData`, verbatim.
     ///
     /// # Errors
-    /// The response is not as it must be, or is not that of an import that ran to its end.
+    /// The response is invalid, or is not that of a completed import.
     pub fn error_data(&self) -> Result<&'a str, String> {
         let data: Members<'a> = parse(self.data()?)?;
         Ok(member(&data, "errorData")?.get())
@@ -114,7 +114,7 @@ pub fn of_direct(status: u64, envelope: &str) -> Value {
 /// The failed invocation of a direct event as API Gateway would get it.
 ///
 /// # Errors
-/// `errorType` is no `errorCode` of a response that is no result.
+/// `errorType` is not the `errorCode` of a rejection.
 pub fn of_failed(error_type: &str, error_message: &str) -> Result<Value, String> {
     let status = CODES.iter().find(|(status, code)| *code == error_type && *status > 201);
     let (status, code) = status.ok_or_else(|| format!("errorType is {error_type}"))?;

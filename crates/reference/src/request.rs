@@ -1,4 +1,4 @@
-//! The body of a request, read without the function (contract, sections 3, 4 and 7).
+//! The body of a request, parsed without the function (contract, sections 3, 4 and 7).
 
 use std::collections::BTreeMap;
 
@@ -26,7 +26,7 @@ pub struct Sent<'a>([Option<&'a str>; FIELDS.len()]);
 
 impl<'a> Request<'a> {
     /// # Errors
-    /// The body is no import of at most `max_records` records.
+    /// The body is not an import of at most `max_records` records.
     pub fn read(body: &'a [u8], max_records: usize) -> Result<Self, String> {
         let text = str::from_utf8(body).map_err(|error| error.to_string())?;
         let [params, data] = members(&["publicParams", "data"], text)?.map(Option::unwrap_or_default);
@@ -41,7 +41,7 @@ impl<'a> Request<'a> {
         Ok(Self { params, records: records.collect::<Result<_, _>>()? })
     }
 
-    /// The records as the model takes them.
+    /// The records in the form of the model.
     pub fn meanings(&self) -> Vec<Value> {
         let fields = |sent: &Sent<'_>| {
             sent.fields().map(|(name, raw)| (name.to_owned(), meaning(raw))).collect::<Value>()
@@ -51,13 +51,13 @@ impl<'a> Request<'a> {
 }
 
 impl<'a> Sent<'a> {
-    /// The fields that are there, each with its name.
+    /// The fields present, each with its name.
     pub fn fields(&self) -> impl Iterator<Item = (&'static str, &'a str)> {
         FIELDS.into_iter().zip(self.0).filter_map(|(name, raw)| Some((name, raw?)))
     }
 }
 
-/// Members of an object as JSON text; of one that is there twice, the last counts.
+/// Members of an object as JSON text; of a repeated one, the last counts.
 fn members<'a, const N: usize>(
     names: &'static [&'static str; N],
     json: &'a str,
@@ -65,12 +65,12 @@ fn members<'a, const N: usize>(
     if let Ok(all) = serde_json::from_str::<BTreeMap<String, &'a RawValue>>(json) {
         return Ok(names.map(|name| all.get(name).map(|raw| raw.get())));
     }
-    // Only a name that is no Unicode text is left to the code that the function uses, too.
+    // Only names that are not Unicode text are left to the parser shared with the function.
     let fields = Fields::parse(names, json).map_err(|error| format!("{error}: {json:.100}"))?;
     Ok(std::array::from_fn(|position| fields.get(position).map(RawValue::get)))
 }
 
-/// The names of an object that are a parameter's but for case, `_` and `-`, unless they hold null.
+/// The names that differ from a parameter's only in case, `_` and `-`, unless their value is null.
 fn near_misses(object: &str, exact_counts: bool) -> Vec<String> {
     let bare = |name: &str| name.to_ascii_lowercase().replace(['_', '-'], "");
     let mut names = Vec::new();
@@ -83,8 +83,8 @@ fn near_misses(object: &str, exact_counts: bool) -> Vec<String> {
     is_object.map_or(Vec::new(), |_| names)
 }
 
-/// What a JSON text says. What `Value` does not hold (half a surrogate pair, a number beyond `f64`, very deep nesting)
-/// is like any other value that no field may have.
+/// The value of a JSON text. What `Value` cannot represent (half a surrogate pair, a number beyond `f64`, very deep
+/// nesting) is treated like any other invalid value.
 fn meaning(json: &str) -> Value {
     serde_json::from_str(json).unwrap_or_else(|_| Value::Array(Vec::new()))
 }

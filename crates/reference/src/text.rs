@@ -1,8 +1,8 @@
-//! The model's reading of fields: white space, phones, group names (contract, section 4).
+//! How the model parses fields: white space, phones, group names (contract, section 4).
 
 use serde_json::Value;
 
-/// The value given for an identifier, in the form compared.
+/// The value of an identifier, in the form compared.
 pub fn value(record: &Value, field: &str) -> Option<String> {
     let sent = trim(record[field].as_str()?);
     let value = if field == "phone" { canonical(&sent) } else { sent };
@@ -30,7 +30,7 @@ fn canonical(phone: &str) -> String {
     if mobile { bare[2..].to_owned() } else { bare }
 }
 
-/// The group names of a field: in the order sent, no two alike, none empty.
+/// The group names of a field: in the order sent, distinct and not empty.
 pub fn split(groups: &str) -> Vec<String> {
     let mut names = vec![String::new()];
     for char in groups.chars() {
@@ -50,12 +50,12 @@ pub fn split(groups: &str) -> Vec<String> {
     distinct
 }
 
-/// Whether a control character stands inside a text.
+/// Whether a text contains a control character.
 pub fn has_control_character(text: &str) -> bool {
     trim(text).chars().any(|char| matches!(char, '\0'..='\u{1f}' | '\u{7f}'))
 }
 
-/// Without the surrounding white space, which is what Unicode calls so (`White_Space`).
+/// Without the surrounding white space, as defined by Unicode (`White_Space`).
 fn trim(text: &str) -> String {
     let mut chars: Vec<char> = text.chars().collect();
     while chars.last().is_some_and(is_white_space) {

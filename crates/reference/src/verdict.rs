@@ -1,5 +1,5 @@
-//! What must hold of the response to an import and of what it stored, with faults and without (contract, sections 4 to
-//! 7 and 9).
+//! What must hold for the response to an import and for what it stored, with faults and without (contract, sections 4
+//! to 7 and 9).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,10 +10,10 @@ use crate::reply::{Members, Reply, member, parse, text};
 use crate::request::{MAX_RECORDS, Request};
 use crate::world::{CODES, Ending, World, is_retryable};
 
-/// Codes for which the record itself is to blame: no fault replaces them.
+/// Codes caused by the record itself: no fault replaces them.
 const OF_THE_RECORD: [&str; 3] = ["INVALID_FIELD", "MISSING_IDENTIFIER", "MISSING_GROUPS"];
 
-/// What may come of the database's faults. Each needs one.
+/// The effects that faults of the database may have; without faults, none is allowed.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Faults {
     /// Records may end as `STORE_ERROR`.
@@ -22,7 +22,7 @@ pub struct Faults {
     pub timeout: bool,
     /// The token or the key could not be checked: 503.
     pub unavailable: bool,
-    /// The tenant's item is not of its form: 500.
+    /// The tenant's item is malformed: 500.
     pub internal_error: bool,
 }
 
@@ -34,7 +34,7 @@ impl Faults {
     pub const OF_CALLS: Self = Self { store_error: true, timeout: true, unavailable: true, ..Self::NONE };
 }
 
-/// A request, and what it met.
+/// A request, and the conditions under which it ran.
 #[derive(Clone, Copy)]
 pub struct Case<'a> {
     /// What existed before.
@@ -45,7 +45,7 @@ pub struct Case<'a> {
     pub faults: Faults,
 }
 
-/// How an import ended by its response, and what it may have stored.
+/// The results of an import according to its response, and what it may have stored.
 pub struct Verdict {
     /// The code of each record that failed, `None` for a success. Empty unless the status is 200.
     pub codes: Vec<Option<&'static str>>,
@@ -65,7 +65,7 @@ impl<'a> Case<'a> {
     }
 
     /// # Errors
-    /// Something does not hold of the response.
+    /// The response is wrong.
     pub fn judge(&self, reply: &Reply<'_>) -> Result<Verdict, String> {
         let data = reply.data()?;
         ensure!(reply.status != 503 || self.faults.unavailable, "a 503 without a fault");
@@ -74,7 +74,7 @@ impl<'a> Case<'a> {
         let (mut codes, mut endings) = (Vec::new(), Vec::new());
         if reply.status == 200 {
             let request = Request::read(self.body, self.max_records)
-                .map_err(|error| format!("imported what is no import: {error}"))?;
+                .map_err(|error| format!("imported an invalid body: {error}"))?;
             endings = world.import(self.tenant, &request.params, &request.meanings());
             let result: Members<'_> = parse(data)?;
             codes = read(&result, &request)?;
@@ -94,16 +94,16 @@ impl<'a> Case<'a> {
         })
     }
 
-    /// The verdict on a request that must be imported.
+    /// The verdict on a request that must succeed.
     ///
     /// # Errors
-    /// It was not, or something does not hold of the response.
+    /// It was rejected, or the response is wrong.
     pub fn imported(&self, reply: &Reply<'_>) -> Result<Verdict, String> {
         ensure!(reply.status == 200, "not imported: {}", reply.body);
         self.judge(reply)
     }
 
-    /// Each code is the model's, or that of a fault which can have replaced it.
+    /// Each code is the model's, or that of a fault that may have replaced it.
     fn codes_agree(&self, codes: &[Option<&str>], endings: &[Ending]) -> Result<(), String> {
         for (index, (code, ending)) in codes.iter().zip(endings).enumerate() {
             let replaceable = !ending.code.is_some_and(|code| OF_THE_RECORD.contains(&code));
@@ -119,7 +119,7 @@ impl<'a> Case<'a> {
     }
 }
 
-/// `data` of a 200: its form, and the codes of the records.
+/// `data` of a 200: its shape, and the codes of the records.
 fn read(result: &Members<'_>, request: &Request<'_>) -> Result<Vec<Option<&'static str>>, String> {
     let number = |name| parse::<usize>(member(result, name)?);
     let (succeeded, failed) = (number("importSuccessNum")?, number("importFailNum")?);
@@ -152,11 +152,11 @@ fn read(result: &Members<'_>, request: &Request<'_>) -> Result<Vec<Option<&'stat
     Ok(codes)
 }
 
-/// The failed records: fit to be posted back, in the order sent, to the letter, each with its place.
+/// The failed records: ready to be resent, in the order sent, verbatim, each with its index.
 fn failures(error_data: &RawValue, request: &Request<'_>) -> Result<Vec<Option<&'static str>>, String> {
     let body = format!(r#"{{"publicParams":{{"isMatching":false,"optType":"add"}},"data":{error_data}}}"#);
     let again = Request::read(body.as_bytes(), request.records.len())
-        .map_err(|error| format!("errorData cannot be posted back: {error}"))?;
+        .map_err(|error| format!("errorData cannot be resent: {error}"))?;
     let mut codes = vec![None; request.records.len()];
     let mut places = request.records.iter().zip(&mut codes).enumerate();
     for (failed, members) in again.records.iter().zip(parse::<Vec<Members<'_>>>(error_data)?) {
@@ -175,7 +175,7 @@ fn failures(error_data: &RawValue, request: &Request<'_>) -> Result<Vec<Option<&
     Ok(codes)
 }
 
-/// The matches explained are the model's, in its order, and none of a success is left out.
+/// `matches` equals the model's, in its order, and lists every success.
 fn matches_agree(
     matches: Option<&RawValue>,
     params: &Value,
@@ -195,10 +195,10 @@ fn matches_agree(
 
 impl Verdict {
     /// # Errors
-    /// Something does not hold of the memberships that are stored now.
+    /// The memberships stored now are wrong.
     pub fn stored(&self, stored: &BTreeSet<(String, String)>) -> Result<(), String> {
         if self.status == 500 {
-            // Part of the import may be done.
+            // The import may be partly done.
             return Ok(());
         }
         let lost: Vec<_> = self.before.intersection(&self.goal).filter(|it| !stored.contains(it)).collect();
@@ -208,13 +208,13 @@ impl Verdict {
         for (index, ending) in self.successes() {
             for it in ending.memberships(&self.tenant) {
                 let holds = stored.contains(&it) == self.goal.contains(&it);
-                ensure!(holds, "record {index} is a success, and {it:?} is not as it asked");
+                ensure!(holds, "record {index} succeeded, but {it:?} is not as requested");
             }
         }
         Ok(())
     }
 
-    /// The records that succeeded by the response, each with its index.
+    /// The records that succeeded according to the response, each with its index.
     pub fn successes(&self) -> impl Iterator<Item = (usize, &Ending)> {
         let ended = self.endings.iter().zip(&self.codes).enumerate();
         ended.filter(|(_, (_, code))| code.is_none()).map(|(index, (ending, _))| (index, ending))

@@ -1,4 +1,4 @@
-//! What exists, and what an import makes of it.
+//! Customers and memberships, and the effect of an import on them.
 
 use std::collections::BTreeSet;
 
@@ -19,12 +19,12 @@ pub const CODES: [&str; 8] = [
     "TIMEOUT",
 ];
 
-/// Whether the same record may succeed when it is sent again as it is.
+/// Whether the record may succeed when it is resent unchanged.
 pub fn is_retryable(code: &str) -> bool {
     code == "STORE_ERROR" || code == "TIMEOUT"
 }
 
-/// A customer as the table holds it.
+/// A customer as stored in the table.
 #[derive(Clone, Debug)]
 pub struct Customer {
     pub tenant: String,
@@ -57,7 +57,7 @@ impl Customer {
     }
 }
 
-/// What the database fails at, each with the code that comes of it.
+/// The calls that fail, each with the resulting code.
 #[derive(Clone, Debug, Default)]
 pub struct Outages {
     /// (field, value in the form compared, code)
@@ -83,27 +83,27 @@ pub struct World {
     pub memberships: BTreeSet<(String, String)>,
 }
 
-/// What the contract says of one record.
+/// What the contract specifies for one record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ending {
-    /// What is looked up for it: field and value, in order.
+    /// Its look-ups, in order: field and value.
     pub reads: Vec<(&'static str, String)>,
-    /// The customer it means, if it means one.
+    /// The customer it matches, if any.
     pub customer: Option<String>,
     /// The groups that it names.
     pub groups: Vec<String>,
-    /// Why it failed, if it did.
+    /// The code of its failure, if any.
     pub code: Option<&'static str>,
 }
 
 impl Ending {
-    /// The memberships that the record names, if it means a customer.
+    /// The memberships that the record names, if it matches a customer.
     pub fn memberships(&self, tenant: &str) -> Vec<(String, String)> {
         let keys = self.customer.iter().map(|customer| format!("{tenant}#{customer}"));
         keys.flat_map(|key| self.groups.iter().map(move |group| (key.clone(), group.clone()))).collect()
     }
 
-    /// The entry of `matches` of a record at `index`, if it means a customer.
+    /// The entry of `matches` of a record at `index`, if it matches a customer.
     pub fn explained(&self, index: usize, params: &Value) -> Option<Value> {
         let by = match self.reads.last() {
             None => "audienceUserId",
@@ -115,12 +115,12 @@ impl Ending {
 }
 
 impl World {
-    /// Runs an import, all of whose calls are answered.
+    /// Runs an import without outages.
     pub fn import(&mut self, tenant: &str, params: &Value, records: &[Value]) -> Vec<Ending> {
         self.import_through(&Outages::default(), tenant, params, records)
     }
 
-    /// Runs an import some of whose calls fail.
+    /// Runs an import with outages.
     pub fn import_through(
         &mut self,
         outages: &Outages,
@@ -195,7 +195,7 @@ impl World {
     }
 }
 
-/// The codes that need no database.
+/// The codes that do not depend on the database.
 fn check(params: &Value, record: &Value) -> Option<&'static str> {
     let mut codes = Vec::new();
     for field in FIELDS {
@@ -229,7 +229,7 @@ fn check(params: &Value, record: &Value) -> Option<&'static str> {
 
 type Answer = Result<Vec<String>, &'static str>;
 
-/// Fuzzy: the last answer, for no other was followed by a further one, decides.
+/// Fuzzy: the last answer decides, since only an empty one is followed by another.
 fn decide(answers: Vec<Answer>) -> Result<String, &'static str> {
     let mut matched = answers.into_iter().next_back().expect("some identifier is given")?;
     match matched.len() {
@@ -239,7 +239,7 @@ fn decide(answers: Vec<Answer>) -> Result<String, &'static str> {
     }
 }
 
-/// Exact: whoever is in all answers. A conflict is known only when all answers are.
+/// Exact: the customer in all answers. A conflict is known only when all answers are.
 fn intersect(answers: Vec<Answer>) -> Result<String, &'static str> {
     let mut codes = Vec::new();
     for answer in &answers {

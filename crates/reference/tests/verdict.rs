@@ -1,4 +1,4 @@
-//! The verdict notices: each response with one thing wrong is rejected, for that reason.
+//! The verdict rejects each response with one defect, and names it.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use reference::verdict::{Case, Faults, Verdict};
 use reference::world::{Customer, World};
 use serde_json::{Value, json};
 
-/// A success, a failure that comes back to the letter, two equal ones, and another success.
+/// A success, a failure returned verbatim, two equal ones, and another success.
 const RECORDS: &str = r#"[{"phone":"+86 13800000001","groups":"vip,new"}, {"openid":1e999, "x":1,"groups":"\u0076ip"},
     {"phone":"1","groups":"vip"},{"phone":"1","groups":"vip"},{"audienceUserId":"c2","groups":"vip"}]"#;
 
@@ -33,7 +33,7 @@ fn body(more: &str) -> String {
 
 const EXPLAIN: &str = r#","explain":true"#;
 
-/// `data` of the right response.
+/// `data` of the correct response.
 fn data() -> String {
     format!(
         r#"{{"importSuccessNum":2,"importFailNum":3,"status":2,"message":"部分导入成功","errorData":[{INVALID},{NOT_MATCHED},{ALSO_NOT_MATCHED}],"matches":[{{"index":0,"audienceUserId":"c1","matchedBy":"exact"}},{{"index":4,"audienceUserId":"c2","matchedBy":"exact"}}]}}"#
@@ -66,7 +66,7 @@ fn is_rejected(reply: &Value, body: &str, faults: Faults, reason: &str) {
     }
 }
 
-/// The right response with one text of its body replaced by another.
+/// The correct response with one text of its body replaced.
 fn with(from: &str, to: &str) -> Value {
     let mut reply = right();
     let body = reply["body"].as_str().expect("a body").replacen(from, to, 1);
@@ -76,14 +76,14 @@ fn with(from: &str, to: &str) -> Value {
 }
 
 #[test]
-fn the_right_response_is_accepted() {
+fn a_correct_response_is_accepted() {
     let verdict = judge(&right(), &body(EXPLAIN), Faults::NONE).expect("right");
     let codes = [None, Some("INVALID_FIELD"), Some("NOT_MATCHED"), Some("NOT_MATCHED"), None];
     assert_eq!(verdict.codes, codes);
 }
 
 #[test]
-fn a_response_with_one_thing_wrong_is_rejected() {
+fn a_response_with_one_defect_is_rejected() {
     let other = NOT_MATCHED.replace("NOT_MATCHED", "CONFLICT");
     let of_others = format!("{INVALID},{NOT_MATCHED},{ALSO_NOT_MATCHED}");
     let invalid_last = format!("{NOT_MATCHED},{ALSO_NOT_MATCHED},{INVALID}");
@@ -101,9 +101,9 @@ fn a_response_with_one_thing_wrong_is_rejected() {
         (r#""status":2"#, r#""status":1"#, "status 1"),
         ("部分导入成功", "成功", "status 2, 成功"),
         (r#""status":2"#, r#""status":2,"dry":1"#, "data has"),
-        (&of_others, "", "errorData cannot be posted back"),
+        (&of_others, "", "errorData cannot be resent"),
         (&format!("[{of_others}]"), "null", "errorData with 3 failed"),
-        (INVALID, "7", "errorData cannot be posted back"),
+        (INVALID, "7", "errorData cannot be resent"),
         (&of_others, &invalid_last, "index 1 is not in the order sent"),
         (r#""index":3"#, r#""index":4"#, "record 4 is not as it was sent"),
         (r#""index":3"#, r#""index":2"#, "index 2 is not in the order sent"),
@@ -138,11 +138,11 @@ fn a_response_with_one_thing_wrong_is_rejected() {
         is_rejected(&with(from, to), &body(EXPLAIN), Faults::NONE, reason);
     }
     is_rejected(&right(), &body(""), Faults::NONE, "matches: true");
-    is_rejected(&right(), &body(r#","explain":1"#), Faults::NONE, "imported what is no import");
+    is_rejected(&right(), &body(r#","explain":1"#), Faults::NONE, "imported an invalid body");
 }
 
 #[test]
-fn what_stands_around_the_envelope_is_checked() {
+fn status_headers_and_size_are_checked() {
     let table = [
         ("/statusCode", Value::Null, "there is no status"),
         ("/body", Value::Null, "there is no body"),
@@ -165,7 +165,7 @@ fn what_stands_around_the_envelope_is_checked() {
 }
 
 #[test]
-fn a_response_that_is_no_result_has_a_cause_and_its_headers() {
+fn a_rejection_has_a_cause_and_its_headers() {
     let mut unavailable = reply(503, &envelope(503, "SERVICE_UNAVAILABLE", "m", "null"));
     is_rejected(&unavailable, "", Faults::OF_CALLS, "Retry-After of a 503");
     unavailable["headers"]["Retry-After"] = "1".into();
@@ -189,7 +189,7 @@ fn a_response_that_is_no_result_has_a_cause_and_its_headers() {
 }
 
 #[test]
-fn faults_replace_only_what_they_can() {
+fn faults_replace_only_their_codes() {
     let (store_error, timeout) =
         (Faults { store_error: true, ..Faults::NONE }, Faults { timeout: true, ..Faults::NONE });
     let retryable = |record: &str, code: &str| {
@@ -212,7 +212,7 @@ fn faults_replace_only_what_they_can() {
 }
 
 #[test]
-fn what_is_stored_is_what_the_successes_asked_for() {
+fn exactly_the_memberships_of_successes_are_stored() {
     let stored = |pairs: &[(&str, &str)]| {
         pairs.iter().map(|(key, group)| ((*key).to_owned(), (*group).to_owned())).collect::<BTreeSet<_>>()
     };
@@ -222,7 +222,7 @@ fn what_is_stored_is_what_the_successes_asked_for() {
     add.stored(&stored(&[old, vip, new, there])).expect("right");
     add.stored(&stored(&[old, vip, there])).expect_err("a success is not there");
     add.stored(&stored(&[vip, new, there])).expect_err("another membership is lost");
-    add.stored(&stored(&[old, vip, new, there, ("t1#1", "vip")])).expect_err("nobody asked for it");
+    add.stored(&stored(&[old, vip, new, there, ("t1#1", "vip")])).expect_err("no record names it");
 
     let dry = with(r#""status":2"#, r#""status":2,"dryRun":true"#);
     let dry = judge(&dry, &body(r#","explain":true,"dryRun":true"#), Faults::NONE).expect("right");

@@ -1,4 +1,4 @@
-//! What is sent and what goes wrong, drawn from the seed.
+//! Requests and faults, drawn from the seed.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -15,12 +15,12 @@ use testing::proxy::{Action, Rule, Share};
 use testing::shorthand::{numbered, off};
 use testing::stage::TOKEN;
 
-/// Numbers of identifiers: few, so that the database in memory stays small and quick.
+/// Numbers of identifiers: few, so that the database in memory stays small and fast.
 const POOL: u32 = 12;
 
 pub const DISABLED: &str = "token-of-a-disabled-tenant";
 
-/// A request that must be refused.
+/// A request that must be rejected.
 pub struct Refused {
     pub event: Value,
     pub status: u64,
@@ -40,12 +40,12 @@ impl Draw {
         Self { rng, runner: TestRunner::new_with_rng(Config::default(), runner_rng) }
     }
 
-    /// Customers of both tenants, and no membership.
+    /// Customers of both tenants, without memberships.
     pub fn world(&mut self) -> World {
         World { memberships: Default::default(), ..self.value(&draw::world(POOL, 60)) }
     }
 
-    /// An import of one to some thousand records, of any mode, perhaps a dry run, perhaps explained.
+    /// An import of one to some thousand records, in any mode, some as dry runs, some with `explain`.
     pub fn import(&mut self) -> Import {
         let mut import = self.value(&draw::import(POOL, 1..60));
         match self.rng.u8(0..20) {
@@ -63,7 +63,7 @@ impl Draw {
         import
     }
 
-    /// Adds repeats, strangers whom no table knows, and customers in a group of their own.
+    /// Adds repeated records, unknown customers, and customers in a group of their own.
     fn grow(&mut self, records: &mut Vec<Value>, sizes: std::ops::Range<usize>) {
         let (drawn, size) = (records.len(), self.rng.usize(sizes));
         while records.len() < size {
@@ -76,7 +76,7 @@ impl Draw {
         }
     }
 
-    /// A request with something wrong.
+    /// An invalid request.
     pub fn refused(&mut self) -> Refused {
         let sound = json!({"publicParams": off("add"), "data": numbered(1)}).to_string();
         let mut event = post_event(TOKEN, sound.clone());
@@ -154,7 +154,7 @@ impl Draw {
         Refused { event, status, code }
     }
 
-    /// Something that happens to some calls, or to all.
+    /// A fault of some calls, or of all.
     pub fn fault(&mut self) -> Rule {
         let error = |status, code| Action::Error { status, code, message: "a fault" };
         let action = match self.rng.u8(0..12) {

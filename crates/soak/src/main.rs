@@ -1,14 +1,14 @@
-//! The function's release binary under a long run of mixed requests, faults included: no answer wrong, memory flat, no
-//! file descriptor leaked.
+//! The function's release binary under a long run of mixed requests, faults included: no wrong response, stable memory,
+//! no leaked file descriptor.
 //!
 //! `make soak` runs it for a minute, `make soak ARGS="--minutes 30"` for longer. It prints its seed; `--seed` draws the
 //! same requests again. Memory and descriptors are read from `/proc`: Linux only.
 //!
 //! # Layout
 //!
-//! - `main` (here): one request after the other, and the sum at the end
-//! - [`draw`]: what is sent and what goes wrong
-//! - [`requests`]: the kinds of requests, each with what must come of it
+//! - `main` (here): one request after another, and the summary at the end
+//! - [`draw`]: requests and faults
+//! - [`requests`]: the kinds of requests, each with its expected result
 //! - [`vitals`]: memory and descriptors of the process
 
 mod draw;
@@ -34,13 +34,13 @@ use testing::proxy::Throughput;
 use testing::runtime_api::Process;
 use testing::stage::Stage;
 
-/// The time of an invocation: so short that an outage uses it up now and then.
+/// The duration of an invocation: so short that some outages use it up.
 const TIME: Duration = Duration::from_secs(6);
 
-/// How large an import comes before each look at the memory.
+/// The size of the import before each memory sample.
 const PROBE_RECORDS: usize = 3_000;
 
-/// How much time may pass between two looks, and at least how many there are.
+/// The time between two samples, and their minimum number.
 const BETWEEN_PROBES: Duration = Duration::from_secs(10);
 const PROBES: u32 = 24;
 
@@ -80,13 +80,13 @@ struct Soak {
     stage: Stage,
     process: Process,
     vitals: Vitals,
-    /// What is stored, by the model.
+    /// The memberships that the model has stored.
     world: World,
-    /// What may come of a request while nothing else is wrong.
+    /// The faults that a request may show while no others are set.
     tolerated: Faults,
-    /// Records that ended as `TIMEOUT` while nothing else was wrong.
+    /// Records that ended as `TIMEOUT` while no other faults were set.
     timed_out: usize,
-    /// Requests with an `Idempotency-Key`, and how they were answered.
+    /// Requests with an `Idempotency-Key`, and their responses.
     kept: Vec<(Value, String)>,
     requests: usize,
     records: usize,
@@ -115,7 +115,7 @@ impl Soak {
                 ..Default::default()
             });
         }
-        // Tokens are read again and again.
+        // Tokens are read repeatedly.
         let more = [("TOKEN_CACHE_SECONDS", "1")];
         let mut process = stage.process(&options.function, TIME, &more).await;
         let mut log = process.child.stdout.take().expect("piped");
@@ -163,7 +163,7 @@ impl Soak {
         self.stage.proxy.reset();
     }
 
-    /// Notes the memory after one and the same large import: after any other it is that one's size that would be seen.
+    /// Samples the memory after the same large import each time: otherwise the size of the last import would show.
     async fn probe(&mut self) {
         let params = json!({"isMatching": true, "matchingType": 2, "identifyWay": 1, "optType": "add"});
         let records = (0..PROBE_RECORDS)
@@ -175,7 +175,7 @@ impl Soak {
     }
 
     async fn end(mut self) -> ExitCode {
-        // Every connection that the process may keep is gone.
+        // Every idle connection of the process is closed.
         requests::cut(&mut self.stage.proxy).await;
         let before = self.descriptors;
         self.first().await;

@@ -8,11 +8,11 @@ use lexopt::ValueExt;
 use lexopt::prelude::Long;
 
 pub struct Options {
-    /// `--minutes N`, part of one too.
+    /// `--minutes N`, also fractions.
     pub time: Duration,
-    /// `--seed N`: what is drawn. How the function and the database take turns is not in it.
+    /// `--seed N`: determines what is drawn, but not the timing of function and database.
     pub seed: u64,
-    /// `--throttled N`: the tables take N read and N write units a second.
+    /// `--throttled N`: the tables have N read and N write units per second.
     pub throttled: Option<f64>,
     /// `--function PATH`: the function's binary.
     pub function: PathBuf,

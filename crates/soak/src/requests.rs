@@ -1,4 +1,4 @@
-//! The kinds of requests, each with what must come of it.
+//! The kinds of requests, each with its expected result.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use testing::function::{Response, direct_event, post_event};
 use testing::proxy::Proxy;
 use testing::runtime_api::Outcome;
 
-/// The most bytes of a body, as the function has it by itself.
+/// The maximum bytes of a body, the function's default.
 const MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
 
 impl Soak {
@@ -22,7 +22,7 @@ impl Soak {
         response(self.process.invoke(event).await, is_direct)
     }
 
-    /// The event of an import: of an API, or a direct one.
+    /// The event of an import: an API event, or a direct one.
     fn event(&mut self, import: &Import) -> Value {
         if self.draw.rng.u8(0..4) != 0 {
             return self.api_event(import);
@@ -37,7 +37,7 @@ impl Soak {
         post_event(token(import), json!({"publicParams": import.params, "data": import.records}).to_string())
     }
 
-    /// An import while nothing is wrong.
+    /// An import without faults.
     pub async fn import(&mut self, import: &Import) {
         let event = self.event(import);
         self.import_by(event, import).await;
@@ -58,7 +58,7 @@ impl Soak {
         response
     }
 
-    /// Holds the response, and what is stored now, against the model.
+    /// Compares the response, and what is stored now, with the model.
     async fn is_right(&mut self, response: &Response, event: &Value, import: &Import, faults: Faults) {
         let body = body(event);
         let case = Case { faults, ..Case::new(&self.world, import.tenant, body.as_bytes()) };
@@ -89,7 +89,7 @@ impl Soak {
         }
     }
 
-    /// The same key once more, with the same body or with another.
+    /// The same key again, with the same body or with another.
     pub async fn repeat(&mut self) {
         if self.kept.is_empty() {
             return;
@@ -115,7 +115,7 @@ impl Soak {
         self.stored_is_right().await;
     }
 
-    /// An import while calls fail or connections break; what failed is sent again when that is over.
+    /// An import while calls fail or connections break; failed records are resent afterwards.
     pub async fn import_through_faults(&mut self) {
         self.faults += 1;
         let import = self.draw.import();
@@ -140,7 +140,7 @@ impl Soak {
         };
         self.stage.proxy.clear_rules();
         cut(&mut self.stage.proxy).await;
-        // A write that was given up may still be on its way to the database.
+        // An abandoned write may still be on its way to the database.
         tokio::time::sleep(Duration::from_millis(20)).await;
 
         self.is_right(&response, &event, &import, Faults::OF_CALLS).await;
@@ -174,7 +174,7 @@ fn is_direct(event: &Value) -> bool {
     event.get("tokenHash").is_some()
 }
 
-/// The body of an import; a direct event is one itself.
+/// The body of an import; a direct event is itself the body.
 fn body(event: &Value) -> String {
     if is_direct(event) { event.to_string() } else { event["body"].as_str().expect("a body").to_owned() }
 }

@@ -1,8 +1,8 @@
-//! What a process holds on to: memory and file descriptors.
+//! The memory and file descriptors of a process.
 
 use std::fs;
 
-/// How much memory may grow: what an allocator keeps differs by half of it within a minute.
+/// How much memory may grow: what an allocator retains varies by half of it within a minute.
 const TOLERANCE_KIB: u64 = 4 * 1024;
 
 pub struct Vitals {
@@ -16,10 +16,11 @@ impl Vitals {
         Self { process, samples: Vec::new() }
     }
 
-    /// Notes the resident memory.
+    /// Samples the resident memory.
     pub fn sample(&mut self) {
         let status = fs::read_to_string(format!("/proc/{}/status", self.process)).expect("the process lives");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("its memory is told");
+        let line =
+            status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a line with the memory");
         self.samples.push(line.trim().trim_end_matches("kB").trim().parse().expect("a number"));
     }
 
@@ -29,7 +30,7 @@ impl Vitals {
     }
 
     /// The median of the resident memory in the second and in the last quarter of the samples, in KiB. The first is
-    /// left out: a process grows until it has met everything once.
+    /// left out: a process grows until every kind of request has run once.
     pub fn memory(&self) -> (u64, u64) {
         let quarter = |number: usize| {
             let count = self.samples.len();
@@ -41,7 +42,7 @@ impl Vitals {
     }
 }
 
-/// Whether memory grew by more than noise does.
+/// Whether memory grew by more than noise.
 pub fn grew(earlier: u64, later: u64) -> bool {
     later > earlier + TOLERANCE_KIB
 }

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use tokio::time::Instant;
 
-/// The code of the error that a call gets for which there is no capacity.
+/// The error code of a call that exceeds the capacity.
 pub const EXCEEDED: &str = "ProvisionedThroughputExceededException";
 
 /// The capacity of a table for reads or for writes.
@@ -24,14 +24,14 @@ struct Partition {
 }
 
 impl Capacity {
-    /// So many partitions of so many units a second each, with a burst of that many seconds.
+    /// Equal partitions, each with this rate and a burst of that many seconds at this rate.
     pub fn new(partitions: usize, units_per_second: f64, burst_seconds: f64) -> Self {
         let burst = units_per_second * burst_seconds;
         let full = Partition { units: burst, at: Instant::now() };
         Self { units_per_second, burst, partitions: Mutex::new(vec![full; partitions]) }
     }
 
-    /// Takes units of the partition that holds `key`, if they are there.
+    /// Takes units from the partition that holds `key`, if it has enough.
     pub fn take(&self, key: &str, units: f64) -> bool {
         let mut hasher = DefaultHasher::new();
         key.hash(&mut hasher);
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_partition_gives_its_burst_and_then_its_rate() {
+    async fn a_partition_allows_its_burst_and_then_its_rate() {
         let capacity = Capacity::new(1, 100.0, 2.0);
         let take = || (0..1_000).filter(|_| capacity.take("k", 1.0)).count();
         assert_eq!((take(), take()), (200, 0));
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn partitions_are_apart() {
+    async fn partitions_are_independent() {
         let capacity = Capacity::new(4, 10.0, 1.0);
         assert_eq!((0..100).filter(|_| capacity.take("one", 1.0)).count(), 10);
         let others = (0..100).filter(|n| capacity.take(&format!("k{n}"), 1.0)).count();

@@ -1,8 +1,8 @@
 //! The data that the local run starts with: two tenants and their customers.
 //!
 //! Customer number 1 of the demo tenant is `c0001`, with the unionid `u0001`, the openid `o0001` and the phone
-//! `13800000001`; the others follow their numbers. Some identifiers are missing, as in real data. Customer `1` is the one
-//! of the example on the platform's page.
+//! `13800000001`; the others are numbered likewise. Some identifiers are missing, as in real data. Customer `1` is the
+//! one of the example on the platform's page.
 
 use std::collections::HashMap;
 
@@ -13,14 +13,14 @@ use group_import::tenant::TokenHash;
 
 use crate::tables::TableNames;
 
-/// The token of the demo tenant. It opens nothing but the database on this machine.
+/// The token of the demo tenant. It is valid for the local database only.
 pub const TOKEN: &str = "demo-token";
 
 /// The token of a second tenant, some of whose customers are the same persons under other ids: its customer `r0001`
 /// has the openid and the phone of the first tenant's `c0001`.
 pub const RIVAL_TOKEN: &str = "rival-token";
 
-/// A phone that `c0101` and `c0102` of the demo tenant share: it decides nothing.
+/// A phone that `c0101` and `c0102` of the demo tenant share: it is ambiguous.
 pub const SHARED_PHONE: &str = "13800000101";
 
 const TENANT: &str = "demo";
@@ -38,15 +38,15 @@ type Item = HashMap<String, AttributeValue>;
 pub enum DemoError {
     #[error("an item of the demo data is incomplete")]
     Item(#[from] BuildError),
-    #[error("the database did not take the demo data for the table {table}")]
+    #[error("the demo data could not be written to the table {table}")]
     Database { table: String, source: Box<aws_sdk_dynamodb::Error> },
-    #[error("the database left demo data for the table {table} unwritten")]
+    #[error("the database left demo data for the table {table} unprocessed")]
     Unprocessed { table: String },
 }
 
-/// Writes the demo data. Doing so again changes nothing, and memberships are never touched.
+/// Writes the demo data. Repeating it changes nothing, and memberships are never touched.
 ///
-/// Items left unprocessed are an error, not sent again: an emulator has no throughput to run out of.
+/// Unprocessed items are an error and are not resent: an emulator does not throttle.
 pub async fn load(client: &Client, names: &TableNames) -> Result<(), DemoError> {
     let tenants = [tenant(TENANT, TOKEN), tenant(RIVAL_TENANT, RIVAL_TOKEN)];
     put_all(client, &names.tenants, tenants).await?;

@@ -9,16 +9,16 @@ use dynoxide::Database;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-/// The region that every client of a local database names. An emulator may keep separate tables per region and key.
+/// The region of every client of a local database. An emulator may keep separate tables per region and key.
 pub const REGION: &str = "us-east-1";
 
-/// Access key and secret of every client of a local database. Emulators want a signature and do not check it.
+/// Access key and secret of every client of a local database. Emulators require a signature but do not verify it.
 pub const ACCESS_KEY: &str = "local";
 
-/// A running database. Dropping it stops the server once the requests under way are answered.
+/// A running database. Dropping it stops the server once the requests in progress have ended.
 pub struct Embedded {
     endpoint: String,
-    /// The server runs until this end of the channel is gone.
+    /// The server runs until this end of the channel is dropped.
     _running: oneshot::Sender<()>,
 }
 
@@ -33,7 +33,7 @@ impl Embedded {
         let endpoint = format!("http://{}", listener.local_addr()?);
         let (running, stopped) = oneshot::channel();
         let shutdown = async {
-            // An error means that the sender was dropped, which is how the end is told.
+            // An error means that the sender was dropped: that stops the server.
             let _ = stopped.await;
         };
         tokio::spawn(dynoxide::server::serve_with_shutdown(listener, database, shutdown));

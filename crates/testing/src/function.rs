@@ -26,7 +26,7 @@ pub const ADDRESS: &str = "/api/integrate/audience/info/batchAdd";
 pub const REQUEST_ID: &str = "8476a536-e9f4-11e8-9739-2dfe598c3fcd";
 
 impl Stage {
-    /// The settings that a deployment has unless it sets others; no token is remembered.
+    /// The default settings of a deployment, without the cache of tokens.
     pub fn config(&self) -> Config {
         let tables = Tables {
             tenants: self.names.tenants.clone(),
@@ -37,12 +37,12 @@ impl Stage {
         Config { token_cache: Duration::ZERO, ..Config::new(tables) }
     }
 
-    /// The function with the usual settings.
+    /// The function with the default settings.
     pub async fn function(&self) -> Function {
         self.function_with(|_| {}).await
     }
 
-    /// The function with settings of the test's own.
+    /// The function with other settings.
     pub async fn function_with(&self, set: impl FnOnce(&mut Config)) -> Function {
         let mut config = self.config();
         set(&mut config);
@@ -62,15 +62,15 @@ pub async fn sdk_config(endpoint: &str, config: &Config) -> aws_config::SdkConfi
     loader.endpoint_url(endpoint).http_client(Connections::new(config)).load().await
 }
 
-/// The function, and how long each of its invocations may take.
+/// The function, and the duration of its invocations.
 pub struct Function {
     pub handler: Handler,
-    /// The time of an invocation, in seconds.
+    /// The duration of an invocation, in seconds.
     pub seconds: f64,
 }
 
 impl Function {
-    /// Posts an import as JSON, with the usual token.
+    /// Posts an import as JSON, with the default token.
     pub async fn import(&self, params: Value, data: Value) -> Response {
         self.import_as(TOKEN, params, data).await
     }
@@ -109,9 +109,9 @@ impl Function {
         Response::read(&reply)
     }
 
-    /// The reply to an event of an API, from its JSON text.
+    /// The reply to an API event, given as JSON text.
     pub async fn reply(&self, event: &str) -> Value {
-        let reply = self.handle(event).await.expect("every event of an API has a reply");
+        let reply = self.handle(event).await.expect("every API event has a reply");
         serde_json::from_str(&reply).expect("a reply is JSON")
     }
 
@@ -143,7 +143,7 @@ pub fn direct_event(token: &str, params: Value, data: Value) -> Value {
     json!({"tokenHash": sha256_hex(token.as_bytes()), "publicParams": params, "data": data})
 }
 
-/// An answer, opened.
+/// A response, parsed.
 #[derive(Debug)]
 pub struct Response {
     pub status: u64,
@@ -154,14 +154,14 @@ pub struct Response {
 }
 
 impl Response {
-    /// Reads the reply to API Gateway, and checks what holds for every answer (contract, section 2).
+    /// Parses the reply to API Gateway, and checks what holds for every response (contract, section 2).
     pub fn read(reply: &Value) -> Self {
         let Reply { status, headers, body } = Reply::open(reply).unwrap_or_else(|wrong| panic!("{wrong}"));
         let envelope = serde_json::from_str(body).expect("the body is JSON");
         Self { status, headers: headers.clone(), body: body.to_owned(), envelope }
     }
 
-    /// The response as the reference judges it.
+    /// The response in the form that the reference model checks.
     pub fn reply(&self) -> Reply<'_> {
         Reply { status: self.status, headers: &self.headers, body: &self.body }
     }
@@ -176,7 +176,7 @@ impl Response {
         self.envelope["msg"].as_str().expect("a string")
     }
 
-    /// The result of an import that ran to its end.
+    /// The result of a completed import.
     pub fn data(&self) -> &Value {
         assert_eq!((self.status, self.code(), self.msg()), (200, "SUCCESS", "ok"));
         &self.envelope["data"]
@@ -188,7 +188,7 @@ impl Response {
         failed.into_iter().flatten().map(|record| record["errorCode"].as_str().expect("a code")).collect()
     }
 
-    /// `errorData` as it was sent, to the letter.
+    /// `errorData`, verbatim.
     pub fn error_data(&self) -> String {
         self.reply().error_data().expect("a result").to_owned()
     }

@@ -14,18 +14,18 @@ use serde_json::{Value, json};
 use crate::function::{ADDRESS, Function};
 use crate::serve::{self, Server};
 
-/// What a caller meets instead of the function's answer.
+/// What a caller gets instead of the function's response.
 #[derive(Clone, Copy, Debug)]
 pub enum Fault {
-    /// An answer of API Gateway's own, which the function hears nothing of: status, `Retry-After`, body.
+    /// API Gateway responds itself, without invoking the function: status, `Retry-After`, body.
     Answer(u16, Option<&'static str>, &'static str),
-    /// The function runs, but the connection breaks before its answer.
+    /// The function runs, but the connection breaks before its response.
     Reset,
-    /// The function runs, but its answer never comes.
+    /// The function runs, but its response never arrives.
     Silence,
 }
 
-/// A request as it came in, and the status that was sent back, if one was.
+/// A request as received, and the status that was returned, if any.
 #[derive(Clone, Debug)]
 pub struct Exchange {
     pub key: String,
@@ -54,7 +54,7 @@ impl Gateway {
         Self::with_faults(function, |_| None).await
     }
 
-    /// The request number n, counted from 0, meets `faults(n)`.
+    /// Request number n, counted from 0, gets the fault `faults(n)`.
     pub async fn with_faults(
         function: Function,
         faults: impl Fn(usize) -> Option<Fault> + Send + Sync + 'static,
@@ -71,19 +71,19 @@ impl Gateway {
         format!("{}/prod{ADDRESS}", self.server.origin())
     }
 
-    /// How many requests came in so far.
+    /// The number of requests received so far.
     pub fn received(&self) -> usize {
         self.shared.exchanges.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
-    /// Every request so far, in the order they came in.
+    /// Every request so far, in the order received.
     pub fn exchanges(&self) -> Vec<Exchange> {
         self.shared.exchanges.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
 impl Shared {
-    /// An error closes the connection without an answer.
+    /// An error closes the connection without a response.
     async fn answer(self: Arc<Self>, request: Request<Incoming>) -> io::Result<Response<Full<Bytes>>> {
         let (parts, body) = request.into_parts();
         let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
@@ -101,7 +101,7 @@ impl Shared {
             let answer = Response::builder().status(status).header("content-type", "application/json");
             let answer =
                 retry_after.into_iter().fold(answer, |answer, value| answer.header("retry-after", value));
-            return Ok(answer.body(Full::from(body)).expect("the parts are sound"));
+            return Ok(answer.body(Full::from(body)).expect("the parts are valid"));
         }
         let path = parts.uri.path();
         let event = json!({
@@ -112,7 +112,7 @@ impl Shared {
             "body": body,
             "isBase64Encoded": false,
         });
-        // A task of its own: the function runs on when the client is gone.
+        // A separate task: the function continues when the client has disconnected.
         let function = Arc::clone(&self.function);
         let answered = tokio::spawn(async move { function.invoke(event).await });
         match fault {
@@ -130,7 +130,7 @@ impl Shared {
             answer = answer
                 .header(name, value.as_str().map(str::to_owned).unwrap_or_else(|| Value::to_string(value)));
         }
-        Ok(answer.body(Full::from(answered.body)).expect("the parts are sound"))
+        Ok(answer.body(Full::from(answered.body)).expect("the parts are valid"))
     }
 
     fn record(&self, exchange: Exchange) -> usize {

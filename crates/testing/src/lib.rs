@@ -1,17 +1,17 @@
-//! What tests, benchmarks, the fuzzer and the local run have in common.
+//! Test doubles and helpers shared by tests, benchmarks, the fuzzer and the local run.
 //!
 //! # Layout
 //!
-//! - [`memory`]: a DynamoDB in memory, quick and strict, alone or behind HTTP
-//! - [`capacity`]: what a table can take, and when it throttles
+//! - [`memory`]: a fast, strict DynamoDB in memory, in process or over HTTP
+//! - [`capacity`]: the throughput of a table, beyond which it throttles
 //! - [`serve`]: HTTP servers on this machine
-//! - [`runtime_api`]: the Lambda Runtime API, and a function's process that it feeds
+//! - [`runtime_api`]: the Lambda Runtime API, and a function's process that polls it
 //! - [`tls`], with the feature `tls`: TLS for these servers
 //!
 //! With the feature `stage`, the function on a real database:
 //!
 //! - [`embedded`]: a DynamoDB inside this process; [`tables`]: its tables, from `template.yaml`; [`demo`]: demo data
-//! - [`proxy`]: what stands between the SDK and a database: it counts, checks and breaks calls
+//! - [`proxy`]: a proxy between the SDK and a database that counts, checks and breaks calls
 //! - [`stage`]: database, proxy, tenants, customers; [`function`]: the function, and its responses
 //! - [`gateway`]: API Gateway in front of the function
 //! - [`secrets`]: the search of every log line

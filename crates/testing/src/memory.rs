@@ -1,15 +1,15 @@
-//! A DynamoDB of hash maps, for the benchmark and the fuzzer: the operations that the function calls, and what DynamoDB
-//! rejects of them.
+//! A DynamoDB of hash maps, for the benchmark and the fuzzer: the operations that the function calls, with
+//! DynamoDB's validation.
 //!
-//! It is quick, so that it is never what is measured: requests are read where they lie, without a tree of JSON.
+//! It is fast, so that it does not distort measurements: requests are parsed in place, without a tree of JSON.
 //!
 //! # Layout
 //!
 //! - `memory` (here): what is stored, and which operation is which
 //! - `customers`: look-ups; `batch`: batches of keys and items; `imports`: conditional writes
-//! - `request`: requests as JSON text, and what breaks a rule
+//! - `request`: requests as JSON text, and the rules they must satisfy
 //! - [`page`]: pages of ten
-//! - [`server`]: over HTTP, with a delay, and counted
+//! - [`server`]: the database over HTTP, with a delay and counts of calls
 
 mod batch;
 mod customers;
@@ -46,7 +46,7 @@ pub type Membership = (String, String);
 /// The tables.
 #[derive(Debug)]
 pub struct Memory {
-    /// Whose every token is.
+    /// The tenant of every token.
     tenant: String,
     customers: Customers,
     state: Mutex<State>,
@@ -59,13 +59,13 @@ struct State {
     imports: HashMap<String, Value>,
 }
 
-/// A response, and what the call counts as.
+/// A response, and how the call is counted.
 #[derive(Debug)]
 pub struct Response {
-    /// The operation, or a part of what it is used for.
+    /// The operation, or one of its uses.
     pub kind: &'static str,
     pub units: Units,
-    /// Of HTTP.
+    /// The HTTP status.
     pub status: u16,
     pub body: Value,
 }
@@ -98,7 +98,7 @@ impl Memory {
         Self { tenant: tenant.to_owned(), customers, state: Mutex::default() }
     }
 
-    /// Forgets every import, and has these memberships only.
+    /// Removes every import, and replaces the memberships.
     pub fn reset(&self, memberships: impl IntoIterator<Item = Membership>) {
         *self.state() = State { memberships: memberships.into_iter().collect(), imports: HashMap::new() };
     }
@@ -108,7 +108,7 @@ impl Memory {
         self.state().memberships.clone()
     }
 
-    /// Calls an operation. Of a batch, only what `admit` admits is done.
+    /// Executes an operation. Of a batch, only the entries that `admit` accepts are processed.
     ///
     /// # Errors
     ///
@@ -127,7 +127,7 @@ impl Memory {
             "BatchWriteItem" => self.batch_write_item(body, admit),
             "PutItem" => self.claim_import(&read(body)?),
             "UpdateItem" => self.update_import(&read(body)?),
-            _ => Err(Violation::new(format!("{operation} is not called"))),
+            _ => Err(Violation::new(format!("{operation} is not supported"))),
         }
     }
 
@@ -140,13 +140,13 @@ impl Memory {
             key: Attributes<'a>,
         }
         let Get { table_name, key } = read(body)?;
-        rule(table_name == TENANTS, || format!("no single item of {table_name} is read"))?;
+        rule(table_name == TENANTS, || format!("GetItem on {table_name} is not supported"))?;
         rule(text(&key, "tokenHash")?.len() == TOKEN_HASH, || "the key is no hash".to_owned())?;
         let item = json!({TENANT_ID: {"S": self.tenant}, "enabled": {"BOOL": true}});
         Ok(Response::ok("GetItem", json!({"Item": item})))
     }
 
-    /// Nothing that runs under the lock leaves it half changed.
+    /// A poisoned lock is usable: nothing under it leaves the data half changed.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,20 +1,19 @@
-//! A proxy that stands between the real SDK and a real DynamoDB implementation.
+//! A proxy between the real SDK and a real DynamoDB implementation.
 //!
-//! It forwards what it does not understand, and adds what no emulator does: it counts calls, delays
-//! them, refuses them, breaks their answers, and pages and refuses as DynamoDB on AWS is known to.
-//! A call is recorded, then checked (see [`Proxy::strict_partiql`]), then met by the first matching
-//! [`Rule`], then forwarded.
+//! It forwards what it does not understand, and adds what emulators lack: it counts, delays and rejects calls,
+//! breaks their responses, and pages and validates as DynamoDB on AWS does. A call is recorded, then checked (see
+//! [`Proxy::strict_partiql`]), then matched by the first matching [`Rule`], then forwarded.
 //!
 //! # Layout
 //!
 //! - `proxy` (here): the server, its settings and its record of calls.
-//! - [`rule`]: which calls are met by what.
+//! - [`rule`]: which faults affect which calls.
 //! - [`in_process`]: the proxy without its socket, for a paused clock.
-//! - [`wire`]: DynamoDB's requests and answers as HTTP messages, and the way to the upstream.
+//! - [`wire`]: DynamoDB's requests and responses as HTTP messages, and the connection to the upstream.
 //! - [`pages`]: small pages for `ExecuteStatement` and `Query`.
-//! - [`batch`]: batches of which only a part is done.
-//! - [`strict`]: what DynamoDB refuses and emulators accept.
-//! - [`throughput`]: what is throttled beyond the capacity of a table.
+//! - [`batch`]: batches that are only partly processed.
+//! - [`strict`]: what DynamoDB rejects and emulators accept.
+//! - [`throughput`]: throttling beyond the capacity of a table.
 
 mod batch;
 mod in_process;
@@ -52,13 +51,13 @@ pub struct Proxy {
     server: Server,
 }
 
-/// One call as it came in, forwarded or not.
+/// One call as received, forwarded or not.
 #[derive(Clone, Debug)]
 pub struct Call {
     /// As in `X-Amz-Target`, without the service: `BatchWriteItem`.
     pub operation: String,
     pub body: Value,
-    /// When it came in, counted from the start of the proxy.
+    /// When it was received, relative to the start of the proxy.
     pub at: Duration,
 }
 
@@ -82,7 +81,7 @@ impl Proxy {
         server.await.expect("the port is free")
     }
 
-    /// Closes the connections and the port: new connections are refused.
+    /// Closes the connections and the port: new connections are rejected.
     pub async fn close(&mut self) {
         self.server.stop().await;
     }
@@ -97,8 +96,8 @@ impl Proxy {
         self.server.origin()
     }
 
-    /// What takes the place of the network under the SDK's client, where the clock is paused. The proxy checks, counts
-    /// and breaks the calls as ever; only [`close`](Self::close) does not touch them.
+    /// A replacement for the network under the SDK's client, for a paused clock. The proxy checks, counts and breaks
+    /// the calls as usual; only [`close`](Self::close) does not affect them.
     pub fn in_process(&self) -> InProcess {
         InProcess::Proxy(Arc::clone(&self.shared))
     }
@@ -108,29 +107,29 @@ impl Proxy {
         self.shared.started.elapsed()
     }
 
-    /// Every call since the start or the last [`reset`](Self::reset), in the order they came in.
+    /// Every call since the start or the last [`reset`](Self::reset), in the order received.
     pub fn calls(&self) -> Vec<Call> {
         self.shared.state().calls.clone()
     }
 
-    /// Every call that a rule acted on: its operation, and what it met.
+    /// Every call that a rule acted on: its operation and the action.
     pub fn faults(&self) -> Vec<(String, Action)> {
         self.shared.state().faults.clone()
     }
 
-    /// How many calls of one operation came in, retries of the SDK included.
+    /// The number of calls of one operation, retries of the SDK included.
     pub fn count(&self, operation: &str) -> usize {
         let state = self.shared.state();
         let of_operation = |call: &&Call| call.operation == operation;
         state.calls.iter().filter(of_operation).count()
     }
 
-    /// The most calls of one operation that were under way at the same time.
+    /// The peak of concurrent calls of one operation.
     pub fn peak(&self, operation: &str) -> usize {
         self.shared.state().load(operation).peak
     }
 
-    /// Forgets the calls, the faults and the peaks. Rules and settings stay.
+    /// Clears the calls, the faults and the peaks. Rules and settings remain.
     pub fn reset(&self) {
         let mut state = self.shared.state();
         state.calls.clear();
@@ -140,7 +139,7 @@ impl Proxy {
         }
     }
 
-    /// Adds a rule behind those already there: the first that matches a call acts.
+    /// Adds a rule after the existing ones: the first that matches a call acts.
     pub fn rule(&self, rule: Rule) {
         self.shared.state().rules.push(rule);
     }
@@ -149,8 +148,8 @@ impl Proxy {
         self.shared.state().rules.clear();
     }
 
-    /// The most items in a page of `ExecuteStatement` and `Query`; `None`, the default, leaves
-    /// paging to the upstream. DynamoDB returns the results of an `IN` by tens.
+    /// The maximum items of a page of `ExecuteStatement` and `Query`; `None`, the default, leaves
+    /// paging to the upstream. DynamoDB returns the results of an `IN` in pages of ten.
     pub fn page_size(&self, items: Option<usize>) {
         self.shared.state().page_size = items;
     }
@@ -161,30 +160,30 @@ impl Proxy {
         self.shared.state().statements_by_key = true;
     }
 
-    /// Whether to refuse what DynamoDB refuses and emulators let pass, in statements, index reads
-    /// and batches; on unless switched off.
+    /// Whether to reject what DynamoDB rejects and emulators accept, in statements, index reads
+    /// and batches; on by default.
     pub fn strict_partiql(&self, strict: bool) {
         self.shared.state().strict = strict;
     }
 
-    /// How many calls were throttled as a whole for lack of capacity.
+    /// The number of calls throttled entirely for lack of capacity.
     pub fn throttled(&self) -> usize {
         self.shared.state().throttled
     }
 
-    /// From now on the database throttles beyond these capacities. The calls for tokens and keys are not limited.
+    /// From now on the database throttles beyond these capacities. Calls for tokens and keys are not limited.
     pub fn throughput(&self, throughput: Throughput) {
         self.shared.state().throughput = throughput;
     }
 
-    /// Names the key attributes of a table, so that one key put twice in a batch can be refused.
+    /// Names the key attributes of a table, so that a repeated key in a batch can be rejected.
     pub fn table_key(&self, table: &str, attributes: &[&str]) {
         let attributes = attributes.iter().map(ToString::to_string).collect();
         self.shared.state().keys.insert(table.to_owned(), attributes);
     }
 }
 
-/// What the connections share with the handle.
+/// The state that the connections share with the handle.
 pub struct Shared {
     upstream: Upstream,
     pages: Pages,
@@ -206,7 +205,7 @@ struct State {
     throttled: usize,
 }
 
-/// How many calls of one operation are under way, and the most there have been.
+/// The concurrent calls of one operation, now and at their peak.
 #[derive(Default)]
 struct Load {
     now: usize,
@@ -219,7 +218,7 @@ impl State {
     }
 }
 
-/// Counts a call as under way until it is answered or the client hangs up.
+/// Counts a call as concurrent until its response or the client's disconnection.
 struct UnderWay<'a> {
     shared: &'a Shared,
     operation: &'a str,
@@ -232,7 +231,7 @@ impl Drop for UnderWay<'_> {
 }
 
 impl Shared {
-    /// A predicate that panicked fails its own test; the record is as good as before.
+    /// A predicate that panicked fails its own test; the record is still valid.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,4 +1,4 @@
-//! The Lambda Runtime API, as Lambda serves it to a function's process.
+//! An emulated Lambda Runtime API, and the function's process that polls it.
 
 use std::convert::Infallible;
 use std::ffi::OsStr;
@@ -25,7 +25,7 @@ const REQUEST_ID: &str = "8476a536-e9f4-11e8-9739-";
 
 const ARN: &str = "arn:aws:lambda:us-east-1:123456789012:function:f";
 
-/// A function's process and the Runtime API that feeds it. Dropping it kills the process.
+/// A function's process and the Runtime API that it polls. Dropping it kills the process.
 pub struct Process {
     pub child: Child,
     events: mpsc::UnboundedSender<Bytes>,
@@ -38,16 +38,16 @@ pub struct Process {
 /// How long a process may take.
 #[derive(Clone, Copy, Debug)]
 pub struct Times {
-    /// Each invocation, as the process is told by its deadline.
+    /// The duration of each invocation, from which its deadline follows.
     pub invocation: Duration,
-    /// Whatever it is waited for.
+    /// The time limit of each wait for the process.
     pub patience: Duration,
 }
 
 /// How an invocation ended.
 #[derive(Debug)]
 pub struct Outcome {
-    /// Which event, counted from 0 in the order sent.
+    /// The number of the event, counted from 0 in the order sent.
     pub event: usize,
     /// `response`, or `error` where the invocation failed.
     pub kind: String,
@@ -56,7 +56,7 @@ pub struct Outcome {
     pub at: Instant,
 }
 
-/// What a process did instead of what was waited for.
+/// Why waiting for a process failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ProcessError {
     #[error("the process ended: {0}")]
@@ -69,7 +69,7 @@ pub enum ProcessError {
     System(#[from] io::Error),
 }
 
-/// A command with nothing in its environment but what every function has.
+/// A command with only the environment variables of every function.
 pub fn command(executable: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(executable);
     command
@@ -93,7 +93,7 @@ impl Process {
     ///
     /// # Errors
     ///
-    /// There is no such program, or no port.
+    /// The program does not exist, or no port is free.
     pub async fn spawn(mut command: Command, times: Times) -> Result<Self, ProcessError> {
         let (events, waiting) = mpsc::unbounded_channel();
         let (polled, polls) = mpsc::unbounded_channel();
@@ -107,17 +107,17 @@ impl Process {
         Ok(Self { child, events, polls, sent, patience: times.patience, _api: api })
     }
 
-    /// Hands the process an event, without waiting for the outcome.
+    /// Sends the process an event, without waiting for the outcome.
     pub fn send(&self, event: Value) {
         self.send_text(event.to_string().into());
     }
 
-    /// Hands the process an event's JSON text, without waiting for the outcome.
+    /// Sends the process an event's JSON text, without waiting for the outcome.
     pub fn send_text(&self, event: Bytes) {
         self.events.send(event).expect("the Runtime API is served");
     }
 
-    /// Has the process handle an event.
+    /// Lets the process handle an event.
     pub async fn invoke(&mut self, event: Value) -> Outcome {
         self.send(event);
         self.outcome().await.expect("an outcome")
@@ -133,7 +133,7 @@ impl Process {
         Ok(Outcome { event, kind, body: serde_json::from_slice(&body)?, at })
     }
 
-    /// Waits for the next time that the process asks for an event, and tells when that was.
+    /// Waits until the process polls for an event, and returns the time of the poll.
     ///
     /// # Errors
     ///
@@ -171,14 +171,14 @@ struct Api {
     sender: mpsc::UnboundedSender<Sent>,
 }
 
-/// The events still to be handed out, after how many that were.
+/// The number of events sent so far, and the events still to be sent.
 struct Waiting {
     number: usize,
     events: mpsc::UnboundedReceiver<Bytes>,
 }
 
 impl Api {
-    /// Where nobody waits any more for what the process does, it is about to be killed.
+    /// If nothing waits for the process any more, it is about to be killed.
     async fn respond(
         self: Arc<Self>,
         request: Request<Incoming>,
@@ -194,7 +194,7 @@ impl Api {
                 .header("lambda-runtime-aws-request-id", format!("{REQUEST_ID}{number:012}"))
                 .header("lambda-runtime-deadline-ms", deadline_ms.to_string())
                 .header("lambda-runtime-invoked-function-arn", ARN);
-            return Ok(invocation.body(Full::from(event)).expect("the parts are sound"));
+            return Ok(invocation.body(Full::from(event)).expect("the parts are valid"));
         }
         let body = request.into_body().collect().await.expect("the body arrives").to_bytes();
         let at = Instant::now();
@@ -204,7 +204,7 @@ impl Api {
         let event = number.parse().expect("a number");
         self.sender.send(Sent { event, kind, body, at }).ok();
         let accepted = Response::builder().status(StatusCode::ACCEPTED);
-        Ok(accepted.body(Full::default()).expect("the parts are sound"))
+        Ok(accepted.body(Full::default()).expect("the parts are valid"))
     }
 
     /// The next event and its number.

@@ -1,8 +1,8 @@
-//! Every log line of every test, held against everything that no log may show.
+//! Searches every log line of every test for values that no log may contain.
 //!
-//! What the function is given (tokens, items of its tables, bodies) is kept here before the function
-//! sees it, and each line is searched for it as it is written, at the finest level there is. A line
-//! that shows any of it ends the whole run: there is no test that could pass over it.
+//! The function's inputs (tokens, items of its tables, bodies) are recorded here before the function gets them, and
+//! each line is searched for them when it is written, at the finest level. A line that contains any of them aborts the
+//! whole run: no test can ignore it.
 
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
@@ -16,19 +16,19 @@ use tracing_subscriber::layer::SubscriberExt;
 
 use reference::text;
 
-/// What the function's lines say of themselves. A value that is a part of this cannot be told from it.
+/// The function's own words in its log lines. A value that is a part of them cannot be distinguished.
 const VOCABULARY: &str = "\
     the token and the name of a table, an import and its records: new, null, true, none, other, open, error";
 
-/// The values that no line may show, by their first [`PREFIX`] bytes.
+/// The values that no line may contain, by their first [`PREFIX`] bytes.
 #[derive(Default)]
 pub struct Secrets(HashMap<[u8; PREFIX], HashSet<Vec<u8>>>);
 
-/// Shorter values stand in any text by chance.
+/// Shorter values occur in any text by chance.
 const PREFIX: usize = 4;
 
 impl Secrets {
-    /// Keeps a value, unless it is so short or so common that a line may hold it by chance.
+    /// Records a value, unless it is so short or so common that a line may contain it by chance.
     pub fn keep(&mut self, value: &str) {
         // A part of a request's ID or of a time could be the same.
         let of_an_id = value.len() < 9 && value.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
@@ -40,7 +40,7 @@ impl Secrets {
         }
     }
 
-    /// A kept value that a line shows.
+    /// A recorded value that a line contains.
     pub fn shown_by(&self, line: &[u8]) -> Option<&[u8]> {
         let starts = (0..line.len()).map(|start| &line[start..]);
         let kept = starts.filter_map(|rest| Some((rest, self.0.get(rest.first_chunk()?)?)));
@@ -62,27 +62,27 @@ fn watch() -> MutexGuard<'static, Watch> {
     WATCH.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Begins to watch the lines of this process, if that is not done yet.
+/// Starts searching the log lines of this process, unless already started.
 pub fn begin() {
     static BEGUN: Once = Once::new();
     BEGUN.call_once(|| {
-        // What the embedded database says is no line of the function's.
+        // Lines of the embedded database are not the function's.
         let targets = group_import::telemetry::log::targets(LevelFilter::TRACE)
             .with_target("dynoxide", LevelFilter::OFF);
         let text = fmt::layer().with_ansi(false).without_time().with_writer(|| Line);
         let json = fmt::layer().json().without_time().with_writer(|| Line);
         let lines = tracing_subscriber::registry().with(targets).with(text).with(json);
-        tracing::subscriber::set_global_default(lines).expect("nobody else listens to the tests' lines");
+        tracing::subscriber::set_global_default(lines).expect("no other subscriber is set");
         keep("publicParams");
     });
 }
 
-/// Keeps a value from every line to come.
+/// Records a value that no later line may contain.
 pub fn keep(value: &str) {
     watch().secrets.keep(value);
 }
 
-/// Keeps the identifiers of a customer, or of a record as it was sent.
+/// Records the identifiers of a customer, or of a record as it was sent.
 pub fn keep_identifiers(record: &Value) {
     let mut watch = watch();
     for field in ["audienceUserId", "unionid", "openid", "phone"] {
@@ -93,7 +93,7 @@ pub fn keep_identifiers(record: &Value) {
     }
 }
 
-/// Keeps what an event holds of its caller: token and its hash, `Idempotency-Key`, identifiers and group names.
+/// Records the caller's data in an event: token and its hash, `Idempotency-Key`, identifiers and group names.
 pub fn keep_event(event: &Value) {
     let headers = event["headers"].as_object().into_iter().flatten();
     for (name, value) in headers {
@@ -107,7 +107,7 @@ pub fn keep_event(event: &Value) {
     keep(event["tokenHash"].as_str().unwrap_or_default());
     let body = event["body"].as_str().unwrap_or_default();
     let body: Value = serde_json::from_str(body).unwrap_or_default();
-    // Those of a direct event lie in the event itself.
+    // Those of a direct event are in the event itself.
     for record in [&body, event].into_iter().filter_map(|body| body["data"].as_array()).flatten() {
         keep_identifiers(record);
         let groups = record["groups"].as_str().unwrap_or_default();
@@ -121,14 +121,14 @@ pub fn lines() -> Vec<String> {
     watch().lines.clone()
 }
 
-/// Where a line goes: to be searched and remembered.
+/// The writer of the log: it searches and stores each line.
 struct Line;
 
 impl Write for Line {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let mut watch = watch();
         if let Some(secret) = watch.secrets.shown_by(line) {
-            // Straight to the error output: the test harness would swallow what is printed.
+            // Directly to standard error: the test harness captures what is printed.
             let [secret, line] = [secret, line].map(String::from_utf8_lossy);
             io::stderr().write_all(format!("a log line shows {secret:?}: {line}").as_bytes())?;
             std::process::abort();

@@ -29,11 +29,11 @@ pub struct Server {
     scheme: &'static str,
     accepting: JoinHandle<()>,
     closing: watch::Sender<()>,
-    /// How often connections were broken.
+    /// How many times connections were broken.
     breaks: Arc<AtomicUsize>,
 }
 
-/// What a server speaks below HTTP.
+/// The transport below HTTP.
 #[derive(Clone)]
 pub enum Transport {
     Plain,
@@ -58,7 +58,7 @@ impl Server {
         Self::start_over(Transport::Plain, address, respond).await
     }
 
-    /// As [`start`](Self::start), over this transport.
+    /// Like [`start`](Self::start), over this transport.
     ///
     /// # Errors
     ///
@@ -106,7 +106,7 @@ impl Server {
                     Transport::Tls(tls) => {
                         let tls = tls.clone();
                         async move {
-                            // A client that does not shake hands is the client's to notice.
+                            // The client notices a failed handshake itself.
                             if let Ok(stream) = tls.accept(stream).await {
                                 serve(stream, respond).await;
                             }
@@ -130,8 +130,8 @@ impl Server {
         self.closing.send_replace(());
     }
 
-    /// Breaks all connections in a way that the client does not notice before it uses one: each closes at its next
-    /// request, without a response.
+    /// Breaks all connections so that the client notices only when it uses one: each closes at its next request,
+    /// without a response.
     pub fn break_connections(&self) {
         self.breaks.fetch_add(1, Ordering::Relaxed);
     }
@@ -149,7 +149,7 @@ impl Server {
     pub async fn stop(&mut self) {
         self.accepting.abort();
         if !self.accepting.is_finished() {
-            // Cancelled, as it should be.
+            // It ends as cancelled.
             let _ = (&mut self.accepting).await;
         }
     }
@@ -173,7 +173,7 @@ where
     B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
     E: Into<Box<dyn Error + Send + Sync>> + 'static,
 {
-    // Fails where `respond` did or the client hung up: the client's to notice.
+    // Fails if `respond` did or the client disconnected: the client notices it itself.
     let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service_fn(respond)).await;
 }
 

@@ -1,4 +1,4 @@
-//! What many imports of the tests are made of, and what is asked about many answers.
+//! Parameters, records and checks of responses that many tests use.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,7 +23,7 @@ pub fn fuzzy(identify_way: u8, opt_type: &str) -> Value {
     json!({"isMatching": true, "matchingType": 2, "identifyWay": identify_way, "optType": opt_type})
 }
 
-/// Memberships as [`Stage::memberships`] gives them.
+/// Memberships in the form of [`Stage::memberships`].
 pub fn pairs<K: ToString, G: ToString>(
     expected: impl IntoIterator<Item = (K, G)>,
 ) -> BTreeSet<(String, String)> {
@@ -35,20 +35,20 @@ pub fn numbered(n: usize) -> Value {
     (0..n).map(|n| json!({"audienceUserId": format!("c{n}"), "groups": "g"})).collect()
 }
 
-/// The memberships that [`numbered`] records ask for.
+/// The memberships that [`numbered`] records name.
 pub fn numbered_pairs(n: usize) -> BTreeSet<(String, String)> {
     pairs((0..n).map(|n| (format!("t1#c{n}"), "g")))
 }
 
-/// The codes of the failed records by what they hold in `field`.
+/// The codes of the failed records by their value of `field`.
 pub fn failures_by(response: &Response, field: &str) -> BTreeMap<String, String> {
     let text = |value: &Value| value.as_str().expect("a string").to_owned();
     let failed = response.data()["errorData"].as_array();
     failed.into_iter().flatten().map(|record| (text(&record[field]), text(&record["errorCode"]))).collect()
 }
 
-/// Posts the failed records back as they came, once nothing is in their way, and expects that all
-/// of them succeed.
+/// Resends the failed records unchanged, after the faults are lifted, and expects all of them to
+/// succeed.
 pub async fn resend(stage: &Stage, function: &Function, params: &Value, failed: &Response) {
     stage.proxy.clear_rules();
     let response = repost(function, params, failed).await;
@@ -56,13 +56,13 @@ pub async fn resend(stage: &Stage, function: &Function, params: &Value, failed: 
     assert_eq!(response.data()["importSuccessNum"], failed.data()["importFailNum"]);
 }
 
-/// Posts the failed records back to the letter.
+/// Resends the failed records verbatim.
 pub async fn repost(function: &Function, params: &Value, failed: &Response) -> Response {
     let body = format!(r#"{{"publicParams":{params},"data":{}}}"#, failed.error_data());
     function.post(crate::stage::TOKEN, body).await
 }
 
-/// The records of `errorData` as text, without their places: sent again, they have others.
+/// The records of `errorData` as text, without their indexes, which change when they are resent.
 pub fn without_indexes(error_data: &str) -> Vec<String> {
     let records: Vec<&RawValue> = serde_json::from_str(error_data).expect("an array");
     let without_index = |record: &RawValue| {

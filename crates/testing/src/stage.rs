@@ -1,4 +1,4 @@
-//! What the function works on: a real database with the project's tables, behind a proxy.
+//! The function's environment: a real database with the project's tables, behind a proxy.
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
@@ -17,23 +17,23 @@ use crate::runtime_api::Process;
 use crate::secrets;
 use crate::tables::{self, TableNames};
 
-/// The token of the tenant that every stage has.
+/// The token of every stage's default tenant.
 pub const TOKEN: &str = "token-of-t1";
 
 /// The ID of that tenant.
 pub const TENANT: &str = "t1";
 
-/// The import that memberships are of that a test puts itself.
+/// The import of the memberships that a test puts itself.
 pub const BEFORE: &str = "before";
 
-/// Names a DynamoDB to run on instead of the embedded one, such as `http://127.0.0.1:8000`.
+/// The variable with the URL of a DynamoDB to use instead of the embedded one, such as `http://127.0.0.1:8000`.
 const TEST_ENDPOINT: &str = "DYNAMODB_TEST_ENDPOINT";
 
 /// A database with the project's tables, behind a proxy that counts, checks and can break calls.
 pub struct Stage {
-    /// What the function talks to.
+    /// The endpoint of the function's SDK.
     pub proxy: Proxy,
-    /// A client of the database itself: what it does is neither counted nor broken.
+    /// A client of the database itself: its calls are neither counted nor broken.
     pub client: Client,
     pub names: TableNames,
     pub(crate) clock_is_paused: bool,
@@ -41,12 +41,12 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// Empty tables, but for the tenant [`TENANT`].
+    /// Empty tables, except for the tenant [`TENANT`].
     pub async fn new() -> Self {
         Self::begin(false).await
     }
 
-    /// As [`new`](Self::new), in a test whose clock is paused: the calls of its functions and of its client do not go
+    /// Like [`new`](Self::new), in a test whose clock is paused: the calls of its functions and of its client do not go
     /// through a socket here, and the clock stands still while the database is at work.
     pub async fn paused() -> Self {
         Self::begin(true).await
@@ -78,7 +78,7 @@ impl Stage {
         stage
     }
 
-    /// The function as a process of its own, with settings of the test's own. Each of its invocations has `time`.
+    /// The function as a separate process, with other settings. Each of its invocations has `time`.
     pub async fn process(&self, executable: &Path, time: Duration, more: &[(&str, &str)]) -> Process {
         let endpoint = self.proxy.endpoint();
         let mut environment = vec![
@@ -134,17 +134,17 @@ impl Stage {
             });
             let answer = self.client.batch_write_item().request_items(table, puts.collect()).send().await;
             let left = answer.expect("the items are put").unprocessed_items.unwrap_or_default();
-            assert!(left.is_empty(), "the database left items over");
+            assert!(left.is_empty(), "the database left items unprocessed");
         }
     }
 
-    /// Ends the lease of the run that holds a key, `tenant#key`, as if its invocation's time were over: leases go by the
+    /// Ends the lease of the run that holds a key, `tenant#key`, as if its invocation had timed out: leases use the
     /// wall clock.
     pub async fn end_lease(&self, import_key: &str) {
         self.set_import(import_key, "leaseUntil").await;
     }
 
-    /// Lets a key, `tenant#key`, be past its time, as if a day had gone by.
+    /// Lets a key, `tenant#key`, expire, as if a day had passed.
     pub async fn expire_key(&self, import_key: &str) {
         self.set_import(import_key, "expiresAt").await;
     }
@@ -159,10 +159,10 @@ impl Stage {
             .update_expression("SET #past = :past")
             .expression_attribute_names("#past", past)
             .expression_attribute_values(":past", AttributeValue::N("1".to_owned()));
-        update.send().await.expect("the key is there");
+        update.send().await.expect("the key exists");
     }
 
-    /// Every membership there is, as (customer key, group name).
+    /// Every membership stored, as (customer key, group name).
     pub async fn memberships(&self) -> BTreeSet<(String, String)> {
         let text = |value: &Value| value.as_str().expect("keys are strings").to_owned();
         let items = self.membership_items().await;
@@ -194,7 +194,7 @@ fn item(attributes: &Value) -> HashMap<String, AttributeValue> {
         Value::Array(list) => {
             AttributeValue::Ss(list.iter().map(|text| text.as_str().expect("a string").to_owned()).collect())
         }
-        Value::Null | Value::Object(_) => panic!("no attribute of a test"),
+        Value::Null | Value::Object(_) => panic!("not supported as an attribute"),
     };
     let attributes = attributes.as_object().expect("an object");
     attributes.iter().map(|(name, attribute)| (name.clone(), value(attribute))).collect()

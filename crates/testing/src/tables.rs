@@ -1,7 +1,7 @@
 //! Creates the four tables in an emulated DynamoDB, from the definitions that `template.yaml` deploys.
 //!
 //! One definition serves the deployment, the local run and the tests, so that none of them can drift. Only what an
-//! emulator knows is taken over: keys, indexes, billing mode and time to live; not backups or encryption.
+//! emulator supports is used: keys, indexes, billing mode and time to live; not backups or encryption.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -14,10 +14,10 @@ use aws_sdk_dynamodb::types::{
 };
 use serde::Deserialize;
 
-/// The template, read when this file is compiled: a change to it needs no other step to be seen here.
+/// The template, included at compile time: a change to it takes effect without another step.
 const TEMPLATE: &str = include_str!("../../../template.yaml");
 
-/// The names under which the tables stand in the database. The template gives none.
+/// The names of the tables in the database. The template specifies none.
 #[derive(Debug, Clone)]
 pub struct TableNames {
     pub tenants: String,
@@ -27,7 +27,7 @@ pub struct TableNames {
 }
 
 impl TableNames {
-    /// `{prefix}tenants`, `{prefix}customers` and so on. Tests that share a database keep apart by their prefixes.
+    /// `{prefix}tenants`, `{prefix}customers` and so on. Tests that share a database use different prefixes.
     pub fn prefixed(prefix: &str) -> Self {
         Self {
             tenants: format!("{prefix}tenants"),
@@ -37,7 +37,7 @@ impl TableNames {
         }
     }
 
-    /// Each resource of the template with the name its table has here.
+    /// Each resource of the template with the name of its table here.
     fn by_resource(&self) -> [(&'static str, &str); 4] {
         [
             ("TenantsTable", &self.tenants),
@@ -51,7 +51,7 @@ impl TableNames {
 /// Why a table could not be created.
 #[derive(Debug, thiserror::Error)]
 pub enum TablesError {
-    #[error("template.yaml is not a template that can be read")]
+    #[error("template.yaml is not a valid template")]
     Template(#[source] &'static serde_saphyr::Error),
     #[error("template.yaml has no resource {0}")]
     Missing(&'static str),
@@ -59,13 +59,13 @@ pub enum TablesError {
     Properties { resource: &'static str, source: serde_json::Error },
     #[error("a key, an index or an attribute in template.yaml is incomplete")]
     Incomplete(#[from] BuildError),
-    #[error("the database did not create the table {table}")]
+    #[error("the table {table} could not be created")]
     Database { table: String, source: Box<aws_sdk_dynamodb::Error> },
 }
 
-/// Creates every table that is not there yet. A table that is there stays as it is, even with other keys.
+/// Creates every missing table. An existing table is left unchanged, even with other keys.
 ///
-/// For emulators only: their tables are ready as soon as `CreateTable` answers, those of AWS are not.
+/// For emulators only: their tables are ready as soon as `CreateTable` returns, those of AWS are not.
 pub async fn create_all(client: &Client, names: &TableNames) -> Result<(), TablesError> {
     static READ: LazyLock<Result<Template, serde_saphyr::Error>> =
         LazyLock::new(|| serde_saphyr::from_str(TEMPLATE));
@@ -89,7 +89,7 @@ struct Template {
     resources: BTreeMap<String, Resource>,
 }
 
-/// A resource of any type: the properties are read as a table's only where a table is asked for.
+/// A resource of any type: its properties are parsed only if it is a table in use.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Resource {
@@ -115,7 +115,7 @@ struct Table {
     time_to_live_specification: Option<TimeToLive>,
 }
 
-/// What the database answered, inside what the template allowed to ask.
+/// The outer error is one of the template, the inner one of the database.
 type Asked = Result<Result<(), aws_sdk_dynamodb::Error>, BuildError>;
 
 impl Table {
@@ -128,7 +128,7 @@ impl Table {
             .billing_mode(BillingMode::from(self.billing_mode.as_str()))
             .set_attribute_definitions(Some(attribute_definitions(&self.attribute_definitions)?))
             .set_key_schema(Some(key_schema(&self.key_schema)?))
-            // DynamoDB refuses an empty list of indexes.
+            // DynamoDB rejects an empty list of indexes.
             .set_global_secondary_indexes((!indexes.is_empty()).then_some(indexes))
             .send()
             .await;

@@ -1,4 +1,4 @@
-//! TLS for servers on this machine, with a certificate authority made at start.
+//! TLS for servers on this machine, with a certificate authority generated at start.
 
 use std::io;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ pub struct Tls {
 impl Tls {
     /// TLS with keys and certificates of its own.
     pub fn new() -> Self {
-        const MADE: &str = "BUG: the certificate can be made";
+        const MADE: &str = "BUG: the certificate can be generated";
         let mut authority = CertificateParams::default();
         // OpenSSL takes a certificate whose issuer has the same name as itself for a self-signed one.
         authority.distinguished_name.push(DnType::CommonName, "tests and benchmarks");
@@ -51,8 +51,8 @@ impl Tls {
         }
     }
 
-    /// The certificates of the system and of this authority in PEM, for `SSL_CERT_FILE` and the like, which replace the
-    /// system's: a client shall have as many to read as on Lambda.
+    /// The certificates of the system and of this authority in PEM, for `SSL_CERT_FILE` and similar settings, which
+    /// replace the system's: a client must parse as many as on Lambda.
     pub fn trusted(&self) -> String {
         let system = rustls_native_certs::load_native_certs().certs;
         let mut trusted: String = system

@@ -75,7 +75,7 @@ fn statements_are_paged_by_tens() {
 }
 
 #[test]
-fn a_batch_is_processed_in_part() {
+fn a_batch_is_partly_processed() {
     let memory = memory();
     let body = write(["a", "b", "c", "d"].map(|group| put("c1", group))).to_string();
     let response = memory
@@ -94,7 +94,7 @@ fn a_batch_is_processed_in_part() {
 }
 
 #[test]
-fn a_claim_is_taken_from_a_dead_or_forgotten_run_only() {
+fn only_dead_or_expired_claims_are_taken_over() {
     let memory = memory();
     let claim = |run: &str, hash: &str, now: u64| {
         json!({
@@ -119,13 +119,17 @@ fn a_claim_is_taken_from_a_dead_or_forgotten_run_only() {
         |operation: &str, body: Value| call(&memory, operation, &body).expect("no rule is broken").status;
     assert_eq!(status("PutItem", claim("1", "h", 0)), 200);
     let theirs = call(&memory, "PutItem", &claim("2", "h", 29)).expect("no rule is broken");
-    assert_eq!((theirs.status, &theirs.body["Item"]["run"]), (400, &json!({"S": "1"})), "its lease lasts");
+    assert_eq!(
+        (theirs.status, &theirs.body["Item"]["run"]),
+        (400, &json!({"S": "1"})),
+        "its lease has not ended"
+    );
     assert_eq!(status("PutItem", claim("2", "another", 30)), 400, "of another body");
     assert_eq!(status("PutItem", claim("2", "h", 30)), 200);
     assert_eq!(status("UpdateItem", end("1")), 400, "the key is another run's");
     assert_eq!(status("UpdateItem", end("2")), 200);
     assert_eq!(status("PutItem", claim("3", "h", 61)), 400, "it has an outcome");
-    assert_eq!(status("PutItem", claim("3", "another", 130)), 200, "it is forgotten");
+    assert_eq!(status("PutItem", claim("3", "another", 130)), 200, "it has expired");
 }
 
 #[test]
@@ -150,22 +154,22 @@ fn calls_that_break_a_rule_are_rejected() {
         ("ExecuteStatement", statement("openid", &["o1"], Some("2")), "token"),
         ("ExecuteStatement", statement("email", &["o1"], None), "no index on email"),
         ("ExecuteStatement", consistent, "consistently"),
-        ("BatchGetItem", customers((0..101).map(|number| number.to_string())), "101 in a batch"),
-        ("BatchGetItem", customers([]), "0 in a batch"),
+        ("BatchGetItem", customers((0..101).map(|number| number.to_string())), "101 entries"),
+        ("BatchGetItem", customers([]), "0 entries"),
         ("BatchGetItem", customers(["c1", "c1"].map(str::to_owned)), "twice"),
         ("BatchGetItem", json!({"RequestItems": {"memberships": {"Keys": [membership]}}}), "consistently"),
-        ("BatchWriteItem", write((0..26).map(|number| put("c1", &number.to_string()))), "26 in a batch"),
-        ("BatchWriteItem", write([]), "0 in a batch"),
+        ("BatchWriteItem", write((0..26).map(|number| put("c1", &number.to_string()))), "26 entries"),
+        ("BatchWriteItem", write([]), "0 entries"),
         ("BatchWriteItem", write([put("c1", "g"), put("c1", "g")]), "twice"),
         ("BatchWriteItem", write([put("c1", &long[..1025])]), "1025 bytes"),
         ("BatchWriteItem", write([without_import]), "without its import"),
-        ("BatchWriteItem", write([of_another]), "another than c2"),
+        ("BatchWriteItem", write([of_another]), "differs from the customer c2"),
         ("GetItem", json!({"TableName": "tenants", "Key": {"tokenHash": {"S": "token"}}}), "no hash"),
-        ("Scan", json!({}), "Scan is not called"),
+        ("Scan", json!({}), "Scan is not supported"),
     ];
     for (operation, body, message) in broken {
         let violation = call(&memory, operation, &body).expect_err(message).to_string();
         assert!(violation.contains(message), "{violation}: {message}");
     }
-    assert_eq!(memory.memberships(), HashSet::new(), "nothing of a rejected batch is written");
+    assert_eq!(memory.memberships(), HashSet::new(), "no part of a rejected batch is written");
 }

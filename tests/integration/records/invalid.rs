@@ -57,7 +57,7 @@ async fn a_control_character_inside_a_value_is_invalid() {
 }
 
 #[tokio::test]
-async fn the_message_tells_the_faults_of_a_field_apart() {
+async fn the_message_distinguishes_the_faults_of_a_field() {
     let stage = Stage::new().await;
     let function = stage.function().await;
     let hundred_and_one: Vec<_> = (0..101).map(|n| n.to_string()).collect();

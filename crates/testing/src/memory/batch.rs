@@ -12,10 +12,10 @@ use super::{CUSTOMER_ID, CUSTOMERS, MEMBERSHIPS, Memory, Response, TENANT_ID, Un
 const BATCH_GET_KEYS: usize = 100;
 const BATCH_WRITE_ITEMS: usize = 25;
 
-/// The bytes that a write unit pays for (DynamoDB pricing).
+/// The bytes covered by one write unit (DynamoDB pricing).
 const WRITE_UNIT_BYTES: usize = 1024;
 
-/// A `BatchGetItem` of memberships, where one of customers is just that.
+/// The kind under which a `BatchGetItem` of memberships is counted, apart from one of customers.
 pub const OF_MEMBERSHIPS: &str = "BatchGetItem, memberships";
 
 const CUSTOMER_KEY: &str = "customerKey";
@@ -65,7 +65,7 @@ impl<'a> Write<'a> {
                 let (tenant, customer) = (text(item, TENANT_ID)?, text(item, CUSTOMER_ID)?);
                 let rest = text(item, CUSTOMER_KEY)?.strip_prefix(tenant);
                 let fits = rest.and_then(|rest| rest.strip_prefix('#')) == Some(customer);
-                rule(fits, || format!("the key of a membership of another than {customer}"))?;
+                rule(fits, || format!("the key differs from the customer {customer}"))?;
                 let dated = !text(item, "updatedAt")?.is_empty() && !text(item, "importId")?.is_empty();
                 rule(dated, || "a membership without its import".to_owned())
             }
@@ -91,11 +91,9 @@ impl Memory {
         let (of_memberships, names) = match table {
             CUSTOMERS => (false, [CUSTOMER_ID, TENANT_ID]),
             MEMBERSHIPS => (true, [CUSTOMER_KEY, GROUP_NAME]),
-            _ => return Err(Violation::new(format!("no keys of {table} are read"))),
+            _ => return Err(Violation::new(format!("BatchGetItem on {table} is not supported"))),
         };
-        rule(consistent_read || !of_memberships, || {
-            "what decides that nothing is written is read consistently".to_owned()
-        })?;
+        rule(consistent_read || !of_memberships, || "memberships must be read consistently".to_owned())?;
         let whole = attributes.iter().all(|key| key.len() == 2);
         rule(whole, || "more than a key".to_owned())?;
         let keys = distinct(attributes.iter(), names, BATCH_GET_KEYS)?;
@@ -115,7 +113,7 @@ impl Memory {
             Response::ok("BatchGetItem", json!({"Responses": {table: items}, "UnprocessedKeys": left}));
         if of_memberships {
             response.kind = OF_MEMBERSHIPS;
-            // Half a unit a key of an item up to 4 KB, twice that if strongly consistent.
+            // Half a unit for each item up to 4 KB, twice that if strongly consistent.
             response.units.read = done.len() as f64 * if consistent_read { 1.0 } else { 0.5 };
         }
         Ok(response)
@@ -157,34 +155,34 @@ fn only_table<'a, T>(batch: Batch<'a, T>) -> Result<(&'a str, T), Violation> {
     }
 }
 
-/// The keys of a batch of up to `most`, no two alike.
+/// The keys of a batch: at most `most`, all distinct.
 fn distinct<'i, 'a: 'i>(
     items: impl ExactSizeIterator<Item = &'i Attributes<'a>>,
     names: [&str; 2],
     most: usize,
 ) -> Result<Vec<(&'i str, &'i str)>, Violation> {
     let count = items.len();
-    rule((1..=most).contains(&count), || format!("{count} in a batch, which are 1 to {most}"))?;
+    rule((1..=most).contains(&count), || format!("{count} entries in a batch of 1 to {most}"))?;
     let keys = items.map(|item| key(item, names)).collect::<Result<Vec<_>, _>>()?;
     rule(keys.iter().collect::<HashSet<_>>().len() == count, || "a key twice in a batch".to_owned())?;
     Ok(keys)
 }
 
-/// An entry of a batch, for the decision whether it is processed.
+/// An entry of a batch that may be processed or left unprocessed.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry<'a> {
     /// Its place in the batch, from 0.
     pub place: usize,
     /// The size of the batch.
     pub of: usize,
-    /// What tells its partition.
+    /// The hash key, which determines the partition.
     pub hash_key: &'a str,
 }
 
 /// The key of an item: its hash key and another attribute.
 type Key<'s> = (&'s str, &'s str);
 
-/// What is processed, each with its key, and what is not.
+/// The processed entries, each with its key, and the unprocessed ones.
 fn split<'s, T>(
     keys: &[Key<'s>],
     requests: &'s [T],

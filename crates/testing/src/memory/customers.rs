@@ -10,28 +10,28 @@ use super::page::{PAGE_ITEMS, page};
 use super::request::{Attributes, Text, Violation, partition_key, read, rule};
 use super::{CUSTOMER_ID, Response, TENANT_ID};
 
-/// The identifiers: one index each, and the ID, which is the table's key.
+/// The identifiers: each has an index, except the ID, which is the table's key.
 pub const FIELDS: [&str; 4] = ["unionid", "openid", "phone", CUSTOMER_ID];
 
-/// The most characters of a statement, and values of `IN` (DynamoDB developer guide).
+/// The maximum characters of a statement, and values of `IN` (DynamoDB developer guide).
 const STATEMENT_CHARACTERS: usize = 8_192;
 const IN_VALUES: usize = 50;
 
-/// A further page of a statement, where the first is just that.
+/// The kind under which a further page of a statement is counted, apart from the first.
 pub const FURTHER_PAGE: &str = "ExecuteStatement, further page";
 
 #[derive(Clone, Debug)]
 pub struct Customer {
     pub tenant: String,
     pub id: String,
-    /// By the order of [`FIELDS`], without the ID.
+    /// In the order of [`FIELDS`], without the ID.
     pub identifiers: [Option<String>; 3],
 }
 
 /// The customers, by each of their identifiers.
 #[derive(Debug, Default)]
 pub struct Customers {
-    /// By the order of [`FIELDS`]: from an identifier to the customers that have it.
+    /// In the order of [`FIELDS`]: from an identifier to the customers that have it.
     indexes: [HashMap<String, Vec<Found>>; 4],
 }
 
@@ -98,7 +98,7 @@ impl Customers {
     /// `SELECT ... FROM "table"."field-index" WHERE "field" IN [?, ...] AND "tenantId" = ?`, in pages.
     pub fn execute_statement(&self, body: &[u8]) -> Result<Response, Violation> {
         let Statement { statement, parameters, next_token, consistent_read } = read(body)?;
-        rule(!consistent_read, || "no index is read consistently".to_owned())?;
+        rule(!consistent_read, || "an index cannot be read consistently".to_owned())?;
         rule(statement.len() <= STATEMENT_CHARACTERS, || format!("a statement of {}", statement.len()))?;
         let before = statement.split_once("-index\"").map(|(before, _)| before);
         let field = before.and_then(|before| before.rsplit_once('"')).map(|(_, field)| field);
@@ -124,12 +124,12 @@ impl Customers {
         Ok(Response::ok(if next_token.is_none() { "ExecuteStatement" } else { FURTHER_PAGE }, body))
     }
 
-    /// `a = :b AND c = :d` on an index or on the table, in one page: so many customers of one value that they fill more
-    /// than 1 MB there are not.
+    /// `a = :b AND c = :d` on an index or on the table, in one page: no value has more customers than fit into
+    /// 1 MB.
     pub fn query(&self, body: &[u8]) -> Result<Response, Violation> {
         let query: Query<'_> = read(body)?;
         rule(!(query.consistent_read && query.index_name.is_some()), || {
-            "no index is read consistently".to_owned()
+            "an index cannot be read consistently".to_owned()
         })?;
         let field = query.index_name.map_or(CUSTOMER_ID, |name| name.trim_end_matches("-index"));
         let conditions = query.key_condition_expression.split(" AND ");

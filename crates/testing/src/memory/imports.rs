@@ -1,4 +1,4 @@
-//! The items of `imports`: claims, and how runs ended.
+//! The items of `imports`: claims, and the outcomes of runs.
 
 use serde_json::{Value, json};
 
@@ -8,9 +8,9 @@ use super::{IMPORTS, Memory, Response};
 const CONDITION_FAILED: &str = "ConditionalCheckFailedException";
 
 impl Memory {
-    /// `PutItem` under the condition of a claim: the key is new or forgotten, or its run is dead.
+    /// `PutItem` with the condition of a claim: the key is new or expired, or the lease of its run has ended.
     pub(super) fn claim_import(&self, body: &Value) -> Result<Response, Violation> {
-        rule(body["TableName"] == IMPORTS, || format!("no single item of {} is put", body["TableName"]))?;
+        rule(body["TableName"] == IMPORTS, || format!("PutItem on {} is not supported", body["TableName"]))?;
         let (item, values) = (&body["Item"], &body["ExpressionAttributeValues"]);
         let key = text(&item["importKey"])?;
         let imports = &mut self.state().imports;
@@ -29,14 +29,14 @@ impl Memory {
         Ok(Response::ok("PutItem", json!({})))
     }
 
-    /// `SET a = :b, c = :d`, where the run is the same.
+    /// `SET a = :b, c = :d`, on condition that the run is the same.
     pub(super) fn update_import(&self, body: &Value) -> Result<Response, Violation> {
         let fits = body["TableName"] == IMPORTS && body["ConditionExpression"] == "#run = :run";
-        rule(fits, || format!("no update of an import's run: {body}"))?;
+        rule(fits, || format!("not the update of an import's run: {body}"))?;
         let values = &body["ExpressionAttributeValues"];
         let imports = &mut self.state().imports;
         let item = imports.get_mut(text(&body["Key"]["importKey"])?);
-        let item = item.ok_or_else(|| Violation::new("an import that nobody claimed"))?;
+        let item = item.ok_or_else(|| Violation::new("an import without a claim"))?;
         if item["run"] != values[":run"] {
             return Ok(Response::error("UpdateItem", CONDITION_FAILED));
         }

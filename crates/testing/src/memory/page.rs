@@ -5,7 +5,7 @@ pub const PAGE_ITEMS: usize = 10;
 
 /// The page that begins at `from`, and where the next one does; `None` where there is no such page.
 ///
-/// A full page has a next one also where nothing follows: DynamoDB looks no further than a full page.
+/// A full page has a next one even if nothing follows: DynamoDB does not look beyond a full page.
 pub fn page<T>(items: &[T], from: usize, size: usize) -> Option<(&[T], Option<usize>)> {
     let rest = items.get(from..)?;
     let page = &rest[..rest.len().min(size)];

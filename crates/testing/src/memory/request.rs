@@ -1,15 +1,15 @@
-//! Requests as JSON text, and what breaks a rule.
+//! Requests as JSON text, and the rules they must satisfy.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-/// The most bytes of a partition key and of a sort key (DynamoDB developer guide, constraints).
+/// The maximum bytes of a partition key and of a sort key (DynamoDB developer guide, constraints).
 const PARTITION_KEY: usize = 2048;
 const SORT_KEY: usize = 1024;
 
-/// What DynamoDB rejects, or this project has no reason to ask.
+/// A request that DynamoDB rejects, or that the function has no reason to send.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Violation(String);
@@ -26,7 +26,7 @@ impl From<serde_json::Error> for Violation {
     }
 }
 
-/// Whether a rule is kept; otherwise what breaks it.
+/// Returns a violation unless the rule is satisfied.
 pub fn rule(kept: bool, broken: impl FnOnce() -> String) -> Result<(), Violation> {
     if kept { Ok(()) } else { Err(Violation(broken())) }
 }
@@ -53,11 +53,11 @@ pub fn text<'i>(item: &'i Attributes<'_>, name: &str) -> Result<&'i str, Violati
 pub fn key<'i>(item: &'i Attributes<'_>, names: [&str; 2]) -> Result<(&'i str, &'i str), Violation> {
     let (partition, sort) = (text(item, names[0])?, text(item, names[1])?);
     partition_key(partition)?;
-    rule((1..=SORT_KEY).contains(&sort.len()), || format!("{} bytes are no sort key", sort.len()))?;
+    rule((1..=SORT_KEY).contains(&sort.len()), || format!("a sort key of {} bytes", sort.len()))?;
     Ok((partition, sort))
 }
 
 pub fn partition_key(value: &str) -> Result<(), Violation> {
     let bytes = value.len();
-    rule((1..=PARTITION_KEY).contains(&bytes), || format!("{bytes} bytes are no partition key"))
+    rule((1..=PARTITION_KEY).contains(&bytes), || format!("a partition key of {bytes} bytes"))
 }

@@ -18,7 +18,7 @@ use crate::serve::{self, Server, Transport};
 pub use super::batch::OF_MEMBERSHIPS;
 pub use super::customers::FURTHER_PAGE;
 
-/// Calls by kind: a further page of a statement, and a `BatchGetItem` of memberships are kinds of their own.
+/// Calls by kind: further pages of a statement and `BatchGetItem` of memberships are counted separately.
 pub type Calls = BTreeMap<&'static str, usize>;
 
 /// The calls since they were last counted.
@@ -26,7 +26,7 @@ pub type Calls = BTreeMap<&'static str, usize>;
 pub struct Tally {
     pub calls: Calls,
     pub units: Units,
-    /// What DynamoDB would have rejected, and was rejected.
+    /// A request that was rejected, as DynamoDB would have.
     pub violations: Vec<String>,
 }
 
@@ -39,7 +39,7 @@ pub struct MemoryServer {
 struct Shared {
     memory: Memory,
     delay_ms: AtomicU64,
-    /// What is written beyond it is throttled.
+    /// Writes beyond it are throttled.
     writes: Mutex<Option<Capacity>>,
     tally: Mutex<Tally>,
 }
@@ -54,7 +54,7 @@ impl MemoryServer {
         Self::start_over(Transport::Plain, memory).await
     }
 
-    /// As [`start`](Self::start), over this transport.
+    /// Like [`start`](Self::start), over this transport.
     ///
     /// # Errors
     ///
@@ -72,12 +72,12 @@ impl MemoryServer {
         Ok(Self { server, shared })
     }
 
-    /// Closes all connections, as a server does with those that are not used; new ones are accepted.
+    /// Closes all connections, as a server does with idle ones; new ones are accepted.
     pub fn close_connections(&self) {
         self.server.close_connections();
     }
 
-    /// Breaks all connections as [`Server::break_connections`] does.
+    /// Breaks all connections, see [`Server::break_connections`].
     pub fn break_connections(&self) {
         self.server.break_connections();
     }
@@ -91,17 +91,17 @@ impl MemoryServer {
         &self.shared.memory
     }
 
-    /// From now on every call takes this long, if not longer.
+    /// From now on every call takes at least this long.
     pub fn delay(&self, delay_ms: u64) {
         self.shared.delay_ms.store(delay_ms, Ordering::Relaxed);
     }
 
-    /// From now on no more is written than the capacity allows; `None` is no limit.
+    /// From now on writes beyond the capacity are throttled; `None` means no limit.
     pub fn limit_writes(&self, capacity: Option<Capacity>) {
         *self.shared.writes.lock().unwrap_or_else(PoisonError::into_inner) = capacity;
     }
 
-    /// The calls since the last time; counting begins anew.
+    /// The calls since the last tally; resets the counts.
     pub fn take_tally(&self) -> Tally {
         std::mem::take(&mut *self.shared.tally())
     }
@@ -128,7 +128,7 @@ impl Shared {
             .status(status)
             .header("content-type", "application/x-amz-json-1.0")
             .header("x-amzn-requestid", "0000000000000000000000000000000000000000000000000000");
-        Ok(response.body(Full::from(body)).expect("the parts are sound"))
+        Ok(response.body(Full::from(body)).expect("the parts are valid"))
     }
 
     fn call(&self, operation: &str, body: &[u8]) -> (u16, String) {
@@ -141,7 +141,7 @@ impl Shared {
             is_admitted
         };
         match self.memory.call(operation, body, admit) {
-            // Nothing was admitted, so nothing is done.
+            // No entry was admitted.
             Ok(response) if !admitted => {
                 *self.tally().calls.entry(response.kind).or_default() += 1;
                 (400, error(EXCEEDED, EXCEEDED).to_string())

@@ -1,4 +1,4 @@
-//! Batches of which only the first part is done: a 200 answer that is not a success.
+//! Batches of which only the first part is processed: a response with status 200 that is not a success.
 
 use std::io;
 
@@ -24,7 +24,7 @@ impl Share {
     }
 }
 
-/// Forwards the first share of the entries, tables in the order of their names, and responds for all.
+/// Forwards the first share of the entries, tables in the order of their names; the rest is unprocessed.
 pub async fn forward_share(upstream: &Upstream, request: &Request, processed: Share) -> io::Result<Answer> {
     let mut open = processed.of(entries(request).count());
     let admit = |_: &str, _: &Value| {
@@ -46,14 +46,14 @@ pub fn entries(request: &Request) -> impl Iterator<Item = (&str, &Value)> {
     lists.flat_map(|(table, list)| list.iter().map(move |entry| (table.as_str(), entry)))
 }
 
-/// Forwards the entries that are admitted, and responds for all.
+/// Forwards the admitted entries; the rest is unprocessed.
 pub async fn forward_part(
     upstream: &Upstream,
     request: &Request,
     admit: impl FnMut(&str, &Value) -> bool,
 ) -> io::Result<Answer> {
-    // Where a table's entries are, under its name, what the answer calls those left, and the answer
-    // when nothing was done.
+    // Where a table's entries are, under its name, what the response calls unprocessed ones, and the response
+    // when nothing was processed.
     let (entries, left_over, nothing_done) = match request.operation.as_str() {
         "BatchWriteItem" => ("", "UnprocessedItems", json!({})),
         "BatchGetItem" => ("/Keys", "UnprocessedKeys", json!({"Responses": {}})),
@@ -100,7 +100,7 @@ fn split(tables: &Value, entries: &str, mut admit: impl FnMut(&str, &Value) -> b
     (now, later)
 }
 
-/// Adds what the upstream itself left undone.
+/// Adds what the upstream itself left unprocessed.
 fn append(later: &mut Tables, of_upstream: Tables, entries: &str) {
     for (table, mut request) in of_upstream {
         let held = later.get_mut(&table).and_then(|held| held.pointer_mut(entries));

@@ -1,8 +1,8 @@
-//! Small pages, as DynamoDB hands them out.
+//! Small pages, as DynamoDB returns them.
 //!
-//! DynamoDB returns the results of a statement with `IN` by at most ten items, whatever their size.
-//! Its other paged reads hand out a continuation whenever a page is exactly full, though nothing
-//! follows; these pages do so too.
+//! DynamoDB returns the results of a statement with `IN` in pages of at most ten items, whatever their size.
+//! Its other paged reads return a continuation whenever a page is exactly full, even if nothing follows;
+//! so do these pages.
 
 use std::io;
 use std::sync::{Mutex, PoisonError};
@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 use super::wire::{self, Answer, Request, Upstream};
 use crate::memory;
 
-/// The results of statements that did not fit one page. They are kept, so that a page can be asked
-/// for again: the SDK retries.
+/// The results of statements that did not fit one page. They are kept, so that a page can be requested
+/// again: the SDK retries.
 #[derive(Default)]
 pub struct Pages {
     results: Mutex<Vec<Results>>,
@@ -28,14 +28,14 @@ struct Results {
 }
 
 impl Results {
-    /// A continuation is for the very statement and parameters that it came with.
+    /// A continuation is valid only for the statement and parameters that it was returned for.
     fn are_of(&self, request: &Value) -> bool {
         self.statement == request["Statement"] && self.parameters == request["Parameters"]
     }
 }
 
 impl Pages {
-    /// Reads the upstream to its end on the first call; a continuation is answered from memory.
+    /// Reads all pages of the upstream on the first call; a continuation is served from memory.
     /// With `by_key`, the upstream reads each value by its key.
     pub async fn statement(
         &self,
@@ -83,7 +83,7 @@ impl Pages {
 }
 
 fn page(items: &[Value], number: &str, from: usize, size: usize) -> Answer {
-    let (page, next) = memory::page::page(items, from, size).expect("a page that exists");
+    let (page, next) = memory::page::page(items, from, size).expect("an existing page");
     let mut body = json!({"Items": page});
     if let Some(next) = next {
         body["NextToken"] = format!("{number}-{next}").into();
@@ -91,8 +91,8 @@ fn page(items: &[Value], number: &str, from: usize, size: usize) -> Answer {
     wire::json(StatusCode::OK, &body)
 }
 
-/// All items of a statement or a query, or the answer that was no success. A page's `ended_at` is what the next one
-/// begins with as its `begin`.
+/// All items of a statement or a query, or the response that was no success. A page's `ended_at` is the `begin`
+/// of the next one.
 async fn read_to_the_end(
     upstream: &Upstream,
     request: &Request,
@@ -117,15 +117,15 @@ async fn read_to_the_end(
     }
 }
 
-/// All items of a statement, each of whose values is read by a `Query`: as DynamoDB does, where emulators scan the whole
-/// index for an `IN`.
+/// All items of a statement, with a `Query` for each value: emulators, unlike DynamoDB, scan the whole index for an
+/// `IN`.
 ///
 /// Of the form `SELECT "a", "b" FROM "table"."index" WHERE "field" IN [?, ...] AND "other" = ?`.
 async fn read_by_key(upstream: &Upstream, request: &Request) -> io::Result<Result<Vec<Value>, Answer>> {
     let statement = request.body["Statement"].as_str().expect("a statement");
     let names: Vec<_> = statement.split('"').skip(1).step_by(2).collect();
     let [selected @ .., table, index, field, other] = &names[..] else {
-        panic!("another statement: {statement}")
+        panic!("unsupported statement: {statement}")
     };
     let parameters = request.body["Parameters"].as_array().expect("parameters");
     let (other_value, values) = parameters.split_last().expect("parameters");
@@ -152,7 +152,7 @@ async fn read_by_key(upstream: &Upstream, request: &Request) -> io::Result<Resul
     Ok(Ok(items))
 }
 
-/// `Query` pages by itself: it only has to be told to.
+/// `Query` pages by itself, given a `Limit`.
 pub async fn query(upstream: &Upstream, request: &Request, size: usize) -> io::Result<Answer> {
     let mut body = request.body.clone();
     body["Limit"] = at_most(size, &body).into();

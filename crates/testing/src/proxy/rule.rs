@@ -1,4 +1,4 @@
-//! Which calls meet what instead of an answer of the upstream.
+//! Which calls get a fault instead of a response of the upstream.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,24 +13,24 @@ use super::wire::Request;
 pub enum Action {
     /// Waits, then forwards.
     Delay(Duration),
-    /// Answers with an error of DynamoDB's form; nothing is forwarded.
+    /// Responds with an error in DynamoDB's form; nothing is forwarded.
     Error { status: u16, code: &'static str, message: &'static str },
-    /// Never answers; the call ends when the client hangs up.
+    /// Never responds; the call ends when the client disconnects.
     Hang,
-    /// Closes the connection without an answer; nothing is forwarded.
+    /// Closes the connection without a response; nothing is forwarded.
     Reset,
-    /// Forwards, but breaks the connection halfway through the answer: what was asked for is done,
+    /// Forwards, but breaks the connection halfway through the response: the call has taken effect,
     /// and the client cannot know.
     Truncate,
-    /// Answers 200 with a body that is not JSON; nothing is forwarded. The SDK does not retry it.
+    /// Responds 200 with a body that is not JSON; nothing is forwarded. The SDK does not retry it.
     Garble,
-    /// Forwards the first part of a `BatchWriteItem` or `BatchGetItem` and answers that the rest is
+    /// Forwards the first part of a `BatchWriteItem` or `BatchGetItem` and returns the rest as
     /// unprocessed. Other operations are forwarded whole.
     Unprocessed { processed: Share },
 }
 
 impl Action {
-    /// What it is called where actions are counted: an error by its code.
+    /// The name under which the action is counted: that of an error is its code.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Delay(_) => "delay",
@@ -51,9 +51,9 @@ type Predicate = Arc<dyn Fn(&Value) -> bool + Send + Sync>;
 pub struct Rule {
     operation: Option<&'static str>,
     when: Option<Predicate>,
-    /// Matching calls still to let pass.
+    /// The number of matching calls still to skip.
     skip: usize,
-    /// Matching calls still to act on; `None` is all of them.
+    /// The number of matching calls still to act on; `None` means all.
     left: Option<usize>,
     action: Action,
 }
@@ -75,7 +75,7 @@ impl Rule {
         self
     }
 
-    /// Lets the first `calls` matching calls pass to the next rule.
+    /// Skips the first `calls` matching calls, which pass to the next rule.
     pub fn after(mut self, calls: usize) -> Self {
         self.skip = calls;
         self
@@ -87,7 +87,7 @@ impl Rule {
         self
     }
 
-    /// The action for this call, if it is for this rule; one of its times is then used up.
+    /// The action for this call, if the rule matches; counts as one use.
     pub(super) fn act_on(&mut self, request: &Request) -> Option<Action> {
         if self.operation.is_some_and(|name| name != request.operation)
             || self.when.as_ref().is_some_and(|when| !when(&request.body))

@@ -1,8 +1,7 @@
-//! What DynamoDB refuses, and some emulator accepts.
+//! What DynamoDB rejects, and some emulator accepts.
 //!
-//! Stricter than DynamoDB in three points that a client need not go near: the limits of `IN` hold
-//! for every attribute, not for keys only; every index counts as global; a repeated value is found
-//! by its spelling.
+//! Stricter than DynamoDB in three points that the function does not need: the limits of `IN` apply to every
+//! attribute, not only to keys; every index counts as global; repeated values are compared as text.
 
 use std::collections::{HashMap, HashSet};
 
@@ -92,7 +91,7 @@ fn statement(body: &Value) -> Option<String> {
     }
     let product: usize = lists.iter().map(Vec::len).product();
     (product > MAX_IN_VALUES)
-        .then(|| format!("The IN lists stand for {product} key values, over {MAX_IN_VALUES}"))
+        .then(|| format!("The IN lists contain {product} key values, over {MAX_IN_VALUES}"))
 }
 
 #[derive(Debug, PartialEq)]
@@ -113,7 +112,7 @@ impl Token {
     }
 }
 
-/// Quotes inside quoted text are doubled: it falls apart into two tokens here, which does no harm.
+/// Quotes inside quoted text are doubled: such text becomes two tokens here, which is harmless.
 fn tokens(statement: &str) -> Vec<Token> {
     let is_part_of_word = |c: &char| c.is_alphanumeric() || matches!(c, '_' | '-');
     let mut tokens = Vec::new();

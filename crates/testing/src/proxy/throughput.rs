@@ -1,4 +1,4 @@
-//! What tables can take: calls beyond it are throttled, whole or in part, as DynamoDB documents it.
+//! The throughput of tables: calls beyond it are throttled, entirely or partly, as DynamoDB documents it.
 
 use std::collections::HashMap;
 use std::io;
@@ -20,11 +20,11 @@ pub struct Throughput {
     pub latency: Duration,
 }
 
-/// The key attributes of the tables whose keys are batched: only their hash key tells the partition.
+/// The key attributes of the tables whose keys are batched: only their hash key determines the partition.
 const HASH_KEYS: [&str; 2] = ["customerKey", "audienceUserId"];
 
 impl Throughput {
-    /// The response to a call for which there is not enough; `None` if it can be forwarded as it is.
+    /// The response to a call beyond the capacity; `None` if it can be forwarded unchanged.
     pub async fn throttle(&self, upstream: &Upstream, request: &Request) -> io::Result<Option<Answer>> {
         if !self.latency.is_zero() {
             tokio::time::sleep(self.latency).await;
@@ -53,7 +53,7 @@ impl Throughput {
     }
 }
 
-/// Forwards the entries for which there is capacity.
+/// Forwards the entries within the capacity.
 async fn part(upstream: &Upstream, request: &Request, capacity: &Capacity, units: f64) -> io::Result<Answer> {
     let hash_key = |entry: &Value| {
         let item = entry.pointer("/PutRequest/Item").or(entry.pointer("/DeleteRequest/Key")).unwrap_or(entry);

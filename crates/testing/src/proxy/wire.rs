@@ -17,10 +17,10 @@ use serde_json::{Value, json};
 
 use crate::real_time;
 
-/// What an answer of the proxy's own carries as its request id, before a number.
+/// The prefix of the request ID in the proxy's own responses, followed by a number.
 pub const REQUEST_ID_PREFIX: &str = "proxy-";
 
-/// A call, read whole.
+/// A complete call.
 pub struct Request {
     pub operation: String,
     pub headers: HeaderMap,
@@ -35,10 +35,10 @@ impl Request {
     }
 }
 
-/// An answer, read whole.
+/// A complete response.
 pub type Answer = Response<Bytes>;
 
-/// An answer on its way out, which may break off.
+/// A response being sent, which may break off.
 pub type Body = UnsyncBoxBody<Bytes, io::Error>;
 
 pub async fn read(request: hyper::Request<Incoming>) -> io::Result<Request> {
@@ -47,7 +47,7 @@ pub async fn read(request: hyper::Request<Incoming>) -> io::Result<Request> {
     Request::new(head.headers, &body.to_bytes())
 }
 
-/// The way to the DynamoDB implementation behind the proxy.
+/// The connection to the DynamoDB implementation behind the proxy.
 #[derive(Clone)]
 pub struct Upstream {
     client: Client<HttpConnector, Full<Bytes>>,
@@ -64,8 +64,8 @@ impl Upstream {
         }
     }
 
-    /// Sends a body under the headers of a call; an altered one no longer fits its signature, which
-    /// no emulator checks.
+    /// Sends a body with the headers of a call; an altered one no longer matches its signature, which
+    /// no emulator verifies.
     pub async fn send(&self, request: &Request, body: &Value) -> io::Result<Answer> {
         let mut forwarded = hyper::Request::new(Full::from(serde_json::to_vec(body)?));
         *forwarded.method_mut() = Method::POST;
@@ -86,7 +86,7 @@ impl Upstream {
     }
 }
 
-/// Without the headers that belong to one connection and are set anew on the other.
+/// Removes the headers that apply to one connection only.
 fn end_to_end(mut headers: HeaderMap) -> HeaderMap {
     for name in [HOST, CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING] {
         headers.remove(name);
@@ -94,12 +94,12 @@ fn end_to_end(mut headers: HeaderMap) -> HeaderMap {
     headers
 }
 
-/// An answer of the proxy's own. It has no `x-amz-crc32`: the SDK does not look for one.
+/// A response of the proxy itself. It has no `x-amz-crc32`: the SDK does not look for one.
 pub fn json(status: StatusCode, body: &Value) -> Answer {
     own(status, body.to_string().into())
 }
 
-/// An error as DynamoDB words it, `__type` being what SDKs tell errors apart by.
+/// An error in DynamoDB's form; SDKs distinguish errors by `__type`.
 pub fn error(status: u16, code: &str, message: &str) -> Answer {
     let namespace = match code {
         "ValidationException" => "com.amazon.coral.validate",

@@ -1,4 +1,4 @@
-//! Batches of which a part is done, and rules that pick calls.
+//! Partly processed batches, and rules that select calls.
 
 use aws_sdk_dynamodb::error::SdkError;
 use testing::proxy::Action;
@@ -8,7 +8,7 @@ use testing::proxy::Share;
 use crate::stage::{Outcome, REFUSED, Stage, TABLE, key, put_request};
 
 #[tokio::test]
-async fn unprocessed_writes_are_returned_and_not_done() -> Outcome {
+async fn unprocessed_writes_are_returned_and_not_written() -> Outcome {
     let stage = Stage::new().await?;
     let processed = Share::Count(3);
     stage.proxy.rule(Rule::on("BatchWriteItem", Action::Unprocessed { processed }));
@@ -25,7 +25,7 @@ async fn the_processed_share_is_counted_over_all_tables() -> Outcome {
     let processed = Share::Count(3);
     let rule = Rule::on("BatchWriteItem", Action::Unprocessed { processed });
     stage.proxy.rule(rule);
-    // The database has no such table, and does not come to know of it.
+    // The database has no such table, and the proxy does not forward its entries.
     let other = "other";
     let puts = (0..2).map(put_request).collect();
     let answer = stage.put(0..3).request_items(other, puts).send().await?;
@@ -83,7 +83,7 @@ async fn the_first_matching_rule_acts() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_rule_can_look_at_the_body() -> Outcome {
+async fn a_rule_can_match_the_body() -> Outcome {
     let stage = Stage::new().await?;
     let of_seven =
         |body: &serde_json::Value| body["RequestItems"][TABLE][0]["PutRequest"]["Item"]["id"]["S"] == "7";
@@ -94,7 +94,7 @@ async fn a_rule_can_look_at_the_body() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_rule_can_wait_for_its_turn_and_run_out() -> Outcome {
+async fn a_rule_can_skip_calls_and_run_out() -> Outcome {
     let stage = Stage::new().await?;
     stage.proxy.rule(Rule::on("Query", REFUSED).after(1).times(2));
     let mut outcomes = Vec::new();
@@ -106,7 +106,7 @@ async fn a_rule_can_wait_for_its_turn_and_run_out() -> Outcome {
 }
 
 #[tokio::test]
-async fn cleared_rules_act_no_more() -> Outcome {
+async fn cleared_rules_no_longer_act() -> Outcome {
     let stage = Stage::new().await?;
     stage.proxy.rule(Rule::on_any(REFUSED));
     stage.proxy.clear_rules();

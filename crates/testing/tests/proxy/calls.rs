@@ -1,4 +1,4 @@
-//! Calls on their way through the proxy, and what can befall them.
+//! Calls through the proxy, with and without faults.
 
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 use crate::stage::{Outcome, REFUSED, Stage, TABLE, client};
 
 #[tokio::test]
-async fn a_call_reaches_the_database_and_its_answer_the_client() -> Outcome {
+async fn calls_and_responses_are_forwarded() -> Outcome {
     let stage = Stage::with_customers(3).await?;
     let found = stage.get(0..5).send().await?;
     assert_eq!(found.responses().ok_or("no answer")?[TABLE].len(), 3);
@@ -49,7 +49,7 @@ async fn every_call_is_recorded_with_its_body_and_its_time() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_reset_forgets_calls_and_peaks_but_not_rules() -> Outcome {
+async fn a_reset_clears_calls_and_peaks_but_not_rules() -> Outcome {
     let stage = Stage::new().await?;
     stage.proxy.rule(Rule::on("Query", REFUSED));
     stage.put([1]).send().await?;
@@ -61,7 +61,7 @@ async fn a_reset_forgets_calls_and_peaks_but_not_rules() -> Outcome {
 }
 
 #[tokio::test]
-async fn the_peak_is_the_most_calls_under_way_at_once() -> Outcome {
+async fn the_peak_counts_concurrent_calls() -> Outcome {
     let stage = Stage::new().await?;
     stage.proxy.rule(Rule::on("Query", Action::Delay(Duration::from_millis(100))));
     for together in [4, 2] {
@@ -74,7 +74,7 @@ async fn the_peak_is_the_most_calls_under_way_at_once() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_dropped_proxy_answers_no_more() -> Outcome {
+async fn a_dropped_proxy_does_not_respond() -> Outcome {
     let Stage { proxy, client } = Stage::new().await?;
     client.list_tables().send().await?;
     drop(proxy);
@@ -84,7 +84,7 @@ async fn a_dropped_proxy_answers_no_more() -> Outcome {
 }
 
 #[tokio::test]
-async fn an_upstream_that_is_gone_is_named_in_the_answer() -> Outcome {
+async fn an_unreachable_upstream_is_named_in_the_response() -> Outcome {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let closed = format!("http://{}", listener.local_addr()?);
     drop(listener);
@@ -96,7 +96,7 @@ async fn an_upstream_that_is_gone_is_named_in_the_answer() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_delayed_call_is_answered_after_the_delay() -> Outcome {
+async fn a_delayed_call_succeeds_after_the_delay() -> Outcome {
     let stage = Stage::with_customers(1).await?;
     let delay = Duration::from_millis(60);
     stage.proxy.rule(Rule::on("Query", Action::Delay(delay)));
@@ -107,7 +107,7 @@ async fn a_delayed_call_is_answered_after_the_delay() -> Outcome {
 }
 
 #[tokio::test]
-async fn an_error_answer_is_the_error_of_the_sdk_by_that_name() -> Outcome {
+async fn an_injected_error_is_the_sdk_error_of_that_name() -> Outcome {
     let stage = Stage::new().await?;
     stage.proxy.rule(Rule::on("Query", REFUSED));
     let error = stage.query().send().await.err().ok_or("refused")?;
@@ -119,7 +119,7 @@ async fn an_error_answer_is_the_error_of_the_sdk_by_that_name() -> Outcome {
 }
 
 #[tokio::test]
-async fn an_error_answer_is_retried_by_a_client_that_retries() -> Outcome {
+async fn an_injected_error_is_retried_by_a_client_that_retries() -> Outcome {
     let stage = Stage::with_customers(1).await?;
     let retries = RetryConfig::standard().with_initial_backoff(Duration::from_millis(1));
     let client = client(&stage.proxy.endpoint(), |config| config.retry_config(retries));
@@ -137,7 +137,7 @@ async fn a_hanging_call_ends_when_the_client_gives_up() -> Outcome {
     stage.proxy.rule(Rule::on("Scan", Action::Hang));
     let outcome = client.scan().table_name(TABLE).send().await;
     assert!(matches!(outcome, Err(SdkError::TimeoutError(_))));
-    // The next call would count as the second at once, were the first still under way.
+    // If the first were still in progress, the next call would count as concurrent.
     tokio::time::sleep(Duration::from_millis(50)).await;
     stage.proxy.clear_rules();
     client.scan().table_name(TABLE).send().await?;
@@ -146,7 +146,7 @@ async fn a_hanging_call_ends_when_the_client_gives_up() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_reset_connection_is_a_failed_dispatch_and_nothing_is_done() -> Outcome {
+async fn a_reset_connection_is_a_failed_dispatch_without_effect() -> Outcome {
     let stage = Stage::new().await?;
     stage.proxy.rule(Rule::on("BatchWriteItem", Action::Reset));
     let outcome = stage.put([1]).send().await;
@@ -156,12 +156,12 @@ async fn a_reset_connection_is_a_failed_dispatch_and_nothing_is_done() -> Outcom
 }
 
 #[tokio::test]
-async fn a_truncated_answer_is_an_error_although_the_call_was_done() -> Outcome {
+async fn a_truncated_response_is_an_error_although_the_call_took_effect() -> Outcome {
     let stage = Stage::new().await?;
     stage.proxy.rule(Rule::on("BatchWriteItem", Action::Truncate));
     let outcome = stage.put([1]).send().await;
     let Err(SdkError::ResponseError(error)) = outcome else {
-        panic!("the head came, the body broke off: {outcome:?}");
+        panic!("the head arrived, the body broke off: {outcome:?}");
     };
     assert_eq!(error.raw().status().as_u16(), 200);
     assert_eq!(stage.stored().await?, 1);
@@ -169,11 +169,11 @@ async fn a_truncated_answer_is_an_error_although_the_call_was_done() -> Outcome 
 }
 
 #[tokio::test]
-async fn a_garbled_answer_is_a_service_error_without_a_code() -> Outcome {
+async fn a_garbled_response_is_a_service_error_without_a_code() -> Outcome {
     let stage = Stage::new().await?;
     stage.proxy.rule(Rule::on("Query", Action::Garble));
     let Err(SdkError::ServiceError(error)) = stage.query().send().await else {
-        panic!("the SDK read an answer that is not JSON");
+        panic!("the SDK accepted a response that is not JSON");
     };
     assert_eq!(error.raw().status().as_u16(), 200);
     assert_eq!(error.err().code(), None);

@@ -3,7 +3,7 @@
 use crate::stage::{Outcome, Stage, ids, rejection};
 
 #[tokio::test]
-async fn a_statement_is_answered_page_by_page() -> Outcome {
+async fn a_statement_is_paged() -> Outcome {
     let stage = Stage::with_customers(23).await?;
     stage.proxy.page_size(Some(10));
     let (mut sizes, mut all, mut token) = (Vec::new(), Vec::new(), None);
@@ -23,7 +23,7 @@ async fn a_statement_is_answered_page_by_page() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_full_page_promises_another_though_nothing_follows() -> Outcome {
+async fn a_full_page_has_a_continuation_even_if_nothing_follows() -> Outcome {
     let stage = Stage::with_customers(10).await?;
     stage.proxy.page_size(Some(10));
     let page = stage.select(&["1"]).send().await?;
@@ -36,7 +36,7 @@ async fn a_full_page_promises_another_though_nothing_follows() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_page_can_be_asked_for_again() -> Outcome {
+async fn a_page_can_be_requested_again() -> Outcome {
     let stage = Stage::with_customers(15).await?;
     stage.proxy.page_size(Some(10));
     let token = stage.select(&["1"]).send().await?.next_token;
@@ -69,7 +69,7 @@ async fn an_error_of_the_database_ends_a_paged_statement() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_query_is_answered_page_by_page() -> Outcome {
+async fn a_query_is_paged() -> Outcome {
     let stage = Stage::with_customers(20).await?;
     stage.proxy.page_size(Some(10));
     let (mut sizes, mut from) = (Vec::new(), None);
@@ -81,12 +81,12 @@ async fn a_query_is_answered_page_by_page() -> Outcome {
             break;
         }
     }
-    assert_eq!(sizes, [10, 10, 0], "the second page is full, so another is promised");
+    assert_eq!(sizes, [10, 10, 0], "the second page is full, so it has a continuation");
     Ok(())
 }
 
 #[tokio::test]
-async fn without_a_page_size_all_comes_at_once() -> Outcome {
+async fn without_a_page_size_all_items_are_in_one_page() -> Outcome {
     let stage = Stage::with_customers(30).await?;
     assert_eq!(stage.select(&["1"]).send().await?.items().len(), 30);
     assert_eq!(stage.query().send().await?.count(), 30);

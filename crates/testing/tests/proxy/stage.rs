@@ -58,7 +58,7 @@ impl Stage {
         Ok(Self { proxy, client })
     }
 
-    /// Puts customers `0` to `n - 1`, all with one phone number, and forgets that it did.
+    /// Puts customers `0` to `n - 1`, all with one phone number, and clears the record of these calls.
     pub async fn with_customers(n: usize) -> Result<Self, Box<dyn Error>> {
         let stage = Self::new().await?;
         for first in (0..n).step_by(25) {
@@ -81,7 +81,7 @@ impl Stage {
         call.request_items(TABLE, keys)
     }
 
-    /// The customers stored, none of the proxy's settings in the way.
+    /// The customers stored, read without the proxy's settings.
     pub async fn stored(&self) -> Result<usize, Box<dyn Error>> {
         self.proxy.clear_rules();
         self.proxy.page_size(None);
@@ -172,14 +172,14 @@ pub fn ids(page: &ExecuteStatementOutput) -> Vec<String> {
     page.items().iter().map(id).collect()
 }
 
-/// The message of an answer that the proxy gave itself, not the database behind it.
+/// The message of a rejection by the proxy itself, not the database behind it.
 #[track_caller]
 pub fn rejection<T, E>(outcome: Result<T, SdkError<E>>) -> String
 where
     E: Error + ProvideErrorMetadata + RequestId + 'static,
 {
     let Err(error) = outcome else {
-        panic!("the call was not refused");
+        panic!("the call was not rejected");
     };
     assert_eq!(error.code(), Some("ValidationException"));
     let id = error.request_id().unwrap_or_default().to_owned();

@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::types::WriteRequest;
 use crate::stage::{Outcome, Stage, TABLE, key, put_request, rejection, s};
 
 #[tokio::test]
-async fn a_value_twice_in_a_list_is_refused() -> Outcome {
+async fn a_value_twice_in_a_list_is_rejected() -> Outcome {
     let stage = Stage::new().await?;
     let message = rejection(stage.select(&["1", "2", "1"]).send().await);
     assert!(message.starts_with("Overlapping conditions"), "{message}");
@@ -15,7 +15,7 @@ async fn a_value_twice_in_a_list_is_refused() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_literal_and_a_parameter_of_one_value_are_refused() -> Outcome {
+async fn a_literal_and_a_parameter_of_one_value_are_rejected() -> Outcome {
     let stage = Stage::new().await?;
     let statement = "SELECT id FROM customers WHERE tenant = ? AND id in ('a', ?)";
     let call = stage.client.execute_statement().statement(statement);
@@ -26,7 +26,7 @@ async fn a_literal_and_a_parameter_of_one_value_are_refused() -> Outcome {
 }
 
 #[tokio::test]
-async fn one_value_in_two_lists_is_not_refused() -> Outcome {
+async fn one_value_in_two_lists_is_not_rejected() -> Outcome {
     let stage = Stage::new().await?;
     let statement = "SELECT id FROM customers WHERE id IN [?, 'IN [?, ?]'] AND tenant IN [?, 'b']";
     let call = stage.client.execute_statement().statement(statement);
@@ -35,7 +35,7 @@ async fn one_value_in_two_lists_is_not_refused() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_list_of_over_50_values_is_refused() -> Outcome {
+async fn a_list_of_over_50_values_is_rejected() -> Outcome {
     let stage = Stage::new().await?;
     let phones: Vec<String> = (0..51).map(|phone| phone.to_string()).collect();
     let phones: Vec<&str> = phones.iter().map(String::as_str).collect();
@@ -48,7 +48,7 @@ async fn a_list_of_over_50_values_is_refused() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_consistent_read_of_an_index_is_refused() -> Outcome {
+async fn a_consistent_read_of_an_index_is_rejected() -> Outcome {
     let stage = Stage::new().await?;
     let message = rejection(stage.select(&["1"]).consistent_read(true).send().await);
     assert!(message.contains("consistent read"), "{message}");
@@ -61,7 +61,7 @@ async fn a_consistent_read_of_an_index_is_refused() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_statement_over_8192_characters_is_refused() -> Outcome {
+async fn a_statement_over_8192_characters_is_rejected() -> Outcome {
     let stage = Stage::new().await?;
     let of_length = |length: usize| {
         let statement = "SELECT id FROM customers WHERE id = ''";
@@ -77,7 +77,7 @@ async fn a_statement_over_8192_characters_is_refused() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_batch_of_over_25_writes_is_refused() -> Outcome {
+async fn a_batch_of_over_25_writes_is_rejected() -> Outcome {
     let stage = Stage::new().await?;
     assert!(stage.put(0..25).send().await.is_ok());
     let message = rejection(stage.put(0..26).send().await);
@@ -86,7 +86,7 @@ async fn a_batch_of_over_25_writes_is_refused() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_batch_that_writes_a_key_twice_is_refused() -> Outcome {
+async fn a_batch_that_writes_a_key_twice_is_rejected() -> Outcome {
     let stage = Stage::new().await?;
     let delete = DeleteRequest::builder().set_key(Some(key(1))).build()?;
     let delete = WriteRequest::builder().delete_request(delete).build();
@@ -97,7 +97,7 @@ async fn a_batch_that_writes_a_key_twice_is_refused() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_batch_of_over_100_keys_is_refused() -> Outcome {
+async fn a_batch_of_over_100_keys_is_rejected() -> Outcome {
     let stage = Stage::new().await?;
     assert!(stage.get(0..100).send().await.is_ok());
     let message = rejection(stage.get(0..101).send().await);
@@ -106,7 +106,7 @@ async fn a_batch_of_over_100_keys_is_refused() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_batch_that_reads_a_key_twice_is_refused() -> Outcome {
+async fn a_batch_that_reads_a_key_twice_is_rejected() -> Outcome {
     let stage = Stage::new().await?;
     assert!(rejection(stage.get([1, 2, 1]).send().await).ends_with("contains duplicates"));
     Ok(())
