@@ -1,10 +1,7 @@
 //! A proxy before a database with one table.
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::BehaviorVersion;
 use aws_sdk_dynamodb::config::Builder;
-use aws_sdk_dynamodb::config::Credentials;
-use aws_sdk_dynamodb::config::Region;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::error::SdkError;
@@ -107,12 +104,7 @@ impl Stage {
 }
 
 pub fn client(endpoint: &str, change: impl FnOnce(Builder) -> Builder) -> Client {
-    let config = aws_sdk_dynamodb::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .endpoint_url(endpoint)
-        .region(Region::from_static("us-east-1"))
-        .credentials_provider(Credentials::new("test", "test", None, None, "test"))
-        .retry_config(RetryConfig::disabled());
+    let config = testing::embedded::settings(endpoint).retry_config(RetryConfig::disabled());
     Client::from_conf(change(config).build())
 }
 
