@@ -121,7 +121,7 @@ pub fn ms(time: Duration) -> f64 {
     time.as_micros() as f64 / 1e3
 }
 
-/// In milliseconds, with three significant digits or without decimals.
+/// In milliseconds, with two decimals below 10, one below 100, otherwise none.
 pub fn show(time: Duration) -> String {
     let ms = ms(time);
     let decimals = if ms < 10.0 { 2 } else { usize::from(ms < 100.0) };

@@ -34,7 +34,7 @@ struct State {
     met: Met,
 }
 
-/// The faults that have occurred.
+/// Which faults have occurred.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Met {
     pub any: bool,

@@ -61,7 +61,7 @@ const FAULTS: [Fault; 21] = [
 /// The SDK's attempts at a call: a fault that lasts for so many is an outage.
 const ATTEMPTS: usize = 4;
 
-/// The faults of one run, in the order of the calls: each byte is one of an attempt or of a call.
+/// The faults of one run, in the order of the calls: each byte is that of one attempt or of a whole call.
 #[derive(Clone, Debug)]
 pub struct Faults {
     pub lookup: IdentityLookup,

@@ -40,7 +40,7 @@ const TIME: Duration = Duration::from_secs(6);
 /// The size of the import before each memory sample.
 const PROBE_RECORDS: usize = 3_000;
 
-/// The time between two samples, and their minimum number.
+/// The maximum time between two samples, and their minimum number.
 const BETWEEN_PROBES: Duration = Duration::from_secs(10);
 const PROBES: u32 = 24;
 

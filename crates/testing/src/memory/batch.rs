@@ -113,7 +113,7 @@ impl Memory {
             Response::ok("BatchGetItem", json!({"Responses": {table: items}, "UnprocessedKeys": left}));
         if of_memberships {
             response.kind = OF_MEMBERSHIPS;
-            // Half a unit for each item up to 4 KB, twice that if strongly consistent.
+            // Half a unit per key if its item has up to 4 KB, twice that if strongly consistent.
             response.units.read = done.len() as f64 * if consistent_read { 1.0 } else { 0.5 };
         }
         Ok(response)
