@@ -34,8 +34,8 @@ use testing::proxy::Throughput;
 use testing::runtime_api::Process;
 use testing::stage::Stage;
 
-/// The duration of an invocation: so short that some outages use it up.
-const TIME: Duration = Duration::from_secs(6);
+/// The duration of an invocation: so short that some outages use it up, and long enough for a debug build of the database.
+const TIME: Duration = Duration::from_secs(12);
 
 /// The size of the import before each memory sample.
 const PROBE_RECORDS: usize = 3_000;
