@@ -2,6 +2,7 @@
 
 import pytest
 
+from deploy.bulk import rows
 from deploy.bulk.command import TEMPLATE, Bulk
 from deploy.bulk.rows import CUSTOMERS
 from deploy.stack import Stack
@@ -35,3 +36,15 @@ def stack(sam, emulator, function):
 @pytest.fixture(scope="session")
 def bulk(emulator, stack, tables):
     return Bulk(emulator, stack, tables)
+
+
+@pytest.fixture
+def file(tmp_path):
+    """Writes rows as CSV and returns the file."""
+
+    def write(made, name="rows.csv"):
+        path = tmp_path / name
+        path.write_bytes(rows.comma_separated(made))
+        return path
+
+    return write

@@ -12,18 +12,6 @@ BATCH = 1000
 
 
 @pytest.fixture
-def file(tmp_path):
-    """Writes rows as CSV and returns the file."""
-
-    def write(made, name="rows.csv"):
-        path = tmp_path / name
-        path.write_bytes(rows.comma_separated(made))
-        return path
-
-    return write
-
-
-@pytest.fixture
 def broken(faults):
     """Makes the batch with a text fail for ever, until the test mends it."""
     yield lambda text, error="INTERNAL_ERROR": faults.set({text: error})

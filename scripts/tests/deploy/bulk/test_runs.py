@@ -13,16 +13,6 @@ from proxy import AwsProxy
 STARTED = re.compile(r"starting the run (\S+);")
 
 
-@pytest.fixture
-def file(tmp_path):
-    def write(made, name="rows.csv"):
-        path = tmp_path / name
-        path.write_bytes(rows.comma_separated(made))
-        return path
-
-    return write
-
-
 def good(number, seed):
     """Rows that all are imported, and their memberships."""
     made = [{"openid": f"o{place % 30}", "groups": f"{seed}-{place}"} for place in range(number)]
