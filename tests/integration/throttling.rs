@@ -222,6 +222,22 @@ async fn the_pace_is_reset_when_throttling_ends() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_pace_recovers_within_seconds_of_total_throttling() {
+    fastrand::seed(4);
+    let stage = Stage::paused().await;
+    let function = stage.function_with(|config| config.skip_unchanged = SkipUnchanged::Never).await;
+    stage.proxy.throughput(Throughput { latency: LATENCY, ..Throughput::default() });
+    stage.proxy.rule(Rule::on("BatchWriteItem", THROTTLED));
+    assert_eq!(function.import(off("add"), records(0, 20)).await.failures(), ["TIMEOUT"; 20]);
+    stage.proxy.clear_rules();
+    // 80 calls: as many seconds at the lowest rate.
+    let started = Instant::now();
+    assert_eq!(function.import(off("add"), records(1, 1_000)).await.failures(), [""; 0]);
+    let seconds = started.elapsed().as_secs_f64();
+    assert!((1.0..5.0).contains(&seconds), "{seconds}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn after_a_rejected_statement_the_process_sends_no_more() {
     for code in ["AccessDeniedException", "ValidationException"] {
         let stage = Stage::paused().await;

@@ -34,7 +34,8 @@ use testing::proxy::Throughput;
 use testing::runtime_api::Process;
 use testing::stage::Stage;
 
-/// The duration of an invocation: so short that some outages use it up, and long enough for a debug build of the database.
+/// The duration of an invocation: so short that some outages use it up, and long enough for the largest import right
+/// after a fault that throttled every call, when the pace needs some seven seconds for it.
 const TIME: Duration = Duration::from_secs(12);
 
 /// The size of the import before each memory sample.
