@@ -80,10 +80,15 @@ def record(kind, settings):
         "version": version(),
         "machine": machine(),
     }
-    report = read(run([*command, *added], {**os.environ, **named}))
+    report = read(run([*command, *added], {**surroundings(), **named}))
     if report is None:
         raise ValueError(f"{kind}: the command reported nothing that can be kept")
     return runs.write({**about, **report})
+
+
+def surroundings():
+    """The environment without the variables of the make that runs this: its ARGS are no arguments of another target."""
+    return {name: value for name, value in os.environ.items() if name not in ("ARGS", "MAKEFLAGS", "MFLAGS")}
 
 
 def run(command, environment):

@@ -75,6 +75,17 @@ def test_a_run_names_its_command_commit_and_machine(monkeypatch, tmp_path):
     assert run["machine"]["cores"] > 0
 
 
+def test_arguments_of_make_record_are_no_arguments_of_its_targets(monkeypatch, tmp_path):
+    (tmp_path / "Makefile").write_text("fuzz:\n\t@echo fuzz: 1$(ARGS) executions, 0 crashes\n", encoding="utf-8")
+    monkeypatch.setattr(runs, "DIRECTORY", tmp_path)
+    monkeypatch.setitem(record.KINDS, "fuzz", (["make", "--directory", str(tmp_path), "fuzz"], record.fuzz))
+    # As of `make record ARGS=fuzz`.
+    monkeypatch.setenv("ARGS", "fuzz")
+    monkeypatch.setenv("MAKEFLAGS", " -- ARGS=fuzz")
+    assert json.loads(record.record("fuzz", []).read_text(encoding="utf-8"))["executions"] == 1
+    assert json.loads(record.record("fuzz", ["ARGS=7"]).read_text(encoding="utf-8"))["executions"] == 17
+
+
 def test_of_a_kind_the_newest_run_counts(tmp_path):
     for date in ("2026-11-24", "2026-11-26", "2026-11-25"):
         runs.write({"kind": "fuzz", "machine": {"date": date}}, tmp_path)
