@@ -1,6 +1,6 @@
 //! Log lines contain nothing that a caller sends.
 //!
-//! Every line logged by any of these tests is searched when it is written, see `testing::secrets`. The tests in
+//! Every line logged by any of these tests is searched when it is written, see `testing::log_search`. The tests in
 //! this file show that the search sees every line and detects secrets.
 
 use std::fmt;
@@ -29,8 +29,8 @@ use serde_json::json;
 use tracing::trace;
 
 use testing::function::post_event;
+use testing::log_search::{self, Secrets};
 use testing::proxy::{Action, Rule};
-use testing::secrets::{self, Secrets};
 use testing::shorthand::{numbered, off};
 use testing::stage::Stage;
 
@@ -41,7 +41,7 @@ async fn every_line_is_searched_as_text_and_as_json() {
     let function = stage.function().await;
     stage.proxy.rule(Rule::on("BatchWriteItem", Action::Reset));
     function.import_as("token of the watched", off("add"), numbered(1)).await.data();
-    let lines = secrets::lines();
+    let lines = log_search::lines();
     let of_tenant: Vec<_> = lines.iter().filter(|line| line.contains("watched-tenant")).collect();
     assert_eq!(of_tenant.len(), 2, "one line as text, one as JSON: {of_tenant:?}");
     let is_json = |line: &&&String| line.starts_with('{');

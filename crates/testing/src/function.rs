@@ -16,7 +16,7 @@ use reference::reply::{self, Reply};
 use serde_json::{Value, json};
 
 use crate::embedded::{ACCESS_KEY, REGION};
-use crate::secrets;
+use crate::log_search;
 use crate::stage::{Stage, TOKEN};
 
 /// The address of the import.
@@ -87,13 +87,13 @@ impl Function {
 
     /// Handles an event.
     pub async fn invoke(&self, event: Value) -> Response {
-        secrets::keep_event(&event);
+        log_search::keep_event(&event);
         Response::read(&self.reply(&event.to_string()).await)
     }
 
     /// Handles a direct event: its envelope, or the error of the failed invocation.
     pub async fn invoke_direct(&self, event: &Value) -> Result<Value, Diagnostic> {
-        secrets::keep_event(event);
+        log_search::keep_event(event);
         let envelope = self.handle(&event.to_string()).await?;
         Ok(serde_json::from_str(&envelope).expect("a reply is JSON"))
     }
@@ -101,7 +101,7 @@ impl Function {
     /// Handles a direct event: its result as API Gateway would get it.
     pub async fn import_directly(&self, token: &str, params: Value, data: Value) -> Response {
         let event = direct_event(token, params, data);
-        secrets::keep_event(&event);
+        log_search::keep_event(&event);
         let reply = match self.handle(&event.to_string()).await {
             Ok(envelope) => reply::of_direct(200, &envelope),
             Err(failed) => reply::of_failed(&failed.error_type, &failed.error_message).unwrap(),

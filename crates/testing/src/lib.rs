@@ -14,7 +14,7 @@
 //! - [`proxy`]: a proxy between the SDK and a database that counts, checks and breaks calls
 //! - [`stage`]: database, proxy, tenants, customers; [`function`]: the function, and its responses
 //! - [`gateway`]: API Gateway in front of the function
-//! - [`secrets`]: the search of every log line
+//! - [`log_search`]: the search of every log line
 //! - [`shorthand`]: parameters, records and states that many tests use
 
 pub mod capacity;
@@ -33,11 +33,11 @@ pub mod function;
 #[cfg(feature = "stage")]
 pub mod gateway;
 #[cfg(feature = "stage")]
+pub mod log_search;
+#[cfg(feature = "stage")]
 pub mod proxy;
 #[cfg(feature = "stage")]
 mod real_time;
-#[cfg(feature = "stage")]
-pub mod secrets;
 #[cfg(feature = "stage")]
 pub mod shorthand;
 #[cfg(feature = "stage")]

@@ -10,11 +10,11 @@ use group_import::tenant::TokenHash;
 use serde_json::{Value, json};
 
 use crate::embedded::{self, ACCESS_KEY, Embedded, REGION};
+use crate::log_search;
 use crate::memory::page::PAGE_ITEMS;
 use crate::proxy::{InProcess, Proxy, Upstream};
 use crate::real_time;
 use crate::runtime_api::Process;
-use crate::secrets;
 use crate::tables::{self, TableNames};
 
 /// The token of every stage's default tenant.
@@ -53,7 +53,7 @@ impl Stage {
     }
 
     async fn begin(clock_is_paused: bool) -> Self {
-        secrets::begin();
+        log_search::begin();
         let (endpoint, database) = match std::env::var(TEST_ENDPOINT) {
             Ok(endpoint) => (endpoint, None),
             Err(_) => {
@@ -98,8 +98,8 @@ impl Stage {
     /// Puts a tenant for `token`, with these attributes.
     pub async fn put_tenant(&self, token: &str, attributes: Value) {
         let hash = TokenHash::of(token);
-        secrets::keep(token);
-        secrets::keep(hash.as_str());
+        log_search::keep(token);
+        log_search::keep(hash.as_str());
         let mut item = item(&attributes);
         item.insert("tokenHash".to_owned(), AttributeValue::S(hash.as_str().to_owned()));
         self.put_all(&self.names.tenants, vec![item]).await;
@@ -109,7 +109,7 @@ impl Stage {
     /// unless given.
     pub async fn put_customers(&self, customers: impl IntoIterator<Item = Value>) {
         let customers = customers.into_iter().map(|customer| {
-            secrets::keep_identifiers(&customer);
+            log_search::keep_identifiers(&customer);
             let mut item = item(&customer);
             item.entry("tenantId".to_owned()).or_insert_with(|| AttributeValue::S(TENANT.to_owned()));
             item
