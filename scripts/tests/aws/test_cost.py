@@ -114,6 +114,15 @@ def test_page_names_what_was_measured(language):
     assert f"R x {measured['log_bytes_per_request']:,} bytes" in page
 
 
+def test_initialisation_is_as_in_the_newest_run_of_the_bench():
+    newest = max((ROOT / "benches" / "runs").glob("*-bench.json"))
+    run = json.loads(newest.read_text(encoding="utf-8"))
+    starts = [cell["start"] for cell in run["tls"] if cell["program"] == "this function"]
+    for figure, name in (("init_wall_ms", "wallMs"), ("init_cpu_ms", "cpuMs")):
+        slowest = max(start[name] for start in starts)
+        assert slowest <= costs.MEASURED[figure] <= 2 * slowest, name
+
+
 def test_parameters_change_the_result(tmp_path):
     dear = costs.read("prices.json")
     dear["currency"] = "¥"
