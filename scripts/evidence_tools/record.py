@@ -106,8 +106,15 @@ def run(command, environment):
 
 
 def commit():
-    git = ["git", "describe", "--always", "--dirty", "--abbrev=7", "--exclude=*"]
-    return subprocess.run(git, cwd=runs.PROJECT, check=True, capture_output=True, text=True).stdout.strip()
+    """The commit that is checked out, and whether what runs differs from it: runs and pages are not run."""
+    name = git("rev-parse", "--short=7", "HEAD")
+    changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!benches/runs", ":!docs", ":!README*")
+    return f"{name}-dirty" if changed else name
+
+
+def git(*arguments):
+    command = ["git", *arguments]
+    return subprocess.run(command, cwd=runs.PROJECT, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def version():
