@@ -21,7 +21,7 @@ pub(super) enum CallError {
     /// The database rejected the request (`ValidationException`); it may accept the same items in
     /// other requests.
     Invalid,
-    /// The function lacks the permission for the request (`AccessDeniedException`).
+    /// The function lacks the permission for statements (`AccessDeniedException`); queries may be allowed.
     Denied,
     /// The database throttled the call (contract, section 5: that is not a failure).
     Throttled,
@@ -143,7 +143,6 @@ impl Session<'_> {
         }
         match code {
             Some(INVALID) => CallError::Invalid,
-            Some(DENIED) => CallError::Denied,
             _ if self.deadline.allows_calls() => CallError::Outage(Outage::StoreError),
             _ => CallError::Outage(Outage::Timeout),
         }
