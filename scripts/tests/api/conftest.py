@@ -1,8 +1,11 @@
 """The documents for callers, and the whole service on free ports of this machine with the demo data."""
 
+import contextlib
 import json
+import os
 import pathlib
 import re
+import signal
 
 import pytest
 import requests
@@ -64,6 +67,15 @@ class Service(Group):
         headers = {"X-Token": TOKEN, "Content-Type": "application/json", **headers}
         content = {"data": body} if isinstance(body, bytes) else {"json": body}
         return requests.request(method, url, headers=headers, timeout=60, **content)
+
+    @contextlib.contextmanager
+    def paused_database(self):
+        """The database does not respond meanwhile: it is part of the first process, unlike the function."""
+        os.kill(self.process.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self.process.pid, signal.SIGCONT)
 
     @property
     def show(self):
