@@ -36,7 +36,10 @@ fn edit_body(event: &mut Value, edit: impl FnOnce(String) -> String) {
 }
 
 async fn stage_and_function() -> (Stage, Function) {
-    let stage = Stage::new().await;
+    on(Stage::new().await).await
+}
+
+async fn on(stage: Stage) -> (Stage, Function) {
     stage.put_tenant(DISABLED, json!({"tenantId": "t9", "enabled": false})).await;
     let function = stage
         .function_with(|config| {
@@ -116,9 +119,9 @@ async fn rejections_have_status_code_and_message() {
     assert!(stage.memberships().await.is_empty());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_unchecked_token_is_503_with_retry_after() {
-    let (stage, function) = stage_and_function().await;
+    let (stage, function) = on(Stage::paused().await).await;
     let errors = [
         (400, "ProvisionedThroughputExceededException"),
         (500, "InternalServerError"),

@@ -31,7 +31,10 @@ fn mixed() -> Value {
 }
 
 async fn stage() -> Stage {
-    let stage = Stage::new().await;
+    with_customers(Stage::new().await).await
+}
+
+async fn with_customers(stage: Stage) -> Stage {
     let customers = [
         json!({"audienceUserId": "c1", "openid": "o1"}),
         json!({"audienceUserId": "c2", "openid": "o2", "unionid": "u2"}),
@@ -218,9 +221,9 @@ fn outages() -> Vec<Action> {
     codes.map(rejected).into_iter().chain([down, Action::Reset, Action::Garble]).collect()
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_failed_claim_stops_the_import() {
-    let stage = stage().await;
+    let stage = with_customers(Stage::paused().await).await;
     let function = stage.function().await;
     for outage in outages() {
         stage.proxy.rule(Rule::on("PutItem", outage.clone()));
@@ -233,9 +236,9 @@ async fn a_failed_claim_stops_the_import() {
     assert_eq!(post(&function, "k1", &mixed()).await.data()["importSuccessNum"], 2);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_failed_outcome_write_leaves_the_key_held() {
-    let stage = stage().await;
+    let stage = with_customers(Stage::paused().await).await;
     let function = stage.function().await;
     for (n, outage) in outages().into_iter().enumerate() {
         stage.proxy.rule(Rule::on("UpdateItem", outage.clone()));
