@@ -123,12 +123,7 @@ impl Session<'_> {
     where
         E: ProvideErrorMetadata + Error + 'static,
     {
-        // Not logged: a service's message can quote the request, and a raw response contains customers.
-        let (kind, cause) = match error {
-            SdkError::TimeoutError(_) => ("timed out", Some(error_chain(error))),
-            SdkError::DispatchFailure(_) => ("not sent", Some(error_chain(error))),
-            _ => ("not understood", None),
-        };
+        let (kind, cause) = kind_and_cause(error);
         let code = error.code();
         if code.is_some_and(is_throttling_code) {
             return CallError::Throttled;
@@ -146,6 +141,16 @@ impl Session<'_> {
             _ if self.deadline.allows_calls() => CallError::Outage(Outage::StoreError),
             _ => CallError::Outage(Outage::Timeout),
         }
+    }
+}
+
+/// What happened to a call whose error has no code, and why. Not logged is a cause with data: a service's message can
+/// quote the request, and a raw response contains customers.
+fn kind_and_cause<E: Error + 'static>(error: &SdkError<E>) -> (&'static str, Option<String>) {
+    match error {
+        SdkError::TimeoutError(_) => ("timed out", Some(error_chain(error))),
+        SdkError::DispatchFailure(_) => ("not sent", Some(error_chain(error))),
+        _ => ("not understood", None),
     }
 }
 
@@ -199,5 +204,32 @@ impl Backoff {
         }
         tokio::time::sleep(pause).await;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use aws_sdk_dynamodb::config::http::HttpResponse;
+    use aws_sdk_dynamodb::error::ConnectorError;
+
+    use super::*;
+
+    #[test]
+    fn only_causes_without_data_are_logged() {
+        type Failed = SdkError<io::Error>;
+        let source = || io::Error::other("the source").into();
+        let response = || HttpResponse::new(500.try_into().expect("a status"), "customers".into());
+        for (error, kind, is_logged) in [
+            (Failed::timeout_error(source()), "timed out", true),
+            (Failed::dispatch_failure(ConnectorError::io(source())), "not sent", true),
+            (Failed::response_error(source(), response()), "not understood", false),
+            (Failed::service_error(io::Error::other("customers"), response()), "not understood", false),
+        ] {
+            let (found, cause) = kind_and_cause(&error);
+            assert_eq!((found, cause.is_some()), (kind, is_logged));
+            assert!(cause.is_none_or(|cause| cause.ends_with(": the source")));
+        }
     }
 }

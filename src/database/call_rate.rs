@@ -197,10 +197,11 @@ mod tests {
     #[test]
     fn only_the_last_seconds_count_for_the_first_rate() {
         let (mut rate, start) = (CallRate::default(), Instant::now());
-        // Slowly, then at 100 a second.
+        // Slowly, with and without breaks, then at 100 a second.
         (0..10).for_each(|minute| calls(&mut rate, after(start, 60_000 * minute), 1, 1.0));
-        (0..100).for_each(|n| calls(&mut rate, after(start, 600_000 + 50 * n), 5, 1.0));
-        calls(&mut rate, after(start, 605_000), 1, 0.0);
+        (0..300).for_each(|n| calls(&mut rate, after(start, 600_000 + 200 * n), 1, 1.0));
+        (0..100).for_each(|n| calls(&mut rate, after(start, 660_000 + 50 * n), 5, 1.0));
+        calls(&mut rate, after(start, 665_000), 1, 0.0);
         let per_second = rate.rate.expect("limited").per_second;
         assert!((80.0..105.0).contains(&per_second), "{per_second} of 100 x {DECREASE}");
     }

@@ -117,7 +117,7 @@ impl HttpConnector for Connector {
         let call = self.connector.call(request);
         HttpConnectorFuture::new(async move {
             let response = call.await;
-            if response.as_ref().is_err_and(|error| !error.is_user() && !error.is_timeout()) {
+            if response.as_ref().is_err_and(|error| !error.is_timeout()) {
                 connections.replace(&pool);
             }
             response
