@@ -130,6 +130,11 @@ impl CallRate {
     }
 }
 
+/// The share of the items of a call that the database processed.
+pub(super) fn accepted_share(unprocessed: usize, items: usize) -> f64 {
+    1.0 - unprocessed as f64 / items as f64
+}
+
 impl Window {
     fn new(since: Instant) -> Self {
         Self { since, last: since, responses: 0.0, accepted: 0.0 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::KeysAndAttributes;
 
 use super::call::CallError;
+use super::call_rate::accepted_share;
 use super::{Item, Session};
 use crate::request::failure::Outage;
 
@@ -60,7 +61,7 @@ impl Session<'_> {
                     }
                 }
             }
-            reads.record(started, 1.0 - pending.len() as f64 / requested as f64);
+            reads.record(started, accepted_share(pending.len(), requested));
             if pending.is_empty() {
                 return exists;
             }

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 
 use super::call::CallError;
+use super::call_rate::accepted_share;
 use crate::request::failure::Outage;
 
 /// The most items of one `BatchWriteItem` (DynamoDB API reference).
@@ -50,16 +51,15 @@ impl WriteQueue {
     /// Takes the result of a batch: the positions of its unprocessed items, or why the call failed. Returns which share
     /// of the batch was accepted, unless the call failed.
     pub fn settle(&mut self, batch: Vec<usize>, result: Result<Vec<usize>, CallError>) -> Option<f64> {
-        let items = batch.len() as f64;
         match result {
             Ok(unprocessed) => {
+                let accepted = accepted_share(unprocessed.len(), batch.len());
                 for position in batch {
                     self.written[position] = Ok(());
                 }
                 for &position in &unprocessed {
                     self.written[position] = Err(Outage::Timeout);
                 }
-                let accepted = 1.0 - unprocessed.len() as f64 / items;
                 self.throttled.extend(unprocessed);
                 Some(accepted)
             }

@@ -248,3 +248,13 @@ fn readable(members: &[(&'static str, Value)]) -> String {
     };
     members.iter().map(member).collect::<Vec<_>>().join(" ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_milliseconds_with_three_decimals() {
+        assert_eq!(milliseconds(Duration::from_nanos(1_234_567_890)), json!(1234.567));
+    }
+}

@@ -119,7 +119,9 @@ async fn no_attempt_starts_within_the_margin() {
             .rule(Rule::on("BatchWriteItem", Action::Error { status, code: fault, message: "not now" }));
         let end_of_calls = stage.proxy.now() + Duration::from_millis(100);
         let response = import(&stage, &function, off("add"), numbered(1_000)).await;
-        assert_eq!(response.failures().len(), 1_000);
+        let failures = response.failures();
+        assert_eq!(failures.len(), 1_000);
+        assert!(failures.contains(&"TIMEOUT"), "{fault}: not one call lacked the time for its next attempt");
         let calls = stage.proxy.calls();
         assert!(calls.len() > 3, "{} attempts", calls.len());
         let last = calls.iter().map(|call| call.at).max().expect("calls");

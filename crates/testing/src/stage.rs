@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
@@ -141,24 +141,24 @@ impl Stage {
     /// Ends the lease of the run that holds a key, `tenant#key`, as if its invocation had timed out: leases use the
     /// wall clock.
     pub async fn end_lease(&self, import_key: &str) {
-        self.set_import(import_key, "leaseUntil").await;
+        self.set_import(import_key, "leaseUntil", a_second_ago().as_millis()).await;
     }
 
     /// Lets a key, `tenant#key`, expire, as if a day had passed.
     pub async fn expire_key(&self, import_key: &str) {
-        self.set_import(import_key, "expiresAt").await;
+        self.set_import(import_key, "expiresAt", a_second_ago().as_secs().into()).await;
     }
 
-    async fn set_import(&self, import_key: &str, past: &str) {
+    async fn set_import(&self, import_key: &str, attribute: &str, time: u128) {
         let update = self
             .client
             .update_item()
             .table_name(&self.names.imports)
             .key("importKey", AttributeValue::S(import_key.to_owned()))
             .condition_expression("attribute_exists(importKey)")
-            .update_expression("SET #past = :past")
-            .expression_attribute_names("#past", past)
-            .expression_attribute_values(":past", AttributeValue::N("1".to_owned()));
+            .update_expression("SET #attribute = :time")
+            .expression_attribute_names("#attribute", attribute)
+            .expression_attribute_values(":time", AttributeValue::N(time.to_string()));
         update.send().await.expect("the key exists");
     }
 
@@ -183,6 +183,11 @@ impl Stage {
         }
         items
     }
+}
+
+fn a_second_ago() -> Duration {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
+    now - Duration::from_secs(1)
 }
 
 /// An item from JSON: strings, whole numbers, booleans, and arrays of strings as string sets.
