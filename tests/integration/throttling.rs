@@ -196,10 +196,14 @@ async fn tokens_and_keys_are_checked_despite_throttling() {
     let again = function.invoke(event.clone()).await;
     assert_eq!(again.headers["Idempotent-Replayed"], "true");
     for operation in ["GetItem", "PutItem"] {
+        let before = stage.proxy.count(operation);
         stage.proxy.rule(Rule::on(operation, THROTTLED));
         let response = function.invoke(event.clone()).await;
         assert_eq!((response.status, response.code()), (503, "SERVICE_UNAVAILABLE"), "{operation}");
         stage.proxy.clear_rules();
+        // Half a minute of pauses that grow to half a second on average.
+        let calls = stage.proxy.count(operation) - before;
+        assert!((20..120).contains(&calls), "{operation}: {calls} calls");
     }
 }
 
