@@ -147,10 +147,12 @@ def proof(runs, say):
         f"fast as a straightforward handler in Python; ready {speed.ms(start)} ms after its process starts.\n"
         f"- **Robust**: {imports:,} imports under random faults ({met:,} calls met one){mutated}: "
         "no record lost, no response wrong.\n"
-        f"- **Cheap**: ${first:.2f} to write a million records of two groups, ${again:.2f} to import them again.",
+        f"- **Cheap**: ${first:.2f} in DynamoDB units to write the memberships of a million records of two groups, "
+        f"${again:.2f} to find them all unchanged. [Cost](docs/operations/cost.md) has the whole bill.",
         f"- **快**：每次数据库调用 5 毫秒时，5,000 条记录耗时 {speed.ms(ours)} 毫秒，"
         f"速度是常规 Python 实现的 {python / ours:.0f} 倍；进程启动后 {speed.ms(start)} 毫秒即可接收请求。\n"
         f"- **稳**：{imports:,} 次随机故障下的导入（{met:,} 次调用遇到故障）{mutated}："
         "没有丢失记录，没有错误的响应。\n"
-        f"- **省**：写入一百万条记录（每条两个分组）{first:.2f} 美元，再次导入 {again:.2f} 美元。",
+        f"- **省**：一百万条记录（每条两个分组）的分组关系，写入的 DynamoDB 读写单元 {first:.2f} 美元，"
+        f"全部未变时 {again:.2f} 美元。完整的账单见[费用](docs/operations/cost.zh.md)。",
     )
