@@ -140,10 +140,10 @@ impl Window {
         Self { since, last: since, responses: 0.0, accepted: 0.0 }
     }
 
-    /// Gives what comes next more weight than what was.
+    /// Gives what comes next more weight than what was accepted. How many responses that were matters only after a
+    /// decrease, which begins another window.
     fn forget_half(&mut self, elapsed: Duration) {
         self.since += elapsed / 2;
-        self.responses /= 2.0;
         self.accepted /= 2.0;
     }
 }

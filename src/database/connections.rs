@@ -124,3 +124,28 @@ impl HttpConnector for Connector {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Tables;
+
+    #[test]
+    fn a_pool_is_replaced_once_and_only_after_use() {
+        let [tenants, customers, memberships] = ["t", "c", "m"].map(str::to_owned);
+        let tables = Tables { tenants, customers, memberships, imports: None };
+        let connections = Connections::new(&Config::new(tables));
+        let is_current = |pool: &Pool| Arc::ptr_eq(&connections.current().is_used, &pool.is_used);
+        let first = connections.current();
+        connections.replace(&first);
+        assert!(is_current(&first), "none of its connections can be broken");
+        first.is_used.store(true, Ordering::Relaxed);
+        connections.replace(&first);
+        let second = connections.current();
+        assert!(!is_current(&first));
+        // A call that used the first pool fails later.
+        second.is_used.store(true, Ordering::Relaxed);
+        connections.replace(&first);
+        assert!(is_current(&second));
+    }
+}

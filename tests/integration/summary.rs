@@ -11,7 +11,7 @@ use tokio::process::ChildStdout;
 use testing::function::{direct_event, post_event};
 use testing::proxy::{Action, Rule, Share};
 use testing::runtime_api::Process;
-use testing::shorthand::{exact, fuzzy, numbered, off};
+use testing::shorthand::{exact, fuzzy, numbered, off, pairs};
 use testing::stage::{Stage, TENANT, TOKEN};
 
 const THROTTLED: Action =
@@ -145,6 +145,20 @@ async fn a_summary_counts_the_results_of_records() {
     let (_, rejected) = logged.summary(post_event("unknown", "{}")).await;
     assert_part(&rejected, &json!({"status": 401, "errorCode": "TOKEN_ERROR", "refused": 1, "errors": 0}));
     assert_eq!((rejected.get("tenant"), rejected.get("records")), (None, None));
+}
+
+#[tokio::test]
+async fn a_summary_counts_memberships_by_what_happened() {
+    let stage = Stage::new().await;
+    stage.put_memberships(&pairs([("t1#c0", "g")])).await;
+    let mut logged = Logged::json(&stage, &[("SKIP_UNCHANGED", "always")]).await;
+    for (opt_type, count, expected) in [
+        ("add", 3, json!({"unchanged": 1, "written": 2, "removed": 0})),
+        ("delete", 5, json!({"unchanged": 2, "written": 0, "removed": 3})),
+    ] {
+        let (_, summary) = logged.summary(import(off(opt_type), numbered(count))).await;
+        assert_part(&summary, &expected);
+    }
 }
 
 fn assert_part(whole: &Value, part: &Value) {
