@@ -152,6 +152,7 @@ mod tests {
             "text/plain,application/json",
             "application/json; charset=utf-8,text/plain",
             "application/json,application/json; charset=utf-8",
+            "application/json; x=\"a,b\",text/plain",
             "application/json,",
         ] {
             assert!(!accepted(Header::Value(joined)), "{joined}");
