@@ -144,8 +144,8 @@ impl Session<'_> {
     }
 }
 
-/// What happened to a call whose error has no code, and why. Not logged is a cause with data: a service's message can
-/// quote the request, and a raw response contains customers.
+/// What happened to a call whose error has no code, and why, as far as it may be logged: a service's message can quote
+/// the request, and a raw response contains customers.
 fn kind_and_cause<E: Error + 'static>(error: &SdkError<E>) -> (&'static str, Option<String>) {
     match error {
         SdkError::TimeoutError(_) => ("timed out", Some(error_chain(error))),

@@ -136,14 +136,14 @@ const FAILURE_BYTES: usize = 256 + MAX_MESSAGE_BYTES;
 
 /// How many bytes are left for `matches`, counted as a string inside JSON, in the response to a body
 /// of `body_bytes` if every record fails; `None` if the failed records alone exceed what Lambda can
-/// return. Checked before anything is written, so that no response is lost after the writes.
+/// return. Without `explain`, which returns `matches`, only that difference counts. Checked before
+/// anything is written, so that no response is lost after the writes.
 ///
 /// Lambda returns a body as a string inside JSON (AWS Lambda quotas: 6 MB), so a quote, a
 /// backslash or a line break of the body counts twice.
 pub fn room_for_matches(body_bytes: usize, request: &ImportRequest<'_>) -> Option<usize> {
     let left = MAX_PAYLOAD_BYTES.checked_sub(FRAME_BYTES + request.records.len() * FAILURE_BYTES)?;
     if !request.params.explain && 2 * body_bytes <= left {
-        // Without `matches` it does not matter how much is left.
         return Some(0);
     }
     let fields = request.records.iter().flat_map(SentRecord::fields);
