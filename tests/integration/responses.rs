@@ -36,10 +36,10 @@ fn edit_body(event: &mut Value, edit: impl FnOnce(String) -> String) {
 }
 
 async fn stage_and_function() -> (Stage, Function) {
-    on(Stage::new().await).await
+    with_function(Stage::new().await).await
 }
 
-async fn on(stage: Stage) -> (Stage, Function) {
+async fn with_function(stage: Stage) -> (Stage, Function) {
     stage.put_tenant(DISABLED, json!({"tenantId": "t9", "enabled": false})).await;
     let function = stage
         .function_with(|config| {
@@ -121,7 +121,7 @@ async fn rejections_have_status_code_and_message() {
 
 #[tokio::test(start_paused = true)]
 async fn an_unchecked_token_is_503_with_retry_after() {
-    let (stage, function) = on(Stage::paused().await).await;
+    let (stage, function) = with_function(Stage::paused().await).await;
     let errors = [
         (400, "ProvisionedThroughputExceededException"),
         (500, "InternalServerError"),
