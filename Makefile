@@ -28,7 +28,7 @@ PORT := 9000
 .PHONY: invoke
 invoke: $(CARGO_LAMBDA) ## Send an event to the function of make local or make watch (make invoke EVENT=events/delete.json)
 	@$(PATH_LAMBDA) cargo lambda invoke --invoke-address 127.0.0.1 --invoke-port $(PORT) --data-file $(EVENT) || \
-	  { echo "make invoke needs make local or make watch at port $(PORT), and the file $(EVENT)" >&2; exit 1; }
+	  { echo "if nothing responded: make invoke needs make local or make watch at port $(PORT), and the file $(EVENT)" >&2; exit 1; }
 
 .PHONY: test
 test: ## Check form, lints and docs, and run every test

@@ -4,6 +4,8 @@ process of this machine."""
 import json
 import os
 import pathlib
+import re
+import subprocess
 
 import pytest
 
@@ -55,6 +57,14 @@ def emulator_command():
     return COMPLETED
 
 
+def documented_path():
+    """PATH as the page for operators sets it. cargo-lambda finds zig by way of the first python3."""
+    page = (PROJECT / "docs" / "operations" / "deploying.md").read_text(encoding="utf-8")
+    (export,) = re.findall(r"^make tools && (export PATH=\S+)", page, re.MULTILINE)
+    command = ["bash", "-c", f'{export}; printf %s "$PATH"']
+    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+
+
 @pytest.fixture(scope="session")
 def sam(emulator, tmp_path_factory):
     directory = tmp_path_factory.mktemp("sam")
@@ -64,8 +74,7 @@ def sam(emulator, tmp_path_factory):
         "AWS_ENDPOINT_URL": emulator.endpoint,
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
-        # cargo-lambda finds zig by way of the first python3.
-        "PATH": f"{TOOLS}:{os.environ['PATH']}",
+        "PATH": documented_path(),
         "SAM_CLI_TELEMETRY": "0",
         # Else sam keeps a file of its own in the user's home.
         "__SAM_CLI_APP_DIR": str(directory / "home"),
