@@ -136,8 +136,8 @@ const FAILURE_BYTES: usize = 256 + MAX_MESSAGE_BYTES;
 
 /// How many bytes are left for `matches`, counted as a string inside JSON, in the response to a body
 /// of `body_bytes` if every record fails; `None` if the failed records alone exceed what Lambda can
-/// return. Without `explain`, which returns `matches`, only that difference counts. Checked before
-/// anything is written, so that no response is lost after the writes.
+/// return. Without `explain` there are no `matches`, and only whether it is `None` matters. Checked
+/// before anything is written, so that no response is lost after the writes.
 ///
 /// Lambda returns a body as a string inside JSON (AWS Lambda quotas: 6 MB), so a quote, a
 /// backslash or a line break of the body counts twice.
