@@ -119,30 +119,24 @@ impl Writer<'_> {
         memberships: &[Membership<'_>],
         batch: &[usize],
     ) -> Result<Vec<usize>, CallError> {
+        let Database { client, tables, .. } = self.session.database;
         let requests = batch.iter().map(|&position| self.request(memberships[position])).collect();
-        let keys = self.write_once(requests).await?;
-        if keys.is_empty() {
-            return Ok(Vec::new());
-        }
-        self.session.tally.throttled();
-        let unprocessed: Vec<_> = keys.iter().filter_map(|key| self.writing.membership(key)).collect();
-        let is_left = |position: &usize| unprocessed.contains(&memberships[*position]);
-        Ok(batch.iter().copied().filter(is_left).collect())
-    }
-
-    /// One call; returns the keys of the unprocessed items.
-    async fn write_once(self, requests: Vec<WriteRequest>) -> Result<Vec<Item>, CallError> {
-        let database = self.session.database;
-        let request =
-            database.client.batch_write_item().request_items(&database.tables.memberships, requests).send();
+        let request = client.batch_write_item().request_items(&tables.memberships, requests).send();
         let output = self.session.call("BatchWriteItem", request).await?;
         let unprocessed = output.unprocessed_items.into_iter().flatten().flat_map(|(_, requests)| requests);
-        Ok(unprocessed
-            .filter_map(|request| {
-                let put = request.put_request.map(|put| put.item);
-                put.or(request.delete_request.map(|delete| delete.key))
-            })
-            .collect())
+        let position = |request: WriteRequest| {
+            let put = request.put_request.map(|put| put.item);
+            let key = put.or(request.delete_request.map(|delete| delete.key))?;
+            let membership = self.writing.membership(&key)?;
+            batch.iter().copied().find(|&position| memberships[position] == membership)
+        };
+        // One that is not of the batch makes the whole response invalid: what was written is in doubt.
+        let unprocessed: Option<Vec<_>> = unprocessed.map(position).collect();
+        let unprocessed = unprocessed.ok_or(CallError::Outage(Outage::StoreError))?;
+        if !unprocessed.is_empty() {
+            self.session.tally.throttled();
+        }
+        Ok(unprocessed)
     }
 
     fn request(self, membership: Membership<'_>) -> WriteRequest {

@@ -180,6 +180,25 @@ async fn unprocessed_items_are_retried() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn unprocessed_items_of_no_record_put_the_whole_batch_in_doubt() {
+    let stage = Stage::paused().await;
+    let function = stage.function().await;
+    for answer in [
+        r#"{"UnprocessedItems":{"m":[{}]}}"#,
+        r#"{"UnprocessedItems":{"m":[{"PutRequest":{"Item":{}}}]}}"#,
+        r#"{"UnprocessedItems":{"m":[{"DeleteRequest":{"Key":{"customerKey":{"S":"t1#c0"},"groupName":{"N":"1"}}}}]}}"#,
+        r#"{"UnprocessedItems":{"m":[{"PutRequest":{"Item":{"customerKey":{"S":"t2#c0"},"groupName":{"S":"g"}}}}]}}"#,
+        r#"{"UnprocessedItems":{"m":[{"PutRequest":{"Item":{"customerKey":{"S":"t1#c9"},"groupName":{"S":"g"}}}}]}}"#,
+    ] {
+        stage.proxy.rule(Rule::on("BatchWriteItem", Action::Answer(answer)).times(1));
+        let response = function.import(off("add"), numbered(5)).await;
+        assert_eq!(response.failures(), ["STORE_ERROR"; 5], "{answer}");
+        assert_retryable(&response);
+        assert!(stage.memberships().await.is_empty());
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn items_never_processed_are_timeouts() {
     let run = async |operation: &'static str| {
         let stage = Stage::paused().await;
@@ -205,13 +224,17 @@ async fn items_never_processed_are_timeouts() {
 async fn one_rejected_item_fails_alone() {
     let stage = Stage::paused().await;
     let function = stage.function().await;
-    for params in [off("add"), off("delete")] {
-        stage.proxy.rule(Rule::on("BatchWriteItem", REJECTED).when(contains("t1#c7")));
+    let codes = [
+        "ValidationException",
+        "ItemCollectionSizeLimitExceededException",
+        "ReplicatedWriteConflictException",
+    ];
+    for (code, params) in codes.iter().flat_map(|code| [(code, off("add")), (code, off("delete"))]) {
+        let rejected = Action::Error { status: 400, code, message: "rejected" };
+        stage.proxy.rule(Rule::on("BatchWriteItem", rejected).when(contains("t1#c7")));
         let response = function.import(params.clone(), numbered(60)).await;
-        assert_eq!(
-            failures_by(&response, "audienceUserId"),
-            store_errors(&BTreeSet::from(["c7".to_owned()]))
-        );
+        let failed = store_errors(&BTreeSet::from(["c7".to_owned()]));
+        assert_eq!(failures_by(&response, "audienceUserId"), failed, "{code}");
         let only_c7 = params == off("delete");
         let state = stage.memberships().await;
         assert!(

@@ -269,7 +269,8 @@ impl Shared {
             Some(Action::Hang) => pending().await,
             Some(Action::Reset) => return Err(io::ErrorKind::ConnectionReset.into()),
             Some(Action::Truncate) => return Ok(wire::truncated(self.forward(&request).await?)),
-            Some(Action::Garble) => wire::garbled(),
+            Some(Action::Garble) => wire::answer("<html>not what you asked for</html>"),
+            Some(Action::Answer(body)) => wire::answer(body),
             Some(Action::Unprocessed { processed }) => {
                 batch::forward_share(&self.upstream, &request, processed).await?
             }

@@ -24,6 +24,8 @@ pub enum Action {
     Truncate,
     /// Responds 200 with a body that is not JSON; nothing is forwarded. The SDK does not retry it.
     Garble,
+    /// Responds 200 with this body; nothing is forwarded.
+    Answer(&'static str),
     /// Forwards the first part of a `BatchWriteItem` or `BatchGetItem` and returns the rest as
     /// unprocessed. Other operations are forwarded whole.
     Unprocessed { processed: Share },
@@ -39,6 +41,7 @@ impl Action {
             Self::Reset => "reset",
             Self::Truncate => "truncate",
             Self::Garble => "garble",
+            Self::Answer(_) => "answer",
             Self::Unprocessed { .. } => "unprocessed",
         }
     }

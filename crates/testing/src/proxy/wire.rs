@@ -114,8 +114,8 @@ pub fn validation_error(message: &str) -> Answer {
     error(400, "ValidationException", message)
 }
 
-pub fn garbled() -> Answer {
-    own(StatusCode::OK, "<html>not what you asked for</html>".into())
+pub fn answer(body: &'static str) -> Answer {
+    own(StatusCode::OK, body.into())
 }
 
 fn own(status: StatusCode, body: Bytes) -> Answer {
