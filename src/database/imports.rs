@@ -1,7 +1,11 @@
 //! The imports with an `Idempotency-Key`: which request runs one, and its outcome.
 
+use std::time::Duration;
+
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use tracing::warn;
 
@@ -18,6 +22,9 @@ use crate::tenant::TenantId;
 const CLAIM: &str = "attribute_not_exists(importKey) OR expiresAt <= :now \
     OR (bodyHash = :bodyHash AND attribute_not_exists(failures) AND leaseUntil <= :nowMs) \
     OR #run = :unfit";
+
+/// How long the release of a claim may take.
+const RELEASE_TIME: Duration = Duration::from_secs(2);
 
 /// The result of a claim.
 #[derive(Debug)]
@@ -56,7 +63,13 @@ impl Session<'_> {
         claim: &Claim,
         unfit: Option<&str>,
     ) -> Result<Claimed, Outage> {
-        self.tally.during(Stage::Key, self.try_claim(import, claim, unfit.unwrap_or("none"))).await
+        let attempt = self.try_claim(import, claim, unfit.unwrap_or("none"));
+        let claimed = self.tally.during(Stage::Key, attempt).await;
+        if claimed.is_err() {
+            // It may be stored nevertheless, and nothing runs.
+            self.release_claim(import, claim).await;
+        }
+        claimed
     }
 
     async fn try_claim(&self, import: ImportKey<'_>, claim: &Claim, unfit: &str) -> Result<Claimed, Outage> {
@@ -105,7 +118,7 @@ impl Session<'_> {
         Ok(self.call_patiently("GetItem", || request.clone().send()).await?.item)
     }
 
-    /// Stores the outcome of a run. If that fails, the run counts as failed when its lease ends: the
+    /// Stores the outcome of a run. If that fails, the run counts as failed, at the latest when its lease ends: the
     /// next request with the key runs the import again, which ends in the same state.
     pub async fn store_outcome(&self, import: ImportKey<'_>, claim: &Claim, outcome: StoredOutcome) {
         let mut values = Item::from([(":failures".to_owned(), ranges(outcome.failures))]);
@@ -116,17 +129,28 @@ impl Session<'_> {
             values.insert(":matchedBy".to_owned(), ranges(matched_by));
             expression = "SET failures = :failures, customers = :customers, matchedBy = :matchedBy";
         }
-        self.update_run(import, claim, expression, values).await;
+        if self.update_run(import, claim, expression, values).await.is_err() {
+            self.release_claim(import, claim).await;
+        }
     }
 
-    /// Ends the lease of a run without an outcome, so that the next request can run immediately.
+    /// Ends the lease of a run without an outcome, so that the next request can run immediately. If that fails, it has
+    /// to wait for the end of the lease.
     pub async fn release_claim(&self, import: ImportKey<'_>, claim: &Claim) {
         let values = Item::from([(":never".to_owned(), AttributeValue::N("0".to_owned()))]);
-        self.update_run(import, claim, "SET leaseUntil = :never", values).await;
+        let release = self.update_run(import, claim, "SET leaseUntil = :never", values);
+        // A response that is due does not wait for it longer.
+        let _ = tokio::time::timeout(RELEASE_TIME, release).await;
     }
 
-    async fn update_run(&self, import: ImportKey<'_>, claim: &Claim, expression: &str, values: Item) {
-        let request = self
+    async fn update_run(
+        &self,
+        import: ImportKey<'_>,
+        claim: &Claim,
+        expression: &str,
+        values: Item,
+    ) -> Result<(), CallError> {
+        let update = self
             .database
             .client
             .update_item()
@@ -134,16 +158,23 @@ impl Session<'_> {
             .key("importKey", import.attribute())
             .update_expression(expression)
             .set_expression_attribute_values(Some(values))
-            // Another run may hold the key by now: its item must not change.
             .condition_expression("#run = :run")
             .expression_attribute_names("#run", "run")
             .expression_attribute_values(":run", AttributeValue::S(claim.run.clone()));
+        let request = async |update: UpdateItemFluentBuilder| match update.send().await {
+            Ok(_) => Ok(()),
+            Err(error) => match error.as_service_error() {
+                // The claim was not stored, or another run holds the key by now: its item must not change.
+                Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
+                _ => Err(error),
+            },
+        };
         // Also after the deadline for other calls: a response that is sent must be replayable.
         let session = Self { deadline: self.deadline.last_call(), ..*self };
-        let update = session.call_patiently("UpdateItem", || request.clone().send());
-        if let Err(error) = self.tally.during(Stage::Key, update).await {
+        let ended = session.call_patiently("UpdateItem", || request(update.clone()));
+        self.tally.during(Stage::Key, ended).await.inspect_err(|error| {
             warn!(?error, "the end of a run was not stored");
-        }
+        })
     }
 }
 

@@ -251,6 +251,46 @@ async fn a_failed_outcome_write_leaves_the_key_held() {
     }
 }
 
+/// The claim is stored, but no response says so.
+#[tokio::test(start_paused = true)]
+async fn a_claim_that_failed_holds_no_key() {
+    let stage = with_customers(Stage::paused().await).await;
+    let function = stage.function().await;
+    for (key, then) in [("k1", Action::Truncate), ("k2", Action::Garble), ("k3", Action::Reset)] {
+        stage.proxy.rule(Rule::on("PutItem", Action::Truncate).times(1));
+        stage.proxy.rule(Rule::on("PutItem", then.clone()));
+        let response = post(&function, key, &mixed()).await;
+        assert_eq!((response.status, response.code()), (503, "SERVICE_UNAVAILABLE"), "{then:?}");
+        stage.proxy.clear_rules();
+        let again = post(&function, key, &mixed()).await;
+        assert_eq!((again.status, again.headers.get("Idempotent-Replayed")), (200, None), "{then:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outcome_that_failed_holds_no_key() {
+    let stage = with_customers(Stage::paused().await).await;
+    let function = stage.function().await;
+    // One that is throttled is repeated until no time is left.
+    let ends = |outage: &Action| {
+        !matches!(outage.name(), "ProvisionedThroughputExceededException" | "ThrottlingException")
+    };
+    for (n, outage) in outages().into_iter().filter(ends).enumerate() {
+        let is_outcome = |body: &Value| body["UpdateExpression"].to_string().contains("failures");
+        stage.proxy.rule(Rule::on("UpdateItem", outage.clone()).when(is_outcome));
+        let key = format!("k{n}");
+        let first = post(&function, &key, &mixed()).await;
+        assert_eq!(first.data()["importSuccessNum"], 2, "{outage:?}");
+        stage.proxy.clear_rules();
+        let again = post(&function, &key, &mixed()).await;
+        assert_eq!(
+            (&again.body, again.headers.get("Idempotent-Replayed")),
+            (&first.body, None),
+            "{outage:?}"
+        );
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_claim_survives_a_lost_response() {
     let stage = stage().await;
