@@ -18,8 +18,8 @@ use crate::request::failure::Outage;
 /// Why a call failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum CallError {
-    /// The database rejected the request (`ValidationException`); it may accept the same items in
-    /// other requests.
+    /// The database rejected the request, which may be due to one of its items: it may accept the others in requests of
+    /// their own.
     Invalid,
     /// The function lacks the permission for statements (`AccessDeniedException`); queries may be allowed.
     Denied,
@@ -30,6 +30,8 @@ pub(super) enum CallError {
 }
 
 pub(super) const INVALID: &str = "ValidationException";
+/// Further codes by which one item fails the whole batch (DynamoDB API reference, `BatchWriteItem`).
+const ONE_ITEM: [&str; 2] = ["ItemCollectionSizeLimitExceededException", "ReplicatedWriteConflictException"];
 pub(super) const DENIED: &str = "AccessDeniedException";
 
 impl From<CallError> for Outage {
@@ -137,7 +139,7 @@ impl Session<'_> {
             warn!(operation, code, cause, aws_request_id = error.request_id(), "database call failed");
         }
         match code {
-            Some(INVALID) => CallError::Invalid,
+            Some(code) if code == INVALID || ONE_ITEM.contains(&code) => CallError::Invalid,
             _ if self.deadline.allows_calls() => CallError::Outage(Outage::StoreError),
             _ => CallError::Outage(Outage::Timeout),
         }
@@ -149,6 +151,7 @@ impl Session<'_> {
 fn kind_and_cause<E: Error + 'static>(error: &SdkError<E>) -> (&'static str, Option<String>) {
     match error {
         SdkError::TimeoutError(_) => ("timed out", Some(error_chain(error))),
+        SdkError::DispatchFailure(failure) if failure.is_timeout() => ("timed out", Some(error_chain(error))),
         SdkError::DispatchFailure(_) => ("not sent", Some(error_chain(error))),
         _ => ("not understood", None),
     }
@@ -223,6 +226,7 @@ mod tests {
         let response = || HttpResponse::new(500.try_into().expect("a status"), "customers".into());
         for (error, kind, is_logged) in [
             (Failed::timeout_error(source()), "timed out", true),
+            (Failed::dispatch_failure(ConnectorError::timeout(source())), "timed out", true),
             (Failed::dispatch_failure(ConnectorError::io(source())), "not sent", true),
             (Failed::response_error(source(), response()), "not understood", false),
             (Failed::service_error(io::Error::other("customers"), response()), "not understood", false),

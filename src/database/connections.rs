@@ -2,7 +2,8 @@
 //! broken.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use aws_smithy_http_client::pool::{Client, ConnectionEvent, ConnectionPool, HttpsBuilder};
 use aws_smithy_http_client::proxy::ProxyConfig;
@@ -17,6 +18,13 @@ use tokio::sync::Notify;
 
 use crate::config::Config;
 
+/// The most connections of a pool. Lambda gives a process 1,024 file descriptors (AWS Lambda quotas), of which a replaced
+/// pool keeps some until its calls have ended, and the Runtime API takes one for each concurrent request.
+const MAX_CONNECTIONS: usize = 400;
+
+/// How long a connection may be unused.
+const MAX_IDLE: Duration = Duration::from_secs(60);
+
 /// The connections of the process: the SDK's HTTP client. Clones share them.
 ///
 /// Not those of the SDK's own client: while a connection is on its way back to it after a call, the next call opens
@@ -27,9 +35,17 @@ pub struct Connections(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     settings: HttpsBuilder,
-    current: Mutex<Pool>,
+    current: Mutex<Current>,
     /// Notified when a connection was opened, or could not be.
     opened: Arc<Notify>,
+}
+
+/// The pool that the next call uses.
+#[derive(Debug)]
+struct Current {
+    pool: Pool,
+    /// When the latest call started. By the wall clock: the monotonic one may stop while Lambda froze the process.
+    used_at: SystemTime,
 }
 
 #[derive(Clone, Debug)]
@@ -40,16 +56,17 @@ struct Pool {
 }
 
 impl Connections {
-    /// As many connections as these settings allow calls at a time.
+    /// As many connections as these settings allow calls at a time, up to [`MAX_CONNECTIONS`]: then calls wait for one.
     pub fn new(config: &Config) -> Self {
-        let calls = config.lookup_concurrency.max(config.write_concurrency);
         let settings = ConnectionPool::builder()
-            .max_connections_per_host(calls.saturating_mul(config.concurrent_requests))
+            .max_connections_per_host(most_connections(config))
+            .idle_timeout(MAX_IDLE)
             // As the SDK's own client.
             .proxy_config(ProxyConfig::from_env())
             .tls_provider(Provider::Rustls(CryptoMode::AwsLc));
         let opened = Arc::new(Notify::new());
-        let current = Mutex::new(Pool::new(&settings, &opened));
+        let pool = Pool::new(&settings, &opened);
+        let current = Mutex::new(Current { pool, used_at: SystemTime::UNIX_EPOCH });
         Self(Arc::new(Shared { settings, current, opened }))
     }
 
@@ -58,19 +75,41 @@ impl Connections {
         self.0.opened.notified().await;
     }
 
-    /// A pool is complete whenever it is set, so a poisoned lock is ignored.
-    fn current(&self) -> Pool {
-        self.0.current.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// The pool for a call that starts now. One that was unused for long is replaced: its idle timeout needs a task that
+    /// does not run while Lambda froze the process, and a firewall may have dropped the connections without a word.
+    fn at(&self, now: SystemTime) -> Pool {
+        let mut current = self.current();
+        if now.duration_since(current.used_at).is_ok_and(|idle| idle >= MAX_IDLE) {
+            self.renew(&mut current);
+        }
+        current.used_at = now;
+        current.pool.clone()
     }
 
     /// Uses none of the pool's connections for further calls. They may all be broken without showing it: while Lambda
     /// froze the process, the other end may have given them up. The attempts at one call would try one after the other.
     fn replace(&self, broken: &Pool) {
-        let mut current = self.0.current.lock().unwrap_or_else(PoisonError::into_inner);
-        if Arc::ptr_eq(&current.is_used, &broken.is_used) && broken.is_used.load(Ordering::Relaxed) {
-            *current = Pool::new(&self.0.settings, &self.0.opened);
+        let mut current = self.current();
+        if Arc::ptr_eq(&current.pool.is_used, &broken.is_used) {
+            self.renew(&mut current);
         }
     }
+
+    fn renew(&self, current: &mut Current) {
+        if current.pool.is_used.load(Ordering::Relaxed) {
+            current.pool = Pool::new(&self.0.settings, &self.0.opened);
+        }
+    }
+
+    /// It is complete whenever it is set, so a poisoned lock is ignored.
+    fn current(&self) -> MutexGuard<'_, Current> {
+        self.0.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn most_connections(config: &Config) -> usize {
+    let calls = config.lookup_concurrency.max(config.write_concurrency);
+    calls.saturating_mul(config.concurrent_requests).min(MAX_CONNECTIONS)
 }
 
 impl Pool {
@@ -97,7 +136,7 @@ impl HttpClient for Connections {
         settings: &HttpConnectorSettings,
         components: &RuntimeComponents,
     ) -> SharedHttpConnector {
-        let pool = self.current();
+        let pool = self.at(SystemTime::now());
         let connector = pool.client.http_connector(settings, components);
         SharedHttpConnector::new(Connector { connections: self.clone(), pool, connector })
     }
@@ -117,7 +156,8 @@ impl HttpConnector for Connector {
         let call = self.connector.call(request);
         HttpConnectorFuture::new(async move {
             let response = call.await;
-            if response.as_ref().is_err_and(|error| !error.is_timeout()) {
+            // Not where the call is dropped: at the end of an import's time its connections are sound.
+            if response.is_err() {
                 connections.replace(&pool);
             }
             response
@@ -130,22 +170,54 @@ mod tests {
     use super::*;
     use crate::config::Tables;
 
+    fn config() -> Config {
+        let [tenants, customers, memberships] = ["t", "c", "m"].map(str::to_owned);
+        Config::new(Tables { tenants, customers, memberships, imports: None })
+    }
+
+    #[test]
+    fn connections_are_as_many_as_calls_up_to_a_limit() {
+        let most = |lookup_concurrency, write_concurrency, concurrent_requests| {
+            most_connections(&Config {
+                lookup_concurrency,
+                write_concurrency,
+                concurrent_requests,
+                ..config()
+            })
+        };
+        assert_eq!([most(32, 8, 1), most(8, 32, 2), most(200, 200, 1)], [32, 64, 200]);
+        assert_eq!([most(32, 32, 128), most(1, 1, 1_600), most(200, 1, usize::MAX)], [MAX_CONNECTIONS; 3]);
+    }
+
     #[test]
     fn a_pool_is_replaced_once_and_only_after_use() {
-        let [tenants, customers, memberships] = ["t", "c", "m"].map(str::to_owned);
-        let tables = Tables { tenants, customers, memberships, imports: None };
-        let connections = Connections::new(&Config::new(tables));
-        let is_current = |pool: &Pool| Arc::ptr_eq(&connections.current().is_used, &pool.is_used);
-        let first = connections.current();
+        let connections = Connections::new(&config());
+        let is_current = |pool: &Pool| Arc::ptr_eq(&connections.current().pool.is_used, &pool.is_used);
+        let first = connections.current().pool.clone();
         connections.replace(&first);
         assert!(is_current(&first), "none of its connections can be broken");
         first.is_used.store(true, Ordering::Relaxed);
         connections.replace(&first);
-        let second = connections.current();
+        let second = connections.current().pool.clone();
         assert!(!is_current(&first));
         // A call that used the first pool fails later.
         second.is_used.store(true, Ordering::Relaxed);
         connections.replace(&first);
         assert!(is_current(&second));
+    }
+
+    #[test]
+    fn a_pool_unused_for_long_is_replaced() {
+        let connections = Connections::new(&config());
+        let start = SystemTime::now();
+        let at = |seconds: u64| connections.at(start + Duration::from_secs(seconds));
+        let is_same = |one: &Pool, other: &Pool| Arc::ptr_eq(&one.is_used, &other.is_used);
+        let first = at(0);
+        assert!(is_same(&first, &at(600)), "it has no connection yet");
+        first.is_used.store(true, Ordering::Relaxed);
+        for seconds in [600, 659, 718, 100] {
+            assert!(is_same(&first, &at(seconds)), "{seconds}");
+        }
+        assert!(!is_same(&first, &at(160)));
     }
 }

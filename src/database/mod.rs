@@ -40,8 +40,11 @@ pub use tenants::TenantError;
 pub use usage::{Stage, Tally, Usage};
 pub use write_queue::Written;
 
-/// The timeout of one attempt of a call. Far above DynamoDB's latency (milliseconds): it is for
-/// connections that hang.
+/// How long an attempt at a call waits for the response to begin. Far above DynamoDB's latency (milliseconds): it is for
+/// connections that hang, which are replaced then (see [`connections`]).
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// The timeout of one attempt, with the rest of the response.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The timeout of a call with all its attempts, well under the function's 29 s.
@@ -65,6 +68,7 @@ pub fn sdk_config() -> ConfigLoader {
         )
         .timeout_config(
             TimeoutConfig::builder()
+                .read_timeout(RESPONSE_TIMEOUT)
                 .operation_attempt_timeout(ATTEMPT_TIMEOUT)
                 .operation_timeout(OPERATION_TIMEOUT)
                 .build(),

@@ -130,6 +130,21 @@ async fn connections_that_broke_unnoticed_fail_no_record() {
     }
 }
 
+/// As if a firewall had forgotten the connections, and dropped what is sent on them.
+#[tokio::test]
+async fn silent_connections_fail_no_record() {
+    let run = async |records| {
+        let mut secured = Secured::start().await;
+        secured.import(MANY).await;
+        secured.database.silence_connections();
+        secured.import(records).await;
+        secured.database.unanswered()
+    };
+    let (one, many) = tokio::join!(run(1), run(MANY));
+    assert_eq!(one, 1, "the second attempt takes a new connection");
+    assert!(many <= CALLS_AT_A_TIME, "{many} attempts in vain");
+}
+
 #[tokio::test]
 async fn the_process_starts_although_the_database_does_not_respond() {
     let silent = TcpListener::bind("127.0.0.1:0").await.expect("there is a free port");

@@ -1,6 +1,7 @@
 //! HTTP servers on this machine, with TLS or without.
 
 use std::error::Error;
+use std::future::pending;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -29,8 +30,39 @@ pub struct Server {
     scheme: &'static str,
     accepting: JoinHandle<()>,
     closing: watch::Sender<()>,
+    faults: Arc<Faults>,
+}
+
+#[derive(Default)]
+struct Faults {
     /// How many times connections were broken.
-    breaks: Arc<AtomicUsize>,
+    breaks: AtomicUsize,
+    /// How many times connections fell silent.
+    silences: AtomicUsize,
+    /// How many requests got no response from a silent connection.
+    unanswered: AtomicUsize,
+}
+
+/// What became of a connection.
+enum Fate {
+    Sound,
+    Broken,
+    Silent,
+}
+
+impl Faults {
+    fn now(&self) -> [usize; 2] {
+        [&self.breaks, &self.silences].map(|faults| faults.load(Ordering::Relaxed))
+    }
+
+    /// What became of a connection since these faults.
+    fn fate(&self, [breaks, silences]: [usize; 2]) -> Fate {
+        match self.now() {
+            [now, _] if now != breaks => Fate::Broken,
+            [_, now] if now != silences => Fate::Silent,
+            _ => Fate::Sound,
+        }
+    }
 }
 
 /// The transport below HTTP.
@@ -74,8 +106,8 @@ impl Server {
         B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
         E: Into<Box<dyn Error + Send + Sync>> + 'static,
     {
-        let breaks = Arc::new(AtomicUsize::new(0));
-        let broken = Arc::clone(&breaks);
+        let faults = Arc::new(Faults::default());
+        let served = Arc::clone(&faults);
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
         let scheme = transport.scheme();
@@ -88,15 +120,20 @@ impl Server {
                 stream.set_nodelay(true).ok();
                 let mut close = close.clone();
                 close.mark_unchanged();
-                let (broken, accepted) = (Arc::clone(&broken), broken.load(Ordering::Relaxed));
+                let (faults, accepted) = (Arc::clone(&served), served.now());
                 let respond = respond.clone();
                 let respond = move |request| {
-                    let is_broken = broken.load(Ordering::Relaxed) != accepted;
-                    let response = (!is_broken).then(|| respond(request));
+                    let faults = Arc::clone(&faults);
+                    let fate = faults.fate(accepted);
+                    let response = matches!(fate, Fate::Sound).then(|| respond(request));
                     async move {
-                        match response {
-                            Some(response) => response.await.map_err(io::Error::other),
-                            None => Err(io::Error::other("broken")),
+                        match (fate, response) {
+                            (Fate::Sound, Some(response)) => response.await.map_err(io::Error::other),
+                            (Fate::Silent, _) => {
+                                faults.unanswered.fetch_add(1, Ordering::Relaxed);
+                                pending().await
+                            }
+                            _ => Err(io::Error::other("broken")),
                         }
                     }
                 };
@@ -122,7 +159,7 @@ impl Server {
                 });
             }
         });
-        Ok(Self { address, scheme, accepting, closing, breaks })
+        Ok(Self { address, scheme, accepting, closing, faults })
     }
 
     /// Closes all connections; new ones are accepted.
@@ -133,7 +170,18 @@ impl Server {
     /// Breaks all connections so that the client notices only when it uses one: each closes at its next request,
     /// without a response.
     pub fn break_connections(&self) {
-        self.breaks.fetch_add(1, Ordering::Relaxed);
+        self.faults.breaks.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Silences all connections, as a firewall that has forgotten them: they stay open, and no request on them gets a
+    /// response.
+    pub fn silence_connections(&self) {
+        self.faults.silences.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many requests got no response from a silent connection.
+    pub fn unanswered(&self) -> usize {
+        self.faults.unanswered.load(Ordering::Relaxed)
     }
 
     pub fn address(&self) -> SocketAddr {

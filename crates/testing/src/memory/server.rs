@@ -82,6 +82,16 @@ impl MemoryServer {
         self.server.break_connections();
     }
 
+    /// Silences all connections, see [`Server::silence_connections`].
+    pub fn silence_connections(&self) {
+        self.server.silence_connections();
+    }
+
+    /// How many requests got no response from a silent connection.
+    pub fn unanswered(&self) -> usize {
+        self.server.unanswered()
+    }
+
     /// What the SDK takes as `endpoint_url`.
     pub fn endpoint(&self) -> String {
         self.server.origin()
