@@ -76,9 +76,9 @@ pub enum SkipUnchanged {
 /// A missing or invalid variable, which prevents the start.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
-    /// A required variable is not set or empty.
-    #[error("{0} is required and not set")]
-    Missing(&'static str),
+    /// Required variables that are not set, or empty.
+    #[error("not set: {}; Lambda and template.yaml set them, on this machine `make local` does", .0.join(", "))]
+    Missing(Vec<&'static str>),
     /// The value of a variable is invalid.
     #[error("{name} must be {expected}")]
     Invalid {
@@ -123,7 +123,7 @@ impl Config {
     /// Reads the environment of the process.
     ///
     /// # Errors
-    /// A required variable is missing, or a value is invalid.
+    /// A required variable is missing, also of those that Lambda sets, or a value is invalid.
     pub fn from_env() -> Result<Self, ConfigError> {
         Self::read(&|name| std::env::var_os(name))
     }

@@ -9,16 +9,33 @@ use super::{
     SkipUnchanged, Tables, is_json,
 };
 
+/// The variables without which the process cannot run: the tables' names, and those that Lambda itself sets and its
+/// runtime library needs.
+const REQUIRED: [&str; 7] = [
+    "TENANTS_TABLE",
+    "CUSTOMERS_TABLE",
+    "MEMBERSHIPS_TABLE",
+    "AWS_LAMBDA_RUNTIME_API",
+    "AWS_LAMBDA_FUNCTION_NAME",
+    "AWS_LAMBDA_FUNCTION_VERSION",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+];
+
 impl Config {
     /// Reads the variables that `environment` returns by name.
     pub(super) fn read(environment: &dyn Fn(&str) -> Option<OsString>) -> Result<Self, ConfigError> {
+        let is_missing = |name: &&str| environment(name).is_none_or(|value| value.is_empty());
+        let missing: Vec<_> = REQUIRED.into_iter().filter(is_missing).collect();
+        if !missing.is_empty() {
+            return Err(ConfigError::Missing(missing));
+        }
         let value = |name: &'static str, expected| match environment(name) {
             Some(value) if !value.is_empty() => {
                 value.into_string().map(Some).map_err(|_| ConfigError::Invalid { name, expected })
             }
             _ => Ok(None),
         };
-        let table = |name| value(name, "a table's name")?.ok_or(ConfigError::Missing(name));
+        let table = |name| value(name, "a table's name")?.ok_or_else(|| ConfigError::Missing(vec![name]));
         let number =
             |name, default, range: std::ops::RangeInclusive<usize>, expected| match value(name, expected)? {
                 None => Ok(default),
@@ -91,8 +108,8 @@ impl Config {
             concurrent_requests: number(
                 "AWS_LAMBDA_MAX_CONCURRENCY",
                 default.concurrent_requests,
-                1..=1000,
-                "a whole number from 1 to 1000",
+                1..=usize::MAX,
+                "a whole number from 1",
             )?,
             metrics: has_metrics.then_some(Metrics { function, per_tenant }),
             tables: default.tables,
@@ -104,20 +121,19 @@ impl Config {
 mod tests {
     use super::*;
 
-    const REQUIRED: [(&str, &str); 3] =
-        [("TENANTS_TABLE", "t"), ("CUSTOMERS_TABLE", "c"), ("MEMBERSHIPS_TABLE", "m")];
-
+    /// With these variables; the required ones have their first letter as value.
     fn read(set: &[(&str, &str)]) -> Result<Config, ConfigError> {
         Config::read(&|name| {
-            set.iter().chain(&REQUIRED).find(|(key, _)| *key == name).map(|(_, value)| value.into())
+            let set = set.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into());
+            set.or_else(|| REQUIRED.contains(&name).then(|| name[..1].into()))
         })
     }
 
     #[test]
-    fn only_the_tables_are_required() {
+    fn only_tables_and_what_lambda_sets_are_required() {
         let config = read(&[]).expect("the tables are set");
         let tables =
-            Tables { tenants: "t".into(), customers: "c".into(), memberships: "m".into(), imports: None };
+            Tables { tenants: "T".into(), customers: "C".into(), memberships: "M".into(), imports: None };
         let expected = Config {
             tables,
             max_records: 5_000,
@@ -132,9 +148,10 @@ mod tests {
             metrics: None,
         };
         assert_eq!(config, expected);
-        for (name, _) in REQUIRED {
-            assert_eq!(read(&[(name, "")]), Err(ConfigError::Missing(name)));
+        for name in REQUIRED {
+            assert_eq!(read(&[(name, "")]), Err(ConfigError::Missing(vec![name])));
         }
+        assert_eq!(Config::read(&|_| None), Err(ConfigError::Missing(REQUIRED.to_vec())));
     }
 
     #[test]
@@ -149,7 +166,7 @@ mod tests {
             ("SKIP_UNCHANGED", "never"),
             ("LOOKUP_CONCURRENCY", "200"),
             ("WRITE_CONCURRENCY", "1"),
-            ("AWS_LAMBDA_MAX_CONCURRENCY", "8"),
+            ("AWS_LAMBDA_MAX_CONCURRENCY", "1600"),
             ("AWS_LAMBDA_LOG_FORMAT", "JSON"),
             ("AWS_LAMBDA_FUNCTION_NAME", "f"),
             ("METRICS_PER_TENANT", "true"),
@@ -161,7 +178,7 @@ mod tests {
         assert_eq!(config.identity_lookup, IdentityLookup::Query);
         assert_eq!(config.skip_unchanged, SkipUnchanged::Never);
         assert_eq!((config.lookup_concurrency, config.write_concurrency), (MAX_CONCURRENT_CALLS, 1));
-        assert_eq!(config.concurrent_requests, 8);
+        assert_eq!(config.concurrent_requests, 1_600);
         assert_eq!(config.metrics, Some(Metrics { function: "f".into(), per_tenant: true }));
         assert!(read(&[("AWS_LAMBDA_LOG_FORMAT", "Text")]).is_ok_and(|config| config.metrics.is_none()));
     }
@@ -180,7 +197,7 @@ mod tests {
             ("SKIP_UNCHANGED", "yes"),
             ("LOOKUP_CONCURRENCY", "0"),
             ("LOOKUP_CONCURRENCY", "201"),
-            ("AWS_LAMBDA_MAX_CONCURRENCY", "1001"),
+            ("AWS_LAMBDA_MAX_CONCURRENCY", "0"),
             ("METRICS_PER_TENANT", "yes"),
             ("WRITE_CONCURRENCY", "99999999999999999999"),
         ] {

@@ -10,7 +10,7 @@ use tokio::io::AsyncReadExt;
 
 use testing::function::{Response, direct_event, post_event};
 use testing::proxy::{Action, Rule};
-use testing::runtime_api::Process;
+use testing::runtime_api::{Process, command};
 use testing::shorthand::{numbered, off, pairs};
 use testing::stage::{Stage, TOKEN};
 
@@ -168,6 +168,20 @@ async fn concurrent_requests_of_tenants_are_isolated() {
     assert_eq!(stage.memberships().await, pairs(expected));
     let peak = stage.proxy.peak("ExecuteStatement");
     assert!((2..=AT_A_TIME).contains(&peak), "{peak} requests at a time");
+}
+
+#[tokio::test]
+async fn outside_lambda_one_line_says_what_is_missing() {
+    let tables = ["TENANTS_TABLE", "CUSTOMERS_TABLE", "MEMBERSHIPS_TABLE"];
+    for (set, missing) in [(&tables[..], "AWS_LAMBDA_RUNTIME_API"), (&tables[..2], "MEMBERSHIPS_TABLE")] {
+        let mut process = command(crate::FUNCTION);
+        let Output { status, stdout, stderr } =
+            process.envs(set.iter().map(|table| (table, "t"))).output().await.expect("the process ends");
+        let log = String::from_utf8([stdout, stderr].concat()).expect("text");
+        assert!(!status.success() && log.lines().count() == 1, "{status}: {log}");
+        assert!(log.contains(missing) && log.contains("make local"), "{log}");
+        assert!(!set.iter().any(|table| log.contains(table)), "{log}");
+    }
 }
 
 #[tokio::test]
