@@ -81,20 +81,36 @@ pub enum Denial {
     Forbidden,
 }
 
+/// A tenant that may import.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Admission {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// When its token expires, in seconds since 1970; `None` means never.
+    expires_at: Option<f64>,
+}
+
 impl Tenant {
-    /// Checks that the tenant may import at this time, and returns its ID.
+    /// Admits the tenant if it may import at this time.
     ///
     /// # Errors
     /// In this order: the token has expired; the tenant is disabled or lacks the permission.
-    pub fn authorise(&self, now: SystemTime) -> Result<&TenantId, Denial> {
-        if self.expires_at.is_some_and(|end| seconds_since_1970(now) >= end) {
+    pub fn admit(self, now: SystemTime) -> Result<Admission, Denial> {
+        let admission = Admission { tenant: self.id, expires_at: self.expires_at };
+        if admission.has_expired(now) {
             return Err(Denial::Expired);
         }
         let permitted = |permissions: &Vec<String>| permissions.iter().any(|held| held == PERMISSION);
         if !self.enabled || !self.permissions.as_ref().is_none_or(permitted) {
             return Err(Denial::Forbidden);
         }
-        Ok(&self.id)
+        Ok(admission)
+    }
+}
+
+impl Admission {
+    fn has_expired(&self, now: SystemTime) -> bool {
+        self.expires_at.is_some_and(|end| seconds_since_1970(now) >= end)
     }
 }
 
@@ -108,7 +124,7 @@ fn seconds_since_1970(time: SystemTime) -> f64 {
 /// clock, because the monotonic clock may stop while the process is frozen between invocations.
 pub struct TenantCache {
     lifetime: Duration,
-    tenants: Mutex<HashMap<TokenHash, (Tenant, SystemTime)>>,
+    admitted: Mutex<HashMap<TokenHash, (Admission, SystemTime)>>,
 }
 
 /// At this many tokens the cache is cleared, so that its size is bounded.
@@ -117,31 +133,28 @@ const MAX_CACHED: usize = 10_000;
 impl TenantCache {
     /// A cache whose entries expire after `lifetime`; zero disables it.
     pub fn new(lifetime: Duration) -> Self {
-        Self { lifetime, tenants: Mutex::default() }
+        Self { lifetime, admitted: Mutex::default() }
     }
 
     /// The cached tenant of a token, unless the entry or the token has expired.
     pub fn get(&self, token: &TokenHash, now: SystemTime) -> Option<TenantId> {
-        let tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
-        let (tenant, since) = tenants.get(token)?;
+        let admitted = self.admitted.lock().unwrap_or_else(PoisonError::into_inner);
+        let (admission, since) = admitted.get(token)?;
         // If the clock was set back, the age is unknown: treat the entry as expired.
         let age = now.duration_since(*since).ok()?;
-        if age >= self.lifetime {
-            return None;
-        }
-        tenant.authorise(now).ok().cloned()
+        (age < self.lifetime && !admission.has_expired(now)).then(|| admission.tenant.clone())
     }
 
-    /// Caches a tenant authorised at this time.
-    pub fn insert(&self, token: TokenHash, tenant: Tenant, now: SystemTime) {
+    /// Caches the tenant of a token, admitted at this time.
+    pub fn insert(&self, token: TokenHash, admission: Admission, now: SystemTime) {
         if self.lifetime.is_zero() {
             return;
         }
-        let mut tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
-        if tenants.len() >= MAX_CACHED {
-            tenants.clear();
+        let mut admitted = self.admitted.lock().unwrap_or_else(PoisonError::into_inner);
+        if admitted.len() >= MAX_CACHED {
+            admitted.clear();
         }
-        tenants.insert(token, (tenant, now));
+        admitted.insert(token, (admission, now));
     }
 }
 
@@ -184,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn tenants_are_authorised_by_their_entry() {
+    fn tenants_are_admitted_by_their_entry() {
         let permissions = |held: &[&str]| Some(held.iter().map(|&held| held.to_owned()).collect());
         let cases = [
             (tenant(), Ok(())),
@@ -197,7 +210,7 @@ mod tests {
             (Tenant { expires_at: Some(999.0), enabled: false, ..tenant() }, Err(Denial::Expired)),
         ];
         for (tenant, expected) in cases {
-            assert_eq!(tenant.authorise(at(1000)).map(|_| ()), expected, "{tenant:?}");
+            assert_eq!(tenant.clone().admit(at(1000)).map(|_| ()), expected, "{tenant:?}");
         }
     }
 
@@ -206,7 +219,7 @@ mod tests {
         let token = TokenHash::of("token");
         let cached = |lifetime, expires_at, now| {
             let cache = TenantCache::new(Duration::from_secs(lifetime));
-            cache.insert(token.clone(), Tenant { expires_at, ..tenant() }, at(1000));
+            cache.insert(token.clone(), Admission { tenant: tenant().id, expires_at }, at(1000));
             cache.get(&token, at(now)).is_some()
         };
         assert!(cached(60, None, 1000));
@@ -223,9 +236,10 @@ mod tests {
     fn cache_size_is_bounded() {
         let cache = TenantCache::new(Duration::from_secs(60));
         for n in 0..=MAX_CACHED {
-            cache.insert(TokenHash::of(&n.to_string()), tenant(), at(1000));
+            let admission = Admission { tenant: tenant().id, expires_at: None };
+            cache.insert(TokenHash::of(&n.to_string()), admission, at(1000));
         }
-        let cached = cache.tenants.lock().expect("not poisoned").len();
+        let cached = cache.admitted.lock().expect("not poisoned").len();
         assert!(cached <= MAX_CACHED);
         assert!(cache.get(&TokenHash::of(&MAX_CACHED.to_string()), at(1000)).is_some());
     }

@@ -134,6 +134,10 @@ const FRAME_BYTES: usize = 4096;
 /// each quote counted twice.
 const FAILURE_BYTES: usize = 256 + MAX_MESSAGE_BYTES;
 
+/// The most records of a request: the response to more could exceed what Lambda returns, even if nothing of them is sent
+/// back.
+pub const MOST_RECORDS: usize = (MAX_PAYLOAD_BYTES - FRAME_BYTES) / FAILURE_BYTES;
+
 /// How many bytes are left for `matches`, counted as a string inside JSON, in the response to a body
 /// of `body_bytes` if every record fails; `None` if the failed records alone exceed what Lambda can
 /// return. Without `explain` there are no `matches`, and only whether it is `None` matters. Checked

@@ -7,16 +7,16 @@ use std::time::{Instant, SystemTime};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use lambda_http::Context;
-use tracing::error;
+use tracing::{error, warn};
 
 use crate::config::{Config, MAX_PAYLOAD_BYTES};
 use crate::database::claim::Claim;
 use crate::database::{Database, ImportKey, Session, Tally, TenantError};
 use crate::deadline::Deadline;
-use crate::http::envelope::{self, ImportResult, Response};
+use crate::http::envelope::{self, ImportResult, MOST_RECORDS, Response};
 use crate::http::event::{Event, Header};
 use crate::http::incoming::{DirectEvent, Incoming};
-use crate::http::preconditions::{idempotency_key, require_json, route};
+use crate::http::preconditions::{idempotency_key, once, require_json, route};
 use crate::http::rejection::Rejection;
 use crate::http::reply::{FailedInvocation, Reply};
 use crate::import::{Ended, Import, ImportError, Run};
@@ -42,8 +42,12 @@ struct Invocation<'i> {
 }
 
 impl Handler {
-    /// A handler with these settings on this database.
-    pub fn new(config: Config, database: Database) -> Self {
+    /// A handler with these settings on this database. More records than [`MOST_RECORDS`] are never accepted.
+    pub fn new(mut config: Config, database: Database) -> Self {
+        if config.max_records > MOST_RECORDS {
+            warn!(limit = MOST_RECORDS, "MAX_RECORDS is lowered to what a response can hold");
+            config.max_records = MOST_RECORDS;
+        }
         let tenants = TenantCache::new(config.token_cache);
         Self { config, database, tenants, warm: AtomicBool::new(false) }
     }
@@ -81,7 +85,7 @@ impl Handler {
     async fn api_response(&self, event: &Event, invocation: Invocation<'_>) -> Result<Response, Rejection> {
         invocation.summary.gateway_request_id.clone_from(&event.gateway_request_id);
         route(&event.path, &event.method)?;
-        let Header::Value(token) = event.header("x-token") else { return Err(Rejection::Token) };
+        let Header::Value(token) = once(event.header("x-token")) else { return Err(Rejection::Token) };
         if token.trim().is_empty() {
             return Err(Rejection::Token);
         }
@@ -121,15 +125,13 @@ impl Handler {
             }
         })?;
         let tenant = tenant.ok_or(Rejection::Token)?;
-        let id = tenant
-            .authorise(SystemTime::now())
-            .map_err(|denial| match denial {
-                Denial::Expired => Rejection::Token,
-                Denial::Forbidden => Rejection::Forbidden,
-            })?
-            .clone();
-        self.tenants.insert(token, tenant, requested_at);
-        Ok(id)
+        let admission = tenant.admit(SystemTime::now()).map_err(|denial| match denial {
+            Denial::Expired => Rejection::Token,
+            Denial::Forbidden => Rejection::Forbidden,
+        })?;
+        let tenant = admission.tenant.clone();
+        self.tenants.insert(token, admission, requested_at);
+        Ok(tenant)
     }
 
     /// Parses a body; returns the request, and how many bytes its response has left for `matches`.

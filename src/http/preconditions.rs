@@ -33,12 +33,28 @@ fn is_address(path: &str, address: &str) -> bool {
     })
 }
 
+/// The header with a repeated value taken once. HTTP APIs join the values of a repeated header by commas, REST APIs list
+/// them. Different values that were joined stay as they are: they could be one that contains a comma.
+pub fn once(header: Header<'_>) -> Header<'_> {
+    match header {
+        Header::Value(joined) => Header::Value(match joined.split_once(',') {
+            Some((first, others))
+                if !first.is_empty() && others.split(',').all(|other| other.trim_start() == first) =>
+            {
+                first
+            }
+            _ => joined,
+        }),
+        header => header,
+    }
+}
+
 /// The key of a request, if any.
 ///
 /// # Errors
 /// The key is invalid, or there are several different ones.
 pub fn idempotency_key(header: Header<'_>) -> Result<Option<IdempotencyKey>, ParameterError> {
-    let key = match header {
+    let key = match once(header) {
         Header::Absent => return Ok(None),
         Header::Value(text) => IdempotencyKey::parse(text),
         Header::Several => None,
@@ -161,10 +177,32 @@ mod tests {
     }
 
     #[test]
+    fn a_repeated_value_is_one() {
+        for (joined, expected) in [
+            ("k,k", "k"),
+            ("k, k,k", "k"),
+            ("k", "k"),
+            (" k", " k"),
+            ("k ,k", "k ,k"),
+            ("k,l", "k,l"),
+            ("k,k,l", "k,k,l"),
+            ("k,", "k,"),
+            (",", ","),
+            ("", ""),
+        ] {
+            assert_eq!(once(Header::Value(joined)), Header::Value(expected), "{joined:?}");
+        }
+        assert_eq!(once(Header::Absent), Header::Absent);
+        assert_eq!(once(Header::Several), Header::Several);
+    }
+
+    #[test]
     fn idempotency_key_is_one_valid_value() {
         let key = |header| idempotency_key(header).map(|key| key.is_some());
         assert_eq!(key(Header::Absent), Ok(false));
         assert_eq!(key(Header::Value("k")), Ok(true));
+        let long = "k".repeat(255);
+        assert_eq!(key(Header::Value(&format!("{long}, {long}"))), Ok(true), "the same key twice");
         for header in [Header::Value("not visible"), Header::Value(""), Header::Several] {
             assert_eq!(key(header).map_err(|error| error.field), Err("Idempotency-Key".to_owned()));
         }

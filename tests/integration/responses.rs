@@ -4,6 +4,7 @@ mod precedence;
 
 use std::collections::BTreeSet;
 
+use group_import::http::envelope::MOST_RECORDS;
 use serde_json::{Value, json};
 use testing::function::{ADDRESS, Function, Response, post_event};
 use testing::proxy::{Action, Rule};
@@ -249,6 +250,22 @@ async fn the_record_limit_is_exact() {
     let (stage, function) = stage_and_function().await;
     assert_eq!(function.import(off("add"), numbered(MAX_RECORDS)).await.data()["status"], 1);
     assert_eq!(stage.memberships().await, numbered_pairs(MAX_RECORDS));
+}
+
+#[tokio::test]
+async fn no_limit_is_above_what_a_response_can_hold() {
+    let stage = Stage::new().await;
+    let function = stage.function_with(|config| config.max_records = 1_000_000).await;
+    let empty = |records: usize| json!(vec![json!({}); records]);
+    let response = function.import(off("add"), empty(MOST_RECORDS)).await;
+    assert_eq!(response.failures().len(), MOST_RECORDS);
+    let response = rejected(
+        &stage,
+        &function,
+        post_event(TOKEN, json!({"publicParams": off("add"), "data": empty(MOST_RECORDS + 1)}).to_string()),
+    )
+    .await;
+    assert_eq!(response.msg(), format!("记录数超过上限{MOST_RECORDS}条，请分批导入"));
 }
 
 #[tokio::test]

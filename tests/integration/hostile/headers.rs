@@ -19,9 +19,10 @@ async fn every_wrong_token_gets_the_same_response() {
         format!("{TOKEN} "),
         format!("{TOKEN}\t"),
         format!("{TOKEN}\r\nX-Token: {TOKEN}"),
-        format!("{TOKEN},{TOKEN}"),
-        format!("{TOKEN}, {TOKEN}"),
+        format!("{TOKEN},unknown"),
+        format!("unknown, {TOKEN}"),
         format!(",{TOKEN}"),
+        format!("{TOKEN},"),
         format!("{TOKEN}\u{0}"),
         format!("\u{0}{TOKEN}"),
         format!("\u{feff}{TOKEN}"),
@@ -94,6 +95,20 @@ async fn headers_in_two_lists_must_agree() {
     assert_eq!(function.invoke(types.clone()).await.code(), "UNSUPPORTED_MEDIA_TYPE");
     types["multiValueHeaders"] = json!({"Idempotency-Key": ["a", "b"]});
     assert_eq!(function.invoke(types).await.code(), "PARAM_ERROR");
+}
+
+/// An HTTP API joins the values of a repeated header.
+#[tokio::test]
+async fn a_header_that_was_joined_with_itself_counts_once() {
+    let stage = Stage::new().await;
+    let function = stage.function().await;
+    for (key, is_replayed) in [("k", false), ("k,k", true), ("k, k", true), ("k,l", false)] {
+        let mut event = post_event(&format!("{TOKEN},{TOKEN}"), sound());
+        event["headers"]["idempotency-key"] = key.into();
+        let response = function.invoke(event).await;
+        response.data();
+        assert_eq!(response.headers.get("Idempotent-Replayed").is_some(), is_replayed, "{key}");
+    }
 }
 
 #[tokio::test]
