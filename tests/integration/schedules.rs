@@ -110,6 +110,8 @@ struct Run {
 }
 
 fn run_on_a_paused_clock(seed: u64) -> Vec<String> {
+    // The pauses that the function and the SDK draw.
+    fastrand::seed(seed);
     let runtime = runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
     runtime.expect("a runtime").block_on(run(Trial::of(seed)))
 }

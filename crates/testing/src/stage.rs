@@ -1,6 +1,7 @@
 //! The function's environment: a real database with the project's tables, behind a proxy.
 
 use std::collections::{BTreeSet, HashMap};
+use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -67,8 +68,8 @@ impl Stage {
             settings = settings.http_client(InProcess::Upstream(Box::new(Upstream::new(&endpoint))));
         }
         let client = Client::from_conf(settings.build());
-        // Stages may share a database.
-        let names = TableNames::prefixed(&format!("test-{:016x}-", fastrand::u64(..)));
+        // Stages may share a database, and a test may have seeded what it draws.
+        let names = TableNames::prefixed(&format!("test-{:016x}-", RandomState::new().hash_one(())));
         tables::create_all(&client, &names).await.expect("the tables are created");
         let proxy = Proxy::start(&endpoint).await;
         proxy.table_key(&names.memberships, &["customerKey", "groupName"]);
