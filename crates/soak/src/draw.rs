@@ -27,6 +27,7 @@ pub struct Refused {
     pub code: &'static str,
 }
 
+#[derive(Clone)]
 pub struct Draw {
     pub rng: Rng,
     runner: TestRunner,
