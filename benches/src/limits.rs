@@ -13,9 +13,9 @@ use crate::measure::{Bench, Import};
 use crate::options::Options;
 use crate::process::{Process, Program};
 use crate::report::{THIS, verdict};
-use crate::resync;
 use crate::tls::{IMPORTS, Secured};
 use crate::workload::{Expected, LARGEST, Matching, SIZES, Scenario};
+use crate::{resync, shared};
 
 /// Values of a statement, keys and items of a call: the maxima that the function must use.
 const STATEMENT_VALUES: usize = 9;
@@ -45,6 +45,7 @@ pub async fn check(bench: &Bench, options: &Options, update: bool) -> Result<Exi
     let resyncs = resync::measure(bench, options).await?;
     println!("{}", resync::table(&resyncs));
     verdicts.extend(resync::limits(&resyncs));
+    verdicts.extend(shared::limits(&shared::measure(options).await?));
     if instructions_can_be_counted()? {
         let counted = count_all(bench, options).await?;
         if update {

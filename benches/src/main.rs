@@ -9,6 +9,7 @@
 //! - `process`: a function's process, and the cost of an invocation
 //! - `measure`: programs side by side; `report`: its tables, and JSON
 //! - `resync`: the cost of memberships that exist already
+//! - `shared`: values that thousands of customers share
 //! - `throttled`: imports into a table whose capacity they exceed
 //! - `tls`: the first imports of a process and later ones, over TLS
 //! - `limits`: calls and instructions compared with their limits
@@ -21,6 +22,7 @@ mod options;
 mod process;
 mod report;
 mod resync;
+mod shared;
 mod throttled;
 mod tls;
 mod workload;
@@ -90,6 +92,7 @@ async fn measure(bench: &Bench, options: &Options) -> Result<(), Failure> {
     let resyncs = resync::measure(bench, options).await?;
     println!("{}", resync::table(&resyncs));
     run["resync"] = resync::json(&resyncs);
+    println!("{}", shared::table(&shared::measure(options).await?));
     run["tls"] = tls(bench, options).await?;
     run["throttled"] = throttled(bench, options).await?;
     let file = options.out.join("bench.json");

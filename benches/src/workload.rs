@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use testing::memory::{Customer, FIELDS, Membership, Memory};
 
 const TOKEN: &str = "token-of-the-bench";
-const TENANT: &str = "tenant-1";
+pub const TENANT: &str = "tenant-1";
 
 /// The sizes measured, in records.
 pub const SIZES: [usize; 4] = [1, 100, 1_000, LARGEST];
@@ -121,32 +121,7 @@ impl Workload {
         });
         body["publicParams"]["optType"] = "add".into();
         body["publicParams"]["dryRun"] = scenario.dry_run.into();
-        let path = "/api/integrate/audience/info/batchAdd";
-        json!({
-            "version": "2.0",
-            "routeKey": format!("POST {path}"),
-            "rawPath": path,
-            "rawQueryString": "",
-            "headers": {
-                "accept": "*/*",
-                "content-type": "application/json",
-                "host": "abcdefghij.execute-api.cn-north-1.amazonaws.com.cn",
-                "user-agent": "bench",
-                "x-forwarded-for": "192.0.2.1",
-                "x-forwarded-port": "443",
-                "x-forwarded-proto": "https",
-                "x-token": TOKEN,
-            },
-            "requestContext": {
-                "apiId": "abcdefghij",
-                "http": {"method": "POST", "path": path, "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1"},
-                "requestId": "JKJaXmPLvHcESHA=",
-                "stage": "$default",
-            },
-            "body": body.to_string(),
-            "isBase64Encoded": false,
-        })
-        .to_string()
+        event(&body)
     }
 
     pub fn expected(&self, scenario: Scenario) -> Expected {
@@ -180,6 +155,36 @@ impl Workload {
     fn records(&self, scenario: Scenario) -> impl Iterator<Item = &Record> {
         self.records[..scenario.records].iter()
     }
+}
+
+/// The event that API Gateway sends for a request with this body, as JSON text.
+pub fn event(body: &Value) -> String {
+    let path = "/api/integrate/audience/info/batchAdd";
+    json!({
+        "version": "2.0",
+        "routeKey": format!("POST {path}"),
+        "rawPath": path,
+        "rawQueryString": "",
+        "headers": {
+            "accept": "*/*",
+            "content-type": "application/json",
+            "host": "abcdefghij.execute-api.cn-north-1.amazonaws.com.cn",
+            "user-agent": "bench",
+            "x-forwarded-for": "192.0.2.1",
+            "x-forwarded-port": "443",
+            "x-forwarded-proto": "https",
+            "x-token": TOKEN,
+        },
+        "requestContext": {
+            "apiId": "abcdefghij",
+            "http": {"method": "POST", "path": path, "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1"},
+            "requestId": "JKJaXmPLvHcESHA=",
+            "stage": "$default",
+        },
+        "body": body.to_string(),
+        "isBase64Encoded": false,
+    })
+    .to_string()
 }
 
 fn record(rng: &mut Rng, index: usize) -> Record {
