@@ -9,9 +9,13 @@ use tokio::time::Instant;
 /// duration, three years.
 const LARGEST_DURATION_MS: u64 = 100_000_000_000;
 
+/// The share of the time for calls that look-ups may take, so that what they find can be written (contract, section 5).
+const LOOK_UPS_SHARE: f64 = 0.7;
+
 /// When an invocation must stop calling the database, so that it can still respond.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline {
+    arrival: Instant,
     no_new_calls: Instant,
     no_more_waiting: Instant,
     last_call: Instant,
@@ -34,6 +38,7 @@ impl Deadline {
         };
         let now = Instant::now();
         Self {
+            arrival: now,
             no_new_calls: now + left.saturating_sub(margin),
             no_more_waiting: now + left.saturating_sub(margin / 2),
             last_call: now + left.saturating_sub(margin / 4),
@@ -55,6 +60,21 @@ impl Deadline {
     /// the margin is left.
     pub fn last_call(self) -> Self {
         Self { no_new_calls: self.last_call, no_more_waiting: self.last_call, ..self }
+    }
+
+    /// The deadline of look-ups: none starts, and none is waited for, when their share of the time for calls is over.
+    pub fn of_look_ups(self) -> Self {
+        let end = self.at_share(LOOK_UPS_SHARE);
+        Self { no_new_calls: end, no_more_waiting: end, ..self }
+    }
+
+    /// When half of the time for look-ups is over.
+    pub fn half_time_of_look_ups(&self) -> Instant {
+        self.at_share(LOOK_UPS_SHARE / 2.0)
+    }
+
+    fn at_share(&self, share: f64) -> Instant {
+        self.arrival + (self.no_new_calls - self.arrival).mul_f64(share)
     }
 
     /// When the invocation ends, by the wall clock.
@@ -89,6 +109,18 @@ mod tests {
         assert!(!deadline.allows_calls());
         let grace = deadline.no_more_waiting() - Instant::now();
         assert!(grace > Duration::from_millis(500) && grace <= Duration::from_millis(650), "{grace:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn look_ups_have_seven_tenths_of_the_time_for_calls() {
+        let deadline = Deadline::new(11_500, MARGIN);
+        tokio::time::advance(Duration::from_millis(3_500)).await;
+        assert_eq!(deadline.half_time_of_look_ups(), Instant::now());
+        tokio::time::advance(Duration::from_millis(3_499)).await;
+        assert!(deadline.of_look_ups().allows_calls());
+        tokio::time::advance(Duration::from_millis(1)).await;
+        assert!(!deadline.of_look_ups().allows_calls() && deadline.allows_calls());
+        assert_eq!(deadline.of_look_ups().no_more_waiting(), Instant::now());
     }
 
     #[tokio::test(start_paused = true)]

@@ -159,13 +159,9 @@ impl Import<'_, '_> {
     }
 
     async fn resolve<'r>(self, identifiers: impl Iterator<Item = &'r Identifiers<'r>>) -> Vec<Outcome> {
-        let mut resolution = Resolution::new(self.request.params.matching, identifiers);
-        while let Some(wave) = resolution.next_wave() {
-            let results = self.session.look_up(self.tenant, &wave).await;
-            for (lookup, results) in wave.into_iter().zip(&results) {
-                resolution.learn(lookup, results);
-            }
-        }
+        let per_call = |identifier| self.session.values_per_call(identifier);
+        let mut resolution = Resolution::new(self.request.params.matching, identifiers, per_call);
+        self.session.look_up(self.tenant, &mut resolution).await;
         resolution.outcomes().collect()
     }
 }

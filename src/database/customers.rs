@@ -1,132 +1,56 @@
-//! Looking up customers by their identifiers.
-
-use std::sync::{MutexGuard, PoisonError};
-use std::time::Duration;
+//! The calls that find customers by their identifiers.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use tokio::time::Instant;
-use tracing::warn;
 
-use super::call::{CallError, DENIED, INVALID, at_most};
-use super::existing::{BATCH_GET_KEYS, Batch};
-use super::{Item, Session, Stage, attribute};
-use crate::config::IdentityLookup;
+use super::call::CallError;
+use super::existing::Batch;
+use super::{Item, Session, attribute};
 use crate::request::failure::Outage;
-use crate::request::identifier::Identifier;
-use crate::resolution::customer::{Lookup, LookupResult};
+use crate::request::identifier::{Identifier, Identifiers};
+use crate::resolution::lookup::{Customer, Found, Lookup, LookupResult};
 use crate::tenant::TenantId;
 
-/// Values per statement. DynamoDB accepts up to 50 and returns pages of up to 10 items. Nine values
-/// with one customer each do not fill a page, so no second, empty page is fetched.
-const STATEMENT_VALUES: usize = 9;
+/// The most items of a page of a statement with `IN` (DynamoDB developer guide, PartiQL select).
+pub(super) const PAGE_ITEMS: usize = 10;
 
-/// How long a rejected statement keeps the process from sending another one.
-const STATEMENTS_SUSPENDED: Duration = Duration::from_secs(5 * 60);
+/// Values per statement. DynamoDB accepts up to 50. Nine values with one customer each do not fill a page, so no second,
+/// empty page is fetched.
+pub(super) const STATEMENT_VALUES: usize = PAGE_ITEMS - 1;
 
 pub(super) const EXECUTE_STATEMENT: &str = "ExecuteStatement";
 
 const CUSTOMER_ID: &str = "audienceUserId";
 const TENANT_ID: &str = "tenantId";
 
+/// Of the pages of a statement, so many items may be of values that are known to be shared. After that the other values
+/// are looked up by another statement: a value that thousands of customers share would fill thousands of pages.
+const SURPLUS_ITEMS: usize = PAGE_ITEMS / 2;
+
+/// What was read of some values, in their order.
+pub(super) struct Reading {
+    pub customers: Vec<Vec<String>>,
+    /// Whether these are all customers of each value, or more than are listed.
+    pub is_complete: bool,
+}
+
 impl Session<'_> {
-    /// Looks up all values of a wave with concurrent calls, and returns one result per value.
-    ///
-    /// A failed call fails only its own values.
-    pub async fn look_up(&self, tenant: &TenantId, lookups: &[Lookup<'_>]) -> Vec<Vec<LookupResult>> {
-        let mut calls = Vec::new();
-        for (which, lookup) in lookups.iter().enumerate() {
-            let size = self.values_per_call(lookup.identifier);
-            for (chunk, values) in lookup.values.chunks(size).enumerate() {
-                calls.push((which, chunk * size, lookup.identifier, values));
-            }
-        }
-        let finished = at_most(
-            self.database.lookup_concurrency,
-            calls,
-            |(which, first, identifier, values)| async move {
-                (which, first, self.look_up_chunk(tenant, identifier, values).await)
-            },
-        );
-
-        let not_called = |lookup: &Lookup<'_>| vec![Err(Outage::Timeout); lookup.values.len()];
-        let mut results: Vec<Vec<LookupResult>> = lookups.iter().map(not_called).collect();
-        for (which, first, chunk) in self.tally.during(Stage::LookUps, finished).await {
-            for (result, position) in chunk.into_iter().zip(first..) {
-                results[which][position] = result;
-            }
-        }
-        results
-    }
-
-    fn values_per_call(&self, identifier: Identifier) -> usize {
-        match (identifier, self.database.identity_lookup) {
-            (Identifier::AudienceUserId, _) => BATCH_GET_KEYS,
-            (_, IdentityLookup::Statement) => STATEMENT_VALUES,
-            (_, IdentityLookup::Query) => 1,
-        }
-    }
-
-    async fn look_up_chunk(
+    /// Looks up the values at some positions by one PartiQL statement: to its last page, or until it is clear that the
+    /// further pages are full of customers who share a value.
+    pub(super) async fn execute(
         &self,
         tenant: &TenantId,
-        identifier: Identifier,
-        values: &[&str],
-    ) -> Vec<LookupResult> {
-        if identifier == Identifier::AudienceUserId {
-            return self.get(tenant, values).await;
-        }
-        if self.database.identity_lookup == IdentityLookup::Statement && self.accepts_statements() {
-            match self.execute(tenant, identifier, values).await {
-                Ok(found) => return found.into_iter().map(Ok).collect(),
-                Err(CallError::Invalid) => self.suspend_statements(INVALID),
-                Err(CallError::Denied) => self.suspend_statements(DENIED),
-                Err(error) => return vec![Err(error.into()); values.len()],
-            }
-        }
-        let mut results = Vec::with_capacity(values.len());
-        for value in values {
-            results.push(self.query(tenant, identifier, value).await.map_err(Outage::from));
-        }
-        results
-    }
-
-    /// Whether no statement was rejected for its form or for lack of permission in the last while.
-    fn accepts_statements(&self) -> bool {
-        self.statements_from().is_none_or(|from| Instant::now() >= from)
-    }
-
-    /// Reads by `Query` for a while, instead of having hundreds of statements rejected.
-    fn suspend_statements(&self, code: &'static str) {
-        let from = Instant::now() + STATEMENTS_SUSPENDED;
-        let suspended = self.statements_from().replace(from);
-        if suspended.is_none_or(|from| Instant::now() >= from) {
-            self.tally.failed(EXECUTE_STATEMENT, code);
-            warn!(
-                code,
-                "a PartiQL statement was rejected: reading by Query for some minutes; see IDENTITY_LOOKUP"
-            );
-        }
-    }
-
-    /// A poisoned lock is ignored: the time is complete whenever it is set.
-    fn statements_from(&self) -> MutexGuard<'_, Option<Instant>> {
-        self.database.statements_from.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Looks up several values by one PartiQL statement, to its last page. Returns the customers of
-    /// each value, in the order of the values.
-    async fn execute(
-        &self,
-        tenant: &TenantId,
-        identifier: Identifier,
-        values: &[&str],
-    ) -> Result<Vec<Vec<String>>, CallError> {
-        let statement = statement(&self.database.tables.customers, identifier, values.len());
+        lookup: &Lookup<'_>,
+        positions: &[usize],
+    ) -> Result<Reading, CallError> {
+        let field = lookup.identifier.field();
+        let values: Vec<&str> = positions.iter().map(|&position| &*lookup.values[position]).collect();
+        let statement = statement(&self.database.tables.customers, lookup.identifier, values.len());
         let parameters = || {
             let texts = values.iter().copied().chain([tenant.as_str()]);
             texts.map(|text| AttributeValue::S(text.to_owned())).collect()
         };
-        let mut found = vec![Vec::new(); values.len()];
+        let mut customers = vec![Vec::new(); values.len()];
+        let mut surplus = 0;
         let mut next_token = None;
         loop {
             // Every page must be requested with the same statement and parameters.
@@ -139,26 +63,30 @@ impl Session<'_> {
                 .set_next_token(next_token);
             let page = self.read(EXECUTE_STATEMENT, || request.clone().send()).await?;
             for item in page.items.unwrap_or_default() {
-                let (value, customer) = (string(&item, identifier.field())?, string(&item, CUSTOMER_ID)?);
+                let (value, customer) = (string(&item, field)?, string(&item, CUSTOMER_ID)?);
                 if let Some(position) = values.iter().position(|sent| *sent == value) {
-                    add(&mut found[position], customer);
+                    let customers = &mut customers[position];
+                    surplus += usize::from(customers.len() > lookup.most.min(PAGE_ITEMS));
+                    add(customers, customer, lookup.most);
                 }
             }
             next_token = page.next_token;
-            if next_token.is_none() {
-                return Ok(found);
+            let is_complete =
+                next_token.is_none() || customers.iter().all(|customers| customers.len() > lookup.most);
+            if is_complete || surplus >= SURPLUS_ITEMS {
+                return Ok(Reading { customers, is_complete });
             }
         }
     }
 
-    /// Looks up one value by `Query` on its index, to the last page.
-    async fn query(
+    /// Looks up the value at a position by `Query` on its index, which lists as many customers as are needed by one call.
+    pub(super) async fn query(
         &self,
         tenant: &TenantId,
-        identifier: Identifier,
-        value: &str,
-    ) -> Result<Vec<String>, CallError> {
-        let mut found = Vec::new();
+        lookup: &Lookup<'_>,
+        position: usize,
+    ) -> LookupResult {
+        let mut customers = Vec::new();
         let mut start = None;
         loop {
             let request = self
@@ -166,46 +94,68 @@ impl Session<'_> {
                 .client
                 .query()
                 .table_name(&self.database.tables.customers)
-                .index_name(index(identifier))
+                .index_name(index(lookup.identifier))
                 .key_condition_expression("#identifier = :value AND tenantId = :tenant")
-                .expression_attribute_names("#identifier", identifier.field())
-                .expression_attribute_values(":value", AttributeValue::S(value.to_owned()))
+                .expression_attribute_names("#identifier", lookup.identifier.field())
+                .expression_attribute_values(":value", AttributeValue::S(lookup.values[position].to_string()))
                 .expression_attribute_values(":tenant", AttributeValue::S(tenant.as_str().to_owned()))
+                .limit(lookup.most as i32 + 1)
                 .set_exclusive_start_key(start);
             let page = self.read("Query", || request.clone().send()).await?;
             for item in page.items.unwrap_or_default() {
-                add(&mut found, string(&item, CUSTOMER_ID)?);
+                add(&mut customers, string(&item, CUSTOMER_ID)?, lookup.most);
             }
             start = page.last_evaluated_key;
-            if start.is_none() {
-                return Ok(found);
+            if start.is_none() || customers.len() > lookup.most {
+                return Ok(Found::listed(customers, lookup.most));
             }
         }
     }
 
-    /// Looks up at most [`BATCH_GET_KEYS`] customer IDs.
-    async fn get(&self, tenant: &TenantId, ids: &[&str]) -> Vec<LookupResult> {
+    /// Looks up at most [`BATCH_GET_KEYS`](super::existing::BATCH_GET_KEYS) customer IDs.
+    pub(super) async fn get(&self, tenant: &TenantId, lookup: &Lookup<'_>) -> Vec<LookupResult> {
+        let ids = &lookup.values;
+        let all = Identifier::ALL.map(Identifier::field).join(", ");
         let batch = Batch {
             table: &self.database.tables.customers,
-            projection: CUSTOMER_ID,
+            projection: if lookup.with_identifiers { &all } else { CUSTOMER_ID },
             consistent: false,
             patient: true,
             count: ids.len(),
-            key: |position: usize| key(tenant, ids[position]),
+            key: |position: usize| key(tenant, &ids[position]),
             position: |item: &Item| {
                 let id = string(item, CUSTOMER_ID).ok()?;
                 ids.iter().position(|sent| *sent == id)
             },
         };
-        let results = self.exist(&batch).await.into_iter().zip(ids);
-        results.map(|(exists, id)| Ok(if exists? { vec![(*id).to_owned()] } else { Vec::new() })).collect()
+        let results = self.get_items(&batch).await.into_iter().zip(ids);
+        let found = results.map(|(item, id)| {
+            let customer = item?.map(|item| Customer {
+                id: id.to_string(),
+                identifiers: lookup.with_identifiers.then(|| Box::new(identifiers(item))),
+            });
+            Ok(Found::Customers(customer.into_iter().collect()))
+        });
+        found.collect()
     }
 }
 
-/// Adds a customer once: an index that changes between two pages may return it on both.
-fn add(found: &mut Vec<String>, customer: &str) {
-    if !found.iter().any(|earlier| earlier == customer) {
-        found.push(customer.to_owned());
+/// The identifiers of a customer's item, as stored.
+fn identifiers(mut item: Item) -> Identifiers<'static> {
+    let mut identifiers = Identifiers::default();
+    for identifier in Identifier::ALL {
+        if let Some(AttributeValue::S(value)) = item.remove(identifier.field()) {
+            identifiers.set(identifier, Some(value.into()));
+        }
+    }
+    identifiers
+}
+
+/// Adds a customer once, as an index that changes between two pages may return it on both, and no more than one beyond
+/// those that are listed.
+fn add(customers: &mut Vec<String>, customer: &str, most: usize) {
+    if customers.len() <= most && !customers.iter().any(|earlier| earlier == customer) {
+        customers.push(customer.to_owned());
     }
 }
 

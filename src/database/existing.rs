@@ -1,4 +1,4 @@
-//! Checking whether items exist.
+//! Reading items by their keys, up to a hundred by one call.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ const IMPATIENCE: Duration = Duration::from_millis(100);
 pub(super) struct Batch<'w, K, P> {
     pub table: &'w str,
     /// The attributes read of each item: at least those that `position` needs.
-    pub projection: &'static str,
+    pub projection: &'w str,
     /// Whether the reads are strongly consistent, which costs twice as much.
     pub consistent: bool,
     /// Whether the reads wait for their turn, and a call of which nothing was accepted is repeated.
@@ -32,13 +32,13 @@ pub(super) struct Batch<'w, K, P> {
 }
 
 impl Session<'_> {
-    /// Whether each item exists: one call, and further ones for what is throttled, if the batch is patient.
-    pub(super) async fn exist<K, P>(&self, batch: &Batch<'_, K, P>) -> Vec<Result<bool, Outage>>
+    /// The items that exist: one call, and further ones for what is throttled, if the batch is patient.
+    pub(super) async fn get_items<K, P>(&self, batch: &Batch<'_, K, P>) -> Vec<Result<Option<Item>, Outage>>
     where
         K: Fn(usize) -> Item,
         P: Fn(&Item) -> Option<usize>,
     {
-        let mut exists = vec![Ok(false); batch.count];
+        let mut items: Vec<_> = (0..batch.count).map(|_| Ok(None)).collect();
         let mut pending: Vec<usize> = (0..batch.count).collect();
         let reads = &self.database.reads;
         let outage = loop {
@@ -52,8 +52,8 @@ impl Session<'_> {
                 Err(CallError::Throttled) => {}
                 Err(error) => break error.into(),
                 Ok((found, unprocessed)) => {
-                    for position in found {
-                        exists[position] = Ok(true);
+                    for (position, item) in found {
+                        items[position] = Ok(Some(item));
                     }
                     pending = unprocessed;
                     if !pending.is_empty() {
@@ -63,24 +63,24 @@ impl Session<'_> {
             }
             reads.record(started, accepted_share(pending.len(), requested));
             if pending.is_empty() {
-                return exists;
+                return items;
             }
             if !batch.patient && pending.len() == requested {
                 break Outage::Timeout;
             }
         };
         for position in pending {
-            exists[position] = Err(outage);
+            items[position] = Err(outage);
         }
-        exists
+        items
     }
 
-    /// One call: returns the positions of the items found, and of the unprocessed keys.
+    /// One call: returns the items found, each with its position, and the positions of the unprocessed keys.
     async fn get_batch<K, P>(
         &self,
         batch: &Batch<'_, K, P>,
         positions: &[usize],
-    ) -> Result<(Vec<usize>, Vec<usize>), CallError>
+    ) -> Result<(Vec<(usize, Item)>, Vec<usize>), CallError>
     where
         K: Fn(usize) -> Item,
         P: Fn(&Item) -> Option<usize>,
@@ -97,9 +97,8 @@ impl Session<'_> {
         let found = output.responses.into_iter().flatten().flat_map(|(_, items)| items);
         let unprocessed = output.unprocessed_keys.into_iter().flatten().flat_map(|(_, keys)| keys.keys);
         // An item that was not requested makes the whole response invalid.
-        let positions = |items: &mut dyn Iterator<Item = Item>| -> Result<Vec<usize>, CallError> {
-            items.map(|item| (batch.position)(&item).ok_or(CallError::Outage(Outage::StoreError))).collect()
-        };
-        Ok((positions(&mut { found })?, positions(&mut { unprocessed })?))
+        let position = |item: &Item| (batch.position)(item).ok_or(CallError::Outage(Outage::StoreError));
+        let found = found.map(|item| Ok((position(&item)?, item))).collect::<Result<_, CallError>>()?;
+        Ok((found, unprocessed.map(|key| position(&key)).collect::<Result<_, _>>()?))
     }
 }

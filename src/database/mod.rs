@@ -8,6 +8,7 @@ pub mod connections;
 mod customers;
 mod existing;
 mod imports;
+mod look_ups;
 mod memberships;
 mod pace;
 mod tenants;

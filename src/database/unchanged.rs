@@ -90,6 +90,7 @@ impl Session<'_> {
             key: |position: usize| writing.key(chunk[position]),
             position: |item: &Item| positions.get(&writing.membership(item)?).copied(),
         };
-        self.exist(&batch).await.into_iter().map(Result::ok).collect()
+        let items = self.get_items(&batch).await.into_iter();
+        items.map(|item| item.ok().map(|item| item.is_some())).collect()
     }
 }

@@ -175,6 +175,7 @@ async fn nine_full_values_are_read_in_one_call() {
 async fn all_pages_are_read() {
     for sharing in [9, 10, 11, 19, 20, 21] {
         let stage = Stage::new().await;
+        stage.proxy.query_page_size(Some(10));
         let customers =
             (0..sharing).map(|n| json!({"audienceUserId": format!("d{n:02}"), "openid": "shared"}));
         stage.put_customers(customers).await;

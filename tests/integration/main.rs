@@ -26,6 +26,7 @@ mod responses;
 mod retries;
 mod schedules;
 mod secrets;
+mod shared_values;
 mod structure;
 mod summary;
 mod throttling;

@@ -153,9 +153,8 @@ async fn debug_output_contains_no_secrets() {
     let failure = second.check(request.params.matching).expect_err("an invalid record");
     let failed = FailedRecord { index: 1, sent: second, failure };
 
-    let mut resolution = Resolution::new(request.params.matching, [&record.identifiers].into_iter());
-    let lookups = resolution.next_wave().expect("an openid is looked up");
-    let lookup = &lookups[0];
+    let mut resolution = Resolution::new(request.params.matching, [&record.identifiers].into_iter(), |_| 9);
+    let lookup = resolution.next_lookup(false).expect("an openid is looked up");
     let outcome: Outcome =
         Ok(Match { customer: "secret-id".to_owned(), by: MatchedBy::Identifier(Identifier::Openid) });
     let plan = WritePlan::new([(&outcome, &record.groups)].into_iter());
@@ -190,7 +189,7 @@ async fn debug_output_contains_no_secrets() {
         &failed,
         &failure,
         &resolution,
-        lookup,
+        &lookup,
         &outcome,
         &plan,
         &plan.memberships,

@@ -45,10 +45,40 @@ pub fn import(pool: u32, records: std::ops::Range<usize>) -> impl Strategy<Value
     })
 }
 
-/// Worlds of up to `most` customers numbered below `pool`, with some memberships.
+/// Worlds of up to `most` customers numbered below `pool`, with some memberships, and at times with a crowd.
 pub fn world(pool: u32, most: usize) -> impl Strategy<Value = World> {
+    let crowds = prop_oneof![4 => Just(Vec::new()), 1 => crowd(vec![98, 100, 101])];
+    world_with(crowds, pool, most)
+}
+
+/// Like [`world`], with a crowd of up to thousands of customers.
+pub fn crowded_world(pool: u32, most: usize) -> impl Strategy<Value = World> {
+    world_with(crowd(vec![1, 2, 99, 100, 101, 3_000]), pool, most)
+}
+
+/// Customers who share identifiers of number 0, of one of these sizes.
+fn crowd(sizes: Vec<u32>) -> impl Strategy<Value = Vec<Customer>> {
+    (select(TENANTS.to_vec()), select(sizes), any::<[bool; 3]>()).prop_map(
+        |(tenant, size, [unionid, openid, phone])| {
+            let member = |number| Customer {
+                tenant: tenant.to_owned(),
+                id: format!("x{number}"),
+                unionid: unionid.then(|| identifier("unionid", 0)),
+                openid: openid.then(|| identifier("openid", 0)),
+                phone: phone.then(|| identifier("phone", 0)),
+            };
+            (0..size).map(member).collect()
+        },
+    )
+}
+
+fn world_with(
+    crowd: impl Strategy<Value = Vec<Customer>>,
+    pool: u32,
+    most: usize,
+) -> impl Strategy<Value = World> {
     let memberships = vec((select(TENANTS.to_vec()), 0..pool, 0..GROUPS), 0..most);
-    (vec(customer(pool), 0..most), memberships).prop_map(|(drawn, memberships)| {
+    (vec(customer(pool), 0..most), memberships, crowd).prop_map(|(drawn, memberships, crowd)| {
         let mut world = World::default();
         for customer in drawn {
             let is_this = |other: &Customer| (&other.tenant, &other.id) == (&customer.tenant, &customer.id);
@@ -56,6 +86,7 @@ pub fn world(pool: u32, most: usize) -> impl Strategy<Value = World> {
                 world.customers.push(customer);
             }
         }
+        world.customers.extend(crowd);
         for (tenant, number, group) in memberships {
             world.memberships.insert((format!("{tenant}#c{number}"), group_name(group)));
         }

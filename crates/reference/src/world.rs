@@ -19,6 +19,9 @@ pub const CODES: [&str; 8] = [
     "TIMEOUT",
 ];
 
+/// Exact matching lists the customers of an identifier up to this number (contract, section 5).
+pub const MOST_LISTED: usize = 100;
+
 /// Whether the record may succeed when it is resent unchanged.
 pub fn is_retryable(code: &str) -> bool {
     code == "STORE_ERROR" || code == "TIMEOUT"
@@ -177,7 +180,7 @@ impl World {
                 break;
             }
         }
-        match if exact { intersect(answers) } else { decide(answers) } {
+        match if exact { intersect(outages, answers) } else { decide(answers) } {
             Ok(customer) => ending.customer = Some(customer),
             Err(code) => ending.code = Some(code),
         }
@@ -239,8 +242,9 @@ fn decide(answers: Vec<Answer>) -> Result<String, &'static str> {
     }
 }
 
-/// Exact: the customer in all answers. A conflict is known only when all answers are.
-fn intersect(answers: Vec<Answer>) -> Result<String, &'static str> {
+/// Exact: the customer in all answers. A conflict is known only when all answers are. Where an answer is too long to be
+/// listed, the customers in the other ones are looked up by their IDs, to be compared.
+fn intersect(outages: &Outages, answers: Vec<Answer>) -> Result<String, &'static str> {
     let mut codes = Vec::new();
     for answer in &answers {
         match answer {
@@ -252,12 +256,24 @@ fn intersect(answers: Vec<Answer>) -> Result<String, &'static str> {
     if let Some(code) = first(&codes) {
         return Err(code);
     }
-    let mut common = answers[0].clone()?;
-    common.retain(|id| answers.iter().all(|answer| answer.as_ref().is_ok_and(|ids| ids.contains(id))));
-    match common.len() {
-        0 => Err("CONFLICT"),
-        1 => Ok(common.remove(0)),
-        _ => Err("AMBIGUOUS"),
+    let answers: Vec<_> = answers.into_iter().flatten().collect();
+    let in_all = |answers: &[&Vec<String>], id: &String| answers.iter().all(|answer| answer.contains(id));
+    let (listed, unlisted): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.len() <= MOST_LISTED);
+    let Some(first_list) = listed.first() else { return Err("AMBIGUOUS") };
+    let candidates: Vec<_> = first_list.iter().filter(|id| in_all(&listed, id)).collect();
+    let mut common = Vec::new();
+    for id in candidates {
+        match outages.of_look_up("audienceUserId", id) {
+            Some(code) if !unlisted.is_empty() => codes.push(code),
+            _ if in_all(&unlisted, id) => common.push(id.clone()),
+            _ => {}
+        }
+    }
+    match (common.len(), first(&codes)) {
+        (2.., _) => Err("AMBIGUOUS"),
+        (_, Some(code)) => Err(code),
+        (0, None) => Err("CONFLICT"),
+        (1, None) => Ok(common.remove(0)),
     }
 }
 

@@ -148,10 +148,16 @@ impl Proxy {
         self.shared.state().rules.clear();
     }
 
-    /// The maximum items of a page of `ExecuteStatement` and `Query`; `None`, the default, leaves
-    /// paging to the upstream. DynamoDB returns the results of an `IN` in pages of ten.
+    /// The maximum items of a page of `ExecuteStatement`; `None`, the default, leaves paging to the upstream. DynamoDB
+    /// returns the results of an `IN` in pages of ten.
     pub fn page_size(&self, items: Option<usize>) {
         self.shared.state().page_size = items;
+    }
+
+    /// The maximum items of a page of `Query`; `None`, the default, leaves paging to the upstream. On DynamoDB a page
+    /// ends at 1 MB.
+    pub fn query_page_size(&self, items: Option<usize>) {
+        self.shared.state().query_page_size = items;
     }
 
     /// From now on each value of an `IN` is read by its key, as on AWS: emulators scan the index for each statement,
@@ -198,6 +204,7 @@ struct State {
     loads: HashMap<String, Load>,
     rules: Vec<Rule>,
     page_size: Option<usize>,
+    query_page_size: Option<usize>,
     statements_by_key: bool,
     strict: bool,
     keys: Keys,
@@ -304,15 +311,15 @@ impl Shared {
     }
 
     async fn forward(&self, request: &Request) -> io::Result<Answer> {
-        let (page_size, by_key) = {
+        let (page_size, query_page_size, by_key) = {
             let state = self.state();
-            (state.page_size, state.statements_by_key)
+            (state.page_size, state.query_page_size, state.statements_by_key)
         };
-        match (page_size, request.operation.as_str()) {
-            (Some(size), "ExecuteStatement") => {
+        match (request.operation.as_str(), page_size, query_page_size) {
+            ("ExecuteStatement", Some(size), _) => {
                 self.pages.statement(&self.upstream, request, size, by_key).await
             }
-            (Some(size), "Query") => pages::query(&self.upstream, request, size).await,
+            ("Query", _, Some(size)) => pages::query(&self.upstream, request, size).await,
             _ => self.upstream.send(request, &request.body).await,
         }
     }

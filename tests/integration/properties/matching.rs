@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use fastrand::Rng;
 use group_import::request::ImportRequest;
 use group_import::request::failure::{Failure, Outage};
-use group_import::request::identifier::Identifier;
+use group_import::request::identifier::{Identifier, Identifiers};
 use group_import::request::record::Record;
-use group_import::resolution::customer::{LookupResult, Outcome, Resolution};
+use group_import::resolution::customer::{Outcome, Resolution};
+use group_import::resolution::lookup::{Customer, Found, Lookup, LookupResult};
 use group_import::resolution::membership::WritePlan;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseResult};
@@ -14,7 +16,7 @@ use serde_json::json;
 
 use super::{Coverage, check, config};
 use reference::draw::{self, Import};
-use reference::world::{CODES, Ending, Outages, World};
+use reference::world::{CODES, Ending, MOST_LISTED, Outages, World};
 
 const POOL: u32 = 6;
 
@@ -33,27 +35,40 @@ struct Run {
     memberships: BTreeSet<(String, String)>,
 }
 
-/// Runs the core as the function does, with lookups in memory instead of the database.
-fn run(world: &World, outages: &Outages, import: &Import) -> Result<Run, TestCaseError> {
+/// Runs the core as the function does, with lookups in memory instead of the database. `seed` determines how many
+/// values a call takes, how many calls run at once, and in which order they end.
+fn run(world: &World, outages: &Outages, import: &Import, seed: u64) -> Result<Run, TestCaseError> {
     let body = json!({"publicParams": import.params, "data": import.records}).to_string();
     let request = ImportRequest::parse(body.as_bytes(), import.records.len()).expect("an import");
     let matching = request.params.matching;
     let checked: Vec<_> = request.records.iter().map(|sent| sent.check(matching)).collect();
     let valid: Vec<&Record<'_>> = checked.iter().filter_map(|record| record.as_ref().ok()).collect();
 
+    let mut random = Rng::with_seed(seed);
+    let (size, most_running) = (random.usize(1..10), random.usize(1..5));
     let mut looked_up = BTreeSet::new();
-    let mut resolution = Resolution::new(matching, valid.iter().map(|record| &record.identifiers));
-    while let Some(wave) = resolution.next_wave() {
-        prop_assert!(!wave.is_empty(), "a wave without lookups");
-        for lookup in wave {
-            let mut results = Vec::new();
-            for &value in &lookup.values {
-                let new = looked_up.insert((lookup.identifier.field(), value.to_owned()));
+    let identifiers = valid.iter().map(|record| &record.identifiers);
+    let mut resolution = Resolution::new(matching, identifiers, |_| size);
+    let mut running: Vec<Lookup<'_>> = Vec::new();
+    loop {
+        while running.len() < most_running
+            && let Some(lookup) = resolution.next_lookup(random.u8(..4) == 0)
+        {
+            prop_assert!((1..=size).contains(&lookup.values.len()), "{} values", lookup.values.len());
+            for value in &lookup.values {
+                let new = looked_up.insert((lookup.identifier.field(), value.to_string()));
                 prop_assert!(new, "{:?} {value} is looked up twice", lookup.identifier);
-                results.push(look_up(world, outages, import.tenant, lookup.identifier, value));
             }
-            resolution.learn(lookup, &results);
+            running.push(lookup);
         }
+        if running.is_empty() {
+            break;
+        }
+        let lookup = running.swap_remove(random.usize(..running.len()));
+        let results =
+            lookup.values.iter().map(|value| look_up(world, outages, import.tenant, &lookup, value));
+        let results = results.collect();
+        resolution.learn(lookup, results);
     }
     let outcomes: Vec<Outcome> = resolution.outcomes().collect();
 
@@ -84,13 +99,8 @@ fn run(world: &World, outages: &Outages, import: &Import) -> Result<Run, TestCas
     Ok(Run { endings: endings.collect(), looked_up, memberships })
 }
 
-fn look_up(
-    world: &World,
-    outages: &Outages,
-    tenant: &str,
-    identifier: Identifier,
-    value: &str,
-) -> LookupResult {
+fn look_up(world: &World, outages: &Outages, tenant: &str, lookup: &Lookup<'_>, value: &str) -> LookupResult {
+    let identifier = lookup.identifier;
     if let Some(code) = outages.of_look_up(identifier.field(), value) {
         return Err(outage_from(code));
     }
@@ -103,7 +113,18 @@ fn look_up(
                 Identifier::AudienceUserId => customer.id == value,
             }
     });
-    Ok(found.map(|customer| customer.id.clone()).collect())
+    if identifier != Identifier::AudienceUserId {
+        return Ok(Found::listed(found.map(|customer| customer.id.clone()).collect(), lookup.most));
+    }
+    let customers = found.map(|customer| {
+        let mut identifiers = Identifiers::default();
+        identifiers.set(Identifier::Unionid, customer.unionid.clone().map(Into::into));
+        identifiers.set(Identifier::Openid, customer.openid.clone().map(Into::into));
+        identifiers.set(Identifier::Phone, customer.phone.clone().map(Into::into));
+        let identifiers = lookup.with_identifiers.then(|| Box::new(identifiers));
+        Customer { id: customer.id.clone(), identifiers }
+    });
+    Ok(Found::Customers(customers.collect()))
 }
 
 fn outage_from(code: &str) -> Outage {
@@ -111,8 +132,11 @@ fn outage_from(code: &str) -> Outage {
 }
 
 /// Compares a run with the reference model, and counts the events.
-fn agree((mut world, outages, import): (World, Outages, Import), coverage: &Coverage) -> TestCaseResult {
-    let run = run(&world, &outages, &import)?;
+fn agree(
+    (mut world, outages, import, seed): (World, Outages, Import, u64),
+    coverage: &Coverage,
+) -> TestCaseResult {
+    let run = run(&world, &outages, &import, seed)?;
     let endings = world.import_through(&outages, import.tenant, &import.params, &import.records);
     for (index, (ending, found)) in endings.iter().zip(&run.endings).enumerate() {
         let expected = (ending.customer.clone(), ending.code);
@@ -129,10 +153,20 @@ fn agree((mut world, outages, import): (World, Outages, Import), coverage: &Cove
     }
     prop_assert_eq!(run.endings.len(), endings.len());
     prop_assert_eq!(&run.memberships, &world.memberships);
-    // Exactly the values that an undecided record needs are looked up.
+    // Exactly the values that an undecided record needs are looked up, and the customers that must be compared.
     let needed: BTreeSet<_> = endings.into_iter().flat_map(|ending| ending.reads).collect();
-    prop_assert_eq!(run.looked_up, needed);
+    prop_assert!(run.looked_up.is_superset(&needed), "{:?} of {:?}", run.looked_up, needed);
+    for (field, value) in run.looked_up.difference(&needed) {
+        let is_candidate = import.mode == "exact" && *field == "audienceUserId" && has_unlisted(&world);
+        prop_assert!(is_candidate, "{field} {value} is not needed");
+        coverage.happened("a candidate is compared");
+    }
     Ok(())
+}
+
+/// Whether an identifier has more customers than are listed: all have identifiers of number 0.
+fn has_unlisted(world: &World) -> bool {
+    world.customers.iter().filter(|customer| customer.id.starts_with('x')).count() + 40 > MOST_LISTED
 }
 
 /// The identifier that matched a fuzzy record to its customer.
@@ -158,33 +192,43 @@ fn possible(outages: &[&str]) -> Vec<String> {
         let fields = ["unionid", "openid", "phone", "audienceUserId"].into_iter().filter(|_| fuzzy);
         possible.extend(fields.map(|field| format!("{mode} by {field}")));
     }
+    possible.push("a candidate is compared".to_owned());
     possible
 }
 
 #[test]
 fn records_match_the_reference_model() {
     let coverage = Coverage::default();
-    let cases = (draw::world(POOL, 40), Just(Outages::default()), draw::import(POOL, 1..40));
+    let cases = (draw::world(POOL, 40), Just(Outages::default()), draw::import(POOL, 1..40), any::<u64>());
     check(many(), &cases, |case| agree(case, &coverage));
     coverage.is(possible(&[]));
 }
 
 #[test]
+fn shared_values_match_the_reference_model() {
+    let coverage = Coverage::default();
+    let outages = prop_oneof![Just(Outages::default()), draw::outages(POOL)];
+    let cases = (draw::crowded_world(POOL, 20), outages, draw::import(POOL, 1..20), any::<u64>());
+    check(config(), &cases, |case| agree(case, &coverage));
+    coverage.is(possible(&["STORE_ERROR", "TIMEOUT"]));
+}
+
+#[test]
 fn records_match_the_reference_model_during_outages() {
     let coverage = Coverage::default();
-    let cases = (draw::world(POOL, 40), draw::outages(POOL), draw::import(POOL, 1..40));
+    let cases = (draw::world(POOL, 40), draw::outages(POOL), draw::import(POOL, 1..40), any::<u64>());
     check(many(), &cases, |case| agree(case, &coverage));
     coverage.is(possible(&["STORE_ERROR", "TIMEOUT"]));
 }
 
 #[test]
 fn record_order_does_not_matter() {
-    let cases = (draw::world(POOL, 40), draw::outages(POOL), draw::import(POOL, 1..40));
-    check(config(), &cases, |(world, outages, import)| {
-        let forward = run(&world, &outages, &import)?;
+    let cases = (draw::world(POOL, 40), draw::outages(POOL), draw::import(POOL, 1..40), any::<u64>());
+    check(config(), &cases, |(world, outages, import, seed)| {
+        let forward = run(&world, &outages, &import, seed)?;
         let mut reversed = import.clone();
         reversed.records.reverse();
-        let mut reversed = run(&world, &outages, &reversed)?;
+        let mut reversed = run(&world, &outages, &reversed, seed)?;
         reversed.endings.reverse();
         prop_assert_eq!(reversed.endings, forward.endings);
         prop_assert_eq!(reversed.memberships, forward.memberships);

@@ -31,7 +31,7 @@ const fn broken(status: u16, code: &'static str) -> Action {
 }
 
 /// Every kind of fault.
-pub const FAULTS: [Action; 17] = [
+pub const FAULTS: [Action; 18] = [
     rejected("ProvisionedThroughputExceededException"),
     rejected("ThrottlingException"),
     rejected("RequestLimitExceeded"),
@@ -47,6 +47,7 @@ pub const FAULTS: [Action; 17] = [
     Action::Garble,
     Action::Hang,
     Action::Delay(Duration::from_millis(400)),
+    Action::Delay(Duration::from_secs(4)),
     Action::Unprocessed { processed: Share::Count(0) },
     Action::Unprocessed { processed: Share::Fraction(1, 2) },
 ];

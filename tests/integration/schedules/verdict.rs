@@ -19,8 +19,9 @@ impl Run {
         let faults = self.stage.proxy.faults();
         let of_token_or_claim =
             |(operation, _): &(String, _)| operation == "GetItem" || operation == "PutItem";
-        // A pause of up to two seconds does not start if the time for calls would end during it.
-        let earliest = self.trial.seconds - self.trial.margin.as_secs_f64() - 2.1;
+        // Look-ups have 70 % of the time for calls. A pause of up to two seconds does not start if that would end during
+        // it.
+        let earliest = 0.7 * (self.trial.seconds - self.trial.margin.as_secs_f64()) - 2.1;
         let faults = Faults {
             store_error: !faults.is_empty(),
             timeout: took.as_secs_f64() > earliest,

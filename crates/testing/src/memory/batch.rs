@@ -33,6 +33,7 @@ struct Batch<'a, T> {
 struct Keys<'a> {
     #[serde(borrow)]
     keys: Vec<Attributes<'a>>,
+    projection_expression: &'a str,
     #[serde(default)]
     consistent_read: bool,
 }
@@ -87,7 +88,8 @@ impl Memory {
         body: &[u8],
         admit: impl FnMut(Entry<'_>) -> bool,
     ) -> Result<Response, Violation> {
-        let (table, Keys { keys: attributes, consistent_read }) = only_table(read(body)?)?;
+        let (table, Keys { keys: attributes, projection_expression, consistent_read }) =
+            only_table(read(body)?)?;
         let (of_memberships, names) = match table {
             CUSTOMERS => (false, [CUSTOMER_ID, TENANT_ID]),
             MEMBERSHIPS => (true, [CUSTOMER_KEY, GROUP_NAME]),
@@ -105,8 +107,8 @@ impl Memory {
                 done.iter().filter(|(key, _)| memberships.contains(&(key.0.to_owned(), key.1.to_owned())));
             stored.map(|(key, _)| json!({CUSTOMER_KEY: {"S": key.0}, GROUP_NAME: {"S": key.1}})).collect()
         } else {
-            let stored = done.iter().filter(|(key, _)| self.customers.exists(key.0, key.1));
-            stored.map(|(key, _)| json!({CUSTOMER_ID: {"S": key.0}})).collect()
+            let stored = done.iter().filter_map(|(key, _)| self.customers.get(key.0, key.1));
+            stored.map(|customer| customer.item(projection_expression)).collect()
         };
         let left = if left.is_empty() { json!({}) } else { json!({table: {"Keys": left}}) };
         let mut response =

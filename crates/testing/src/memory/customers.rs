@@ -6,9 +6,9 @@ use std::collections::{HashMap, HashSet};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::page::{PAGE_ITEMS, page};
+use super::page::PAGE_ITEMS;
 use super::request::{Attributes, Text, Violation, partition_key, read, rule};
-use super::{CUSTOMER_ID, Response, TENANT_ID};
+use super::{CUSTOMER_ID, Response};
 
 /// The identifiers: each has an index, except the ID, which is the table's key.
 pub const FIELDS: [&str; 4] = ["unionid", "openid", "phone", CUSTOMER_ID];
@@ -28,17 +28,26 @@ pub struct Customer {
     pub identifiers: [Option<String>; 3],
 }
 
+impl Customer {
+    /// The value of one of [`FIELDS`].
+    fn field(&self, field: &str) -> Option<&str> {
+        let position = FIELDS.iter().position(|name| *name == field)?;
+        self.identifiers.get(position).map_or(Some(&*self.id), Option::as_deref)
+    }
+
+    /// The item, with the attributes of a projection expression.
+    pub fn item(&self, projection: &str) -> Value {
+        let given = projection.split(", ").filter_map(|name| Some((name, self.field(name)?)));
+        given.map(|(name, value)| (name.to_owned(), json!({"S": value}))).collect()
+    }
+}
+
 /// The customers, by each of their identifiers.
 #[derive(Debug, Default)]
 pub struct Customers {
-    /// In the order of [`FIELDS`]: from an identifier to the customers that have it.
-    indexes: [HashMap<String, Vec<Found>>; 4],
-}
-
-#[derive(Clone, Debug)]
-struct Found {
-    tenant: String,
-    id: String,
+    customers: Vec<Customer>,
+    /// In the order of [`FIELDS`]: from an identifier to the places of the customers that have it.
+    indexes: [HashMap<String, Vec<usize>>; 4],
 }
 
 #[derive(Deserialize)]
@@ -56,43 +65,48 @@ struct Statement<'a> {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Query<'a> {
-    index_name: Option<&'a str>,
+    index_name: &'a str,
     key_condition_expression: &'a str,
     #[serde(borrow)]
     expression_attribute_values: Attributes<'a>,
-    projection_expression: Option<&'a str>,
+    limit: usize,
     #[serde(default)]
     consistent_read: bool,
 }
 
 impl FromIterator<Customer> for Customers {
     fn from_iter<I: IntoIterator<Item = Customer>>(customers: I) -> Self {
-        let mut all = Self::default();
-        for Customer { tenant, id, identifiers } in customers {
-            let found = Found { tenant, id: id.clone() };
-            for (index, value) in all.indexes.iter_mut().zip(identifiers.into_iter().chain([Some(id)])) {
-                if let Some(value) = value {
-                    index.entry(value).or_default().push(found.clone());
+        let customers: Vec<_> = customers.into_iter().collect();
+        let mut indexes: [HashMap<_, Vec<_>>; 4] = Default::default();
+        for (place, customer) in customers.iter().enumerate() {
+            for (index, field) in indexes.iter_mut().zip(FIELDS) {
+                if let Some(value) = customer.field(field) {
+                    index.entry(value.to_owned()).or_default().push(place);
                 }
             }
         }
-        all
+        Self { customers, indexes }
     }
 }
 
 impl Customers {
-    /// The IDs of the tenant's customers that have an identifier.
-    fn find(&self, field: &str, value: &str, tenant: &str) -> Result<impl Iterator<Item = &str>, Violation> {
+    /// The tenant's customers that have an identifier.
+    fn find<'s>(
+        &'s self,
+        field: &str,
+        value: &str,
+        tenant: &'s str,
+    ) -> Result<impl Iterator<Item = &'s Customer>, Violation> {
         partition_key(value)?;
         let index = FIELDS.iter().position(|name| *name == field);
         let index = &self.indexes[index.ok_or_else(|| Violation::new(format!("no index on {field}")))?];
         let found = index.get(value).map_or(&[][..], Vec::as_slice).iter();
-        Ok(found.filter(move |found| found.tenant == tenant).map(|found| &*found.id))
+        Ok(found.map(|&place| &self.customers[place]).filter(move |customer| customer.tenant == tenant))
     }
 
-    pub fn exists(&self, id: &str, tenant: &str) -> bool {
-        let [.., ids] = &self.indexes;
-        ids.get(id).is_some_and(|found| found.iter().any(|found| found.tenant == tenant))
+    /// The customer with this ID.
+    pub fn get<'s>(&'s self, id: &str, tenant: &'s str) -> Option<&'s Customer> {
+        self.find(CUSTOMER_ID, id, tenant).ok()?.next()
     }
 
     /// `SELECT ... FROM "table"."field-index" WHERE "field" IN [?, ...] AND "tenantId" = ?`, in pages.
@@ -108,15 +122,15 @@ impl Customers {
         rule(distinct == values.len() && (1..=IN_VALUES).contains(&distinct), || {
             format!("IN of {} values, {distinct} different", values.len())
         })?;
-        let mut items = Vec::new();
-        for value in values {
-            for customer in self.find(field, &value.text, &tenant.text)? {
-                items.push(json!({CUSTOMER_ID: {"S": customer}, field: {"S": value.text}}));
-            }
-        }
-        let from = next_token.map_or(Some(0), |token| token.parse().ok());
-        let page = from.and_then(|from| page(&items, from, PAGE_ITEMS));
-        let (items, next) = page.ok_or_else(|| Violation::new("no token of an earlier page"))?;
+        let found = values.iter().map(|value| self.find(field, &value.text, &tenant.text));
+        let found = found.collect::<Result<Vec<_>, _>>()?.into_iter().flatten();
+        let from = next_token.map_or(Ok(0), str::parse::<usize>);
+        let from = from.map_err(|_| Violation::new("no token of an earlier page"))?;
+        let selected = format!("{CUSTOMER_ID}, {field}");
+        let items: Vec<_> =
+            found.skip(from).take(PAGE_ITEMS).map(|customer| customer.item(&selected)).collect();
+        // A full page has a next one even if nothing follows.
+        let next = (items.len() == PAGE_ITEMS).then_some(from + PAGE_ITEMS);
         let mut body = json!({"Items": items});
         if let Some(next) = next {
             body["NextToken"] = next.to_string().into();
@@ -124,14 +138,11 @@ impl Customers {
         Ok(Response::ok(if next_token.is_none() { "ExecuteStatement" } else { FURTHER_PAGE }, body))
     }
 
-    /// `a = :b AND c = :d` on an index or on the table, in one page: no value has more customers than fit into
-    /// 1 MB.
+    /// `a = :b AND c = :d` on an index, with a limit: the first page.
     pub fn query(&self, body: &[u8]) -> Result<Response, Violation> {
         let query: Query<'_> = read(body)?;
-        rule(!(query.consistent_read && query.index_name.is_some()), || {
-            "an index cannot be read consistently".to_owned()
-        })?;
-        let field = query.index_name.map_or(CUSTOMER_ID, |name| name.trim_end_matches("-index"));
+        rule(!query.consistent_read, || "an index cannot be read consistently".to_owned())?;
+        let field = query.index_name.trim_end_matches("-index");
         let conditions = query.key_condition_expression.split(" AND ");
         let placeholders = conditions.filter_map(|condition| condition.split(" = ").nth(1));
         let values: Option<Vec<_>> =
@@ -139,15 +150,12 @@ impl Customers {
         let Some([value, tenant]) = values.as_deref() else {
             return Err(Violation::new("not a condition on both keys"));
         };
-        let found = self.find(field, &value.text, &tenant.text)?.map(|customer| {
-            let mut item = json!({CUSTOMER_ID: {"S": customer}});
-            if query.projection_expression.is_none() {
-                item[TENANT_ID] = json!({"S": tenant.text});
-                item[field] = json!({"S": value.text});
-            }
-            item
-        });
-        let items: Vec<Value> = found.collect();
-        Ok(Response::ok("Query", json!({"Count": items.len(), "ScannedCount": items.len(), "Items": items})))
+        let found = self.find(field, &value.text, &tenant.text)?.take(query.limit);
+        let items: Vec<_> = found.map(|customer| customer.item(&format!("{CUSTOMER_ID}, {field}"))).collect();
+        let mut body = json!({"Count": items.len(), "ScannedCount": items.len(), "Items": items});
+        if items.len() == query.limit {
+            body["LastEvaluatedKey"] = items[query.limit - 1].clone();
+        }
+        Ok(Response::ok("Query", body))
     }
 }

@@ -1,0 +1,133 @@
+//! The look-ups of an import: which calls they take (contract, section 5).
+
+use std::sync::{MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use tokio::time::Instant;
+use tracing::warn;
+
+use super::call::{CallError, DENIED, INVALID};
+use super::customers::{EXECUTE_STATEMENT, PAGE_ITEMS, Reading, STATEMENT_VALUES};
+use super::existing::BATCH_GET_KEYS;
+use super::{Session, Stage};
+use crate::config::IdentityLookup;
+use crate::request::failure::Outage;
+use crate::request::identifier::Identifier;
+use crate::resolution::customer::Resolution;
+use crate::resolution::lookup::{Found, Lookup, LookupResult};
+use crate::tenant::TenantId;
+
+/// How long a rejected statement keeps the process from sending another one.
+const STATEMENTS_SUSPENDED: Duration = Duration::from_secs(5 * 60);
+
+impl Session<'_> {
+    /// How many values one call looks up.
+    pub fn values_per_call(&self, identifier: Identifier) -> usize {
+        match (identifier, self.database.identity_lookup) {
+            (Identifier::AudienceUserId, _) => BATCH_GET_KEYS,
+            (_, IdentityLookup::Statement) => STATEMENT_VALUES,
+            (_, IdentityLookup::Query) => 1,
+        }
+    }
+
+    /// Looks up what `resolution` needs, with concurrent calls, until the share of the time for that is over. A failed
+    /// call fails only its own values.
+    pub async fn look_up(&self, tenant: &TenantId, resolution: &mut Resolution<'_>) {
+        if !resolution.is_decided() {
+            self.tally.during(Stage::LookUps, self.look_up_all(tenant, resolution)).await;
+        }
+    }
+
+    async fn look_up_all<'r>(&self, tenant: &TenantId, resolution: &mut Resolution<'r>) {
+        let session = &Self { deadline: self.deadline.of_look_ups(), ..*self };
+        let start = |lookup: Lookup<'r>| async move {
+            let results = session.look_up_values(tenant, &lookup).await;
+            (lookup, results)
+        };
+        let half_time = tokio::time::sleep_until(self.deadline.half_time_of_look_ups());
+        tokio::pin!(half_time);
+        let mut hurry = false;
+        let mut running = FuturesUnordered::new();
+        loop {
+            while running.len() < self.database.lookup_concurrency
+                && let Some(lookup) = resolution.next_lookup(hurry)
+            {
+                running.push(start(lookup));
+            }
+            tokio::select! {
+                biased;
+                ended = running.next() => {
+                    let Some((lookup, results)) = ended else { return };
+                    resolution.learn(lookup, results);
+                }
+                () = &mut half_time, if !hurry => hurry = true,
+            }
+        }
+    }
+
+    /// Looks up values of one identifier, and returns one result per value.
+    ///
+    /// It is one call, unless values are shared by many customers, or the database throttles or rejects it.
+    async fn look_up_values(&self, tenant: &TenantId, lookup: &Lookup<'_>) -> Vec<LookupResult> {
+        if lookup.identifier == Identifier::AudienceUserId {
+            return self.get(tenant, lookup).await;
+        }
+        let mut results: Vec<_> = lookup.values.iter().map(|_| Err(Outage::Timeout)).collect();
+        let mut open: Vec<usize> = (0..lookup.values.len()).collect();
+        while self.database.identity_lookup == IdentityLookup::Statement
+            && !open.is_empty()
+            && self.accepts_statements()
+        {
+            match self.execute(tenant, lookup, &open).await {
+                Ok(Reading { customers, is_complete }) => {
+                    let mut left = Vec::new();
+                    for (position, customers) in open.into_iter().zip(customers) {
+                        if is_complete || customers.len() > lookup.most {
+                            results[position] = Ok(Found::listed(customers, lookup.most));
+                        } else if customers.len() > PAGE_ITEMS {
+                            results[position] = self.query(tenant, lookup, position).await;
+                        } else {
+                            left.push(position);
+                        }
+                    }
+                    open = left;
+                }
+                Err(CallError::Invalid) => self.suspend_statements(INVALID),
+                Err(CallError::Denied) => self.suspend_statements(DENIED),
+                Err(error) => {
+                    for position in open.drain(..) {
+                        results[position] = Err(error.into());
+                    }
+                }
+            }
+        }
+        for position in open {
+            results[position] = self.query(tenant, lookup, position).await;
+        }
+        results
+    }
+
+    /// Whether no statement was rejected for its form or for lack of permission in the last while.
+    fn accepts_statements(&self) -> bool {
+        self.statements_from().is_none_or(|from| Instant::now() >= from)
+    }
+
+    /// Reads by `Query` for a while, instead of having hundreds of statements rejected.
+    fn suspend_statements(&self, code: &'static str) {
+        let from = Instant::now() + STATEMENTS_SUSPENDED;
+        let suspended = self.statements_from().replace(from);
+        if suspended.is_none_or(|from| Instant::now() >= from) {
+            self.tally.failed(EXECUTE_STATEMENT, code);
+            warn!(
+                code,
+                "a PartiQL statement was rejected: reading by Query for some minutes; see IDENTITY_LOOKUP"
+            );
+        }
+    }
+
+    /// A poisoned lock is ignored: the time is complete whenever it is set.
+    fn statements_from(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.database.statements_from.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,169 @@
+//! The values to look up, in an order in which records are completed, and what was found (contract, section 5). Pure.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+
+use crate::request::failure::Outage;
+use crate::request::identifier::{Identifier, Identifiers};
+
+/// Exact matching lists the customers of a value up to this number (contract, section 5).
+pub const MAX_LISTED: usize = 100;
+
+/// Values of one identifier type, to be looked up by one call.
+pub struct Lookup<'r> {
+    /// The type of the values.
+    pub identifier: Identifier,
+    /// The distinct values, normalised.
+    pub values: Vec<Cow<'r, str>>,
+    /// The most customers to list of a value; of more, it is enough to know that there are more.
+    pub most: usize,
+    /// Whether the customers found by their ID are returned with their identifiers.
+    pub with_identifiers: bool,
+    /// The places of the values in their [`Column`].
+    places: Vec<usize>,
+}
+
+/// The result of looking up one value.
+pub type LookupResult = Result<Found, Outage>;
+
+/// The tenant's customers that have a value.
+#[derive(Debug)]
+pub enum Found {
+    /// All of them, each once, possibly none.
+    Customers(Vec<Customer>),
+    /// More than are listed.
+    Many,
+}
+
+/// A customer found by a look-up.
+pub struct Customer {
+    /// The customer's ID, `audienceUserId`.
+    pub id: String,
+    /// Its identifiers as stored, if its item was read.
+    pub identifiers: Option<Box<Identifiers<'static>>>,
+}
+
+/// Does not show the customer.
+impl fmt::Debug for Customer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Customer")
+    }
+}
+
+impl Found {
+    /// The customers with these IDs, which are distinct, unless they are more than `most`.
+    pub fn listed(ids: Vec<String>, most: usize) -> Self {
+        if ids.len() > most {
+            return Self::Many;
+        }
+        Self::Customers(ids.into_iter().map(|id| Customer { id, identifiers: None }).collect())
+    }
+}
+
+/// All values of one identifier type that an import looks up, each once.
+pub(super) struct Column<'r> {
+    pub identifier: Identifier,
+    /// The most values of one call.
+    size: usize,
+    places: HashMap<Cow<'r, str>, usize>,
+    values: Vec<Value<'r>>,
+    /// Values that are not yet looked up: of records already begun, and of new ones.
+    begun: VecDeque<usize>,
+    new: VecDeque<usize>,
+    running: usize,
+}
+
+struct Value<'r> {
+    text: Cow<'r, str>,
+    /// The record that needs it first.
+    first: usize,
+    /// The records that wait for the result.
+    waiting: Vec<usize>,
+    result: Option<LookupResult>,
+}
+
+impl<'r> Column<'r> {
+    pub fn new(identifier: Identifier, size: usize) -> Self {
+        let (places, values) = Default::default();
+        Self { identifier, size, places, values, begun: VecDeque::new(), new: VecDeque::new(), running: 0 }
+    }
+
+    /// What was found for a value; `None` if that is not known yet: then `record` waits for it.
+    pub fn request(&mut self, text: Cow<'r, str>, record: usize, is_begun: bool) -> Option<&LookupResult> {
+        let place = self.queue(text, record, is_begun);
+        let value = &mut self.values[place];
+        if value.result.is_none() {
+            value.waiting.push(record);
+        }
+        value.result.as_ref()
+    }
+
+    /// Has a value looked up, unless that was requested before; returns its place.
+    pub fn queue(&mut self, text: Cow<'r, str>, record: usize, is_begun: bool) -> usize {
+        if let Some(&place) = self.places.get(&*text) {
+            return place;
+        }
+        let place = self.values.len();
+        self.places.insert(text.clone(), place);
+        self.values.push(Value { text, first: record, waiting: Vec::new(), result: None });
+        if is_begun { &mut self.begun } else { &mut self.new }.push_back(place);
+        place
+    }
+
+    /// What was found for a value.
+    pub fn result(&self, text: &str) -> Option<&LookupResult> {
+        self.values[*self.places.get(text)?].result.as_ref()
+    }
+
+    /// Whether nothing is left to look up.
+    pub fn is_done(&self) -> bool {
+        self.begun.is_empty() && self.new.is_empty() && self.running == 0
+    }
+
+    /// Whether there are values of new records.
+    pub fn has_new(&self) -> bool {
+        !self.new.is_empty()
+    }
+
+    /// Whether there are as many values as one call takes.
+    pub fn is_full(&self) -> bool {
+        self.begun.len() + self.new.len() >= self.size
+    }
+
+    /// The turn of the next value, the lowest first: records already begun, then the order of the records.
+    pub fn turn(&self) -> Option<(bool, usize)> {
+        let place = self.begun.front().or(self.new.front())?;
+        Some((self.begun.is_empty(), self.values[*place].first))
+    }
+
+    /// Takes the next values, at most as many as one call takes.
+    pub fn take(&mut self, most: usize, with_identifiers: bool) -> Lookup<'r> {
+        let begun = self.begun.len().min(self.size);
+        let new = self.new.len().min(self.size - begun);
+        let places: Vec<_> = self.begun.drain(..begun).chain(self.new.drain(..new)).collect();
+        self.running += 1;
+        let values = places.iter().map(|&place| self.values[place].text.clone()).collect();
+        Lookup { identifier: self.identifier, values, most, with_identifiers, places }
+    }
+
+    /// Receives the results of a look-up, one for each value in order; returns the places of the values, each with the
+    /// records that wait for it.
+    pub fn learn(&mut self, lookup: Lookup<'r>, results: Vec<LookupResult>) -> Vec<(usize, Vec<usize>)> {
+        self.running -= 1;
+        let learnt = lookup.places.into_iter().zip(results).map(|(place, mut result)| {
+            if let Ok(Found::Customers(customers)) = &mut result {
+                customers.sort_unstable_by(|one, other| one.id.cmp(&other.id));
+            }
+            let value = &mut self.values[place];
+            value.result = Some(result);
+            (place, std::mem::take(&mut value.waiting))
+        });
+        learnt.collect()
+    }
+
+    /// What was found for the value at a place.
+    pub fn result_at(&self, place: usize) -> Option<&LookupResult> {
+        self.values[place].result.as_ref()
+    }
+}

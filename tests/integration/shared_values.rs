@@ -1,0 +1,143 @@
+//! Values that many customers share: what they cost, and what they leave to the other records (contract, section 5).
+
+use group_import::config::{Config, IdentityLookup, SkipUnchanged};
+use serde_json::{Value, json};
+use testing::proxy::{Action, Rule, Share};
+use testing::shorthand::{exact, fuzzy, pairs};
+use testing::stage::Stage;
+
+const PHONE: &str = "13800138000";
+
+/// Customers `s0`, `s1`, ... with one phone, each with an openid of its own.
+fn sharers(count: usize) -> impl Iterator<Item = Value> {
+    (0..count).map(|n| json!({"audienceUserId": format!("s{n}"), "openid": format!("so{n}"), "phone": PHONE}))
+}
+
+/// Customers `c0`, `c1`, ... with a phone of their own.
+fn others(count: usize) -> impl Iterator<Item = Value> {
+    (0..count).map(|n| json!({"audienceUserId": format!("c{n}"), "phone": format!("139{n:08}")}))
+}
+
+fn by_query(config: &mut Config) {
+    config.identity_lookup = IdentityLookup::Query;
+}
+
+fn by_statement(_: &mut Config) {}
+
+#[tokio::test]
+async fn a_shared_value_costs_a_few_calls() {
+    let stage = Stage::new().await;
+    stage.put_customers(sharers(2_000).chain(others(8))).await;
+    let good: Vec<_> = (0..8).map(|n| json!({"phone": format!("139{n:08}"), "groups": "g"})).collect();
+    for params in [fuzzy(1, "add"), fuzzy(2, "add"), exact("add")] {
+        for set in [by_statement, by_query] {
+            let function = stage.function_with(set).await;
+            let import = async |data: Vec<Value>| {
+                stage.proxy.reset();
+                let response = function.import(params.clone(), data.into()).await;
+                (response.failures().join(" "), stage.proxy.calls().len())
+            };
+            let (failures, without) = import(good.clone()).await;
+            assert_eq!(failures, "");
+            let shared = json!({"phone": PHONE, "groups": "g"});
+            let (failures, with) = import([&[shared], &good[..]].concat()).await;
+            assert_eq!(failures, "AMBIGUOUS", "{params}");
+            assert!(with <= without + 3, "{params}: {with} calls instead of {without}");
+        }
+    }
+    assert_eq!(stage.memberships().await, pairs((0..8).map(|n| (format!("t1#c{n}"), "g"))));
+}
+
+#[tokio::test]
+async fn values_of_a_few_customers_cost_no_more_than_their_pages() {
+    for sharing in [2, 3] {
+        let stage = Stage::new().await;
+        let customer =
+            |n: usize| json!({"audienceUserId": format!("c{n}"), "openid": format!("o{}", n / sharing)});
+        stage.put_customers((0..36 * sharing).map(customer)).await;
+        let function = stage.function().await;
+        for params in [fuzzy(1, "add"), exact("add")] {
+            stage.proxy.reset();
+            let data: Value = (0..36).map(|n| json!({"openid": format!("o{n}"), "groups": "g"})).collect();
+            assert_eq!(function.import(params, data).await.failures(), ["AMBIGUOUS"; 36]);
+            let pages = 4 * (9 * sharing).div_ceil(10);
+            assert_eq!(stage.proxy.count("ExecuteStatement"), pages, "{sharing} customers of each value");
+            assert_eq!(stage.proxy.count("Query"), 0);
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_value_of_a_statement_may_be_shared() {
+    let stage = Stage::new().await;
+    let customer = |n: usize| json!({"audienceUserId": format!("c{n}"), "openid": format!("o{}", n % 9)});
+    stage.put_customers((0..9 * 130).map(customer)).await;
+    let data: Value = (0..9).map(|n| json!({"openid": format!("o{n}"), "groups": "g"})).collect();
+    for params in [fuzzy(1, "add"), exact("add")] {
+        stage.proxy.reset();
+        let response = stage.function().await.import(params, data.clone()).await;
+        assert_eq!(response.failures(), ["AMBIGUOUS"; 9]);
+        assert!(stage.proxy.calls().len() <= 1 + 3 * 9, "{} calls", stage.proxy.calls().len());
+    }
+}
+
+#[tokio::test]
+async fn exact_candidates_are_compared_with_a_value_of_more_than_100_customers() {
+    for sharing in [99, 100, 101, 250] {
+        let stage = Stage::new().await;
+        stage.put_customers(sharers(sharing)).await;
+        stage.put_customers([json!({"audienceUserId": "d", "openid": "od", "phone": "13800138001"})]).await;
+        let data = json!([
+            {"phone": PHONE, "openid": "so3", "groups": "a"},
+            {"phone": PHONE, "openid": "od", "groups": "b"},
+            {"phone": PHONE, "openid": "nobody", "groups": "c"},
+            {"phone": PHONE, "groups": "d"},
+            {"phone": PHONE, "audienceUserId": "s4", "groups": "e"},
+            {"phone": PHONE, "audienceUserId": "d", "groups": "f"},
+        ]);
+        for set in [by_statement, by_query] {
+            let function = stage.function_with(set).await;
+            stage.proxy.reset();
+            let response = function.import(exact("add"), data.clone()).await;
+            assert_eq!(
+                response.failures(),
+                ["CONFLICT", "NOT_MATCHED", "AMBIGUOUS", "CONFLICT"],
+                "{sharing}"
+            );
+            // `s4` and `d` are read for their IDs; only `s3` is left to compare.
+            let compared = usize::from(sharing > 100);
+            assert_eq!(stage.proxy.count("BatchGetItem"), 1 + compared, "{sharing} customers");
+        }
+        assert_eq!(stage.memberships().await, pairs([("t1#s3", "a"), ("t1#s4", "e")]));
+    }
+}
+
+#[tokio::test]
+async fn each_candidate_is_read_once_in_batches_of_100() {
+    let stage = Stage::new().await;
+    stage.put_customers(sharers(250)).await;
+    let function = stage.function_with(|config| config.skip_unchanged = SkipUnchanged::Never).await;
+    let data: Value = (0..500)
+        .map(|n| json!({"phone": PHONE, "openid": format!("so{}", n / 2), "groups": format!("g{}", n % 2)}))
+        .collect();
+    stage.proxy.rule(Rule::on("BatchGetItem", Action::Unprocessed { processed: Share::Count(60) }).times(1));
+    let response = function.import(exact("add"), data).await;
+    assert_eq!(response.data()["importSuccessNum"], 500);
+    assert_eq!(stage.proxy.count("BatchGetItem"), 4, "three batches, and the rest of one");
+}
+
+#[tokio::test]
+async fn a_failed_comparison_fails_only_its_record() {
+    let stage = Stage::new().await;
+    stage.put_customers(sharers(101).chain(others(1))).await;
+    let rejected = Action::Error { status: 400, code: "ResourceNotFoundException", message: "no" };
+    stage.proxy.rule(Rule::on("BatchGetItem", rejected));
+    let data = json!([
+        {"phone": PHONE, "openid": "so0", "groups": "g"},
+        {"phone": "13900000000", "groups": "g"},
+        {"phone": PHONE, "openid": "nobody", "groups": "g"},
+    ]);
+    let response = stage.function().await.import(exact("add"), data).await;
+    assert_eq!(response.failures(), ["STORE_ERROR", "NOT_MATCHED"]);
+    assert_eq!(stage.memberships().await, pairs([("t1#c0", "g")]));
+}
