@@ -82,6 +82,21 @@ async fn every_value_of_a_statement_may_be_shared() {
 }
 
 #[tokio::test]
+async fn a_customer_seen_on_an_unfinished_page_may_not_be_the_only_one() {
+    let stage = Stage::new().await;
+    stage.put_customers(sharers(9).chain(others(2))).await;
+    stage.put_customers([json!({"audienceUserId": "twin", "phone": "13900000001"})]).await;
+    // The first page has nine customers of the first value, and one of the second, whatever follows.
+    for (phone, failures) in
+        [("13900000000", vec!["AMBIGUOUS"]), ("13900000001", vec!["AMBIGUOUS", "AMBIGUOUS"])]
+    {
+        let data = json!([{"phone": PHONE, "groups": "g"}, {"phone": phone, "groups": "g"}]);
+        let response = stage.function().await.import(fuzzy(1, "add"), data).await;
+        assert_eq!(response.failures(), failures, "{phone}");
+    }
+}
+
+#[tokio::test]
 async fn exact_candidates_are_compared_with_a_value_of_more_than_100_customers() {
     for sharing in [99, 100, 101, 250] {
         let stage = Stage::new().await;
