@@ -125,8 +125,9 @@ impl Import<'_, '_> {
 
     /// Runs the import, whose outcome may have this size in bytes if it is stored.
     async fn run_within(self, outcome_bytes: Option<usize>) -> Result<Run, ImportError> {
-        let Params { matching, opt_type, dry_run, explain } = self.request.params;
-        let checked: Vec<_> = self.request.records.iter().map(|sent| sent.check(matching)).collect();
+        let params = self.request.params;
+        let Params { opt_type, dry_run, explain, .. } = params;
+        let checked: Vec<_> = self.request.records.iter().map(|sent| sent.check(params)).collect();
         let valid: Vec<_> =
             (0..).zip(&checked).filter_map(|(index, record)| Some((index, record.as_ref().ok()?))).collect();
 

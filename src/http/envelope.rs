@@ -150,8 +150,9 @@ pub fn room_for_matches(body_bytes: usize, request: &ImportRequest<'_>) -> Optio
     if !request.params.explain && 2 * body_bytes <= left {
         return Some(0);
     }
-    let fields = request.records.iter().flat_map(SentRecord::fields);
-    let sent = fields.map(|(name, raw)| name.len() + "\"\":,\"\"".len() + raw_fields::escaped_bytes(raw));
+    // The name of a variant needs no escape.
+    let members = request.records.iter().flat_map(SentRecord::members);
+    let sent = members.map(|(name, raw)| name.len() + "\"\":,\"\"".len() + raw_fields::escaped_bytes(raw));
     left.checked_sub(sent.sum())
 }
 
@@ -163,6 +164,8 @@ mod tests {
 
     const LONGEST: Failure =
         Failure::InvalidField { field: "audienceUserId", fault: FieldFault::GroupNameTooLong };
+
+    const MISNAMED: Failure = Failure::InvalidField { field: "audienceUserId", fault: FieldFault::Misnamed };
 
     /// An import of `count` records like `element`.
     fn body(element: &str, count: usize) -> String {
@@ -195,8 +198,13 @@ mod tests {
     #[test]
     fn size_estimate_is_an_upper_bound() {
         // Every byte of these fields counts twice in the response.
-        let worst = format!(r#"{{"phone":"{}","groups":{{"x"{}:1}}}}"#, r#"\""#.repeat(150), "\n".repeat(90));
-        for element in [&*worst, "{}"] {
+        let (quotes, lines) = (r#"\""#.repeat(150), "\n".repeat(90));
+        let worst = format!(r#"{{"phone":"{quotes}","groups":{{"x"{lines}:1}}}}"#);
+        let dashes = "-".repeat(40);
+        let variants = format!(
+            r#"{{"audienceUser_Id{dashes}":"{quotes}","_audienceUserId":1,"Groups":{{"x"{lines}:1}},"OPENID":[]}}"#
+        );
+        for element in [&*worst, &*variants, "{}"] {
             let mut fitting = 0;
             for count in [1_000, 5_000, 20_000] {
                 let body = body(element, count);
@@ -205,7 +213,7 @@ mod tests {
                     let response = Response::result(&ImportResult::new(&request, &report(count, failure)));
                     serde_json::to_string(&response.body).expect("a string").len()
                 };
-                let bytes = bytes(LONGEST).max(bytes(Failure::MissingIdentifier));
+                let bytes = bytes(LONGEST).max(bytes(MISNAMED)).max(bytes(Failure::MissingIdentifier));
                 if room_for_matches(body.len(), &request).is_some() {
                     assert!(bytes + FRAME_BYTES / 2 <= MAX_PAYLOAD_BYTES, "{count} records: {bytes} bytes");
                     fitting += 1;
@@ -231,6 +239,8 @@ mod tests {
         let (quick, exact) = room(&body(r#"{"phone":"a\"b","other":"not sent back"}"#, 1));
         assert_eq!(without - exact, "phone".len() + 6 + r#"\"a\\\"b\""#.len());
         assert!(quick <= exact, "the quick bound is stricter");
+        let (_, exact) = room(&body(r#"{"Phone":1,"_Phone":"a\"b","Phone":[]}"#, 1));
+        assert_eq!(without - exact, "Phone_Phone".len() + 12 + "[]".len() + r#"\"a\\\"b\""#.len());
     }
 
     #[test]

@@ -15,7 +15,6 @@ use raw_fields::Fields;
 
 /// An HTTP request as API Gateway sends it, from an HTTP API (payload format 2.0) or a REST API
 /// (1.0). Missing members are empty.
-#[derive(Default)]
 pub struct Event {
     /// The path, possibly with a stage or a base path before the address.
     pub path: String,
@@ -32,10 +31,9 @@ pub struct Event {
 }
 
 /// The format of an event.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// That of a REST API, 1.0.
-    #[default]
     Rest,
     /// That of an HTTP API, 2.0.
     Http,

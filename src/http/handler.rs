@@ -1,5 +1,6 @@
 //! How a request is processed: the checks in the contract's order (section 2), then the import.
 
+use std::future::ready;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Instant, SystemTime};
@@ -60,13 +61,15 @@ impl Handler {
         let started = Instant::now();
         let tally = Tally::default();
         let cold_start = !self.warm.swap(true, Ordering::Relaxed);
-        let mut summary = Summary { cold_start, ..Summary::default() };
+        let source = if matches!(incoming, Incoming::Api(_)) { Source::Api } else { Source::Direct };
+        let mut summary = Summary { source, cold_start, ..Summary::default() };
         let deadline = Deadline::new(context.deadline, self.config.deadline_margin);
         let session = self.database.session(deadline, &tally);
         let invocation = Invocation { id: &context.request_id, session, summary: &mut summary };
         let response = match &incoming {
             Incoming::Api(event) => guard(self.api_response(event, invocation).boxed()),
             Incoming::Direct(event) => guard(self.direct_response(event, invocation).boxed()),
+            Incoming::Unknown => guard(ready(Err(Rejection::UnknownEvent)).boxed()),
         };
         let response = response.await.unwrap_or_else(|rejection| Response::rejection(&rejection));
         let completion = Completion {
@@ -78,7 +81,7 @@ impl Handler {
         summary.write(&completion, &tally.usage(), self.config.metrics.as_ref());
         match incoming {
             Incoming::Api(event) => Ok(Reply::to_api(response, event.format, &context.request_id)),
-            Incoming::Direct(_) => Reply::to_direct(response),
+            Incoming::Direct(_) | Incoming::Unknown => Reply::to_direct(response),
         }
     }
 
@@ -101,11 +104,11 @@ impl Handler {
         event: &DirectEvent,
         invocation: Invocation<'_>,
     ) -> Result<Response, Rejection> {
-        invocation.summary.source = Source::Direct;
         let token = event.token.clone().ok_or(Rejection::Token)?;
         let tenant = self.authenticate(token, &invocation).await?;
         invocation.summary.tenant = Some(tenant.clone());
-        self.import(&tenant, event.body.get().as_bytes(), Header::Absent, invocation).await
+        let response = self.import(&tenant, event.body.get().as_bytes(), Header::Absent, invocation).await;
+        response.map_err(Rejection::anonymous)
     }
 
     async fn authenticate(

@@ -13,6 +13,8 @@ pub enum Incoming {
     Api(Event),
     /// An event of somebody who may invoke the function itself (contract, section 11).
     Direct(DirectEvent),
+    /// Neither: what another service sends, or somebody by mistake.
+    Unknown,
 }
 
 /// An event that is itself the body of an import, and names the tenant by its token's hash.
@@ -38,14 +40,15 @@ const REQUEST_CONTEXT: usize = 2;
 const TOKEN_HASH: usize = event::NAMES.len();
 
 impl Incoming {
-    /// Parses a payload. What is neither kind of event becomes an empty API event, whose path is not found.
+    /// Parses a payload.
     pub fn parse(json: Box<RawValue>) -> Self {
-        let Ok(members) = Fields::parse(&NAMES, json.get()) else { return Self::Api(Event::default()) };
+        let Ok(members) = Fields::parse(&NAMES, json.get()) else { return Self::Unknown };
         // A caller of the API sets none of these members: what it sends is inside `body`, `headers` and the like.
-        let is_direct = members.get(REQUEST_CONTEXT).is_none()
-            && (TOKEN_HASH..NAMES.len()).any(|position| members.get(position).is_some());
-        if !is_direct {
+        if members.get(REQUEST_CONTEXT).is_some() {
             return Self::Api(Event::new(std::array::from_fn(|position| members.get(position))));
+        }
+        if (TOKEN_HASH..NAMES.len()).all(|position| members.get(position).is_none()) {
+            return Self::Unknown;
         }
         let token =
             members.get(TOKEN_HASH).and_then(raw_fields::text).and_then(|hash| TokenHash::parse(&hash));
@@ -83,10 +86,24 @@ mod tests {
             );
             assert!(matches!(parse(&json), Incoming::Api(_)), "{json}");
         }
-        for json in
-            ["{}", "1", "[]", "null", "\"\\ud800\"", r#"{"path":"/p","httpMethod":"POST","body":"{}"}"#]
-        {
-            assert!(matches!(parse(json), Incoming::Api(_)), "{json}");
+        assert!(matches!(parse(r#"{"requestContext":null}"#), Incoming::Api(_)));
+    }
+
+    #[test]
+    fn neither_kind_of_event_is_unknown() {
+        for json in [
+            "{}",
+            "1",
+            "[]",
+            "null",
+            "\"\\ud800\"",
+            r#"{"path":"/p","httpMethod":"POST","body":"{}"}"#,
+            r#"{"Records":[{"eventSource":"aws:sqs","body":"{\"data\":[]}"}]}"#,
+            r#"{"detail":{"tokenHash":"","publicParams":{},"data":[]}}"#,
+            r#""{\"tokenHash\":\"\",\"data\":[]}""#,
+            r#"[{"requestContext":{},"data":[]}]"#,
+        ] {
+            assert!(matches!(parse(json), Incoming::Unknown), "{json}");
         }
     }
 
@@ -97,7 +114,7 @@ mod tests {
                 assert_eq!(event.body.get(), json);
                 event.token.is_some()
             }
-            Incoming::Api(_) => panic!("{json}"),
+            _ => panic!("{json}"),
         };
         let hash = "0123456789abcdef".repeat(4);
         assert!(token(&format!(r#"{{"tokenHash":"{hash}"}}"#)));

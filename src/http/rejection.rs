@@ -15,6 +15,9 @@ pub enum Rejection {
     /// No such address.
     #[error("no such address")]
     NotFound,
+    /// The payload of the invocation is neither kind of event (contract, section 11).
+    #[error("neither kind of event")]
+    UnknownEvent,
     /// The address that the platform has retired.
     #[error("retired address")]
     Retired,
@@ -76,7 +79,9 @@ impl Rejection {
             | Self::TooManyRecords(_)
             | Self::ResponseTooLarge(_)
             | Self::OutcomeTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Unreadable(_) | Self::Parameter(_) | Self::KeysNotSupported => StatusCode::BAD_REQUEST,
+            Self::UnknownEvent | Self::Unreadable(_) | Self::Parameter(_) | Self::KeysNotSupported => {
+                StatusCode::BAD_REQUEST
+            }
             Self::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -95,7 +100,9 @@ impl Rejection {
             | Self::TooManyRecords(_)
             | Self::ResponseTooLarge(_)
             | Self::OutcomeTooLarge(_) => "PAYLOAD_TOO_LARGE",
-            Self::Unreadable(_) | Self::Parameter(_) | Self::KeysNotSupported => "PARAM_ERROR",
+            Self::UnknownEvent | Self::Unreadable(_) | Self::Parameter(_) | Self::KeysNotSupported => {
+                "PARAM_ERROR"
+            }
             Self::KeyReused => "IDEMPOTENCY_KEY_REUSED",
             Self::Internal => "INTERNAL_ERROR",
         }
@@ -105,6 +112,9 @@ impl Rejection {
     pub fn message(&self) -> String {
         match self {
             Self::NotFound => "接口地址不存在".to_owned(),
+            Self::UnknownEvent => {
+                "无法识别的事件：既无requestContext，也无tokenHash、publicParams、data".to_owned()
+            }
             Self::Retired => format!("该接口地址已废弃，请改用{ADDRESS}"),
             Self::MethodNotAllowed => "不支持该请求方式，请使用POST".to_owned(),
             Self::Token => "X-Token无效或已过期".to_owned(),
@@ -124,10 +134,21 @@ impl Rejection {
             Self::Unreadable(BodyFault::NotJson { line, column }) => {
                 format!("请求体不是合法的JSON：第{line}行第{column}列有误")
             }
-            Self::Parameter(ParameterError { field, expected }) => format!("参数{field}错误，应为{expected}"),
+            Self::Parameter(ParameterError { field, expected, .. }) => {
+                format!("参数{field}错误，应为{expected}")
+            }
             Self::KeyReused => "该Idempotency-Key已用于其他请求体，请换用新的值".to_owned(),
             Self::KeysNotSupported => "本服务未启用幂等功能，请勿携带Idempotency-Key".to_owned(),
             Self::Internal => "系统内部错误，部分记录可能已导入，可安全重试".to_owned(),
+        }
+    }
+
+    /// The rejection without a name that the caller invented: what a direct event returns is kept by others, such as the
+    /// history of a state machine (contract, section 3).
+    pub fn anonymous(self) -> Self {
+        match self {
+            Self::Parameter(error) => Self::Parameter(error.anonymous()),
+            other => other,
         }
     }
 

@@ -3,7 +3,7 @@
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-use crate::request::near_miss::parse_fields;
+use crate::request::near_miss::{Place, parse_fields};
 use crate::request::params::{ParameterError, Params};
 use crate::request::record::SentRecord;
 
@@ -59,15 +59,18 @@ impl<'a> ImportRequest<'a> {
     /// In this order: the body is not JSON, has too many records, or has an invalid parameter.
     pub fn parse(body: &'a [u8], max_records: usize) -> Result<Self, RequestError> {
         let text = str::from_utf8(body).map_err(|_| BodyFault::NotUtf8)?;
-        let (body, misplaced) = parse_fields(&NAMES, text).map_err(|error| not_an_object(text, &error))?;
+        // A byte order mark: some editors and languages write one (contract, section 2).
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let (body, misplaced) =
+            parse_fields(&NAMES, text, Place::Beside).map_err(|error| not_an_object(text, &error))?;
         let [public_params, data] = [body.get(0), body.get(1)];
 
         let elements = data.and_then(array);
         if elements.as_ref().is_some_and(|elements| elements.len() > max_records) {
             return Err(RequestError::TooManyRecords);
         }
-        if let Some((name, parameter)) = misplaced {
-            return Err(ParameterError::new(name, parameter).into());
+        if let Some(near_miss) = misplaced {
+            return Err(near_miss.into());
         }
         let params = Params::parse(public_params)?;
         let elements = elements
@@ -135,14 +138,14 @@ mod tests {
         let phones: Vec<_> = request
             .records
             .iter()
-            .map(|record| record.fields().map(|(_, raw)| raw.get()).collect::<Vec<_>>())
+            .map(|record| record.members().map(|(_, raw)| raw.get()).collect::<Vec<_>>())
             .collect();
         assert_eq!(phones, [vec!["\"1\""], vec![], vec!["\"3\""]]);
     }
 
     #[test]
     fn unreadable_body_is_reported_with_its_place() {
-        for body in ["", " ", "\r\n\t"] {
+        for body in ["", " ", "\r\n\t", "\u{feff}", "\u{feff}\n"] {
             assert_eq!(parse(body), Err(BodyFault::Empty.into()), "{body:?}");
         }
         let utf16 = [0xff, 0xfe, b'{', 0, b'}', 0];
@@ -151,7 +154,9 @@ mod tests {
             ("{", 1, 1),
             ("{}}", 1, 3),
             ("{\"data\":[1,]}", 1, 12),
-            ("\u{feff}{}", 1, 1),
+            ("\u{feff}\u{feff}{}", 1, 1),
+            (" \u{feff}{}", 1, 2),
+            ("\u{feff}{\"数据\":\u{feff}1}", 1, 7),
             ("NaN", 1, 1),
             ("{'data':1}", 1, 2),
             ("{\"data\":\n[{},\r\n  {\"客户\":\"分组\"}}", 3, 14),
@@ -161,6 +166,12 @@ mod tests {
         ] {
             assert_eq!(parse(body), Err(BodyFault::NotJson { line, column }.into()), "{body:?}");
         }
+    }
+
+    #[test]
+    fn one_byte_order_mark_is_no_part_of_the_body() {
+        assert_eq!(parse(&format!("\u{feff}{{{PARAMS},\"data\":[{{}}]}}")), Ok(1));
+        assert_eq!(invalid_field("\u{feff}[]"), parameter("body"));
     }
 
     #[test]

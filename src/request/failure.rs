@@ -26,17 +26,16 @@ pub enum FieldFault {
     TooManyGroups,
     /// A control character inside an identifier or a group name.
     ControlCharacter,
-}
-
-/// Whether `text` has a control character (contract, section 4).
-pub fn has_control_character(text: &str) -> bool {
-    text.bytes().any(|byte| byte.is_ascii_control())
+    /// U+FFFD inside an identifier or a group name.
+    ReplacementCharacter,
+    /// It is not given, but a field with nearly its name is.
+    Misnamed,
 }
 
 /// Why a record failed. In the order of the contract's table: if several apply, the smallest is reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Failure {
-    /// A field is not a string, too long, or has a control character.
+    /// A field is not a string, too long, has a character that it may not have, or is misnamed.
     InvalidField {
         /// The field's name.
         field: &'static str,
@@ -77,8 +76,9 @@ impl Failure {
         matches!(self, Self::Outage(_))
     }
 
-    /// The message for people. At most [`MAX_MESSAGE_BYTES`] long, without data of the caller.
-    pub fn message(self) -> String {
+    /// The message for people, at most [`MAX_MESSAGE_BYTES`] long. It has no data of the caller but the name of a
+    /// misnamed field, as a message shows it: `misnamed`.
+    pub fn message(self, misnamed: &str) -> String {
         match self {
             Self::InvalidField { field, fault } => match fault {
                 FieldFault::NotString => format!("{field}必须是字符串"),
@@ -87,6 +87,8 @@ impl Failure {
                 FieldFault::GroupNameTooLong => format!("{field}含有超过256字节的分组名"),
                 FieldFault::TooManyGroups => format!("{field}的分组名超过100个"),
                 FieldFault::ControlCharacter => format!("{field}含有控制字符"),
+                FieldFault::ReplacementCharacter => format!("{field}含有U+FFFD，可能已损坏"),
+                FieldFault::Misnamed => format!("字段名{misnamed}应为{field}"),
             },
             Self::MissingIdentifier => "缺少可用的身份标识".to_owned(),
             Self::MissingGroups => "缺少客户分组".to_owned(),
@@ -111,15 +113,18 @@ impl From<Outage> for Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::request::name::MAX_SHOWN;
 
     /// Every failure in the order of the contract's table.
-    pub const ALL: [(Failure, &str, bool); 13] = [
+    pub const ALL: [(Failure, &str, bool); 15] = [
         (invalid(FieldFault::NotString), "INVALID_FIELD", false),
         (invalid(FieldFault::NotText), "INVALID_FIELD", false),
         (invalid(FieldFault::IdentifierTooLong), "INVALID_FIELD", false),
         (invalid(FieldFault::GroupNameTooLong), "INVALID_FIELD", false),
         (invalid(FieldFault::TooManyGroups), "INVALID_FIELD", false),
         (invalid(FieldFault::ControlCharacter), "INVALID_FIELD", false),
+        (invalid(FieldFault::ReplacementCharacter), "INVALID_FIELD", false),
+        (invalid(FieldFault::Misnamed), "INVALID_FIELD", false),
         (Failure::MissingIdentifier, "MISSING_IDENTIFIER", false),
         (Failure::MissingGroups, "MISSING_GROUPS", false),
         (Failure::NotMatched, "NOT_MATCHED", false),
@@ -144,10 +149,10 @@ mod tests {
     #[test]
     fn messages_are_short_distinct_and_need_no_escapes() {
         let messages: std::collections::HashSet<_> =
-            ALL.iter().map(|(failure, ..)| failure.message()).collect();
+            ALL.iter().map(|(failure, ..)| failure.message("")).collect();
         assert_eq!(messages.len(), ALL.len());
         for (failure, ..) in ALL {
-            let message = failure.message();
+            let message = failure.message(&"_".repeat(MAX_SHOWN));
             assert!(!message.is_empty() && message.len() <= MAX_MESSAGE_BYTES, "{message}");
             assert!(!message.contains(['"', '\\']), "{message}");
         }

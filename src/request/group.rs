@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use crate::request::failure::{FieldFault, has_control_character};
+use crate::request::failure::FieldFault;
+use crate::request::params::OptType;
+use crate::request::text::{fault, trim};
 
 /// The longest group name, in bytes of UTF-8 (contract, section 4).
 pub const MAX_NAME_BYTES: usize = 256;
@@ -16,17 +18,21 @@ pub const MAX_NAMES: usize = 100;
 pub struct GroupNames<'a>(Cow<'a, str>);
 
 impl<'a> GroupNames<'a> {
-    /// Parses the field.
+    /// Parses the field. U+FFFD may be deleted: what was once written must be removable.
     ///
     /// # Errors
-    /// A name is too long or has a control character, or there are too many.
-    pub fn parse(field: Cow<'a, str>) -> Result<Self, FieldFault> {
+    /// A name is too long or has a character that it may not have, or there are too many.
+    pub fn parse(field: Cow<'a, str>, opt_type: OptType) -> Result<Self, FieldFault> {
         let groups = Self(field);
-        if groups.iter().any(|name| name.len() > MAX_NAME_BYTES) {
-            return Err(FieldFault::GroupNameTooLong);
-        }
-        if groups.iter().any(has_control_character) {
-            return Err(FieldFault::ControlCharacter);
+        let may_have =
+            |fault: FieldFault| fault == FieldFault::ReplacementCharacter && opt_type == OptType::Delete;
+        for name in groups.iter() {
+            if name.len() > MAX_NAME_BYTES {
+                return Err(FieldFault::GroupNameTooLong);
+            }
+            if let Some(fault) = fault(name).filter(|fault| !may_have(*fault)) {
+                return Err(fault);
+            }
         }
         // Duplicates only lower the count, so a set is built only above the limit.
         if groups.iter().nth(MAX_NAMES).is_some() && groups.iter().collect::<HashSet<_>>().len() > MAX_NAMES {
@@ -37,7 +43,7 @@ impl<'a> GroupNames<'a> {
 
     /// The non-empty names, trimmed, in the order sent, including duplicates.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
-        self.0.split(',').map(str::trim).filter(|name| !name.is_empty())
+        self.0.split(',').map(trim).filter(|name| !name.is_empty())
     }
 
     /// Whether there is no name.
@@ -48,32 +54,47 @@ impl<'a> GroupNames<'a> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
-
-    fn names(field: &str) -> Vec<String> {
-        GroupNames::parse(field.into()).expect("within the limits").iter().map(str::to_owned).collect()
-    }
+    use crate::request::vectors;
 
     #[test]
-    fn names_are_split_at_commas_and_trimmed() {
-        assert_eq!(names(" vip ,, 新客 ,\u{3000}a b\t,"), ["vip", "新客", "a b"]);
-        assert_eq!(names("一，二"), ["一，二"]);
-        assert!(GroupNames::parse(" , ,,".into()).expect("within the limits").is_empty());
-        assert!(GroupNames::parse("".into()).expect("within the limits").is_empty());
-    }
-
-    #[test]
-    fn control_characters_inside_a_name_are_invalid() {
-        let fault = |field: String| GroupNames::parse(field.into()).err();
-        for char in ('\0'..='\u{1f}').chain(['\u{7f}']) {
-            assert_eq!(fault(format!("a, b{char}c")), Some(FieldFault::ControlCharacter), "{char:?}");
+    fn names_are_those_of_the_vectors() {
+        for vector in vectors("groups") {
+            let sent = vector["sent"].as_str().expect("a text");
+            for opt_type in [OptType::Add, OptType::Delete] {
+                match GroupNames::parse(sent.into(), opt_type) {
+                    Err(_) => assert!(!vector[opt_type.name()].is_array(), "{vector}"),
+                    Ok(groups) => {
+                        let mut names: Vec<_> = groups.iter().collect();
+                        let mut seen = HashSet::new();
+                        names.retain(|name| seen.insert(*name));
+                        assert_eq!(vector[opt_type.name()], json!(names), "{vector}");
+                        assert_eq!(groups.is_empty(), names.is_empty(), "{vector}");
+                    }
+                }
+            }
         }
-        assert_eq!(fault("a\t,\r\nb\u{80}\u{85}c".to_owned()), None);
+    }
+
+    #[test]
+    fn some_characters_inside_a_name_are_invalid() {
+        let fault = |field: String, opt_type| GroupNames::parse(field.into(), opt_type).err();
+        for char in ('\0'..='\u{1f}').chain(['\u{7f}']) {
+            for opt_type in [OptType::Add, OptType::Delete] {
+                let fault = fault(format!("a, b{char}c"), opt_type);
+                assert_eq!(fault, Some(FieldFault::ControlCharacter), "{char:?}");
+            }
+        }
+        let replaced = "a,\u{fffd}".to_owned();
+        assert_eq!(fault(replaced.clone(), OptType::Add), Some(FieldFault::ReplacementCharacter));
+        assert_eq!(fault(replaced, OptType::Delete), None);
     }
 
     #[test]
     fn limits_are_exact() {
-        let fault = |field: String| GroupNames::parse(field.into()).err();
+        let fault = |field: String| GroupNames::parse(field.into(), OptType::Delete).err();
         assert_eq!(fault(format!(" {} ", "分".repeat(85))), None);
         assert_eq!(fault("n".repeat(256)), None);
         assert_eq!(fault(format!("ok,{}", "n".repeat(257))), Some(FieldFault::GroupNameTooLong));

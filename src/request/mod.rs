@@ -3,6 +3,7 @@
 //! - [`ImportRequest`]: the body, with settings and records
 //! - [`params`]: the settings
 //! - [`record`]: one record, with its [`identifier`]s and its [`group`]s
+//! - [`name`] and [`text`]: names and values as people send them
 //! - [`failure`]: why a record was not imported
 //! - [`idempotency_key`]: the key that prevents repeated runs of an import
 
@@ -11,8 +12,18 @@ pub mod failure;
 pub mod group;
 pub mod idempotency_key;
 pub mod identifier;
+pub mod name;
 mod near_miss;
 pub mod params;
 pub mod record;
+pub mod text;
+
+/// What people send, and what becomes of it.
+#[cfg(test)]
+fn vectors(kind: &str) -> Vec<serde_json::Value> {
+    let all = include_str!("../../tests/vectors/sent.json");
+    let mut all: serde_json::Value = serde_json::from_str(all).expect("JSON");
+    serde_json::from_value(all[kind].take()).expect("a list")
+}
 
 pub use body::{BodyFault, ImportRequest, RequestError};

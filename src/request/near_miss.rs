@@ -1,8 +1,7 @@
 //! Misspelt and misplaced parameters: a mistyped `dryRun` must not become an import (contract, section 3).
 
-use serde_json::value::RawValue;
-
-use crate::request::params::NAMES;
+use crate::request::name::{fold, is_alike, shown};
+use crate::request::params::{NAMES, ParameterError};
 use raw_fields::Fields;
 
 /// The paths of the parameters in the body, in the order of [`NAMES`].
@@ -15,66 +14,112 @@ const PATHS: [&str; NAMES.len()] = [
     "publicParams.explain",
 ];
 
-/// A near miss: its name as sent, and the path of the parameter that is meant.
-pub type NearMiss = (String, &'static str);
+/// The switches, folded; a name need not equal one to be taken for it.
+const SWITCHES: [&str; 2] = ["dryrun", "explain"];
 
-/// Reads members of an object, and the first other member that is a near miss of a parameter.
+/// The most edits between a switch and a name that is taken for it.
+const MAX_EDITS: usize = 2;
+
+/// Where a member is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// In `publicParams`.
+    Inside,
+    /// Beside it.
+    Beside,
+}
+
+/// Reads members of the object at `place`, and the first other member that is a near miss of a parameter. A null is the
+/// same as absent, under any name.
 ///
 /// # Errors
 /// As [`Fields::parse`].
 pub fn parse_fields<'a, const N: usize>(
     names: &'static [&'static str; N],
     json: &'a str,
-) -> serde_json::Result<(Fields<'a, N>, Option<NearMiss>)> {
+    place: Place,
+) -> serde_json::Result<(Fields<'a, N>, Option<ParameterError>)> {
     let mut first = None;
     let fields = Fields::parse_with(names, json, |name, value| {
-        if first.is_none() {
-            first = near_miss(name, value).map(|parameter| (name.to_owned(), parameter));
+        if first.is_none() && value.get() != "null" {
+            first = parameter_meant(name, place).map(|position| {
+                let path = if place == Place::Inside { "publicParams." } else { "" };
+                ParameterError::near_miss(format!("{path}{}", shown(name)), PATHS[position])
+            });
         }
     })?;
     Ok((fields, first))
 }
 
-/// The path of the parameter that a member is a near miss of: its name is the parameter's but for case, `_` and `-`
-/// (contract, section 3). A null is the same as absent, under any name.
-fn near_miss(name: &str, value: &RawValue) -> Option<&'static str> {
-    let letters =
-        name.chars().filter(|char| !matches!(char, '_' | '-')).map(|char| char.to_ascii_lowercase());
-    let is_meant =
-        |parameter: &str| letters.clone().eq(parameter.chars().map(|char| char.to_ascii_lowercase()));
-    let position = NAMES.iter().position(|parameter| is_meant(parameter))?;
-    (value.get() != "null").then_some(PATHS[position])
+/// The position in [`NAMES`] of the parameter that a member of this name is taken for.
+fn parameter_meant(name: &str, place: Place) -> Option<usize> {
+    let alike = |name: &str| NAMES.iter().position(|parameter| is_alike(name, parameter));
+    let position = alike(name);
+    if position.is_some() || place == Place::Beside {
+        return position;
+    }
+    let folded: String = fold(name).collect();
+    let is_meant = |switch: &&str| folded.contains(switch) || is_within_edits(&folded, switch);
+    SWITCHES.into_iter().find(is_meant).and_then(alike)
+}
+
+/// Whether the Levenshtein distance of a name to a switch is at most [`MAX_EDITS`].
+fn is_within_edits(name: &str, switch: &str) -> bool {
+    // Each character too many is an edit.
+    if name.chars().nth(switch.len() + MAX_EDITS).is_some() {
+        return false;
+    }
+    // The distances of the name so far to each beginning of the switch.
+    let mut distances: Vec<usize> = (0..=switch.len()).collect();
+    for char in name.chars() {
+        let mut replaced = distances[0];
+        distances[0] += 1;
+        for (position, other) in switch.chars().enumerate() {
+            let edits = replaced + usize::from(char != other);
+            replaced = distances[position + 1];
+            distances[position + 1] = edits.min(replaced + 1).min(distances[position] + 1);
+        }
+    }
+    distances[switch.len()] <= MAX_EDITS
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::request::params::Params;
+    use super::*;
+    use crate::request::vectors;
 
     #[test]
-    fn near_misses_are_reported_as_sent() {
-        for (name, sent) in [
-            ("isMatching", "ismatching"),
-            ("matchingType", "matching_type"),
-            ("identifyWay", "identify-way"),
-            ("optType", "OptType"),
-            ("dryRun", "dryrun"),
-            ("dryRun", "_DRY_run--"),
-            ("explain", "Explain"),
-        ] {
-            for value in ["true", "false", "\"add\"", "[1e999]"] {
-                let json =
-                    format!(r#"{{"isMatching":false,"optType":"add","{name}":null,"{sent}":{value}}}"#);
-                let error = Params::parse(Some(serde_json::from_str(&json).expect("JSON"))).expect_err(&json);
-                assert_eq!(error.field, format!("publicParams.{sent}"));
-                assert_eq!(error.expected, format!("publicParams.{name}"));
+    fn names_are_taken_for_the_parameters_of_the_vectors() {
+        for vector in vectors("parameters") {
+            let name = vector["name"].as_str().expect("a text");
+            for (place, meant) in [(Place::Inside, "inside"), (Place::Beside, "beside")] {
+                let position = parameter_meant(name, place);
+                assert_eq!(position.map(|position| NAMES[position]), vector[meant].as_str(), "{vector}");
             }
         }
-        for (name, value) in
-            [("dry run", "true"), ("dryRuns", "true"), ("dr\u{fc}run", "true"), ("dryrun", "null")]
-        {
-            let json = format!(r#"{{"isMatching":false,"optType":"add","{name}":{value}}}"#);
-            let params = Params::parse(Some(serde_json::from_str(&json).expect("JSON")));
-            assert!(params.is_ok_and(|params| !params.dry_run), "{json}");
+        for (position, path) in PATHS.iter().enumerate() {
+            assert_eq!(*path, format!("publicParams.{}", NAMES[position]));
         }
+    }
+
+    #[test]
+    fn the_first_near_miss_is_named_as_sent() {
+        let near_miss = |json: &str, place| {
+            let (_, first) = parse_fields(&["isMatching"], json, place).expect("an object");
+            first.map(|error| (error.field, error.expected))
+        };
+        let json = r#"{"isMatching":1,"x":1,"dryrun":null,"Opt_Type":0,"explian":1}"#;
+        let opt_type = Some(("publicParams.Opt_Type".to_owned(), "publicParams.optType"));
+        assert_eq!(near_miss(json, Place::Inside), opt_type);
+        let opt_type = Some(("Opt_Type".to_owned(), "publicParams.optType"));
+        assert_eq!(near_miss(json, Place::Beside), opt_type);
+        assert_eq!(near_miss(r#"{"explian":null}"#, Place::Inside), None);
+
+        let long = format!(r#"{{"dryRun\n{}":[1e999]}}"#, "名".repeat(40));
+        let shown = format!("publicParams.dryRun?{}", "名".repeat(25));
+        assert_eq!(near_miss(&long, Place::Inside), Some((shown, "publicParams.dryRun")));
+        // Half of a surrogate pair is a character of the name.
+        let halved = Some(("publicParams.dryRu\u{fffd}".to_owned(), "publicParams.dryRun"));
+        assert_eq!(near_miss(r#"{"dryRu\ud800":0}"#, Place::Inside), halved);
     }
 }

@@ -1,9 +1,11 @@
 //! The import's settings, `publicParams` (contract, section 3).
 
+use std::fmt;
+
 use serde_json::value::RawValue;
 
 use crate::request::identifier::Identifier;
-use crate::request::near_miss::parse_fields;
+use crate::request::near_miss::{Place, parse_fields};
 
 /// What an import does with each membership.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +38,11 @@ pub enum Matching {
 }
 
 impl Matching {
+    /// Whether records are matched by `identifier`.
+    pub fn uses(self, identifier: Identifier) -> bool {
+        self != Self::Off || identifier == Identifier::AudienceUserId
+    }
+
     /// A short name: `off`, `exact`, `fuzzy1` or `fuzzy2`.
     pub fn name(self) -> &'static str {
         match self {
@@ -67,20 +74,39 @@ impl IdentifyWay {
     }
 }
 
-/// A parameter that is missing or invalid.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{field}: expected {expected}")]
+/// A parameter that is missing, invalid or misnamed.
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+#[error("expected {expected}")]
 pub struct ParameterError {
     /// Its path in the body, such as `publicParams.optType` or `data[3]`.
     pub field: String,
-    /// The expected value, in Chinese, for the caller.
+    /// The expected value, in Chinese, or the path of the parameter that is meant; for the caller.
     pub expected: &'static str,
+    /// Whether `field` has a name that the caller invented.
+    is_near_miss: bool,
 }
 
 impl ParameterError {
     /// An error about `field`.
     pub fn new(field: impl Into<String>, expected: &'static str) -> Self {
-        Self { field: field.into(), expected }
+        Self { field: field.into(), expected, is_near_miss: false }
+    }
+
+    /// A name as sent, at its path, instead of the path of a parameter.
+    pub fn near_miss(field: String, meant: &'static str) -> Self {
+        Self { field, expected: meant, is_near_miss: true }
+    }
+
+    /// The error without a name that the caller invented: it names the parameter that is meant (contract, section 3).
+    pub fn anonymous(self) -> Self {
+        if self.is_near_miss { Self::new(self.expected, "准确的字段名和位置") } else { self }
+    }
+}
+
+/// Does not show the field, whose name may be the caller's.
+impl fmt::Debug for ParameterError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ParameterError").field("expected", &self.expected).finish_non_exhaustive()
     }
 }
 
@@ -112,20 +138,20 @@ impl Params {
     pub fn parse(sent: Option<&RawValue>) -> Result<Self, ParameterError> {
         let error = |name: &str, expected| Err(ParameterError::new(format!("publicParams.{name}"), expected));
         let (fields, misspelt) = sent
-            .and_then(|raw| parse_fields(&NAMES, raw.get()).ok())
+            .and_then(|raw| parse_fields(&NAMES, raw.get(), Place::Inside).ok())
             .ok_or_else(|| ParameterError::new("publicParams", "对象"))?;
-        if let Some((name, parameter)) = misspelt {
-            return error(&name, parameter);
+        if let Some(near_miss) = misspelt {
+            return Err(near_miss);
         }
         let [is_matching, matching_type, identify_way, opt_type, dry_run, explain] =
             std::array::from_fn(|position| fields.get(position));
 
-        let matching = match (literal(is_matching), literal(matching_type), literal(identify_way)) {
+        let matching = match (literal(is_matching), number(matching_type), number(identify_way)) {
             ("false", ..) => Matching::Off,
-            ("true", "1", _) => Matching::Exact,
-            ("true", "2", "1") => Matching::Fuzzy(IdentifyWay::UnionidFirst),
-            ("true", "2", "2") => Matching::Fuzzy(IdentifyWay::PhoneFirst),
-            ("true", "2", _) => {
+            ("true", Some(1.0), _) => Matching::Exact,
+            ("true", Some(2.0), Some(1.0)) => Matching::Fuzzy(IdentifyWay::UnionidFirst),
+            ("true", Some(2.0), Some(2.0)) => Matching::Fuzzy(IdentifyWay::PhoneFirst),
+            ("true", Some(2.0), _) => {
                 return error(
                     "identifyWay",
                     "整数1(unionid>openid>手机号>客户ID)或2(手机号>unionid>openid>客户ID)",
@@ -156,6 +182,11 @@ impl Params {
 /// The JSON text of a field; `null` if it is missing.
 fn literal(field: Option<&RawValue>) -> &str {
     field.map_or("null", RawValue::get)
+}
+
+/// A number, whose value as a double counts, however it is written.
+fn number(field: Option<&RawValue>) -> Option<f64> {
+    field?.get().parse().ok()
 }
 
 #[cfg(test)]
@@ -208,6 +239,49 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn a_number_is_judged_by_its_value() {
+        for (one, two) in [
+            ("1", "2"),
+            ("1.0", "2.000"),
+            ("1e0", "20E-1"),
+            ("10e-1", "0.2e+1"),
+            ("0.99999999999999999999", "2.0000000000000000001"),
+        ] {
+            let exact = parse(&format!(r#"{{"isMatching":true,"matchingType":{one},"optType":"add"}}"#));
+            assert_eq!(exact.map(|params| params.matching), Ok(Matching::Exact), "{one}");
+            for (way, identify_way) in [(one, IdentifyWay::UnionidFirst), (two, IdentifyWay::PhoneFirst)] {
+                let json = format!(
+                    r#"{{"isMatching":true,"matchingType":{two},"identifyWay":{way},"optType":"add"}}"#
+                );
+                assert_eq!(
+                    parse(&json).map(|params| params.matching),
+                    Ok(Matching::Fuzzy(identify_way)),
+                    "{json}"
+                );
+            }
+        }
+        for number in ["-1", "0", "1.0000000000000003", "1e1", "1e999", "\"1.0\"", "[1]", "\"inf\""] {
+            let json =
+                format!(r#"{{"isMatching":true,"matchingType":{number},"identifyWay":1,"optType":"add"}}"#);
+            assert_eq!(parse(&json), Err("publicParams.matchingType".to_owned()), "{number}");
+        }
+    }
+
+    #[test]
+    fn an_error_shows_no_name_that_the_caller_invented() {
+        let error = |name: &str| {
+            let json = format!(r#"{{"isMatching":false,"optType":"add","{name}":true}}"#);
+            Params::parse(Some(serde_json::from_str(&json).expect("JSON"))).expect_err(name)
+        };
+        let near_miss = error("dryRun13800000001");
+        assert!(!format!("{near_miss:?} {near_miss}").contains("138"));
+        let anonymous = near_miss.anonymous();
+        assert_eq!((&*anonymous.field, anonymous.expected), ("publicParams.dryRun", "准确的字段名和位置"));
+        let other = ParameterError::new("data[3]", "对象");
+        assert_eq!(other.clone().anonymous(), other);
     }
 
     #[test]

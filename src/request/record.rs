@@ -1,6 +1,8 @@
 //! One record of an import: as sent, and validated (contract, section 4).
 
 use std::borrow::Cow;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -9,7 +11,9 @@ use serde_json::value::RawValue;
 use crate::request::failure::{Failure, FieldFault};
 use crate::request::group::GroupNames;
 use crate::request::identifier::{Identifier, Identifiers};
-use crate::request::params::Matching;
+use crate::request::name::{is_alike, shown};
+use crate::request::params::{Matching, Params};
+use crate::request::text::trim;
 use raw_fields::Fields;
 
 /// The fields of a record in the order in which a failed record returns them: the identifiers, then
@@ -27,7 +31,21 @@ const GROUPS: usize = Identifier::COUNT;
 
 /// A record as it was sent.
 #[derive(Debug)]
-pub struct SentRecord<'a>(Fields<'a, { FIELDS.len() }>);
+pub struct SentRecord<'a> {
+    fields: Fields<'a, { FIELDS.len() }>,
+    /// In the order sent; of a repeated one the last value.
+    variants: Vec<Variant<'a>>,
+}
+
+/// A member whose name is nearly that of a field, such as `unionId` (contract, section 4). Ignoring it could mean another
+/// customer.
+struct Variant<'a> {
+    /// Of ASCII letters, `_` and `-`.
+    name: String,
+    /// The position in [`FIELDS`] of the field that is meant.
+    position: usize,
+    value: &'a RawValue,
+}
 
 /// A valid record.
 pub struct Record<'a> {
@@ -40,23 +58,29 @@ pub struct Record<'a> {
 impl<'a> SentRecord<'a> {
     /// Parses one element of `data`; `None` if it is not an object.
     pub fn parse(element: &'a RawValue) -> Option<Self> {
-        Fields::parse(&FIELDS, element.get()).ok().map(Self)
+        let mut variants = Vec::new();
+        let fields = Fields::parse_with(&FIELDS, element.get(), |name, value| {
+            if let Some(position) = FIELDS.iter().position(|field| is_alike(name, field)) {
+                variants.push(Variant { name: name.to_owned(), position, value });
+            }
+        });
+        Some(Self { fields: fields.ok()?, variants: last_of_repeated(variants) })
     }
 
     /// Validates the record for an import of this mode.
     ///
     /// # Errors
     /// The first of `INVALID_FIELD`, `MISSING_IDENTIFIER` and `MISSING_GROUPS` that applies. Fields
-    /// that the mode does not use must be valid, too.
-    pub fn check(&self, matching: Matching) -> Result<Record<'a>, Failure> {
+    /// that the mode does not use must be valid, too, but may be misnamed.
+    pub fn check(&self, Params { matching, opt_type, .. }: Params) -> Result<Record<'a>, Failure> {
         let mut identifiers = Identifiers::default();
         for (position, identifier) in Identifier::ALL.into_iter().enumerate() {
-            let value = self.text(position)?.unwrap_or_default();
+            let value = self.text(position, matching.uses(identifier))?;
             let value = identifier.normalise(value).map_err(|fault| invalid(position, fault))?;
             identifiers.set(identifier, value);
         }
-        let groups = GroupNames::parse(self.text(GROUPS)?.unwrap_or_default())
-            .map_err(|fault| invalid(GROUPS, fault))?;
+        let groups =
+            GroupNames::parse(self.text(GROUPS, true)?, opt_type).map_err(|fault| invalid(GROUPS, fault))?;
 
         let unidentified = match matching {
             Matching::Off => identifiers.get(Identifier::AudienceUserId).is_none(),
@@ -71,22 +95,57 @@ impl<'a> SentRecord<'a> {
         Ok(Record { identifiers, groups })
     }
 
-    /// The fields sent, each with its name and its JSON text.
-    pub fn fields(&self) -> impl Iterator<Item = (&'static str, &'a RawValue)> {
-        FIELDS.into_iter().enumerate().filter_map(|(position, name)| Some((name, self.0.get(position)?)))
+    /// What a failed record returns, each with its name and its JSON text: the fields sent, then their variants.
+    pub fn members(&self) -> impl Iterator<Item = (&str, &'a RawValue)> {
+        let fields = FIELDS.into_iter().enumerate();
+        let fields = fields.filter_map(|(position, name)| Some((name, self.fields.get(position)?)));
+        fields.chain(self.variants.iter().map(|variant| (&*variant.name, variant.value)))
     }
 
-    fn text(&self, position: usize) -> Result<Option<Cow<'a, str>>, Failure> {
-        match self.0.get(position) {
-            None => Ok(None),
-            Some(raw) if raw.get() == "null" => Ok(None),
+    /// The text of a field, empty if it is null or absent. A field that `is_used` is misnamed if it is blank and a variant
+    /// of it is given.
+    fn text(&self, position: usize, is_used: bool) -> Result<Cow<'a, str>, Failure> {
+        let text = match self.fields.get(position) {
+            None => Cow::default(),
+            Some(raw) if raw.get() == "null" => Cow::default(),
             Some(raw) => match raw_fields::text(raw) {
-                Some(text) => Ok(Some(text)),
-                None if raw.get().starts_with('"') => Err(invalid(position, FieldFault::NotText)),
-                None => Err(invalid(position, FieldFault::NotString)),
+                Some(text) => text,
+                None if raw.get().starts_with('"') => return Err(invalid(position, FieldFault::NotText)),
+                None => return Err(invalid(position, FieldFault::NotString)),
             },
+        };
+        if is_used && self.variant(position).is_some() && trim(&text).is_empty() {
+            return Err(invalid(position, FieldFault::Misnamed));
+        }
+        Ok(text)
+    }
+
+    /// The first variant of a field that is neither null nor blank.
+    fn variant(&self, position: usize) -> Option<&Variant<'a>> {
+        let is_given = |raw: &RawValue| {
+            raw.get() != "null" && raw_fields::text(raw).is_none_or(|text| !trim(&text).is_empty())
+        };
+        self.variants.iter().find(|variant| variant.position == position && is_given(variant.value))
+    }
+}
+
+/// The variants, each name once: in the place of its first value, with its last, as in `JSON.parse`.
+fn last_of_repeated(variants: Vec<Variant<'_>>) -> Vec<Variant<'_>> {
+    if variants.len() < 2 {
+        return variants;
+    }
+    let mut places: HashMap<String, usize> = HashMap::new();
+    let mut distinct: Vec<Variant<'_>> = Vec::new();
+    for variant in variants {
+        match places.entry(variant.name.clone()) {
+            Entry::Occupied(place) => distinct[*place.get()].value = variant.value,
+            Entry::Vacant(place) => {
+                place.insert(distinct.len());
+                distinct.push(variant);
+            }
         }
     }
+    distinct
 }
 
 fn invalid(position: usize, fault: FieldFault) -> Failure {
@@ -104,17 +163,36 @@ pub struct FailedRecord<'r, 'a> {
     pub failure: Failure,
 }
 
+impl FailedRecord<'_, '_> {
+    fn message(&self) -> String {
+        let misnamed = match self.failure {
+            Failure::InvalidField { field, fault: FieldFault::Misnamed } => {
+                FIELDS.iter().position(|name| *name == field).and_then(|position| self.sent.variant(position))
+            }
+            _ => None,
+        };
+        self.failure.message(&misnamed.map(|variant| shown(&variant.name)).unwrap_or_default())
+    }
+}
+
 impl Serialize for FailedRecord<'_, '_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        for (name, raw) in self.sent.fields() {
+        for (name, raw) in self.sent.members() {
             map.serialize_entry(name, raw)?;
         }
         map.serialize_entry("index", &self.index)?;
         map.serialize_entry("errorCode", self.failure.code())?;
-        map.serialize_entry("errorMsg", &self.failure.message())?;
+        map.serialize_entry("errorMsg", &self.message())?;
         map.serialize_entry("retryable", &self.failure.retryable())?;
         map.end()
+    }
+}
+
+/// Does not show the content, which is the caller's data.
+impl fmt::Debug for Variant<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Variant").finish_non_exhaustive()
     }
 }
 
@@ -122,5 +200,89 @@ impl Serialize for FailedRecord<'_, '_> {
 impl fmt::Debug for Record<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Record").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::params::{IdentifyWay, OptType};
+    use crate::request::vectors;
+
+    /// The `errorMsg` of a record, or `None` if it is not `INVALID_FIELD`; and the failed record.
+    fn invalid_field(json: &str, matching: Matching) -> (Option<String>, String) {
+        let element = serde_json::from_str(json).expect("JSON");
+        let sent = SentRecord::parse(element).expect("an object");
+        let params = Params { matching, opt_type: OptType::Add, dry_run: false, explain: false };
+        let failure = sent.check(params).err().unwrap_or(Failure::NotMatched);
+        let failed = FailedRecord { index: 0, sent: &sent, failure };
+        let message = (failure.code() == "INVALID_FIELD").then(|| failed.message());
+        (message, serde_json::to_string(&failed).expect("serialises"))
+    }
+
+    const FUZZY: Matching = Matching::Fuzzy(IdentifyWay::PhoneFirst);
+
+    #[test]
+    fn variants_are_those_of_the_vectors() {
+        for vector in vectors("variants") {
+            let name = vector["name"].as_str().expect("a text");
+            let (message, failed) = invalid_field(&format!(r#"{{"{name}":"x"}}"#), FUZZY);
+            let expected = vector["of"].as_str().map(|field| format!("字段名{name}应为{field}"));
+            assert_eq!(failed.starts_with(&format!(r#"{{"{name}":"x","index":0,"#)), expected.is_some());
+            assert_eq!(message, expected, "{vector}");
+        }
+    }
+
+    #[test]
+    fn a_variant_counts_only_in_place_of_a_used_field() {
+        for (json, off, fuzzy) in [
+            (r#""unionid":"u","unionId":"v""#, None, None),
+            (r#""unionId":null,"open_id":"","Phone":" \u200b""#, None, None),
+            (r#""unionid":null,"unionId":"v""#, None, Some("字段名unionId应为unionid")),
+            (r#""unionid":"\ufeff \u3000","union_id":0"#, None, Some("字段名union_id应为unionid")),
+            (r#""UNIONID":"\ud800""#, None, Some("字段名UNIONID应为unionid")),
+            (r#""phone":"()","Phone":"1""#, None, None),
+            (
+                r#""audienceUserID":[]"#,
+                Some("字段名audienceUserID应为audienceUserId"),
+                Some("字段名audienceUserID应为audienceUserId"),
+            ),
+            (r#""Groups":",""#, Some("字段名Groups应为groups"), Some("字段名Groups应为groups")),
+            (r#""groups":",","Groups":"g""#, None, None),
+            // The first of them that is given, and of a repeated one the last value.
+            (
+                r#""Unionid":" ","unionID":null,"unionId":"1","union_id":"2""#,
+                None,
+                Some("字段名unionId应为unionid"),
+            ),
+            (r#""unionId":"1","union_id":"2","unionId":null"#, None, Some("字段名union_id应为unionid")),
+            (r#""unionId":"1","union\u0049d":"""#, None, None),
+            (r#""openid":7,"unionId":"1""#, Some("openid必须是字符串"), Some("openid必须是字符串")),
+        ] {
+            let json = format!("{{{json}}}");
+            assert_eq!(invalid_field(&json, Matching::Off).0.as_deref(), off, "{json}");
+            for matching in [Matching::Exact, FUZZY] {
+                assert_eq!(invalid_field(&json, matching).0.as_deref(), fuzzy, "{json}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_long_name_of_a_variant_is_cut_in_the_message_only() {
+        let name = "_".repeat(40) + "phone";
+        let (message, failed) = invalid_field(&format!(r#"{{"{name}":1}}"#), FUZZY);
+        assert_eq!(message, Some(format!("字段名{}应为phone", "_".repeat(32))));
+        assert!(failed.starts_with(&format!(r#"{{"{name}":1,"index""#)), "{failed}");
+    }
+
+    #[test]
+    fn a_failed_record_returns_its_variants_verbatim() {
+        let json = r#"{"x":1,"Phone":1e999,"unionId":null,"groups":"g","open\u005fid":"a\u0062","Phone":[ 2 ],"phone\ud800":3}"#;
+        let (_, failed) = invalid_field(json, FUZZY);
+        let expected = r#"{"groups":"g","Phone":[ 2 ],"unionId":null,"open_id":"a\u0062","index":0,"#;
+        assert!(failed.starts_with(expected), "{failed}");
+        // Posted back, it fails again.
+        let again = invalid_field(&failed, FUZZY);
+        assert_eq!(again.1, failed);
     }
 }

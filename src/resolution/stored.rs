@@ -79,7 +79,7 @@ impl StoredOutcome {
         for (code, ranges) in &self.failures {
             for index in indexes(ranges)? {
                 let sent = request.records.get(index)?;
-                let by_record = || sent.check(request.params.matching).err();
+                let by_record = || sent.check(request.params).err();
                 let failure = by_code(code).or_else(by_record).filter(|failure| failure.code() == code)?;
                 failures.push((index, failure));
             }
@@ -186,16 +186,21 @@ mod tests {
     #[test]
     fn report_is_restored_from_its_stored_form() {
         let body = body(
-            r#"[{"phone":1}, {"openid":"a","groups":"g"}, {"groups":"g"}, {"openid":"b\u0001","groups":"g"}, {"openid":"c"}]"#,
+            r#"[{"phone":1}, {"openid":"a","groups":"g"}, {"groups":"g"}, {"openid":"b\u0001","groups":"g"}, {"openid":"c"},
+                {"unionId":"u","groups":"g"}, {"unionId":"u","phone":"1","groups":"g"}]"#,
         );
         let request = ImportRequest::parse(body.as_bytes(), 10).expect("an import");
-        let invalid = request.records[0].check(request.params.matching).expect_err("not a string");
+        let [invalid, misnamed] =
+            [0, 5].map(|index| request.records[index].check(request.params).err().expect("invalid"));
         let failures = vec![
             (0, invalid),
             (2, Failure::MissingIdentifier),
             // Stored before control characters became invalid.
             (3, Failure::Outage(Outage::Timeout)),
             (4, Failure::MissingGroups),
+            (5, misnamed),
+            // Stored before names that are nearly a field's became invalid.
+            (6, Failure::NotMatched),
         ];
         let by = MatchedBy::Identifier(Identifier::Openid);
         let matches = Matches(vec![matched(1, "c1", MatchedBy::Exact), matched(3, "c2", by)]);

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// Some members of a JSON object, each as the JSON text that was sent.
@@ -22,8 +22,8 @@ impl<'a, const N: usize> Fields<'a, N> {
         Self::parse_with(names, json, |_, _| ())
     }
 
-    /// Reads the members called `names`, and passes the name and the value of each other member to `other`. Names that
-    /// are not valid Unicode are skipped.
+    /// Reads the members called `names`, and passes the name and the value of each other member to `other`. In a name
+    /// that is not valid Unicode, each half of a surrogate pair is U+FFFD.
     ///
     /// # Errors
     /// The text is not JSON, or (`is_data()`) it is not an object.
@@ -61,7 +61,7 @@ impl<'de, const N: usize, F: FnMut(&str, &'de RawValue)> Visitor<'de> for Member
         // A key is read raw because its escapes may not be valid Unicode.
         while let Some(key) = object.next_key::<&RawValue>()? {
             let value = object.next_value()?;
-            let Some(key) = text(key) else { continue };
+            let key = text(key).unwrap_or_else(|| lossy(key).into());
             match self.names.iter().position(|name| *name == key) {
                 Some(position) => fields[position] = Some(value),
                 None => (self.other)(&key, value),
@@ -84,6 +84,33 @@ pub fn text(raw: &RawValue) -> Option<Cow<'_, str>> {
         return Some(Cow::Borrowed(inner));
     }
     serde_json::from_str(quoted).ok().map(|Text(text)| text)
+}
+
+/// The text of a JSON string whose escapes are not valid Unicode, with U+FFFD for each half of a surrogate pair.
+fn lossy(raw: &RawValue) -> String {
+    struct Bytes;
+
+    impl Visitor<'_> for Bytes {
+        type Value = String;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a string")
+        }
+
+        fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<String, E> {
+            let mut text = String::new();
+            for chunk in bytes.utf8_chunks() {
+                text.push_str(chunk.valid());
+                // serde_json encodes half a pair as UTF-8 would: each of its three bytes is invalid.
+                if chunk.invalid().first() == Some(&0xed) {
+                    text.push(char::REPLACEMENT_CHARACTER);
+                }
+            }
+            Ok(text)
+        }
+    }
+
+    serde_json::Deserializer::from_str(raw.get()).deserialize_bytes(Bytes).unwrap_or_default()
 }
 
 /// The size of a JSON text as a string inside JSON, in bytes: quotes, backslashes and control
@@ -128,10 +155,11 @@ mod tests {
     #[test]
     fn other_members_are_passed_on() {
         let mut others = Vec::new();
-        let json = r#"{"phone":1,"\u0050hone":[2],"\ud800":3,"":null}"#;
+        let json = r#"{"phone":1,"\u0050hone":[2],"a\ud800\udfff\ud83d\ude00\udc00\n":3,"":null}"#;
         Fields::parse_with(&NAMES, json, |name, value| others.push((name.to_owned(), value.get())))
             .expect("an object");
-        assert_eq!(others, [("Phone".to_owned(), "[2]"), (String::new(), "null")]);
+        let expected = [("Phone", "[2]"), ("a\u{103ff}\u{1f600}\u{fffd}\n", "3"), ("", "null")];
+        assert_eq!(others, expected.map(|(name, value)| (name.to_owned(), value)));
     }
 
     #[test]
