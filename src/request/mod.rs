@@ -14,6 +14,7 @@ pub mod idempotency_key;
 pub mod identifier;
 pub mod name;
 mod near_miss;
+mod parameter_error;
 pub mod params;
 pub mod record;
 pub mod text;

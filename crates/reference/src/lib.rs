@@ -6,7 +6,7 @@
 //! # Layout
 //!
 //! - [`world`]: customers and memberships, and the effect of an import on them
-//! - [`text`]: white space, phones, group names
+//! - [`text`]: white space and marks, phones, group names
 //! - [`request`]: the body of a request, parsed
 //! - [`reply`]: what must hold for every response
 //! - [`verdict`]: what must hold for the response to an import, and for what it stored

@@ -1,10 +1,14 @@
-//! The body of a request, parsed without the function (contract, sections 3, 4 and 7).
+//! The body of a request, parsed without the function (contract, sections 2, 3, 4 and 7).
 
 use std::collections::BTreeMap;
+use std::fmt;
 
-use raw_fields::Fields;
-use serde_json::Value;
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
+use serde_json::{Number, Value};
+
+use crate::text::fold;
 
 /// The default limit on the records of a request.
 pub const MAX_RECORDS: usize = 5_000;
@@ -20,82 +24,153 @@ pub struct Request<'a> {
     pub records: Vec<Sent<'a>>,
 }
 
-/// The [`FIELDS`] of a record, each as the JSON text that was sent.
+/// The members of an object by their names, each as the JSON text that was sent.
+type Members<'a> = BTreeMap<String, &'a str>;
+
+/// The [`FIELDS`] of a record and their variants.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Sent<'a>([Option<&'a str>; FIELDS.len()]);
+pub struct Sent<'a>(Members<'a>);
 
 impl<'a> Request<'a> {
     /// # Errors
     /// The body is not an import of at most `max_records` records.
     pub fn read(body: &'a [u8], max_records: usize) -> Result<Self, String> {
         let text = str::from_utf8(body).map_err(|error| error.to_string())?;
-        let [params, data] = members(&["publicParams", "data"], text)?.map(Option::unwrap_or_default);
-        let near_misses = [near_misses(text, true), near_misses(params, false)].concat();
+        let body = members(text.strip_prefix('\u{feff}').unwrap_or(text))?;
+        let sent = members(body.get("publicParams").copied().unwrap_or_default())?;
+        let near_misses = [near_misses(&body, true), near_misses(&sent, false)].concat();
         ensure!(near_misses.is_empty(), "near misses of parameters: {near_misses:?}");
-        let params = PARAMS.into_iter().zip(members(&PARAMS, params)?);
-        let params = params.map(|(name, raw)| (name.to_owned(), raw.map_or(Value::Null, meaning))).collect();
+        let params = PARAMS
+            .into_iter()
+            .map(|name| (name.to_owned(), sent.get(name).copied().map_or(Value::Null, meaning)));
+        let params = params.collect();
         ensure!(are_valid(&params), "the parameters are not valid: {params}");
-        let data: Vec<&RawValue> = serde_json::from_str(data).map_err(|error| format!("data: {error}"))?;
+        let data: Vec<&RawValue> = serde_json::from_str(body.get("data").copied().unwrap_or_default())
+            .map_err(|error| format!("data: {error}"))?;
         ensure!((1..=max_records).contains(&data.len()), "{} records", data.len());
-        let records = data.into_iter().map(|record| members(&FIELDS, record.get()).map(Sent));
+        let records = data.into_iter().map(|record| members(record.get()).map(Sent::new));
         Ok(Self { params, records: records.collect::<Result<_, _>>()? })
     }
 
     /// The records in the form of the model.
     pub fn meanings(&self) -> Vec<Value> {
         let fields = |sent: &Sent<'_>| {
-            sent.fields().map(|(name, raw)| (name.to_owned(), meaning(raw))).collect::<Value>()
+            sent.members().map(|(name, raw)| (name.to_owned(), meaning(raw))).collect::<Value>()
         };
         self.records.iter().map(fields).collect()
     }
 }
 
 impl<'a> Sent<'a> {
-    /// The fields present, each with its name.
-    pub fn fields(&self) -> impl Iterator<Item = (&'static str, &'a str)> {
-        FIELDS.into_iter().zip(self.0).filter_map(|(name, raw)| Some((name, raw?)))
+    fn new(mut members: Members<'a>) -> Self {
+        members.retain(|name, _| FIELDS.contains(&&**name) || variant_of(name).is_some());
+        Self(members)
+    }
+
+    /// What a failed record returns: the fields and the variants present, each with its name.
+    pub fn members(&self) -> impl Iterator<Item = (&str, &'a str)> {
+        self.0.iter().map(|(name, raw)| (&**name, *raw))
     }
 }
 
-/// Members of an object as JSON text; of a repeated one, the last counts.
-fn members<'a, const N: usize>(
-    names: &'static [&'static str; N],
-    json: &'a str,
-) -> Result<[Option<&'a str>; N], String> {
-    if let Ok(all) = serde_json::from_str::<BTreeMap<String, &'a RawValue>>(json) {
-        return Ok(names.map(|name| all.get(name).map(|raw| raw.get())));
-    }
-    // Only names that are not Unicode text are left to the parser shared with the function.
-    let fields = Fields::parse(names, json).map_err(|error| format!("{error}: {json:.100}"))?;
-    Ok(std::array::from_fn(|position| fields.get(position).map(RawValue::get)))
+/// The field of a record that a name is a variant of.
+pub fn variant_of(name: &str) -> Option<&'static str> {
+    FIELDS.into_iter().find(|field| *field != name && fold(field) == fold(name))
 }
 
-/// The names that differ from a parameter's only in case, `_` and `-`, unless their value is null.
-fn near_misses(object: &str, exact_counts: bool) -> Vec<String> {
-    let bare = |name: &str| name.to_ascii_lowercase().replace(['_', '-'], "");
-    let mut names = Vec::new();
-    let is_object = Fields::parse_with(&[], object, |name, value| {
-        let is_meant = PARAMS.iter().any(|parameter| bare(parameter) == bare(name));
-        if is_meant && (exact_counts || !PARAMS.contains(&name)) && value.get() != "null" {
-            names.push(name.to_owned());
+/// The parameter that a name is a near miss of, in `publicParams` or beside it.
+pub fn near_miss(name: &str, beside: bool) -> Option<&'static str> {
+    if PARAMS.contains(&name) && !beside {
+        return None;
+    }
+    let folded = fold(name);
+    let meant = PARAMS.into_iter().find(|parameter| fold(parameter) == folded);
+    let chars = |text: &str| text.chars().collect::<Vec<_>>();
+    let switch = ["dryRun", "explain"]
+        .into_iter()
+        .find(|switch| folded.contains(&fold(switch)) || within(2, &chars(&folded), &chars(&fold(switch))));
+    meant.or(switch.filter(|_| !beside))
+}
+
+/// Whether so many edits (insertions, deletions, replacements) turn one text into the other.
+fn within(edits: usize, one: &[char], other: &[char]) -> bool {
+    match (one, other) {
+        ([], rest) | (rest, []) => rest.len() <= edits,
+        ([a, ones @ ..], [b, others @ ..]) => {
+            let edited = || {
+                within(edits - 1, ones, others)
+                    || within(edits - 1, ones, other)
+                    || within(edits - 1, one, others)
+            };
+            (a == b && within(edits, ones, others)) || (edits > 0 && edited())
         }
-    });
-    is_object.map_or(Vec::new(), |_| names)
+    }
+}
+
+/// The names that are near misses, unless their value is null.
+fn near_misses(object: &Members<'_>, beside: bool) -> Vec<String> {
+    let sent = object.iter().filter(|(_, value)| **value != "null").map(|(name, _)| name.clone());
+    sent.filter(|name| near_miss(name, beside).is_some()).collect()
+}
+
+/// The members of an object; of a repeated one, the last counts.
+fn members(json: &str) -> Result<Members<'_>, String> {
+    struct Pairs<'a>(Vec<(&'a RawValue, &'a RawValue)>);
+
+    impl<'de> Deserialize<'de> for Pairs<'de> {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            deserializer.deserialize_map(Pairs(Vec::new()))
+        }
+    }
+
+    impl<'de> Visitor<'de> for Pairs<'de> {
+        type Value = Self;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(mut self, mut object: A) -> Result<Self, A::Error> {
+            while let Some(pair) = object.next_entry()? {
+                self.0.push(pair);
+            }
+            Ok(self)
+        }
+    }
+
+    let pairs: Pairs<'_> = serde_json::from_str(json).map_err(|error| format!("{error}: {json:.100}"))?;
+    Ok(pairs.0.into_iter().map(|(name, value)| (decode(name.get()), value.get())).collect())
+}
+
+/// The text of a name. Half of a surrogate pair is a character, which `char` cannot hold.
+fn decode(name: &str) -> String {
+    serde_json::from_str(name).unwrap_or_else(|_| {
+        let is_half = |piece: &str| "dD".contains(&piece[..1]) && "89abcdefABCDEF".contains(&piece[1..2]);
+        let mut pieces = name.split(r"\u");
+        let mut text = pieces.next().unwrap_or_default().to_owned();
+        for piece in pieces {
+            let piece = if is_half(piece) { format!("fffd{}", &piece[4..]) } else { piece.to_owned() };
+            text += r"\u";
+            text += &piece;
+        }
+        serde_json::from_str(&text).expect("no half is left")
+    })
 }
 
 /// The value of a JSON text. What `Value` cannot represent (half a surrogate pair, a number beyond `f64`, very deep
 /// nesting) is treated like any other invalid value.
 fn meaning(json: &str) -> Value {
-    serde_json::from_str(json).unwrap_or_else(|_| Value::Array(Vec::new()))
+    let number = json.parse().ok().and_then(Number::from_f64).map(Value::Number);
+    number.unwrap_or_else(|| serde_json::from_str(json).unwrap_or_else(|_| Value::Array(Vec::new())))
 }
 
 fn are_valid(params: &Value) -> bool {
     let matching = match &params["isMatching"] {
         Value::Bool(false) => true,
-        Value::Bool(true) if params["matchingType"] == 2 => {
-            params["identifyWay"] == 1 || params["identifyWay"] == 2
+        Value::Bool(true) if params["matchingType"] == 2.0 => {
+            params["identifyWay"] == 1.0 || params["identifyWay"] == 2.0
         }
-        Value::Bool(true) => params["matchingType"] == 1,
+        Value::Bool(true) => params["matchingType"] == 1.0,
         _ => false,
     };
     let flags = ["dryRun", "explain"].map(|name| &params[name]);

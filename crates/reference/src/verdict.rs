@@ -164,7 +164,7 @@ fn failures(error_data: &RawValue, request: &Request<'_>) -> Result<Vec<Option<&
         let place = places.find(|(place, _)| *place == index);
         let (_, (sent, place)) = place.ok_or_else(|| format!("index {index} is not in the order sent"))?;
         ensure!(sent == failed, "record {index} is not as it was sent: {failed:?}");
-        ensure!(members.len() == failed.fields().count() + 4, "a failed record has {:?}", members.keys());
+        ensure!(members.len() == failed.members().count() + 4, "a failed record has {:?}", members.keys());
         let code = text(&members, "errorCode")?;
         let code = CODES.into_iter().find(|known| *known == code).ok_or(format!("errorCode is {code}"))?;
         let retryable = member(&members, "retryable")?.get();

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::request::FIELDS;
-use crate::text::{has_control_character, split, value};
+use crate::text::{fold, has_control_character, has_replacement_character, is_blank, split, value};
 
 /// The record codes in the order of the contract's table (section 4).
 pub const CODES: [&str; 8] = [
@@ -110,7 +110,7 @@ impl Ending {
     pub fn explained(&self, index: usize, params: &Value) -> Option<Value> {
         let by = match self.reads.last() {
             None => "audienceUserId",
-            Some(_) if params["matchingType"] == 1 => "exact",
+            Some(_) if params["matchingType"] == 1.0 => "exact",
             Some((field, _)) => field,
         };
         Some(json!({"index": index, "audienceUserId": self.customer.as_deref()?, "matchedBy": by}))
@@ -160,8 +160,8 @@ impl World {
             ending.customer = value(record, "audienceUserId");
             return ending;
         }
-        let exact = params["matchingType"] == 1;
-        let order = if !exact && params["identifyWay"] == 2 {
+        let exact = params["matchingType"] == 1.0;
+        let order = if !exact && params["identifyWay"] == 2.0 {
             ["phone", "unionid", "openid", "audienceUserId"]
         } else {
             ["unionid", "openid", "phone", "audienceUserId"]
@@ -207,7 +207,15 @@ fn check(params: &Value, record: &Value) -> Option<&'static str> {
         }
     }
     let fields = ["unionid", "openid", "phone", "audienceUserId"];
-    if fields.iter().any(|field| has_control_character(record[field].as_str().unwrap_or_default())) {
+    let is_damaged = |text: &str| has_control_character(text) || has_replacement_character(text);
+    if fields.iter().any(|field| is_damaged(record[field].as_str().unwrap_or_default())) {
+        codes.push("INVALID_FIELD");
+    }
+    let members = record.as_object().into_iter().flatten();
+    let given: Vec<_> = members.filter(|(_, value)| !is_blank(value)).map(|(name, _)| fold(name)).collect();
+    let used = if params["isMatching"] == false { &["audienceUserId", "groups"][..] } else { &FIELDS };
+    // The field itself is blank, so what is given is a variant of it.
+    if used.iter().any(|field| is_blank(&record[field]) && given.contains(&fold(field))) {
         codes.push("INVALID_FIELD");
     }
     if fields.iter().any(|field| value(record, field).is_some_and(|value| value.len() > 1024)) {
@@ -218,7 +226,8 @@ fn check(params: &Value, record: &Value) -> Option<&'static str> {
         codes.push("MISSING_IDENTIFIER");
     }
     let groups = split(record["groups"].as_str().unwrap_or_default());
-    if groups.iter().any(|name| has_control_character(name)) {
+    let is_removable = |name: &str| params["optType"] == "delete" && !has_control_character(name);
+    if groups.iter().any(|name| is_damaged(name) && !is_removable(name)) {
         codes.push("INVALID_FIELD");
     }
     if groups.len() > 100 || groups.iter().any(|name| name.len() > 256) {
