@@ -3,6 +3,7 @@
 use group_import::hash::sha256_hex;
 use serde_json::{Value, json};
 use testing::function::{Function, direct_event as event, post_event};
+use testing::log_search;
 use testing::proxy::{Action, Rule};
 use testing::shorthand::{exact, fuzzy, numbered, numbered_pairs, off};
 use testing::stage::{Stage, TOKEN};
@@ -92,6 +93,51 @@ async fn every_other_response_is_a_failed_invocation() {
     stage.proxy.rule(Rule::on("GetItem", Action::Garble));
     assert_eq!(failed(&function, &valid()).await.0, "SERVICE_UNAVAILABLE");
     assert!(stage.memberships().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_name_that_the_caller_invented_is_not_repeated() {
+    let stage = Stage::new().await;
+    let function = stage.function().await;
+    // No log line may contain it: each is searched as it is written.
+    let invented = "dryRun13800000001";
+    log_search::keep(invented);
+    let mut inside = event(TOKEN, off("add"), numbered(1));
+    inside["publicParams"][invented] = true.into();
+    let mut beside = event(TOKEN, off("add"), numbered(1));
+    beside["d-r-y-r-u-n"] = true.into();
+    for event in [inside, beside] {
+        let expected =
+            ("PARAM_ERROR".to_owned(), "参数publicParams.dryRun错误，应为准确的字段名和位置".to_owned());
+        assert_eq!(failed(&function, &event).await, expected);
+    }
+    assert!(stage.memberships().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_payload_of_neither_kind_is_a_failed_invocation() {
+    let stage = Stage::new().await;
+    let function = stage.function().await;
+    let direct = event(TOKEN, off("add"), numbered(1));
+    let mut without_context = post_event(TOKEN, "{}");
+    without_context.as_object_mut().expect("an object").remove("requestContext");
+    for event in [
+        json!(direct.to_string()),
+        json!([direct]),
+        json!({"detail": direct}),
+        json!({"Records": [{"eventSource": "aws:sqs", "body": direct.to_string()}]}),
+        without_context,
+        json!({}),
+        json!(null),
+    ] {
+        let message = "无法识别的事件：既无requestContext，也无tokenHash、publicParams、data";
+        assert_eq!(
+            failed(&function, &event).await,
+            ("PARAM_ERROR".to_owned(), message.to_owned()),
+            "{event}"
+        );
+    }
+    assert_eq!(stage.proxy.calls().len(), 0);
 }
 
 #[tokio::test]

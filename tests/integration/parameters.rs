@@ -21,7 +21,9 @@ async fn every_mode_is_accepted() {
     let stage = Stage::new().await;
     stage.put_customers([json!({"audienceUserId": "c0"})]).await;
     let function = stage.function().await;
-    for params in [off("add"), exact("add"), fuzzy(1, "add"), fuzzy(2, "add")] {
+    // Some programs write each number as a double.
+    let double = json!({"isMatching": true, "matchingType": 2.0, "identifyWay": 1.0, "optType": "add"});
+    for params in [off("add"), exact("add"), fuzzy(1, "add"), fuzzy(2, "add"), double] {
         assert_eq!(function.import(params, numbered(1)).await.data()["status"], 1);
         assert_eq!(stage.memberships().await, numbered_pairs(1));
     }
@@ -144,6 +146,28 @@ async fn a_near_miss_of_a_parameter_is_named_as_sent() {
 }
 
 #[tokio::test]
+async fn what_is_nearly_a_switch_is_named_as_sent() {
+    let stage = Stage::new().await;
+    let function = stage.function().await;
+    for (name, shown, meant) in [
+        ("isDryRun", "isDryRun", "dryRun"),
+        ("dryRnu", "dryRnu", "dryRun"),
+        ("explian", "explian", "explain"),
+        ("dry\nRun\u{0}", "dry?Run?", "dryRun"),
+        (&("dryRun".to_owned() + &"名".repeat(30)), &("dryRun".to_owned() + &"名".repeat(26)), "dryRun"),
+    ] {
+        let mut params = off("add");
+        params[name] = json!(false);
+        let body = json!({"publicParams": params, "data": numbered(1)}).to_string();
+        let response = rejected(&stage, &function, &body).await;
+        assert_eq!(response.msg(), format!("参数publicParams.{shown}错误，应为publicParams.{meant}"));
+        params[name] = Value::Null;
+        let beside = json!({"publicParams": params, "data": numbered(1), name: true}).to_string();
+        function.post(TOKEN, beside).await.data();
+    }
+}
+
+#[tokio::test]
 async fn parameters_of_other_modes_are_ignored() {
     let stage = Stage::new().await;
     stage.put_customers([json!({"audienceUserId": "c0"})]).await;
@@ -166,7 +190,7 @@ async fn unknown_fields_are_ignored_everywhere() {
     let function = stage.function().await;
     let body = r#"{
         "else": [1e999, "\ud800"], "publicparams": 7, "Data": null, "dryRun": null, "OptType": null,
-        "publicParams": {"isMatching": false, "optType": "add", "opttype": null, "dry run": true, "": {}, "extra": [[]]},
+        "publicParams": {"isMatching": false, "optType": "add", "opttype": null, "dry_rnu": null, "run": true, "": {}, "extra": [[]]},
         "data": [{"audienceUserId": "c0", "groups": "g", "AudienceUserId": 5, "name": "\ud800", "tags": [{}]}]
     }"#;
     assert_eq!(function.post(TOKEN, body).await.data()["status"], 1);
@@ -185,17 +209,19 @@ async fn a_body_that_is_not_json_is_rejected() {
         sound.clone() + &sound,
         sound.replace("\"add\"", "'add'"),
         sound.replace("}]", "},]"),
-        format!("\u{feff}{sound}"),
+        format!("\u{feff}\u{feff}{sound}"),
     ];
     for body in bodies {
         let response = rejected(&stage, &function, &body).await;
         assert!(response.msg().starts_with("请求体不是合法的JSON：第1行第"), "{body:?}: {}", response.msg());
     }
-    for empty in ["", " ", "\r\n"] {
+    for empty in ["", " ", "\r\n", "\u{feff}"] {
         assert_eq!(rejected(&stage, &function, empty).await.msg(), "请求体为空", "{empty:?}");
     }
     let response = rejected(&stage, &function, "{\n\"data\":[\r\n {\"客户\" 1}]}").await;
     assert_eq!(response.msg(), "请求体不是合法的JSON：第3行第8列有误");
+    let response = rejected(&stage, &function, "\u{feff}{\"客户\" 1}").await;
+    assert_eq!(response.msg(), "请求体不是合法的JSON：第1行第7列有误");
 }
 
 #[tokio::test]

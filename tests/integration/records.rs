@@ -14,15 +14,20 @@ async fn failure(function: &Function, params: Value, record: Value) -> Option<St
 }
 
 #[tokio::test]
-async fn surrounding_white_space_is_no_part_of_a_value() {
+async fn surrounding_white_space_and_marks_are_no_part_of_a_value() {
     let stage = Stage::new().await;
     stage.put_customers([json!({"audienceUserId": "c 1", "unionid": "u 1", "openid": "o"})]).await;
     let function = stage.function().await;
-    let record = json!({"audienceUserId": "\tc 1\r\n", "unionid": "\u{3000}u 1 ", "openid": "\u{a0}o", "groups": " g 1 "});
+    let record = json!({
+        "audienceUserId": "\tc 1\u{feff}\r\n", "unionid": "\u{200b}\u{3000}u 1 ", "openid": "\u{a0}o\u{202c}",
+        "groups": "\u{feff} g 1 \u{200b},\u{2060}",
+    });
     for params in [off("add"), exact("add"), fuzzy(1, "add"), fuzzy(2, "add")] {
         assert_eq!(failure(&function, params, record.clone()).await, None);
         assert_eq!(stage.memberships().await, pairs([("t1#c 1", "g 1")]));
     }
+    assert_eq!(failure(&function, exact("delete"), record).await, None);
+    assert!(stage.memberships().await.is_empty());
 }
 
 #[tokio::test]
@@ -69,6 +74,8 @@ async fn a_phone_is_compared_in_its_canonical_form() {
         ("+862112345678", "2112345678"),
         ("00862112345678", "2112345678"),
         ("+1 (415) 555-0100", "+14155550100"),
+        ("\u{202a}＋86\u{2011}138\u{a0}0000\u{2013}0001\u{202c}", "13800000001"),
+        ("１３８００００００01.0", "13800000001"),
         ("861380000000", "861380000000"),
     ];
     let data: Value = forms
@@ -97,7 +104,9 @@ async fn null_absent_and_blank_mean_not_given() {
     let stage = Stage::new().await;
     stage.put_customers([json!({"audienceUserId": "c1"})]).await;
     let function = stage.function().await;
-    for nothing in [json!(null), json!(""), json!("  "), json!("\t\n"), json!("\u{3000}")] {
+    for nothing in
+        [json!(null), json!(""), json!("  "), json!("\t\n"), json!("\u{3000}"), json!("\u{200b}\u{feff} ")]
+    {
         let record = json!({"audienceUserId": "c1", "openid": nothing, "unionid": nothing, "phone": nothing, "groups": "g"});
         for params in [exact("add"), fuzzy(1, "add"), fuzzy(2, "add"), off("add")] {
             assert_eq!(failure(&function, params, record.clone()).await, None, "{record}");
@@ -158,6 +167,9 @@ async fn the_first_of_several_codes_is_reported() {
         (off("add"), json!({"groups": 1}), "INVALID_FIELD"),
         (off("add"), json!({"phone": [], "groups": ""}), "INVALID_FIELD"),
         (off("add"), json!({"openid": "o1", "groups": "n".repeat(257)}), "INVALID_FIELD"),
+        (off("add"), json!({"audience_user_id": "c1"}), "INVALID_FIELD"),
+        (exact("add"), json!({"Groups": "g"}), "INVALID_FIELD"),
+        (exact("add"), json!({"openid": "nobody", "unionId": "u", "groups": "g"}), "INVALID_FIELD"),
         (off("add"), json!({}), "MISSING_IDENTIFIER"),
         (off("add"), json!({"openid": "o1", "groups": ","}), "MISSING_IDENTIFIER"),
         (exact("add"), json!({"groups": null}), "MISSING_IDENTIFIER"),

@@ -195,6 +195,9 @@ async fn a_failed_invocation_has_a_summary() {
     let (_, summary) = logged.summary_of(direct_event("unknown", off("add"), numbered(1)), "error").await;
     let expected = json!({"source": "direct", "status": 401, "errorCode": "TOKEN_ERROR", "refused": 1});
     assert_part(&summary, &expected);
+    let (_, summary) = logged.summary_of(json!({"Records": [{"body": "{}"}]}), "error").await;
+    let expected = json!({"source": "direct", "status": 400, "errorCode": "PARAM_ERROR", "refused": 1});
+    assert_part(&summary, &expected);
 }
 
 #[tokio::test]

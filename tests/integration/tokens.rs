@@ -50,7 +50,7 @@ async fn two_different_tokens_are_invalid() {
     let function = stage.function().await;
     let rest = |tokens: &[&str]| {
         json!({
-            "path": ADDRESS, "httpMethod": "POST", "headers": {"x-token": tokens.last()},
+            "path": ADDRESS, "httpMethod": "POST", "headers": {"x-token": tokens.last()}, "requestContext": {},
             "multiValueHeaders": {"x-token": tokens},
             "body": json!({"publicParams": off("add"), "data": numbered(1)}).to_string(),
         })

@@ -38,9 +38,15 @@ pub struct Import {
 
 /// Imports of any tenant and mode, about numbers below `pool`.
 pub fn import(pool: u32, records: std::ops::Range<usize>) -> impl Strategy<Value = Import> {
-    let params = (select(modes().to_vec()), select(vec!["add", "delete"]), select(TENANTS.to_vec()));
-    (params, vec(record(pool), records)).prop_map(|(((mode, mut params), opt_type, tenant), records)| {
+    let params = (select(modes().to_vec()), select(vec!["add", "delete"]), any::<bool>());
+    let import = (params, select(TENANTS.to_vec()), vec(record(pool), records));
+    import.prop_map(|(((mode, mut params), opt_type, as_doubles), tenant, records)| {
         params["optType"] = opt_type.into();
+        for number in ["matchingType", "identifyWay"] {
+            if let (true, Some(value)) = (as_doubles, params[number].as_f64()) {
+                params[number] = value.into();
+            }
+        }
         Import { tenant, mode, params, records }
     })
 }
@@ -149,15 +155,15 @@ fn record(pool: u32) -> impl Strategy<Value = Value> {
     let fields = IDENTIFIERS.map(|field| sent_identifier(field, pool));
     // With a single identifier a record is matched more often, and more often ambiguous.
     let only = prop_oneof![2 => Just(None), 1 => select(IDENTIFIERS.to_vec()).prop_map(Some)];
-    (0..pool, only, fields, groups()).prop_map(|(number, only, identifiers, groups)| {
+    (0..pool, only, fields, groups(), misnamed()).prop_map(|(number, only, identifiers, groups, misnamed)| {
         let mut record = Map::new();
         for (field, sent) in IDENTIFIERS.into_iter().zip(identifiers) {
             match sent {
                 _ if only.is_some_and(|only| only != field) => {}
                 Sent::Absent => {}
                 Sent::As(value) => drop(record.insert(field.to_owned(), value)),
-                Sent::Number { number: other, before, after } => {
-                    let value = identifier(field, other.unwrap_or(number));
+                Sent::Number { number: other, before, form, after } => {
+                    let value = form(&identifier(field, other.unwrap_or(number)));
                     record.insert(field.to_owned(), format!("{before}{value}{after}").into());
                 }
             }
@@ -165,41 +171,76 @@ fn record(pool: u32) -> impl Strategy<Value = Value> {
         if let Some(groups) = groups {
             record.insert("groups".to_owned(), groups);
         }
+        if let Some((field, variant, value)) = misnamed {
+            let value = value.or_else(|| record.remove(field)).unwrap_or_default();
+            record.insert(variant.to_owned(), value);
+        }
         Value::Object(record)
     })
+}
+
+/// Rarely a field, a variant of its name, and the variant's value; `None` moves that of the field.
+fn misnamed() -> impl Strategy<Value = Option<(&'static str, &'static str, Option<Value>)>> {
+    let names = vec![
+        ("unionid", "unionId"),
+        ("openid", "open_id"),
+        ("phone", "Phone"),
+        ("audienceUserId", "audience-user-id"),
+        ("groups", "Groups"),
+    ];
+    let values =
+        vec![None, None, None, Some(json!(null)), Some(json!("\u{200b} ")), Some(json!(7)), Some(json!("x"))];
+    let drawn =
+        (select(names), select(values)).prop_map(|((field, variant), value)| Some((field, variant, value)));
+    prop_oneof![14 => Just(None), 1 => drawn]
 }
 
 #[derive(Clone, Debug)]
 enum Sent {
     Absent,
-    /// The identifier of a number, the record's own if `None`, with white space or a country code around it.
+    /// The identifier of a number, the record's own if `None`, as it is typed or pasted.
     Number {
         number: Option<u32>,
         before: &'static str,
+        form: fn(&str) -> String,
         after: &'static str,
     },
     As(Value),
 }
 
 fn sent_identifier(field: &'static str, pool: u32) -> BoxedStrategy<Sent> {
-    let before = match field {
-        "phone" => vec!["", "", " ", "+86", "0086", "86", "(+86) ", " 8-6 "],
-        _ => vec!["", "", "", " ", "\u{3000}\t"],
+    let as_is: fn(&str) -> String = str::to_owned;
+    let full_width =
+        |phone: &str| phone.chars().map(|digit| char::from_u32(digit as u32 + 0xfee0).unwrap()).collect();
+    let dashed = |phone: &str| phone.replacen("138", "138\u{2011}", 1).replace("00", "0\u{a0}0");
+    let (before, forms, after) = match field {
+        "phone" => (
+            vec!["", "", " ", "+86", "0086", "86", "(+86) ", " 8-6 ", "\u{202a}\u{ff0b}86"],
+            vec![as_is, as_is, as_is, full_width, dashed],
+            vec!["", "", " ", "\r\n", ".0", "\u{202c}"],
+        ),
+        _ => (
+            vec!["", "", "", " ", "\u{3000}\t", "\u{feff}"],
+            vec![as_is],
+            vec!["", "", " ", "\r\n", "\u{200b} "],
+        ),
     };
-    let decorated = (choice(pool), select(before), select(vec!["", "", " ", "\r\n"])).prop_map(
-        |(choice, before, after)| {
-            choice.map_or(Sent::Absent, |number| Sent::Number { number, before, after })
+    let decorated = (choice(pool), select(before), select(forms), select(after)).prop_map(
+        |(choice, before, form, after)| {
+            choice.map_or(Sent::Absent, |number| Sent::Number { number, before, form, after })
         },
     );
-    let blank = select(vec![json!(null), json!(""), json!(" \u{2003}\n")]).prop_map(Sent::As);
+    let blank = vec![json!(null), json!(""), json!(" \u{2003}\n"), json!("\u{200b}\u{feff} \u{2060}")];
+    let blank = select(blank).prop_map(Sent::As);
     let longest = select(vec![json!("x".repeat(1024)), json!(" ".to_owned() + &"é".repeat(512))]);
     prop_oneof![60 => decorated, 6 => blank, 1 => invalid().prop_map(Sent::As), 1 => longest.prop_map(Sent::As)]
         .boxed()
 }
 
-/// Invalid values of an identifier: not a string, too long, or with a control character.
+/// Invalid values of an identifier: not a string, too long, or with a character that it may not have.
 fn invalid() -> impl Strategy<Value = Value> {
-    let texts = ["1\u{0}2", "1\t2", "\u{1f}1", "1\u{7f}", "1 \u{1c}"].map(Value::from);
+    let texts =
+        ["1\u{0}2", "1\t2", "\u{1f}1", "1\u{7f}", "1 \u{1c}", "1\u{fffd}", "\u{fffd}"].map(Value::from);
     let mut values = vec![json!(7), json!(true), json!([]), json!({"a": "b"}), json!("x".repeat(1025))];
     values.extend(texts);
     select(values)
@@ -212,7 +253,7 @@ fn group_name(number: u32) -> String {
 }
 
 fn groups() -> impl Strategy<Value = Option<Value>> {
-    let separator = select(vec![",", ",", " , ", ",,", ",\u{3000}"]);
+    let separator = select(vec![",", ",", " , ", ",,", ",\u{3000}", "\u{200b},\u{feff}"]);
     let names = vec((0..GROUPS, separator), 1..5).prop_map(|names| {
         let joined: String =
             names.into_iter().map(|(number, separator)| group_name(number) + separator).collect();
@@ -223,6 +264,8 @@ fn groups() -> impl Strategy<Value = Option<Value>> {
         None,
         Some(json!(null)),
         Some(json!(" ,\t,, ")),
+        Some(json!("\u{200b},\u{feff}")),
+        Some(json!("vip,\u{fffd}")),
         Some(json!(["vip"])),
         Some(json!("n".repeat(256))),
         Some(json!("vip,\ta\u{1}b")),

@@ -8,10 +8,10 @@ use reference::world::{Customer, World};
 use serde_json::{Value, json};
 
 /// A success, a failure returned verbatim, two equal ones, and another success.
-const RECORDS: &str = r#"[{"phone":"+86 13800000001","groups":"vip,new"}, {"openid":1e999, "x":1,"groups":"\u0076ip"},
+const RECORDS: &str = r#"[{"phone":"+86 13800000001","groups":"vip,new"}, {"openid":1e999, "x":1,"Phone":[ 1],"groups":"\u0076ip"},
     {"phone":"1","groups":"vip"},{"phone":"1","groups":"vip"},{"audienceUserId":"c2","groups":"vip"}]"#;
 
-const INVALID: &str = r#"{"openid":1e999,"groups":"\u0076ip","index":1,"errorCode":"INVALID_FIELD","errorMsg":"m","retryable":false}"#;
+const INVALID: &str = r#"{"openid":1e999,"groups":"\u0076ip","Phone":[ 1],"index":1,"errorCode":"INVALID_FIELD","errorMsg":"m","retryable":false}"#;
 const NOT_MATCHED: &str =
     r#"{"phone":"1","groups":"vip","index":2,"errorCode":"NOT_MATCHED","errorMsg":"m","retryable":false}"#;
 const ALSO_NOT_MATCHED: &str =
@@ -113,6 +113,9 @@ fn a_response_with_one_defect_is_rejected() {
         ("1e999", "1E999", "record 1 is not as it was sent"),
         (r"\u0076ip", "vip", "record 1 is not as it was sent"),
         (r#""openid":1e999,"#, "", "record 1 is not as it was sent"),
+        (r#""Phone":[ 1],"#, "", "record 1 is not as it was sent"),
+        (r#""Phone":[ 1],"#, r#""Phone":[1],"#, "record 1 is not as it was sent"),
+        (r#""Phone":[ 1],"#, r#""phone":[ 1],"#, "record 1 is not as it was sent"),
         (r#""status":2"#, r#""status":2,"dryRun":true"#, "dryRun of the result"),
         (r#""status":2"#, r#""status":2,"dryRun":false"#, "dryRun of the result"),
         (r#""openid":1e999,"#, r#""openid":1e999,"x":1,"#, "a failed record has"),

@@ -67,7 +67,7 @@ async fn headers_in_two_lists_must_agree() {
     let event = |headers: Value, multi_value_headers: Value| {
         json!({
             "path": ADDRESS, "httpMethod": "POST", "headers": headers, "multiValueHeaders": multi_value_headers,
-            "body": sound(),
+            "body": sound(), "requestContext": {},
         })
     };
     let rejected = [

@@ -1,4 +1,4 @@
-//! Payloads of arbitrary members: an event is an API event if it has a `requestContext` (contract, section 11).
+//! Payloads of arbitrary members: what they have says which kind of event they are (contract, section 11).
 
 use group_import::http::incoming::Incoming;
 use proptest::collection::vec;
@@ -43,7 +43,7 @@ const VALUES: [&str; 12] = [
 ];
 
 #[test]
-fn an_event_with_a_request_context_is_an_api_event() {
+fn members_determine_the_kind_of_event() {
     let member = (select(NAMES.to_vec()), select(VALUES.to_vec()));
     let coverage = Coverage::default();
     check(config(), &vec(member, 0..6), |members| {
@@ -51,11 +51,21 @@ fn an_event_with_a_request_context_is_an_api_event() {
         let text = format!("{{{}}}", members.join(","));
         let event: Value = serde_json::from_str(&text).expect("an object");
         let has = |name| event.get(name).is_some();
-        let expected = !has("requestContext") && ["tokenHash", "publicParams", "data"].into_iter().any(has);
-        let incoming = serde_json::from_str(&text).expect("every JSON text is a payload");
-        prop_assert_eq!(matches!(incoming, Incoming::Direct(_)), expected, "{}", text);
-        coverage.happened(if expected { "direct" } else { "api" });
+        let expected = if has("requestContext") {
+            "api"
+        } else if ["tokenHash", "publicParams", "data"].into_iter().any(has) {
+            "direct"
+        } else {
+            "unknown"
+        };
+        let kind = match serde_json::from_str(&text).expect("every JSON text is a payload") {
+            Incoming::Api(_) => "api",
+            Incoming::Direct(_) => "direct",
+            Incoming::Unknown => "unknown",
+        };
+        prop_assert_eq!(kind, expected, "{}", text);
+        coverage.happened(kind);
         Ok(())
     });
-    coverage.is(["api", "direct"].map(str::to_owned));
+    coverage.is(["api", "direct", "unknown"].map(str::to_owned));
 }

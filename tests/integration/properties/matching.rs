@@ -41,7 +41,7 @@ fn run(world: &World, outages: &Outages, import: &Import, seed: u64) -> Result<R
     let body = json!({"publicParams": import.params, "data": import.records}).to_string();
     let request = ImportRequest::parse(body.as_bytes(), import.records.len()).expect("an import");
     let matching = request.params.matching;
-    let checked: Vec<_> = request.records.iter().map(|sent| sent.check(matching)).collect();
+    let checked: Vec<_> = request.records.iter().map(|sent| sent.check(request.params)).collect();
     let valid: Vec<&Record<'_>> = checked.iter().filter_map(|record| record.as_ref().ok()).collect();
 
     let mut random = Rng::with_seed(seed);

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use group_import::request::failure::FieldFault;
 use group_import::request::group::GroupNames;
 use group_import::request::identifier::{Identifier, Identifiers};
+use group_import::request::params::OptType;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -14,9 +15,9 @@ use serde_json::json;
 use super::{Coverage, check, config};
 use reference::text;
 
-/// Characters and pieces with a meaning to the parser, and similar ones without: U+200B and U+FEFF are not
-/// white space, and full-width digits and commas are not ASCII.
-const PIECES: [&str; 34] = [
+/// Characters and pieces with a meaning to the parser, and similar ones without: U+180E and U+2016 are neither white
+/// space, nor marks, nor dashes, and the full-width comma separates nothing.
+const PIECES: [&str; 46] = [
     " ",
     " ",
     "-",
@@ -37,6 +38,18 @@ const PIECES: [&str; 34] = [
     ", ",
     "，",
     "（",
+    "＋",
+    "～",
+    "．",
+    "０",
+    ".0",
+    ".",
+    "\u{2011}",
+    "\u{2016}",
+    "\u{2212}",
+    "\u{202a}",
+    "\u{2066}",
+    "\u{fffd}",
     "８６",
     "\t",
     "\n",
@@ -69,12 +82,17 @@ fn text() -> impl Strategy<Value = String> {
 
 /// Phone numbers in common notations, some of them malformed.
 fn phone() -> impl Strategy<Value = String> {
-    let between = || select(vec!["", "", "", " ", "-", "(", ") ", "\u{3000}"]);
+    let between = || select(vec!["", "", "", " ", "-", "(", ") ", "\u{3000}", "\u{200b}", "\u{2013}", ".0"]);
     let code = select(vec!["", "86", "+86", "0086", "8 6", "+8686", "8686", "00"]);
     let number =
         select(vec!["13800000001", "138 0000 0001", "1380000000", "138000000011", "23800000001", "１３８"]);
     (between(), code, between(), number, between())
         .prop_map(|(before, code, middle, number, after)| [before, code, middle, number, after].concat())
+}
+
+/// Whether a value has a character that an identifier may not have.
+fn is_damaged(sent: &str) -> bool {
+    text::has_control_character(sent) || text::has_replacement_character(sent)
 }
 
 #[test]
@@ -86,11 +104,11 @@ fn identifiers_are_normalised_as_specified() {
         let given: Cow<'_, str> = if owned { sent.clone().into() } else { sent.as_str().into() };
         let Ok(value) = identifier.normalise(given) else {
             let too_long = text::value(&json!({field: sent}), field).is_some_and(|value| value.len() > 1024);
-            prop_assert!(too_long || text::has_control_character(&sent));
+            prop_assert!(too_long || is_damaged(&sent));
             coverage.happened(format!("{field}: the value is invalid"));
             return Ok(());
         };
-        prop_assert!(!text::has_control_character(&sent));
+        prop_assert!(!is_damaged(&sent));
         let value = value.map(Cow::into_owned);
         prop_assert_eq!(&value, &text::value(&json!({field: sent}), field));
         let what = match &value {
@@ -132,13 +150,15 @@ fn groups() -> impl Strategy<Value = String> {
 #[test]
 fn groups_are_split_as_specified() {
     let coverage = Coverage::default();
-    check(many(), &groups(), |sent| {
+    check(many(), &(groups(), any::<bool>()), |(sent, deletes)| {
         let expected = text::split(&sent);
         let too_long = expected.iter().any(|name| name.len() > 256);
         let has_control_character = expected.iter().any(|name| text::has_control_character(name));
-        match GroupNames::parse(sent.as_str().into()) {
+        let is_replaced = !deletes && text::has_replacement_character(&sent);
+        let opt_type = if deletes { OptType::Delete } else { OptType::Add };
+        match GroupNames::parse(sent.as_str().into(), opt_type) {
             Ok(groups) => {
-                prop_assert!(!too_long && !has_control_character && expected.len() <= 100);
+                prop_assert!(!too_long && !has_control_character && !is_replaced && expected.len() <= 100);
                 let mut names = Vec::new();
                 for name in groups.iter() {
                     if !names.contains(&name) {
@@ -153,6 +173,7 @@ fn groups_are_split_as_specified() {
                 let (applies, what) = match fault {
                     FieldFault::GroupNameTooLong => (too_long, "too long"),
                     FieldFault::ControlCharacter => (has_control_character, "control character"),
+                    FieldFault::ReplacementCharacter => (is_replaced, "replacement character"),
                     FieldFault::TooManyGroups => (expected.len() > 100, "too many"),
                     other => return Err(TestCaseError::fail(format!("{other:?}"))),
                 };
@@ -162,5 +183,6 @@ fn groups_are_split_as_specified() {
         }
         Ok(())
     });
-    coverage.is(["no name", "names", "too long", "control character", "too many"].map(str::to_owned));
+    let faults = ["too long", "control character", "replacement character", "too many"];
+    coverage.is(["no name", "names"].into_iter().chain(faults).map(str::to_owned));
 }

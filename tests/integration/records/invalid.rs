@@ -57,6 +57,59 @@ async fn a_control_character_inside_a_value_is_invalid() {
 }
 
 #[tokio::test]
+async fn a_damaged_name_can_be_deleted_but_not_added() {
+    let stage = Stage::new().await;
+    let function = stage.function().await;
+    stage.put_memberships(&pairs([("t1#c1", "王\u{fffd}"), ("t1#c1", "g")])).await;
+    let record = json!({"audienceUserId": "c1", "groups": "王\u{fffd}, g"});
+    assert_eq!(failure(&function, off("add"), record.clone()).await.as_deref(), Some("INVALID_FIELD"));
+    assert_eq!(failure(&function, off("delete"), record).await, None);
+    assert!(stage.memberships().await.is_empty());
+    for field in ["audienceUserId", "openid", "unionid", "phone"] {
+        for params in [off("delete"), fuzzy(1, "delete")] {
+            let mut record = json!({"audienceUserId": "c1", "groups": "g"});
+            record[field] = "1\u{fffd}".into();
+            assert_eq!(failure(&function, params, record).await.as_deref(), Some("INVALID_FIELD"), "{field}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_misnamed_identifier_does_not_mean_another_customer() {
+    let stage = Stage::new().await;
+    let customers = [("c1", "u1", "1"), ("c2", "u2", "2")];
+    let customers = customers
+        .map(|(id, unionid, phone)| json!({"audienceUserId": id, "unionid": unionid, "phone": phone}));
+    stage.put_customers(customers).await;
+    let function = stage.function().await;
+    for params in [exact("add"), fuzzy(1, "add"), fuzzy(2, "add")] {
+        for misnamed in
+            [json!({"unionId": "u1"}), json!({"unionid": "\u{200b}", "union_id": "u1", "unionId": null})]
+        {
+            let mut record = misnamed;
+            record["phone"] = "2".into();
+            record["groups"] = "g".into();
+            let response = function.import(params.clone(), json!([record])).await;
+            assert_eq!(response.failures(), ["INVALID_FIELD"], "{record}");
+            let failed = &response.data()["errorData"][0];
+            let name = if record["unionId"].is_null() { "union_id" } else { "unionId" };
+            assert_eq!(failed["errorMsg"], format!("字段名{name}应为unionid"));
+            for (name, value) in record.as_object().expect("an object") {
+                assert_eq!(failed[name], *value, "{name}");
+            }
+        }
+    }
+    // Without matching the field is not used, and beside the field itself a variant is an unknown field.
+    for (params, record) in [
+        (off("add"), json!({"audienceUserId": "c1", "unionId": "u2", "groups": "g"})),
+        (exact("add"), json!({"unionid": "u1", "unionId": "u2", "groups": "g"})),
+    ] {
+        assert_eq!(failure(&function, params, record).await, None);
+    }
+    assert_eq!(stage.memberships().await, pairs([("t1#c1", "g")]));
+}
+
+#[tokio::test]
 async fn the_message_distinguishes_the_faults_of_a_field() {
     let stage = Stage::new().await;
     let function = stage.function().await;
@@ -70,6 +123,8 @@ async fn the_message_distinguishes_the_faults_of_a_field() {
         (format!(r#"{{"groups":"a,{}"}}"#, &long[..257]), "groups含有超过256字节的分组名"),
         (format!(r#"{{"groups":"{}"}}"#, hundred_and_one.join(",")), "groups的分组名超过100个"),
         (r#"{"phone":"1\u00002"}"#.to_owned(), "phone含有控制字符"),
+        (r#"{"groups":"a,b\ufffd"}"#.to_owned(), "groups含有U+FFFD，可能已损坏"),
+        (r#"{"union\u0049d":["x"],"phone":"1"}"#.to_owned(), "字段名unionId应为unionid"),
     ];
     for (record, message) in cases {
         let body = format!(r#"{{"publicParams":{},"data":[{record}]}}"#, exact("add"));
