@@ -191,7 +191,7 @@ mod tests {
         );
         let request = ImportRequest::parse(body.as_bytes(), 10).expect("an import");
         let [invalid, misnamed] =
-            [0, 5].map(|index| request.records[index].check(request.params).err().expect("invalid"));
+            [0, 5].map(|index| request.records[index].check(request.params).expect_err("invalid"));
         let failures = vec![
             (0, invalid),
             (2, Failure::MissingIdentifier),
