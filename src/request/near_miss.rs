@@ -65,10 +65,6 @@ fn parameter_meant(name: &str, place: Place) -> Option<usize> {
 
 /// Whether the Levenshtein distance of a name to a switch is at most [`MAX_EDITS`].
 fn is_within_edits(name: &str, switch: &str) -> bool {
-    // Each character too many is an edit.
-    if name.chars().nth(switch.len() + MAX_EDITS).is_some() {
-        return false;
-    }
     // The distances of the name so far to each beginning of the switch.
     let mut distances: Vec<usize> = (0..=switch.len()).collect();
     for char in name.chars() {

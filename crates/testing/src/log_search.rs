@@ -106,7 +106,7 @@ pub fn keep_event(event: &Value) {
     }
     keep(event["tokenHash"].as_str().unwrap_or_default());
     let body = event["body"].as_str().unwrap_or_default();
-    let body: Value = serde_json::from_str(body).unwrap_or_default();
+    let body: Value = serde_json::from_str(body.trim_start_matches('\u{feff}')).unwrap_or_default();
     // Those of a direct event are in the event itself.
     for record in [&body, event].into_iter().filter_map(|body| body["data"].as_array()).flatten() {
         keep_identifiers(record);
