@@ -14,8 +14,8 @@ use super::{Session, Stage};
 use crate::config::IdentityLookup;
 use crate::request::failure::Outage;
 use crate::request::identifier::Identifier;
-use crate::resolution::customer::Resolution;
 use crate::resolution::lookup::{Found, Lookup, LookupResult};
+use crate::resolution::matching::Resolution;
 use crate::tenant::TenantId;
 
 /// How long a rejected statement keeps the process from sending another one.

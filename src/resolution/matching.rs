@@ -1,0 +1,250 @@
+//! Matching records with customers by their identifiers (contract, section 5).
+//!
+//! Pure: a [`Resolution`] returns the look-ups it needs, receives their results, and finally returns
+//! one outcome per record. The caller performs the look-ups.
+
+use crate::request::failure::{Failure, Outage};
+use crate::request::identifier::{Identifier, Identifiers};
+use crate::request::params::{IdentifyWay, Matching};
+use crate::resolution::customer::{Match, MatchedBy, Outcome};
+use crate::resolution::lookup::{Column, Customer, Found, Lookup, LookupResult, MAX_LISTED};
+
+/// The resolution of a batch of records.
+pub struct Resolution<'r> {
+    matching: Matching,
+    /// The values of each identifier type. Fuzzy: in the order in which a record's are looked up; exact: all of a
+    /// record's at once, and the last are the IDs, as candidates are compared by them.
+    pub(super) columns: [Column<'r>; Identifier::COUNT],
+    pub(super) records: Vec<Progress<'r>>,
+}
+
+pub(super) struct Progress<'r> {
+    pub identifiers: &'r Identifiers<'r>,
+    pub state: State,
+}
+
+pub(super) enum State {
+    /// No further look-up is needed.
+    Decided(Outcome),
+    /// Fuzzy: no identifier in a column before this one matches a customer.
+    Unmatched { column: usize },
+    /// Exact: so many identifiers are not looked up yet.
+    Open { identifiers: usize },
+}
+
+impl<'r> Resolution<'r> {
+    /// Starts the resolution of records with these identifiers. A call looks up as many values as `per_call` allows.
+    pub fn new(
+        matching: Matching,
+        identifiers: impl Iterator<Item = &'r Identifiers<'r>>,
+        per_call: impl Fn(Identifier) -> usize,
+    ) -> Self {
+        let order = match matching {
+            Matching::Off | Matching::Exact => IdentifyWay::UnionidFirst.order(),
+            Matching::Fuzzy(way) => way.order(),
+        };
+        let columns = order.map(|identifier| Column::new(identifier, per_call(identifier)));
+        let begin = |identifiers| Progress { identifiers, state: State::begin(matching, identifiers) };
+        let records: Vec<_> = identifiers.map(begin).collect();
+        let mut resolution = Self { matching, columns, records };
+        for record in 0..resolution.records.len() {
+            match resolution.records[record].state {
+                State::Decided(_) => {}
+                State::Unmatched { .. } => resolution.advance(record, false),
+                State::Open { .. } => resolution.open(record),
+            }
+        }
+        resolution
+    }
+
+    /// Whether no look-up is needed.
+    pub fn is_decided(&self) -> bool {
+        self.columns.iter().all(Column::is_done)
+    }
+
+    /// The next look-up that can start; `None` if there is none until the results of another are received. A look-up has
+    /// as many values as a call takes, unless no more can follow; in a `hurry` it does not wait for them.
+    pub fn next_lookup(&mut self, hurry: bool) -> Option<Lookup<'r>> {
+        let is_exact = self.matching == Matching::Exact;
+        let mut earlier_are_done = true;
+        let mut next = None;
+        for column in &mut self.columns {
+            let is_due = column.is_full() || hurry || earlier_are_done || (is_exact && column.has_new());
+            earlier_are_done &= column.is_done();
+            let turn = column.turn().filter(|_| is_due);
+            if let Some(turn) = turn
+                && next.as_ref().is_none_or(|(first, _)| turn < *first)
+            {
+                next = Some((turn, column));
+            }
+        }
+        let most = if is_exact { MAX_LISTED } else { 1 };
+        next.map(|(_, column)| column.take(most, is_exact))
+    }
+
+    /// Receives the results of a look-up: one per value, in the same order.
+    pub fn learn(&mut self, lookup: Lookup<'r>, results: Vec<LookupResult>) {
+        let identifier = lookup.identifier;
+        let learnt = self.column_mut(identifier).learn(lookup, results);
+        for (place, waiting) in learnt {
+            let result = self.column(identifier).result_at(place);
+            let decided = result.and_then(|result| decided(identifier, result));
+            for record in waiting {
+                match (&mut self.records[record].state, &decided) {
+                    (State::Decided(_), _) => {}
+                    (state @ State::Unmatched { .. }, Some(outcome)) => {
+                        *state = State::Decided(outcome.clone());
+                    }
+                    (State::Unmatched { .. }, None) => self.advance(record, true),
+                    (State::Open { identifiers }, _) => {
+                        *identifiers -= 1;
+                        if *identifiers == 0 {
+                            self.narrow(record);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// The outcome of each record, in the order given.
+    pub fn outcomes(self) -> impl Iterator<Item = Outcome> {
+        (0..self.records.len()).map(move |record| match &self.records[record].state {
+            State::Decided(outcome) => outcome.clone(),
+            State::Open { .. } => self.compared(record),
+            State::Unmatched { .. } => Err(Outage::Timeout.into()),
+        })
+    }
+
+    /// Fuzzy: has the next identifier of a record looked up, or decides its outcome by what is known.
+    fn advance(&mut self, record: usize, is_begun: bool) {
+        let Progress { identifiers, state } = &mut self.records[record];
+        let State::Unmatched { column: next } = *state else { return };
+        for (position, column) in self.columns.iter_mut().enumerate().skip(next) {
+            let Some(value) = identifiers.get(column.identifier) else { continue };
+            let identifier = column.identifier;
+            match column.request(value.into(), record, is_begun).map(|result| decided(identifier, result)) {
+                None => return *state = State::Unmatched { column: position + 1 },
+                Some(None) => {}
+                Some(Some(outcome)) => return *state = State::Decided(outcome),
+            }
+        }
+        *state = State::Decided(Err(Failure::NotMatched));
+    }
+
+    pub(super) fn column(&self, identifier: Identifier) -> &Column<'r> {
+        let column = self.columns.iter().find(|column| column.identifier == identifier);
+        column.expect("BUG: each identifier type has a column")
+    }
+
+    pub(super) fn column_mut(&mut self, identifier: Identifier) -> &mut Column<'r> {
+        let column = self.columns.iter_mut().find(|column| column.identifier == identifier);
+        column.expect("BUG: each identifier type has a column")
+    }
+}
+
+impl State {
+    fn begin(matching: Matching, identifiers: &Identifiers<'_>) -> Self {
+        match matching {
+            Matching::Off => Self::Decided(
+                identifiers
+                    .get(Identifier::AudienceUserId)
+                    .map(|customer| Match {
+                        customer: customer.to_owned(),
+                        by: MatchedBy::Identifier(Identifier::AudienceUserId),
+                    })
+                    .ok_or(Failure::MissingIdentifier),
+            ),
+            Matching::Exact => Self::Open { identifiers: 0 },
+            Matching::Fuzzy(_) => Self::Unmatched { column: 0 },
+        }
+    }
+}
+
+/// Fuzzy: what the look-up of an identifier decides; nothing if it matches no customer.
+fn decided(identifier: Identifier, result: &LookupResult) -> Option<Outcome> {
+    match result {
+        Ok(Found::Customers(customers)) if customers.is_empty() => None,
+        Ok(Found::Customers(customers)) => {
+            let customers: Vec<_> = customers.iter().collect();
+            Some(single(&customers, MatchedBy::Identifier(identifier)))
+        }
+        Ok(Found::Many) => Some(Err(Failure::Ambiguous)),
+        // The next identifier is not tried: this one may match a customer.
+        Err(outage) => Some(Err((*outage).into())),
+    }
+}
+
+/// A match if the list, which is not empty, contains exactly one customer.
+pub(super) fn single(customers: &[&Customer], by: MatchedBy) -> Outcome {
+    match customers {
+        [customer] => Ok(Match { customer: customer.id.clone(), by }),
+        _ => Err(Failure::Ambiguous),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Records, each with these identifiers.
+    fn records(records: &[&[(Identifier, &'static str)]]) -> Vec<Identifiers<'static>> {
+        let record = |given: &&[(Identifier, &'static str)]| {
+            let mut identifiers = Identifiers::default();
+            given.iter().for_each(|(identifier, value)| identifiers.set(*identifier, Some((*value).into())));
+            identifiers
+        };
+        records.iter().map(record).collect()
+    }
+
+    /// The values of the next look-up; empty if there is none.
+    fn next(resolution: &mut Resolution<'_>, hurry: bool) -> String {
+        resolution.next_lookup(hurry).map_or(String::new(), |lookup| lookup.values.join(" "))
+    }
+
+    fn nobody(lookup: &Lookup<'_>) -> Vec<LookupResult> {
+        lookup.values.iter().map(|_| Ok(Found::Customers(Vec::new()))).collect()
+    }
+
+    use Identifier::{Openid, Phone, Unionid};
+
+    #[test]
+    fn fuzzy_records_are_completed_before_new_ones_begin() {
+        let records = records(&[
+            &[(Unionid, "u0"), (Openid, "o0")],
+            &[(Unionid, "u1"), (Openid, "o1")],
+            &[(Unionid, "u2"), (Openid, "o2")],
+            &[(Openid, "o3")],
+            &[(Unionid, "u4"), (Phone, "p4")],
+        ]);
+        let fuzzy = Matching::Fuzzy(IdentifyWay::UnionidFirst);
+        let mut resolution = Resolution::new(fuzzy, records.iter(), |_| 2);
+        let first = resolution.next_lookup(false).expect("there is one");
+        assert_eq!(first.values, ["u0", "u1"]);
+        let results = nobody(&first);
+        resolution.learn(first, results);
+        let second = resolution.next_lookup(false).expect("there is one");
+        assert_eq!((second.identifier, second.values.join(" ")), (Openid, "o0 o1".to_owned()));
+        assert_eq!(next(&mut resolution, false), "u2 u4");
+        // Further openids may follow, unless there is no time to wait for them.
+        assert_eq!(next(&mut resolution, false), "");
+        assert_eq!(next(&mut resolution, true), "o3");
+        let results = nobody(&second);
+        resolution.learn(second, results);
+        assert_eq!(next(&mut resolution, true), "");
+    }
+
+    #[test]
+    fn exact_records_are_completed_in_their_order() {
+        let records = records(&[
+            &[(Unionid, "u0"), (Phone, "p0")],
+            &[(Unionid, "u1"), (Phone, "p0")],
+            &[(Openid, "o2"), (Phone, "p2")],
+            &[(Unionid, "u3"), (Openid, "o3")],
+            &[(Unionid, "u4"), (Phone, "p4")],
+        ]);
+        let mut resolution = Resolution::new(Matching::Exact, records.iter(), |_| 2);
+        let order: Vec<_> = (0..6).map(|_| next(&mut resolution, false)).collect();
+        assert_eq!(order, ["u0 u1", "p0 p2", "o2 o3", "u3 u4", "p4", ""]);
+    }
+}
