@@ -125,13 +125,9 @@ $(REDOC)/redoc.standalone.js:
 verify-aws: .local/aws/installed ## Measure how DynamoDB treats IN, advise IDENTITY_LOOKUP (make verify-aws ARGS="--help")
 	@exec .local/aws/bin/python scripts/verify-aws $(ARGS)
 
-.PHONY: token
-token: .local/aws/installed ## Create, list or revoke tokens, disable a tenant (make token ARGS="--help")
-	@exec .local/aws/bin/python scripts/make-token $(ARGS)
-
-.PHONY: erase
-erase: .local/aws/installed ## Count or delete what is stored of a tenant or of its customers (make erase ARGS="--help")
-	@exec .local/aws/bin/python scripts/erase $(ARGS)
+.PHONY: admin
+admin: .local/aws/installed ## Tokens, tenants, erasures, the customers table (make admin ARGS="token new --tenant acme --stack NAME")
+	@exec .local/aws/bin/python scripts/admin $(or $(ARGS),--help)
 
 .PHONY: cost
 cost: .local/aws/installed ## Calculate what imports cost on AWS (make cost ARGS="--help")

@@ -1,1 +1,1 @@
-"""The modules of `verify-aws` and `make-token`."""
+"""The modules of `admin`, which `bulk` uses, too."""

@@ -5,13 +5,21 @@ import sys
 
 try:
     import boto3
+    import tqdm
     from botocore.config import Config
-    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
+    from botocore.parsers import ResponseParserError
 except ModuleNotFoundError as missing:
     sys.exit(f"{missing.name} is not installed here: run this by its make target, or with .local/aws/bin/python")
 
 # Errors of a call that are no defect of these tools.
-Errors = (BotoCoreError, ClientError)
+Errors = (BotoCoreError, ClientError, ResponseParserError)
+
+# What botocore's own texts leave open.
+HINTS = {
+    NoRegionError: "no region is set: give --region or AWS_REGION",
+    NoCredentialsError: "no credentials were found: they are read as by the AWS CLI (AWS_PROFILE, `aws configure`)",
+}
 
 AWS_DOMAINS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws", ".api.amazonwebservices.com.cn")
 
@@ -28,25 +36,31 @@ def add_options(parser):
 
 def client(service, options):
     """A client of `service` at the place that `options` name."""
+    place = {}
     config = {
         "connect_timeout": 5,
         "read_timeout": 15,
         "retries": {"mode": "standard", "total_max_attempts": 5},
     }
-    if not options.endpoint:
-        # boto3 alone does not know AWS_REGION, which the AWS CLI and Lambda do.
-        region = options.region or os.environ.get("AWS_REGION")
-        return boto3.client(service, region_name=region, config=Config(**config))
-    return boto3.client(
-        service,
-        region_name=options.region or "us-east-1",
-        endpoint_url=options.endpoint,
+    # boto3 alone does not know AWS_REGION, which the AWS CLI and Lambda do.
+    region = options.region or os.environ.get("AWS_REGION")
+    if options.endpoint:
         # Real credentials are never sent to another address.
-        aws_access_key_id="local",
-        aws_secret_access_key="local",
+        made_up = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
+        place = {"endpoint_url": options.endpoint, **made_up}
+        region = options.region or "us-east-1"
         # An emulator on this machine is not behind the proxy that the environment may name.
-        config=Config(proxies={}, **config),
-    )
+        config["proxies"] = {}
+    try:
+        return boto3.client(service, region_name=region, config=Config(**config), **place)
+    except ValueError as error:
+        # An address or a setting of the environment that cannot be read.
+        raise Failure(reason(error)) from error
+
+
+def reason(error):
+    """An error in one line."""
+    return HINTS.get(type(error)) or " ".join(str(error).split())
 
 
 def is_aws(endpoint):
@@ -70,3 +84,9 @@ def is_rejection(error):
 def say(text):
     """Prints a message to standard error, apart from the output."""
     print(text, file=sys.stderr, flush=True)
+
+
+def progress(title, over=None, total=None):
+    """A bar on standard error; a log is no terminal: there a line now and then is enough."""
+    often = 0.1 if sys.stderr.isatty() else 10
+    return tqdm.tqdm(over, title, total, unit=" items", unit_scale=True, mininterval=often)

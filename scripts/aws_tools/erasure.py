@@ -1,11 +1,18 @@
 """What the tables hold of a tenant or of some of its customers, and deleting it."""
 
-import time
+from . import table, tokens
+from .client import Failure, progress, say
+from .journal import Journal
+from .values import IDENTIFIERS
 
-from . import batches, tokens
+# The default of the function (src/config.rs).
+DEFAULT_TOKEN_CACHE = 60
 
 # One invocation of the function: an import that began before its token was revoked may still write for so long.
 INVOCATION_SECONDS = 29
+
+# Read units a second, 8 MB: a small part of what an on-demand table gives.
+READ_UNITS = 2_000
 
 # What is erased of a tenant, in this order: the attributes of each table's key, and which items are the tenant's. A
 # tenant's ID has no `#` (contract, section 10). The tokens come last: as long as they exist, a disabled tenant is known
@@ -18,78 +25,121 @@ PARTS = {
 }
 
 
-class Pace:
-    """Lets at most `rate` items a second through, on average since the start."""
+class Erasure:
+    """One run: the tables, and what was found in each."""
 
-    def __init__(self, rate):
-        self.rate = rate
-        self.begun = time.monotonic()
-        self.passed = 0
+    def __init__(self, client, settings, given):
+        self.client, self.settings, self.given = client, settings, given
+        # A function without IMPORTS_TABLE stores no Idempotency-Keys.
+        names = {part: settings.get(variable) for part, (variable, *_) in PARTS.items()}
+        self.tables = {part: name for part, name in names.items() if name}
+        self.reads = table.Pace(READ_UNITS)
+        self.deletions = table.Pace(given.rate)
+        self.found = {}
 
-    def wait(self, items):
-        self.passed += items
-        time.sleep(max(0, self.begun + self.passed / self.rate - time.monotonic()))
+    def report(self):
+        for part, number in self.found.items():
+            print(f"{part}: {number} {'deleted' if self.given.delete else 'to delete'}")
+        if self.given.delete:
+            say("point-in-time backups keep it for up to 35 days more; see docs/operations/erasure.md")
+        else:
+            say("nothing was changed: --delete deletes")
+
+    def count(self, part, items):
+        """Counts items, and deletes them with --delete."""
+        self.found[part] = self.found.get(part, 0) + len(items)
+        if self.given.delete:
+            keys = [{name: item[name] for name in PARTS[part][1]} for item in items]
+            table.delete(self.client, self.tables[part], keys, self.deletions)
+
+    def pages(self, part, positions):
+        """The pages of a table with the keys of the tenant's items, behind a bar of progress."""
+        _, key, condition = PARTS[part]
+        tenant = self.given.tenant
+        values = {":tenant": {"S": tenant}} if ":tenant" in condition else {":prefix": {"S": f"{tenant}#"}}
+        request = {
+            "FilterExpression": condition,
+            "ExpressionAttributeValues": values,
+            "ProjectionExpression": ", ".join((*key, "customers") if part == "idempotency keys" else key),
+        }
+        # An estimate that DynamoDB updates every six hours or so.
+        total = self.client.describe_table(TableName=self.tables[part])["Table"].get("ItemCount")
+        with progress(part, total=total) as bar:
+            for page in table.scan(self.client, self.tables[part], self.reads, positions, **request):
+                yield page["Items"]
+                bar.update(page["ScannedCount"])
+
+    def of_customers(self, customers):
+        """Erases customers; those of which nothing was found.
+
+        The customers come first: from then on none of them can be matched.
+        """
+        self.found = dict.fromkeys((part for part in self.tables if part != "tokens"), 0)
+        known = set()
+        tenant = self.given.tenant
+        for customer in progress("customers", customers):
+            key = {"audienceUserId": {"S": customer}, "tenantId": {"S": tenant}}
+            response = self.client.get_item(TableName=self.tables["customers"], Key=key, ConsistentRead=True)
+            if "Item" in response:
+                known.add(customer)
+                self.count("customers", [key])
+        for customer in progress("memberships", customers):
+            pages = self.client.get_paginator("query").paginate(
+                TableName=self.tables["memberships"],
+                ConsistentRead=True,
+                KeyConditionExpression="customerKey = :key",
+                ExpressionAttributeValues={":key": {"S": f"{tenant}#{customer}"}},
+                ProjectionExpression="customerKey, groupName",
+            )
+            for page in pages:
+                known.update([customer] if page["Items"] else [])
+                self.count("memberships", page["Items"])
+        # The outcome of an import with `explain` names the customers that its records matched.
+        if "idempotency keys" in self.tables:
+            given = set(customers)
+            for items in self.pages("idempotency keys", table.start()):
+                named = [given & {one.get("S") for one in item.get("customers", {}).get("L", [])} for item in items]
+                known.update(*named)
+                self.count("idempotency keys", [item for item, of in zip(items, named, strict=True) if of])
+        return [customer for customer in customers if customer not in known]
+
+    def of_tenant(self):
+        """Erases a tenant. Where a run was stopped, the next one resumes."""
+        self.check_tokens()
+        seconds = int(self.settings.get("TOKEN_CACHE_SECONDS") or DEFAULT_TOKEN_CACHE) + INVOCATION_SECONDS
+        say(f"imports may go on for {seconds} s after a token was revoked: wait that long before --delete")
+        journal = Journal(self.given.journal / f"erase-{self.given.tenant}.json", self.tables)
+        state = journal.read() if self.given.delete and not self.given.restart else None
+        if state:
+            say("resuming an earlier run; --restart begins anew")
+        state = state or {"found": {}, "positions": {}}
+        self.found = state["found"]
+        for part in self.tables:
+            positions = state["positions"].setdefault(part, table.start())
+            # One may have been created meanwhile.
+            if part == "tokens" and positions:
+                self.check_tokens()
+            self.found.setdefault(part, 0)
+            for items in self.pages(part, positions) if positions else ():
+                self.count(part, items)
+                if self.given.delete:
+                    journal.write(state)
+        if self.given.delete:
+            journal.delete()
+
+    def check_tokens(self):
+        """Fails with --delete while the function would accept a token of the tenant."""
+        valid = sum(map(tokens.is_valid, tokens.entries(self.client, self.tables["tokens"], self.given.tenant)))
+        if valid and self.given.delete:
+            raise Failure(f"the tenant {self.given.tenant} has valid tokens ({valid}): revoke or disable them first")
+        if valid:
+            say(f"the tenant has valid tokens ({valid}), which must be revoked or disabled before --delete")
 
 
-def scan(client, table, part, tenant, after=None):
-    """Pages of the tenant's items: their keys, how many items were read, and the position after them, if any."""
-    _, key, condition = PARTS[part]
-    values = {":tenant": {"S": tenant}} if ":tenant" in condition else {":prefix": {"S": f"{tenant}#"}}
-    request = {
-        "TableName": table,
-        "ConsistentRead": True,
-        "FilterExpression": condition,
-        "ExpressionAttributeValues": values,
-        "ProjectionExpression": ", ".join((*key, "customers") if part == "idempotency keys" else key),
-    }
-    while True:
-        page = client.scan(**request, **({"ExclusiveStartKey": after} if after else {}))
-        after = page.get("LastEvaluatedKey")
-        yield page["Items"], page["ScannedCount"], after
-        if not after:
-            return
-
-
-def keys(part, items):
-    """The keys alone."""
-    return [{name: item[name] for name in PARTS[part][1]} for item in items]
-
-
-def of_customers(client, tables, tenant, customers):
-    """The keys of what the tables hold of the customers: pairs of a part and a page of keys.
-
-    The customers come first: from then on none of them can be matched.
-    """
-    for customer in customers:
-        key = {"audienceUserId": {"S": customer}, "tenantId": {"S": tenant}}
-        if "Item" in client.get_item(TableName=tables["customers"], Key=key, ConsistentRead=True):
-            yield "customers", [key]
-    for customer in customers:
-        pages = client.get_paginator("query").paginate(
-            TableName=tables["memberships"],
-            ConsistentRead=True,
-            KeyConditionExpression="customerKey = :key",
-            ExpressionAttributeValues={":key": {"S": f"{tenant}#{customer}"}},
-            ProjectionExpression="customerKey, groupName",
-        )
-        for page in pages:
-            yield "memberships", page["Items"]
-    # The outcome of an import with `explain` names the customers that its records matched.
-    if "idempotency keys" in tables:
-        named = set(customers)
-        for items, _, _ in scan(client, tables["idempotency keys"], "idempotency keys", tenant):
-            holding = [item for item in items if named & {one["S"] for one in item.get("customers", {}).get("L", [])}]
-            yield "idempotency keys", keys("idempotency keys", holding)
-
-
-def erase(client, table, found, pace):
-    """Deletes the items with these keys."""
-    for start in range(0, len(found), batches.BATCH_WRITE_ITEMS):
-        batch = found[start : start + batches.BATCH_WRITE_ITEMS]
-        batches.delete(client, table, batch)
-        pace.wait(len(batch))
-
-
-def valid_tokens(client, table, tenant):
-    """How many tokens of the tenant the function would accept."""
-    return sum(tokens.is_valid(item) for item in tokens.entries(client, table, tenant))
+def report_unknown(customers, given):
+    """Says of how many customers nothing was found; fails where that is due to the form of the list."""
+    say(f"IDs: {given}, of which nothing was found: {len(customers)}")
+    if any(customer[0] == customer[-1] == '"' for customer in customers):
+        raise Failure("some of these are in quotes, which were taken for part of the ID")
+    if any(customer.lower() == IDENTIFIERS[0].lower() for customer in customers):
+        raise Failure(f"one of these is {IDENTIFIERS[0]}: the heading of a column, no ID")

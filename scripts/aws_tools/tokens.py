@@ -1,21 +1,36 @@
-"""The entries of the tenants table."""
+"""The entries of the tenants table: tokens, by their hashes, and whose they are.
 
+A token is printed once, when it is made, and nothing else goes to standard output then: it can be piped into a secret
+store. An existing token is never an argument, which a shell's history and the list of processes would show.
+"""
+
+import contextlib
+import getpass
+import hashlib
+import secrets
+import sys
 import time
+
+from .client import Errors, Failure, say
+from .files import words
+from .values import trim
 
 # Without it a token cannot import (src/tenant.rs).
 PERMISSION = "audience:group"
 
+TOKEN_BYTES = 32
+DAY = 86_400
 
-def entries(client, table, tenant):
-    """The entries of a tenant."""
+# The function's TOKEN_CACHE_SECONDS, unless it is set otherwise.
+CACHED = "a warm function may accept it for TOKEN_CACHE_SECONDS more (60 unless set)"
+
+
+def entries(client, table, tenant=None):
+    """The entries of a tenant, or all."""
     # A scan: there are as many entries as tokens, and only this reads them by tenant.
-    pages = client.get_paginator("scan").paginate(
-        TableName=table,
-        ConsistentRead=True,
-        FilterExpression="tenantId = :tenant",
-        ExpressionAttributeValues={":tenant": {"S": tenant}},
-    )
-    return [item for page in pages for item in page["Items"]]
+    only = {"FilterExpression": "tenantId = :tenant", "ExpressionAttributeValues": {":tenant": {"S": tenant}}}
+    pages = client.get_paginator("scan").paginate(TableName=table, ConsistentRead=True, **(only if tenant else {}))
+    return [item for page in pages for item in page.get("Items", [])]
 
 
 def enabled(item):
@@ -33,4 +48,143 @@ def is_valid(item):
 
 def may_import(item):
     """Whether the function would run an import for the token."""
-    return is_valid(item) and ("permissions" not in item or PERMISSION in item["permissions"]["SS"])
+    return is_valid(item) and ("permissions" not in item or PERMISSION in permissions(item))
+
+
+def permissions(item):
+    return sorted(item.get("permissions", {}).get("SS", []))
+
+
+def hash_of(token):
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def new(client, table, given):
+    reject_disabled(client, table, given.tenant)
+    token = secrets.token_urlsafe(TOKEN_BYTES)
+    key = {"tokenHash": {"S": hash_of(token)}}
+    item = {
+        **key,
+        "tenantId": {"S": given.tenant},
+        "permissions": {"SS": sorted(set(given.permission or [PERMISSION]))},
+    }
+    if given.days:
+        item["expiresAt"] = {"N": str(int(time.time()) + given.days * DAY)}
+    try:
+        client.put_item(TableName=table, Item=item, ConditionExpression="attribute_not_exists(tokenHash)")
+    except client.exceptions.ConditionalCheckFailedException as taken:
+        raise Failure("an entry with this hash already exists and was left as it is; run this again") from taken
+    try:
+        # It may have been disabled meanwhile, without this entry.
+        reject_disabled(client, table, given.tenant)
+    except (Failure, *Errors):
+        client.delete_item(TableName=table, Key=key)
+        raise
+    say(f"tenant {given.tenant}, permissions {' '.join(permissions(item))}, {expiry(item)}, hash {hash_of(token)}")
+    if not may_import(item):
+        say(f"without {PERMISSION} it cannot import")
+    say("the token, shown only once:")
+    print(token)
+
+
+def reject_disabled(client, table, tenant):
+    if not all(enabled(item) for item in entries(client, table, tenant)):
+        raise Failure(f"the tenant {tenant} is disabled: `enable` it first")
+
+
+def list_tokens(client, table, given):
+    for item in of_tenant(client, table, given):
+        state = "enabled" if enabled(item) else "disabled"
+        allowed = " ".join(permissions(item)) if "permissions" in item else "all"
+        print(f"{item['tokenHash']['S']}  {state}  {allowed}  {expiry(item)}")
+
+
+def list_tenants(client, table, _):
+    tenants = {}
+    for item in entries(client, table):
+        tenants.setdefault(item.get("tenantId", {}).get("S", "-"), []).append(item)
+    if not tenants:
+        say("there is no tenant")
+    for tenant, items in sorted(tenants.items()):
+        states = {enabled(item) for item in items}
+        state = "partly disabled" if len(states) > 1 else "enabled" if True in states else "disabled"
+        print(f"{tenant}  {state}  tokens: {len(items)}, valid: {sum(map(is_valid, items))}")
+
+
+def disable(client, table, given):
+    switch(client, table, given, False)
+    say(CACHED)
+
+
+def enable(client, table, given):
+    switch(client, table, given, True)
+
+
+def switch(client, table, given, value):
+    found = of_tenant(client, table, given)
+    # Until all are as they should be: one may have been created meanwhile.
+    while others := [item["tokenHash"] for item in found if enabled(item) != value]:
+        for key in others:
+            # The entry may have been revoked meanwhile, and an update alone would create it anew.
+            with contextlib.suppress(client.exceptions.ConditionalCheckFailedException):
+                client.update_item(
+                    TableName=table,
+                    Key={"tokenHash": key},
+                    UpdateExpression="SET #enabled = :enabled",
+                    ExpressionAttributeNames={"#enabled": "enabled"},
+                    ExpressionAttributeValues={":enabled": {"BOOL": value}},
+                    ConditionExpression="attribute_exists(tokenHash)",
+                )
+        found = entries(client, table, given.tenant)
+    say(f"the tenant {given.tenant} is {'enabled' if value else 'disabled'}, tokens: {len(found)}")
+
+
+def revoke(client, table, given):
+    for chosen in selected(client, table, given):
+        key = {"tokenHash": {"S": chosen}}
+        try:
+            client.delete_item(TableName=table, Key=key, ConditionExpression="attribute_exists(tokenHash)")
+        except client.exceptions.ConditionalCheckFailedException as unknown:
+            raise Failure(f"there is no token with the hash {chosen}") from unknown
+        say(f"revoked: {chosen}")
+    say(CACHED)
+
+
+def selected(client, table, given):
+    if given.hash:
+        return [given.hash]
+    if given.ask:
+        token = asked()
+        if not token:
+            raise Failure("no token was given")
+        return [hash_of(token)]
+    return [item["tokenHash"]["S"] for item in of_tenant(client, table, given)]
+
+
+def asked():
+    """The token typed at a prompt, or the first line of standard input."""
+    if sys.stdin and sys.stdin.isatty():
+        with contextlib.suppress(EOFError):
+            return trim(getpass.getpass("token: "))
+        return ""
+    return next(iter(words()), "")
+
+
+def of_tenant(client, table, given):
+    """The entries of the tenant, one at least."""
+    found = entries(client, table, given.tenant)
+    if not found:
+        raise Failure(f"the tenant {given.tenant} has no token")
+    return found
+
+
+def expiry(item):
+    """When a token expires or has expired: DynamoDB deletes an expired entry within some days."""
+    at = expires_at(item)
+    if at == float("inf"):
+        return "expires never"
+    try:
+        day = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(at))
+    except (ValueError, OverflowError, OSError):
+        day = f"{at:g} seconds after 1970"
+    return f"{'expires' if at > time.time() else 'expired'} {day}"

@@ -109,7 +109,7 @@ class Name:
 
 def token_hash(text):
     if not re.fullmatch(r"[0-9a-f]{64}", text):
-        raise argparse.ArgumentTypeError("a hash is 64 of 0-9 a-f, as `make token` prints it")
+        raise argparse.ArgumentTypeError("a hash is 64 of 0-9 a-f, as `make admin` prints it")
     return text
 
 

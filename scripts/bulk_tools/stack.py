@@ -51,10 +51,10 @@ class BulkStack:
         table = self.settings()["Environment"]["Variables"]["TENANTS_TABLE"]
         found = tokens.entries(aws.client("dynamodb", self.given), table, tenant)
         if not found:
-            raise Failure(f"the tenant {tenant} has no token: create one by make token")
+            raise Failure(f"the tenant {tenant} has no token: create one by make admin")
         good = [item for item in found if tokens.may_import(item)]
         if not good:
-            raise Failure(f'no token of the tenant {tenant} may import: see make token ARGS="list --tenant {tenant}"')
+            raise Failure(f'no token of the tenant {tenant} may import: see make admin ARGS="token list …"')
         # The one that is good for longest: a run may take hours.
         best = max(good, key=tokens.expires_at)
         expiry = tokens.expires_at(best)

@@ -1,11 +1,7 @@
-"""The pages for operators have everything that the template has, and their program makes what the function expects."""
+"""The pages for operators have everything that the template has."""
 
-import csv
-import io
 import json
 import re
-import subprocess
-import sys
 
 import pytest
 import yaml
@@ -74,34 +70,3 @@ def test_every_page_is_linked_by_the_entry_page():
         entry = markdown.PROJECT / "docs" / f"operations{language}"
         links = {markdown.target(entry, link).name for link in markdown.links(entry.read_text(encoding="utf-8"))}
         assert {name for name in linked if name.endswith(".zh.md") == (language == ".zh.md")} <= links
-
-
-@pytest.fixture
-def convert(page):
-    """The program of the page for the first load of customers."""
-    (program,) = (block for language, block in markdown.blocks(page("customers")) if language == "python")
-
-    def run(text):
-        done = subprocess.run(
-            [sys.executable, "-c", program, "acme"], input=text, capture_output=True, text=True, check=True, timeout=60
-        )
-        return [json.loads(line)["Item"] for line in done.stdout.splitlines()]
-
-    return run
-
-
-def test_first_load_leaves_out_what_is_empty(convert):
-    (item,) = convert("audienceUserId,unionid,openid,phone,name\nc1, u1 ,,,张三\n")
-    assert item == {"audienceUserId": {"S": "c1"}, "unionid": {"S": "u1"}, "tenantId": {"S": "acme"}}
-
-
-def test_first_load_makes_values_those_that_are_compared(convert):
-    vectors = json.loads((markdown.PROJECT / "tests" / "vectors" / "sent.json").read_text(encoding="utf-8"))
-    for kind, column in [("phones", "phone"), ("identifiers", "openid")]:
-        valid = [vector for vector in vectors[kind] if "compared" in vector]
-        file = io.StringIO()
-        csv.writer(file, quoting=csv.QUOTE_ALL).writerows(
-            [("audienceUserId", column), *((f"c{n}", vector["sent"]) for n, vector in enumerate(valid))]
-        )
-        compared = [item.get(column, {"S": None})["S"] for item in convert(file.getvalue())]
-        assert compared == [vector["compared"] for vector in valid]

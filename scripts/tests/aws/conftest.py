@@ -18,7 +18,7 @@ def start_script():
     def start(script, *arguments):
         command = [sys.executable, SCRIPTS / script, *map(str, arguments)]
         pipe = subprocess.PIPE
-        return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+        return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe)
 
     return start
 
@@ -30,7 +30,8 @@ def run_script(emulator, start_script):
     def run(script, *arguments, rules=None, stdin=""):
         with AwsProxy(emulator.endpoint, rules) as proxy:
             process = start_script(script, *arguments, "--endpoint", proxy.url)
-            process.out, process.err = process.communicate(stdin, timeout=180)
+            content = stdin if isinstance(stdin, bytes) else stdin.encode()
+            process.out, process.err = (output.decode() for output in process.communicate(content, timeout=180))
         process.calls = proxy.calls
         return process
 

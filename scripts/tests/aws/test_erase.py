@@ -1,4 +1,4 @@
-"""erase against an emulated DynamoDB: the tables of a stack with two tenants."""
+"""admin erase against an emulated DynamoDB: the tables of a stack with two tenants."""
 
 import json
 import secrets
@@ -78,7 +78,7 @@ def erase(run_script, deploy, tables, tmp_path):
 
     def run(*arguments, **options):
         journal = ("--journal", tmp_path, "--rate", 1_000_000)
-        return run_script("erase", "--stack", stack, "--tenant", TENANTS[0], *journal, *arguments, **options)
+        return run_script("admin", "erase", "--stack", stack, "--tenant", TENANTS[0], *journal, *arguments, **options)
 
     return run
 
@@ -135,6 +135,18 @@ def test_a_tenant_with_a_valid_token_is_not_erased(database, erase, counts, tabl
     assert counts("acme") == {**ALL, "TENANTS_TABLE": 3}
 
 
+def test_a_token_that_is_created_during_the_run_is_kept(database, erase, counts, tables):
+    entry = {**text(tokenHash="new", tenantId="acme")}
+
+    def create(request, forward):
+        database.put_item(TableName=tables["TENANTS_TABLE"], Item=entry)
+        return forward(request)
+
+    rejected = erase("--delete", rules={"BatchWriteItem": create})
+    assert (rejected.returncode, "valid tokens (1)" in rejected.err) == (1, True)
+    assert counts("acme") == {**NONE, "TENANTS_TABLE": 2}
+
+
 def test_a_stopped_run_is_resumed(erase, counts, tables):
     stopped = in_pages(7, most=6)
     assert erase("--delete", rules={"Scan": stopped}).returncode == 1
@@ -146,8 +158,8 @@ def test_a_stopped_run_is_resumed(erase, counts, tables):
     # The total of both runs, from where the first was stopped.
     assert "memberships: 60 deleted" in done.out
     assert counts("acme") == NONE
-    first = next(request for request in resumed.scans if request["TableName"] == tables["MEMBERSHIPS_TABLE"])
-    assert "ExclusiveStartKey" in first
+    read = [request for request in resumed.scans if request["TableName"] == tables["MEMBERSHIPS_TABLE"]]
+    assert any("ExclusiveStartKey" in request for request in read[:4])
     # Nothing is left to resume.
     assert "resuming" not in erase("--delete").err
 
@@ -156,8 +168,8 @@ def test_a_restart_reads_everything_again(erase, counts, tables):
     erase("--delete", rules={"Scan": in_pages(7, most=6)})
     anew = in_pages(7)
     assert erase("--delete", "--restart", rules={"Scan": anew}).returncode == 0
-    first = next(request for request in anew.scans if request["TableName"] == tables["MEMBERSHIPS_TABLE"])
-    assert "ExclusiveStartKey" not in first
+    read = [request for request in anew.scans if request["TableName"] == tables["MEMBERSHIPS_TABLE"]]
+    assert all("ExclusiveStartKey" not in request for request in read[:4])
     assert counts("acme") == NONE
 
 
@@ -171,6 +183,7 @@ def test_customers_are_erased_with_their_memberships_and_outcomes(database, eras
     assert counts("acme") == ALL
     done = erase("--customers", "--delete", stdin=given)
     assert done.returncode == 0, done.err
+    assert "IDs: 3, of which nothing was found: 1\n" in done.err
     assert counts("acme") == {**ALL, "CUSTOMERS_TABLE": 28, "MEMBERSHIPS_TABLE": 56, "IMPORTS_TABLE": 1}
     assert counts("acme-2") == ALL
     content = json.dumps([database.scan(TableName=name)["Items"] for name in tables.values()])
@@ -199,8 +212,32 @@ def test_what_is_not_processed_is_sent_again(erase, counts):
     assert counts("acme") == NONE
 
 
-def test_no_customer_given_is_an_error(erase, counts):
-    assert erase("--customers", "--delete", stdin="\n").returncode == 1
+@pytest.mark.parametrize(
+    "listed", ["\ufeffc01\nc05\n", "c01\r\n\r\nc05", "c05\rc01\r", "\u200b c01\u3000\n\tc05\xa0"], ids=ascii
+)
+def test_a_list_may_come_from_any_program(erase, counts, listed):
+    assert erase("--customers", "--delete", stdin=listed).returncode == 0
+    assert counts("acme")["CUSTOMERS_TABLE"] == 28
+
+
+@pytest.mark.parametrize(
+    ("listed", "words"),
+    [
+        (b"\n", "no audienceUserId"),
+        ("c01\n".encode("utf-16"), "UTF-16"),
+        ("c01\nc05\n".encode("utf-16-le"), "UTF-16"),
+        ("客户\n".encode("gbk"), "not UTF-8"),
+        (b'"c01"\n"c05"\n', "in quotes"),
+        (b"audienceUserId\nc99\n", "heading"),
+        (b"AudienceUserID\n", "heading"),
+        (b"x" * 3000, "error"),
+    ],
+)
+def test_a_list_that_names_no_customer_is_an_error(erase, counts, listed, words):
+    rejected = erase("--customers", "--delete", stdin=listed)
+    assert rejected.returncode == 1
+    assert words in rejected.err
+    assert "Traceback" not in rejected.err
     assert counts("acme") == ALL
 
 

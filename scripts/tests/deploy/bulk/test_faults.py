@@ -122,7 +122,7 @@ def test_unknown_tenant_imports_nothing(bulk, file, tmp_path):
 def test_tenant_without_a_token_is_named(bulk, file, tmp_path):
     ended = bulk.run(file(rows.make(1, "nobody")), "--tenant", "nobody", "--match", "off", cwd=tmp_path)
     assert (ended.returncode, ended.out) == (1, "")
-    assert ended.err == "error: the tenant nobody has no token: create one by make token\n"
+    assert ended.err == "error: the tenant nobody has no token: create one by make admin\n"
 
 
 def test_file_without_rows_starts_nothing(bulk, file, tmp_path):

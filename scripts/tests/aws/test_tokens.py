@@ -1,4 +1,4 @@
-"""make-token against an emulated DynamoDB."""
+"""admin token and admin tenants against an emulated DynamoDB."""
 
 import hashlib
 import re
@@ -10,7 +10,7 @@ import pytest
 
 @pytest.fixture
 def table(database):
-    name = f"tenants-{secrets.token_hex(4)}"
+    name = f"{secrets.token_hex(4)}-tenants"
     database.create_table(
         TableName=name,
         BillingMode="PAY_PER_REQUEST",
@@ -27,11 +27,16 @@ def items(database, table):
 
 
 @pytest.fixture
-def make_token(run_script, table):
+def admin(run_script, table):
     def run(*arguments, place=("--table", table), **options):
-        return run_script("make-token", *arguments, *place, **options)
+        return run_script("admin", *arguments, *place, **options)
 
     return run
+
+
+@pytest.fixture
+def make_token(admin):
+    return lambda *arguments, **options: admin("token", *arguments, **options)
 
 
 @pytest.fixture
@@ -142,6 +147,23 @@ def test_a_token_created_while_its_tenant_is_disabled_is_disabled_too(make_token
     assert [item["enabled"] for item in items().values()] == [{"BOOL": False}] * 2
 
 
+def test_a_tenant_that_is_disabled_while_its_token_is_created_gets_none(database, make_token, new, items, table):
+    new("--tenant", "acme")
+    (key,) = items()
+
+    def disable_first(request, forward):
+        database.update_item(
+            TableName=table,
+            Key={"tokenHash": {"S": key}},
+            UpdateExpression="SET enabled = :no",
+            ExpressionAttributeValues={":no": {"BOOL": False}},
+        )
+        return forward(request)
+
+    rejected = make_token("new", "--tenant", "acme", rules={"PutItem": disable_first})
+    assert (rejected.returncode, rejected.out, list(items())) == (1, "", [key])
+
+
 def test_a_single_token_is_not_disabled(make_token, new, items):
     key = hashlib.sha256(new("--tenant", "acme").encode()).hexdigest()
     for which in (("--hash", key), ("--ask",)):
@@ -153,7 +175,8 @@ def test_a_token_is_revoked_by_its_hash_or_by_itself(make_token, new, items):
     first, second, third = (new("--tenant", "acme") for _ in range(3))
     key = hashlib.sha256(first.encode()).hexdigest()
     assert make_token("revoke", "--hash", key).returncode == 0
-    assert make_token("revoke", "--ask", stdin=f"{second}\n").returncode == 0
+    # As PowerShell pipes it: with a byte order mark.
+    assert make_token("revoke", "--ask", stdin=f"\ufeff{second}\r\n").returncode == 0
     assert list(items()) == [hashlib.sha256(third.encode()).hexdigest()]
 
 
@@ -176,15 +199,47 @@ def test_a_list_shows_hashes_and_no_token(make_token, new):
 
 def test_a_list_shows_what_has_expired_and_what_never_does(database, make_token, new, table):
     new("--tenant", "acme")
-    expired = {"tokenHash": {"S": "0" * 64}, "tenantId": {"S": "acme"}, "expiresAt": {"N": "1000000000"}}
-    database.put_item(TableName=table, Item=expired)
-    lines = sorted(make_token("list", "--tenant", "acme").out.splitlines())
-    assert lines[0] == f"{'0' * 64}  enabled  all  expired 2001-09-09 01:46 UTC"
-    assert lines[1].endswith("  enabled  audience:group  expires never")
+    for digit, end in (("0", "1000000000"), ("1", "1" + "0" * 20)):
+        entry = {"tokenHash": {"S": digit * 64}, "tenantId": {"S": "acme"}, "expiresAt": {"N": end}}
+        database.put_item(TableName=table, Item=entry)
+    listed = make_token("list", "--tenant", "acme").out
+    assert f"{'0' * 64}  enabled  all  expired 2001-09-09 01:46 UTC\n" in listed
+    assert f"{'1' * 64}  enabled  all  expires 1e+20 seconds after 1970\n" in listed
+    assert "  enabled  audience:group  expires never\n" in listed
+
+
+def test_tenants_are_listed_with_their_state(admin, database, make_token, new, table):
+    for tenant in ("acme", "acme", "rival"):
+        new("--tenant", tenant)
+    make_token("disable", "--tenant", "acme")
+    # An entry that another program wrote.
+    database.put_item(TableName=table, Item={"tokenHash": {"S": "x"}, "permissions": {"L": []}})
+    assert admin("tenants").out.splitlines() == [
+        "-  enabled  tokens: 1, valid: 1",
+        "acme  disabled  tokens: 2, valid: 0",
+        "rival  enabled  tokens: 1, valid: 1",
+    ]
 
 
 def test_the_table_is_found_by_its_stack(make_token, items, deploy, table):
     name = deploy({"TENANTS_TABLE": table})
     made = make_token("new", "--tenant", "acme", place=("--stack", name))
     assert made.returncode == 0, made.err
-    assert len(items()) == 1
+    prefix = table.removesuffix("tenants")
+    assert make_token("new", "--tenant", "acme", place=("--tables", prefix)).returncode == 0
+    assert len(items()) == 2
+
+
+def test_a_place_that_is_missing_or_wrong_is_named(start_script):
+    wrong = [
+        (["--region", "us-east-1"], "credentials"),
+        ([], "--region or AWS_REGION"),
+        (["--endpoint", "nowhere"], "Invalid endpoint"),
+        (["--endpoint", "http://127.0.0.1:1"], "Could not connect"),
+        (["--region", "no region"], "region"),
+    ]
+    for place, words in wrong:
+        process = start_script("admin", "tenants", "--table", "tenants", *place)
+        out, err = (output.decode() for output in process.communicate(timeout=60))
+        assert (process.returncode, out, len(err.splitlines())) == (1, "", 1), err
+        assert words in err

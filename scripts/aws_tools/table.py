@@ -1,0 +1,88 @@
+"""Reading a whole table and writing many items, at a rate that leaves others their share."""
+
+import time
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+
+from .client import Failure
+
+# Parts of a table that are read at the same time.
+SEGMENTS = 4
+
+# The most items of one BatchWriteItem (DynamoDB API reference).
+BATCH_WRITE_ITEMS = 25
+
+# The first pause after a batch of which nothing was processed, and the longest, in seconds.
+FIRST_PAUSE = 0.1
+LONGEST_PAUSE = 10
+
+
+class Pace:
+    """Lets at most `rate` a second through. What was not used in time is lost, so that no burst follows a pause."""
+
+    def __init__(self, rate):
+        self.rate = rate
+        self.free = 0
+
+    def wait(self, number):
+        now = time.monotonic()
+        time.sleep(max(0, self.free - now))
+        self.free = max(self.free, now) + number / self.rate
+
+
+def start():
+    """The positions of a scan that has not begun."""
+    return dict.fromkeys(map(str, range(SEGMENTS)))
+
+
+def scan(client, table, pace, positions, **request):
+    """The pages of a table from `positions` on, by read units a second.
+
+    When a page is yielded, `positions` are those after it; a segment that was read to its end has none.
+    """
+
+    def read(segment):
+        after = positions[segment]
+        place = {"Segment": int(segment), "TotalSegments": SEGMENTS, **({"ExclusiveStartKey": after} if after else {})}
+        return client.scan(TableName=table, ConsistentRead=True, ReturnConsumedCapacity="TOTAL", **place, **request)
+
+    with ThreadPoolExecutor(SEGMENTS) as pool:
+        running = {pool.submit(read, segment): segment for segment in positions}
+        while running:
+            done, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                segment, page = running.pop(future), future.result()
+                if "Items" not in page:
+                    raise Failure("what responds at this address is no DynamoDB")
+                positions[segment] = page.get("LastEvaluatedKey")
+                if not positions[segment]:
+                    del positions[segment]
+                yield page
+                pace.wait(page.get("ConsumedCapacity", {}).get("CapacityUnits", 0))
+                if segment in positions:
+                    running[pool.submit(read, segment)] = segment
+
+
+def write(client, table, requests, pace):
+    """Sends put or delete requests for items with keys of their own, until DynamoDB has processed all of them."""
+    pause = FIRST_PAUSE
+    while requests:
+        batch, requests = requests[:BATCH_WRITE_ITEMS], requests[BATCH_WRITE_ITEMS:]
+        pace.wait(len(batch))
+        response = client.batch_write_item(RequestItems={table: batch})
+        unprocessed = response.get("UnprocessedItems", {}).get(table, [])
+        if len(unprocessed) == len(batch):
+            if pause > LONGEST_PAUSE:
+                raise Failure(f"{table} accepts no more writes: the service throttles")
+            time.sleep(pause)
+            pause *= 2
+        else:
+            pause = FIRST_PAUSE
+        requests = requests + unprocessed
+
+
+def put(client, table, items, pace):
+    write(client, table, [{"PutRequest": {"Item": item}} for item in items], pace)
+
+
+def delete(client, table, keys, pace):
+    write(client, table, [{"DeleteRequest": {"Key": key}} for key in keys], pace)

@@ -1,0 +1,220 @@
+"""admin customers and admin check against an emulated DynamoDB."""
+
+import gzip
+import json
+import secrets
+from argparse import Namespace
+
+import pytest
+
+from aws_tools import customers
+from aws_tools.client import Failure
+
+GOOD = "audienceUserId,unionid,openid,phone\nc1,u1,o1,138 0000 0001\n"
+GOOD_ITEM = {"audienceUserId": "c1", "unionid": "u1", "openid": "o1", "phone": "13800000001", "tenantId": "acme"}
+
+
+@pytest.fixture
+def convert(capsys, tmp_path):
+    """Converts a CSV file: the exit status, the items written (None without a file), and what was said."""
+
+    def run(content, name="customers.json"):
+        source, out = tmp_path / "customers.csv", tmp_path / name
+        source.write_bytes(content if isinstance(content, bytes) else content.encode())
+        try:
+            status = customers.convert(Namespace(file=source, tenant="acme", out=out))
+        except Failure as failure:
+            status = str(failure)
+        written = (gzip.open if name.endswith(".gz") else open)(out, "rt").readlines() if out.exists() else None
+        items = written and [values(json.loads(line)["Item"]) for line in written]
+        return status, items, capsys.readouterr().err
+
+    return run
+
+
+def values(item):
+    return {name: value["S"] for name, value in item.items()}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        GOOD,
+        b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode(),
+        GOOD.replace("\n", "\r"),
+        GOOD.replace(",", ", "),
+        GOOD.replace(",", ", ").replace("138 0000 0001", '"138 0000 0001"'),
+        GOOD.replace(" 0000 ", "\u00a00000\u3000").replace("c1", "\u200bc1\u00a0"),
+        GOOD.replace("phone", "phone,,").replace("0001\n", "0001,,\n") + ",,,,,\n",
+        GOOD.replace("phone", "phone,name").replace("0001\n", '0001,"张\n三"\n'),
+    ],
+    ids=["plain", "Excel", "CR", "blanks", "quotes", "marks", "empty columns", "line ends in a column not taken"],
+)
+def test_files_of_any_program_are_converted(convert, content):
+    assert convert(content) == (0, [GOOD_ITEM], "customers: 1 written, 0 left out\n")
+
+
+def test_what_is_empty_is_left_out_and_a_missing_column_named(convert):
+    status, items, said = convert("audienceUserId,unionid,phone\nc1, u1 ,()\n", "customers.json.gz")
+    assert (status, items) == (0, [{"audienceUserId": "c1", "unionid": "u1", "tenantId": "acme"}])
+    assert "there is no column openid\n" in said
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        (",u2,o2,13800000003", "no audienceUserId"),
+        ("\u200b,u2,o2,", "no audienceUserId"),
+        ("c1,u2,o2,", "came before"),
+        (" c1\u3000,u2,o2,", "came before"),
+        ("c2,u2,o2,1,9", "5 cells, but 4 columns"),
+        ("c2,u2", "2 cells, but 4 columns"),
+        ("c2,u\t2,o2,", "unionid: a control character"),
+        ('"c2\nc3",,,', "audienceUserId: a control character"),
+        (f"c2,,{'o' * 1025},", "openid: over 1,024 bytes"),
+    ],
+)
+def test_a_row_that_is_no_customer_is_named_and_left_out(convert, row, words):
+    status, items, said = convert(f"{GOOD}{row}\nc9,,,\n")
+    assert [item["audienceUserId"] for item in items] == ["c1", "c9"]
+    assert (status, words in said) == (1, True)
+    named, counted = said.splitlines()
+    assert named.startswith(f"line {3 + row.count(chr(10))}: ")
+    assert counted == "customers: 2 written, 1 left out"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("", "no audienceUserId"),
+        ("c1,u1,o1,13800000001\n", "no audienceUserId"),
+        ("audienceUserId;phone\nc1;1\n", "no audienceUserId"),
+        (GOOD.replace("unionid", "unionId"), "the column unionId is nearly"),
+        (GOOD.replace("audienceUserId", "audience_user_id"), "is nearly"),
+        (GOOD.replace("openid", "phone"), "the column phone twice"),
+        ("audienceUserId\n", "the file has no customer"),
+        (GOOD.encode("utf-16"), "UTF-16"),
+        (GOOD.encode("utf-16-le"), "UTF-16"),
+        ((GOOD + "会员,,,\n").encode("gbk"), "not UTF-8"),
+        (GOOD + 'c2,"u2,o2,1\nc3,"u3",o3,1\n', "line"),
+        (GOOD + 'c2,"u2,o2,1\nc3,u3,o3,1\n', "line"),
+    ],
+)
+def test_a_file_that_cannot_be_read_leaves_none(convert, content, words):
+    status, items, _ = convert(content)
+    assert words in status
+    assert items is None
+
+
+def test_what_spreadsheets_make_of_values_is_counted(convert):
+    _, items, said = convert(GOOD + "1.38E+10,,,\nNULL,,,\n\\N,,,\n13800000001.0,,,\nc2,,#N/A,\nc3,,,13800000003.0\n")
+    assert "as spreadsheets write them: 5\n" in said
+    assert len(items) == 7
+
+
+def test_a_missing_file_and_a_directory_are_named(start_script, tmp_path):
+    (tmp_path / "good.csv").write_text(GOOD)
+    for path, out in ((tmp_path, "out"), (tmp_path / "none.csv", "out"), (tmp_path / "good.csv", "none/out")):
+        process = start_script("admin", "customers", "convert", "--tenant", "acme", "--out", tmp_path / out, path)
+        _, err = process.communicate(timeout=60)
+        assert (process.returncode, len(err.splitlines())) == (1, 1)
+
+
+@pytest.fixture
+def table(database):
+    name = f"{secrets.token_hex(4)}-customers"
+    keys = [("audienceUserId", "HASH"), ("tenantId", "RANGE")]
+    database.create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key, _ in keys],
+        KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in keys],
+    )
+    yield name
+    database.delete_table(TableName=name)
+
+
+@pytest.fixture
+def stored(database, table):
+    return lambda: {item["audienceUserId"]["S"]: item for item in database.scan(TableName=table)["Items"]}
+
+
+@pytest.fixture
+def admin(run_script, table):
+    return lambda *arguments, **options: run_script("admin", *arguments, "--table", table, **options)
+
+
+def test_customers_are_loaded_into_a_table_in_use(admin, stored, tmp_path):
+    source = tmp_path / "customers.csv"
+    source.write_text("audienceUserId,phone\n" + "".join(f"c{n},+86 138{n:08}\n" for n in range(60)) + ",1\n")
+    done = admin("customers", "load", "--tenant", "acme", source)
+    assert (done.returncode, "customers: 60 loaded, 1 left out" in done.err) == (1, True)
+    assert len(stored()) == 60
+    assert values(stored()["c7"]) == {"audienceUserId": "c7", "tenantId": "acme", "phone": "13800000007"}
+
+
+@pytest.fixture
+def faulty(database, table):
+    """Customers of two tenants, some of which nothing matches."""
+    for number, (tenant, attributes) in enumerate(
+        [
+            ("acme", {"phone": {"S": "13800000001"}, "openid": {"S": "o1"}}),
+            ("acme", {"phone": {"S": "+86 138-0000-0002"}, "openid": {"S": " o2"}}),
+            ("acme", {"phone": {"S": "()"}, "unionid": {"S": "u3\u200b"}}),
+            ("acme", {"phone": {"N": "13800000004"}, "unionid": {"S": "u\t4"}}),
+            ("rival", {"phone": {"S": "１３８００００００05"}}),
+            ("ri val", {}),
+        ]
+    ):
+        item = {"audienceUserId": {"S": f"c{number}"}, "tenantId": {"S": tenant}, **attributes}
+        database.put_item(TableName=table, Item=item)
+
+
+COUNTED = [
+    "customers: 6",
+    "openid, blanks or marks around the value: 1",
+    "phone, blank: 1",
+    "phone, not a string: 1",
+    "phone, not in canonical form: 2",
+    "tenantId, not the ID of a tenant: 1",
+    "unionid, a control character or U+FFFD inside: 1",
+    "unionid, blanks or marks around the value: 1",
+]
+
+
+def test_what_matches_nothing_is_counted(admin, faulty, stored):
+    before = stored()
+    done = admin("check", rules={"Scan": lambda request, forward: forward({**request, "Limit": 1})})
+    assert (done.returncode, done.out.splitlines()) == (1, COUNTED)
+    assert "to be mended: 8" in done.err
+    assert stored() == before
+    of_rival = admin("check", "--tenant", "rival").out.splitlines()
+    assert of_rival == ["customers: 1", "phone, not in canonical form: 1"]
+    for value in ("138", "o2", "u3", "c1"):
+        assert value not in done.out + done.err
+
+
+def test_phones_are_mended_and_nothing_else(admin, faulty, stored):
+    before = stored()
+    done = admin("check", "--mend")
+    assert (done.returncode, done.out.splitlines()) == (1, [*COUNTED, "phones mended: 3"])
+    expected = {**before, "c1": {**before["c1"], "phone": {"S": "13800000002"}}}
+    expected["c2"] = {name: value for name, value in before["c2"].items() if name != "phone"}
+    expected["c4"] = {**before["c4"], "phone": {"S": "13800000005"}}
+    assert stored() == expected
+    again = admin("check", "--mend", "--tenant", "rival")
+    assert (again.returncode, again.out.splitlines()) == (0, ["customers: 1", "phones mended: 0"])
+
+
+def test_a_phone_that_changes_meanwhile_is_left_alone(admin, database, faulty, stored, table):
+    def change_first(request, forward):
+        if request["Key"]["audienceUserId"]["S"] == "c1":
+            database.put_item(TableName=table, Item={**stored()["c1"], "phone": {"S": "new"}})
+        else:
+            database.delete_item(TableName=table, Key=request["Key"])
+        return forward(request)
+
+    done = admin("check", "--mend", rules={"UpdateItem": change_first})
+    assert (done.returncode, "phones mended: 0" in done.out) == (1, True)
+    assert stored()["c1"]["phone"] == {"S": "new"}
+    assert not {"c2", "c4"} & set(stored())

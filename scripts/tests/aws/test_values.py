@@ -1,0 +1,68 @@
+"""The form in which values are compared: contract, section 4."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from aws_tools.values import Unfit, flaw, identifier
+
+VECTORS = json.loads((Path(__file__).parents[3] / "tests/vectors/sent.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(
+    ("field", "vector"),
+    [(field, vector) for field, kind in [("openid", "identifiers"), ("phone", "phones")] for vector in VECTORS[kind]],
+    ids=ascii,
+)
+def test_values_are_those_that_the_function_compares(field, vector):
+    if "compared" in vector:
+        assert identifier(field, vector["sent"]) == (vector["compared"] or "")
+    else:
+        with pytest.raises(Unfit):
+            identifier(field, vector["sent"])
+
+
+@pytest.mark.parametrize("field", ["audienceUserId", "unionid", "openid", "phone"])
+def test_white_space_and_marks_around_a_value_are_no_part_of_it(field):
+    assert identifier(field, "\ufeff\u200e \t1 \u3000\u2066\n") == "1"
+    assert identifier(field, "\u200b\u00a0\r\n") == ""
+
+
+def test_inside_an_identifier_they_are_part_of_it():
+    assert identifier("openid", " o 1\u200b2 ") == "o 1\u200b2"
+
+
+@pytest.mark.parametrize("text", ["a\tb", "a\x1fb", "\x1ca", "a\x7f", "a\ufffdb", "1" * 1025, "客" * 342], ids=ascii)
+def test_a_value_that_a_request_may_not_hold_is_unfit(text):
+    for field in ("openid", "phone"):
+        with pytest.raises(Unfit):
+            identifier(field, text)
+
+
+def test_length_is_judged_in_canonical_form():
+    assert identifier("phone", "-" * 2000 + "1" * 1024) == "1" * 1024
+    assert identifier("openid", f" {'客' * 341} ") == "客" * 341
+
+
+@pytest.mark.parametrize(
+    ("field", "attribute", "reason", "value"),
+    [
+        ("phone", {"S": "13800000001"}, None, None),
+        ("phone", {"S": "138 0000\t0001"}, "not in canonical form", "13800000001"),
+        ("phone", {"S": "\u200b"}, "blank", ""),
+        ("phone", {"S": ""}, "blank", ""),
+        ("phone", {"N": "13800000001"}, "not a string", None),
+        ("phone", {"S": "138\ufffd 1"}, "a control character or U+FFFD inside", None),
+        ("openid", {"S": "o 1"}, None, None),
+        ("openid", {"S": "o1\u00a0"}, "blanks or marks around the value", "o1"),
+        ("openid", {"S": "o\t1"}, "a control character or U+FFFD inside", None),
+        ("unionid", {"NULL": True}, "not a string", None),
+        ("unionid", {"S": "u" * 1025}, "over 1,024 bytes", None),
+        ("tenantId", {"S": "acme_1-A"}, None, None),
+        ("tenantId", {"S": "acme "}, "not the ID of a tenant", None),
+    ],
+    ids=ascii,
+)
+def test_what_a_table_holds_is_judged(field, attribute, reason, value):
+    assert flaw(field, attribute) == (reason, value)
