@@ -121,25 +121,13 @@ $(REDOC)/redoc.standalone.js:
 	@cd $(REDOC) && npm pack --silent redoc@2.5.4 >/dev/null
 	@cd $(REDOC) && tar -xzf *.tgz --strip-components=2 package/bundles/redoc.standalone.js && rm *.tgz
 
-.PHONY: verify-aws
-verify-aws: .local/aws/installed ## Measure how DynamoDB treats IN, advise IDENTITY_LOOKUP (make verify-aws ARGS="--help")
-	@exec .local/aws/bin/python scripts/verify-aws $(ARGS)
-
 .PHONY: admin
 admin: .local/aws/installed ## Tokens, tenants, erasures, the customers table (make admin ARGS="token new --tenant acme --stack NAME")
 	@exec .local/aws/bin/python scripts/admin $(or $(ARGS),--help)
 
-.PHONY: cost
-cost: .local/aws/installed ## Calculate what imports cost on AWS (make cost ARGS="--help")
-	@exec .local/aws/bin/python scripts/cost $(ARGS)
-
 .PHONY: bulk
 bulk: .local/aws/installed ## Import files of up to 100 million rows by the bulk stack (make bulk ARGS="--help")
 	@exec .local/aws/bin/python scripts/bulk $(ARGS)
-
-.PHONY: bulk-cost
-bulk-cost: .local/aws/installed ## Reckon how long bulk imports take and what they cost (docs/bulk.md)
-	@exec .local/aws/bin/python scripts/bulk-cost $(ARGS)
 
 .PHONY: test-verify-aws
 test-verify-aws: .local/test/installed .local/emulator/installed ## Test what scripts/ has for AWS on an emulated AWS

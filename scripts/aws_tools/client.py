@@ -21,8 +21,6 @@ HINTS = {
     NoCredentialsError: "no credentials were found: they are read as by the AWS CLI (AWS_PROFILE, `aws configure`)",
 }
 
-AWS_DOMAINS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws", ".api.amazonwebservices.com.cn")
-
 
 class Failure(Exception):
     """An error that is reported to the user in one line."""
@@ -61,12 +59,6 @@ def client(service, options):
 def reason(error):
     """An error in one line."""
     return HINTS.get(type(error)) or " ".join(str(error).split())
-
-
-def is_aws(endpoint):
-    """Whether the address is AWS itself; AWS_ENDPOINT_URL may have named another."""
-    host = endpoint.split("://", 1)[-1].split("/", 1)[0].rsplit(":", 1)[0]
-    return host.endswith(AWS_DOMAINS)
 
 
 def code(error):

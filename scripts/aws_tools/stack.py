@@ -1,27 +1,23 @@
-"""The settings of the functions of a deployed stack: read, never written."""
+"""A deployed stack and the settings of its function: read, never written."""
 
 from . import client as aws
 
 
-def functions(options, variable):
-    """The stack's functions that have the environment variable: their names, and all their variables.
+def variables(options, required):
+    """The environment variables of the stack's function that has the one required.
 
     From the function, not from the stack's tables: a stack can be given a table that it did not create.
     """
-    found = []
     pages = aws.client("cloudformation", options).get_paginator("list_stack_resources")
     client = aws.client("lambda", options)
     for page in pages.paginate(StackName=options.stack):
         for resource in page["StackResourceSummaries"]:
             if resource["ResourceType"] == "AWS::Lambda::Function":
-                name = resource["PhysicalResourceId"]
-                settings = client.get_function_configuration(FunctionName=name)
-                variables = settings.get("Environment", {}).get("Variables", {})
-                if variable in variables:
-                    found.append((name, variables))
-    if not found:
-        raise aws.Failure(f"the stack {options.stack} has no function with {variable}")
-    return found
+                settings = client.get_function_configuration(FunctionName=resource["PhysicalResourceId"])
+                found = settings.get("Environment", {}).get("Variables", {})
+                if required in found:
+                    return found
+    raise aws.Failure(f"the stack {options.stack} has no function with {required}")
 
 
 def describe(options):

@@ -28,13 +28,6 @@ class BulkStack:
         """The settings of the function."""
         return aws.client("lambda", self.given).get_function_configuration(FunctionName=self.function)
 
-    def megabytes(self):
-        """The function's memory; where its settings may not be read, that of most (template.yaml)."""
-        try:
-            return self.settings()["MemorySize"]
-        except aws.Errors:
-            return 1769
-
     def tenant(self):
         """What of a run's input names the tenant. The hash of a token opens nothing at the API, but is not shown."""
         if self.is_pinned:

@@ -162,7 +162,7 @@ async fn the_result_of_a_full_batch_fits_a_task() {
     }
 }
 
-/// The calls that `make bulk-cost` assumes: those of a batch of rows with two groups and one identifier each, all new.
+/// The calls that docs/bulk.md assumes: those of a batch of rows with two groups and one identifier each, all new.
 /// The token is checked once a minute and process.
 #[tokio::test]
 async fn a_full_batch_makes_the_calls_of_the_estimate() {

@@ -1,4 +1,4 @@
-"""The tables of docs/bulk.md are what `make bulk-cost` prints, for the batches of the state machine."""
+"""docs/bulk.md has the options of `make bulk`, and the batches and retries of the state machine."""
 
 import json
 import re
@@ -14,14 +14,6 @@ PAGES = ["bulk.md", "bulk.zh.md"]
 
 # scripts/aws_tools/client.py
 OF_EVERY_PROGRAM = {"--region", "--endpoint"}
-
-
-@pytest.fixture(scope="module")
-def tables():
-    """The tables, each as its lines."""
-    command = [sys.executable, markdown.PROJECT / "scripts" / "bulk-cost"]
-    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    return [table.splitlines() for table in printed.rstrip().split("\n\n")]
 
 
 @pytest.fixture(scope="module")
@@ -42,32 +34,6 @@ def test_page_has_every_option(page):
     options = set(re.findall(r"^  (--[a-z-]+)", shown, re.MULTILINE)) - OF_EVERY_PROGRAM
     assert {"--stack", "--redrive"} < options
     assert [option for option in options if f"`{option}" not in page] == []
-
-
-def cells(line):
-    return [cell.strip() for cell in line.strip("|").split("|")]
-
-
-def test_page_has_the_rows_of_each_table(tables, page):
-    assert len(tables) == 3
-    lines = page.splitlines()
-    # The first cell of the third table's rows is a name, which the Chinese page has in Chinese.
-    found = [cells(line)[1:] for line in lines if line.startswith("| ")]
-    for _, _, *rows in tables:
-        assert [row for row in rows if cells(row)[1:] not in found] == []
-
-
-def test_page_in_english_has_the_tables_to_the_letter(tables):
-    page = (DOCS / "bulk.md").read_text(encoding="utf-8")
-    assert [table for table in tables if "\n".join(table) not in page] == []
-
-
-def test_counts_follow_from_the_batches_of_the_state_machine(tables, first_map):
-    of_a_batch = first_map["ItemBatcher"]["MaxItemsPerBatch"]
-    for row in tables[0][2:]:
-        rows, batches, transitions, invocations, *_ = (int(cell.replace(",", "")) for cell in cells(row))
-        assert batches == invocations == rows // of_a_batch
-        assert 0 < transitions - batches < 10
 
 
 @pytest.mark.parametrize(("name", "times"), [("bulk.md", "up to {} times"), ("bulk.zh.md", "最多重试 {} 次")])
