@@ -145,18 +145,6 @@ bench-ci: release ## Check the calls and instructions of an import against their
 bench-update: ## Write down the instructions as they are now, in benches/instructions.json
 	@$(MAKE) bench-ci ARGS=--update
 
-.PHONY: evidence
-evidence: .local/evidence/installed ## Write docs/evidence and its charts from the runs in benches/runs
-	@exec .local/evidence/bin/python -B scripts/evidence write
-
-.PHONY: record
-record: .local/evidence/installed ## Run bench, random faults, soak and fuzz, keep what they report in benches/runs, then as evidence (some: make record ARGS=bench)
-	@exec .local/evidence/bin/python -B scripts/evidence record $(ARGS)
-
-.PHONY: test-evidence
-test-evidence: .local/evidence/installed ## Check that docs/evidence and its charts are as benches/runs has them
-	@exec .local/evidence/bin/python -B -m pytest --basetemp .local/$@ --confcutdir scripts/tests/evidence scripts/tests/evidence $(ARGS)
-
 # Built alone: beside other packages, cargo gives it the features that those require.
 .PHONY: release
 release:

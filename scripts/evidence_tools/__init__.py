@@ -1,1 +1,0 @@
-"""What was measured and tried: recorded as runs in benches/runs, shown on pages and in charts."""
