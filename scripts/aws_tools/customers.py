@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from . import table
 from .client import Failure, progress, say
 from .files import lines
-from .values import IDENTIFIERS, Unfit, flaw, identifier, trim
+from .values import IDENTIFIERS, Unfit, flaw, folded, identifier, trim
 
 # So many faulty rows are named; the others are counted.
 NAMED = 20
@@ -22,10 +22,6 @@ DOUBTFUL = re.compile(r"[0-9.]+E\+[0-9]+|[0-9]+\.0|[='].*|null|none|nan|#?n/a|\\
 # Phones that are mended in a second, and at a time.
 MENDED = 500
 AT_A_TIME = 8
-
-
-def folded(name):
-    return name.replace("_", "").replace("-", "").lower()
 
 
 class Customers:

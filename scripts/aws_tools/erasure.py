@@ -3,7 +3,7 @@
 from . import table, tokens
 from .client import Failure, progress, say
 from .journal import Journal
-from .values import IDENTIFIERS
+from .values import IDENTIFIERS, folded
 
 # The default of the function (src/config.rs).
 DEFAULT_TOKEN_CACHE = 60
@@ -139,7 +139,7 @@ class Erasure:
 def report_unknown(customers, given):
     """Says of how many customers nothing was found; fails where that is due to the form of the list."""
     say(f"IDs: {given}, of which nothing was found: {len(customers)}")
-    if any(customer[0] == customer[-1] == '"' for customer in customers):
-        raise Failure("some of these are in quotes, which were taken for part of the ID")
-    if any(customer.lower() == IDENTIFIERS[0].lower() for customer in customers):
+    if any(set(customer) & set("\"',;\t") for customer in customers):
+        raise Failure("some of these have quotes, commas, semicolons or tabs: give one ID a line, and nothing else")
+    if any(folded(customer) == folded(IDENTIFIERS[0]) for customer in customers):
         raise Failure(f"one of these is {IDENTIFIERS[0]}: the heading of a column, no ID")

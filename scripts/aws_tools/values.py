@@ -36,6 +36,11 @@ class Unfit(ValueError):
     """What is wrong with a value; its text does not show it."""
 
 
+def folded(name):
+    """A name without what distinguishes its spellings (contract, section 3)."""
+    return name.replace("_", "").replace("-", "").lower()
+
+
 def trim(text):
     """The text without surrounding white space and invisible marks."""
     return text.strip(WHITE_SPACE + MARKS)

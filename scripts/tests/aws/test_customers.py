@@ -41,6 +41,7 @@ def values(item):
     [
         GOOD,
         b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode(),
+        b"\xef\xbb\xbf" + GOOD.replace("audienceUserId", '"audienceUserId"').encode(),
         GOOD.replace("\n", "\r"),
         GOOD.replace(",", ", "),
         GOOD.replace(",", ", ").replace("138 0000 0001", '"138 0000 0001"'),
@@ -48,7 +49,17 @@ def values(item):
         GOOD.replace("phone", "phone,,").replace("0001\n", "0001,,\n") + ",,,,,\n",
         GOOD.replace("phone", "phone,name").replace("0001\n", '0001,"张\n三"\n'),
     ],
-    ids=["plain", "Excel", "CR", "blanks", "quotes", "marks", "empty columns", "line ends in a column not taken"],
+    ids=[
+        "plain",
+        "Excel",
+        "quoted",
+        "CR",
+        "blanks",
+        "quotes",
+        "marks",
+        "empty columns",
+        "line ends in a column not taken",
+    ],
 )
 def test_files_of_any_program_are_converted(convert, content):
     assert convert(content) == (0, [GOOD_ITEM], "customers: 1 written, 0 left out\n")
