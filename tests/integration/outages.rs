@@ -224,12 +224,12 @@ async fn an_unchecked_token_is_503_and_nothing_else_is_called() {
     }
 }
 
-/// A rule that fails every call twice, as when a table's capacity is briefly exhausted.
-fn twice_each(operation: &'static str, key: fn(&Value) -> String) -> Rule {
+/// A rule by which the `Query` of each value fails twice.
+fn twice_each(fault: Action) -> Rule {
     let failed: Mutex<HashMap<String, usize>> = Mutex::default();
-    Rule::on(operation, THROTTLED).when(move |body| {
+    Rule::on("Query", fault).when(move |body| {
         let mut failed = failed.lock().expect("no test panics in here");
-        let times = failed.entry(key(body)).or_default();
+        let times = failed.entry(body["ExpressionAttributeValues"].to_string()).or_default();
         *times += 1;
         *times <= 2
     })
@@ -239,7 +239,7 @@ fn twice_each(operation: &'static str, key: fn(&Value) -> String) -> Rule {
 async fn retries_hide_transient_throttling() {
     let stage = stage().await;
     let function = stage.function_with(|config| config.identity_lookup = IdentityLookup::Query).await;
-    stage.proxy.rule(twice_each("Query", |body| body["ExpressionAttributeValues"].to_string()));
+    stage.proxy.rule(twice_each(THROTTLED));
     let data: Value = (0..300).map(|n| json!({"openid": format!("x{n}"), "groups": "g"})).collect();
     let response = function.import(fuzzy(1, "add"), data).await;
     let failures = response.failures();
@@ -255,7 +255,7 @@ async fn an_outage_does_not_change_the_attempts() {
     let data: Value = (0..80).map(|n| json!({"openid": format!("x{n}"), "groups": "g"})).collect();
     assert_eq!(function.import(fuzzy(1, "add"), data).await.failures(), ["STORE_ERROR"; 80]);
     stage.proxy.clear_rules();
-    stage.proxy.rule(twice_each("Query", |body| body["ExpressionAttributeValues"].to_string()));
+    stage.proxy.rule(twice_each(BROKEN));
     let data: Value = (0..32).map(|n| json!({"openid": format!("y{n}"), "groups": "g"})).collect();
     let response = function.import(fuzzy(1, "add"), data).await;
     assert_eq!(response.failures(), ["NOT_MATCHED"; 32], "each call fails twice and then not");
