@@ -183,9 +183,9 @@ const LOOK_ALIKES: [&str; 15] = [
     "\u{e1}1",          // the same, composed
     "a\u{200b}1",       // zero-width space
     "a\u{200d}1",       // zero-width joiner
-    "\u{200f}a1",       // right-to-left mark
-    "\u{202e}a1",       // right-to-left override
-    "\u{feff}a1",       // byte order mark
+    "a\u{200f}1",       // right-to-left mark
+    "a\u{202e}1",       // right-to-left override
+    "a\u{feff}1",       // byte order mark
     "a1\u{fe0f}",       // variation selector
     "a\u{ad}1",         // soft hyphen
     "a\u{80}1",         // C1 control character
@@ -204,14 +204,18 @@ async fn similar_texts_are_compared_byte_for_byte() {
         for (field, params) in
             [("unionid", fuzzy(1, "add")), ("openid", exact("add")), ("phone", fuzzy(2, "add"))]
         {
-            let data: Value = LOOK_ALIKES.iter().map(|text| json!({field: text, "groups": text})).collect();
+            // A phone is compared without marks, and in ASCII.
+            let has_own_form =
+                |text: &str| field != "phone" || !text.chars().any(|char| matches!(char, '\u{200b}'..));
+            let sent = LOOK_ALIKES.iter().enumerate().filter(|(_, text)| has_own_form(text));
+            let data: Value = sent.clone().map(|(_, text)| json!({field: text, "groups": text})).collect();
             assert_eq!(function.import(params.clone(), data.clone()).await.failures(), [""; 0], "{field}");
-            let own = LOOK_ALIKES.iter().enumerate().map(|(n, text)| (format!("t1#c{n}"), *text));
-            assert_eq!(stage.memberships().await, pairs(own), "{field}");
+            let own = pairs(sent.map(|(n, text)| (format!("t1#c{n}"), *text)));
+            assert_eq!(stage.memberships().await, own, "{field}");
             // A membership of one name is not a membership of a similar name.
             let one = json!([{field: "a1", "groups": LOOK_ALIKES[1..].join(",")}]);
             function.import(fuzzy(1, "delete"), one).await.data();
-            assert_eq!(stage.memberships().await.len(), LOOK_ALIKES.len(), "{field}");
+            assert_eq!(stage.memberships().await.len(), own.len(), "{field}");
             let mut delete = params;
             delete["optType"] = "delete".into();
             function.import(delete, data).await.data();

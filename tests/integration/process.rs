@@ -42,16 +42,17 @@ async fn one_process_serves_several_events() {
 }
 
 #[tokio::test]
-async fn foreign_events_get_not_found_in_the_envelope() {
+async fn events_of_neither_kind_are_failed_invocations() {
     let stage = Stage::new().await;
     let mut process = start(&stage, &[]).await;
     for event in
         [json!({}), json!([1]), json!("x"), json!(null), json!({"headers": {"x-a": "张\u{0}"}, "body": 1})]
     {
         let outcome = process.invoke(event).await;
-        assert_eq!(outcome.kind, "response");
-        assert_eq!(Response::read(&outcome.body).code(), "NOT_FOUND");
+        assert_eq!((&*outcome.kind, &outcome.body["errorType"]), ("error", &json!("PARAM_ERROR")));
     }
+    let outcome = process.invoke(json!({"requestContext": null})).await;
+    assert_eq!((&*outcome.kind, Response::read(&outcome.body).code()), ("response", "NOT_FOUND"));
 }
 
 #[tokio::test]

@@ -170,7 +170,9 @@ async fn permanent_throttling_is_a_timeout() {
         let response = function.import(params.clone(), data).await;
         let seconds = started.elapsed().as_secs_f64();
         assert_eq!(response.failures(), ["TIMEOUT"; 5], "{operation}");
-        assert!((20.0..28.6).contains(&seconds), "{operation}: {seconds} s of 30, less a margin of 1.5");
+        // Of 30 s, less a margin of 1.5; look-ups have 70 % of that.
+        let end = if operation == "BatchWriteItem" { 28.6 } else { 20.0 };
+        assert!((0.7 * end..end).contains(&seconds), "{operation}: {seconds} s");
         let calls = stage.proxy.count(operation);
         assert!((5..120).contains(&calls), "{operation}: {calls} calls");
         resend(&stage, &function, &params, &response).await;

@@ -49,7 +49,8 @@ fn write(writes: impl IntoIterator<Item = Value>) -> Value {
 
 fn customers(ids: impl IntoIterator<Item = String>) -> Value {
     let keys = ids.into_iter().map(|id| json!({"audienceUserId": {"S": id}, "tenantId": {"S": "t"}}));
-    json!({"RequestItems": {"customers": {"Keys": keys.collect::<Value>()}}})
+    let keys = json!({"Keys": keys.collect::<Value>(), "ProjectionExpression": "audienceUserId, phone"});
+    json!({"RequestItems": {"customers": keys}})
 }
 
 #[test]
@@ -157,7 +158,11 @@ fn calls_that_break_a_rule_are_rejected() {
         ("BatchGetItem", customers((0..101).map(|number| number.to_string())), "101 entries"),
         ("BatchGetItem", customers([]), "0 entries"),
         ("BatchGetItem", customers(["c1", "c1"].map(str::to_owned)), "twice"),
-        ("BatchGetItem", json!({"RequestItems": {"memberships": {"Keys": [membership]}}}), "consistently"),
+        (
+            "BatchGetItem",
+            json!({"RequestItems": {"memberships": {"Keys": [membership], "ProjectionExpression": "groupName"}}}),
+            "consistently",
+        ),
         ("BatchWriteItem", write((0..26).map(|number| put("c1", &number.to_string()))), "26 entries"),
         ("BatchWriteItem", write([]), "0 entries"),
         ("BatchWriteItem", write([put("c1", "g"), put("c1", "g")]), "twice"),

@@ -125,7 +125,8 @@ impl Customers {
         let found = values.iter().map(|value| self.find(field, &value.text, &tenant.text));
         let found = found.collect::<Result<Vec<_>, _>>()?.into_iter().flatten();
         let from = next_token.map_or(Ok(0), str::parse::<usize>);
-        let from = from.map_err(|_| Violation::new("no token of an earlier page"))?;
+        let from = from.ok().filter(|from| from % PAGE_ITEMS == 0);
+        let from = from.ok_or_else(|| Violation::new("no token of an earlier page"))?;
         let selected = format!("{CUSTOMER_ID}, {field}");
         let items: Vec<_> =
             found.skip(from).take(PAGE_ITEMS).map(|customer| customer.item(&selected)).collect();

@@ -71,7 +71,7 @@ async fn an_error_of_the_database_ends_a_paged_statement() -> Outcome {
 #[tokio::test]
 async fn a_query_is_paged() -> Outcome {
     let stage = Stage::with_customers(20).await?;
-    stage.proxy.page_size(Some(10));
+    stage.proxy.query_page_size(Some(10));
     let (mut sizes, mut from) = (Vec::new(), None);
     loop {
         let page = stage.query().set_exclusive_start_key(from).send().await?;
