@@ -1,0 +1,1336 @@
+#!/usr/bin/env python3
+"""Imports a file of customer groups, of any size: CSV whose first line names the columns, or JSON Lines.
+
+    IMPORT_TOKEN=… python3 import_groups.py customers.csv --match fuzzy \\
+        --url https://HOST/api/integrate/audience/info/batchAdd
+
+Copy this one file: Python 3.9 or later is all that it needs, on Linux, macOS and Windows. `--help` lists the flags.
+
+A run reads the whole file first: what cannot be right (another encoding, a misspelt column) stops it before anything is
+sent, and what looks odd is counted. Then the rows are sent in batches, several at a time, and the batches are settled in
+the order of the file: first the failed rows of a batch go to disk, then the journal says that the batch is done. So every
+end but the last is the same as being killed. The next run reads over what is settled, and sends what was under way again
+under the same Idempotency-Key, which returns the outcome that it had.
+
+Exit status: 0 every row was imported, 2 some rows failed, 1 the run did not finish.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import codecs
+import collections
+import contextlib
+import csv
+import dataclasses
+import email.utils
+import errno
+import functools
+import hashlib
+import http.client
+import ipaddress
+import itertools
+import json
+import operator
+import os
+import random
+import re
+import secrets
+import shutil
+import signal
+import ssl
+import stat
+import sys
+import tempfile
+import threading
+import time
+import unicodedata
+import urllib.parse
+import urllib.request
+from datetime import timezone
+from pathlib import Path
+from typing import NamedTuple
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+    import msvcrt
+
+PATH = "/api/integrate/audience/info/batchAdd"
+IDENTIFIERS = ("audienceUserId", "openid", "unionid", "phone")
+FIELDS = (*IDENTIFIERS, "groups")
+# What a failed row has beside its own fields. Where the input has them, from an earlier run, they are left out.
+REASON_FIELDS = ("errorCode", "errorMsg", "retryable")
+# What holds a line that is no object among failed rows; imported again it fails until somebody has corrected it.
+BAD_ROW_FIELD = "badRow"
+# Characters of one line. A record has at most some 30,000, the rest is for columns that are not sent.
+MAX_LINE = 262_144
+# A quoted field that goes on for longer is taken for unclosed.
+MAX_QUOTED_LINES = 1_000
+
+
+class Stop(Exception):
+    """The run cannot go on: a sentence for the person who started it."""
+
+
+class Mistake(Stop):
+    """The command or the file is at fault. Once that is corrected the run begins anew."""
+
+
+# --- The encoding of the file ---
+
+CODECS = {"utf-8": "utf-8", "gbk": "gb18030"}
+BOM = "\ufeff"
+
+# Files that are given by mistake, by how they begin.
+NOT_TEXT = (
+    (b"PK\x03\x04", "an Excel workbook or another archive"),
+    (b"\xd0\xcf\x11\xe0", "an Excel workbook"),
+    (b"\x1f\x8b", "compressed"),
+    (b"\xff\xfe", "UTF-16"),
+    (b"\xfe\xff", "UTF-16"),
+)
+
+# The first bytes of characters of two bytes in UTF-8, and of more.
+TWO, MORE = bytes(range(0xC2, 0xE0)), bytes(range(0xE0, 0xF5))
+# What lists in Chinese have outside ASCII: all of three and four bytes but private characters and U+FFFD.
+EASTERN = re.compile("[\u2010-\ud7ff\uf900-\uffef\U00010000-\U0003ffff]")
+# Small letters with accents, and signs, inside a word in Latin letters.
+ACCENTED = "[\u00a1-\u00bf\u00d7\u0300-\u036f" + "".join(filter(str.islower, map(chr, range(0xDF, 0x180)))) + "]"
+LATIN = re.compile(f"(?<=[A-Za-z0-9]){ACCENTED}|{ACCENTED}(?=[A-Za-z0-9])")
+NOT_ASCII = re.compile("[^\\x00-\\x7f]")
+
+
+def chunks(file):
+    file.seek(0)
+    return iter(lambda: file.read(1 << 20), b"")
+
+
+def text_of(file, encoding):
+    """The file from its beginning as text, with its line ends as they are."""
+    file.seek(0)
+    return open(file.fileno(), encoding=CODECS[encoding], newline="", closefd=False)
+
+
+def line_at(file, offset):
+    """The number of the line that has the byte at `offset`."""
+    line, last = 1, b""
+    for chunk in chunks(file):
+        chunk = chunk[:offset]
+        line += chunk.count(b"\n") + chunk.count(b"\r") - (last + chunk).count(b"\r\n")
+        offset, last = offset - len(chunk), chunk[-1:]
+        if not offset:
+            break
+    return line
+
+
+def undecodable(file, encoding):
+    """The offset of the first byte that is none of the encoding; None if there is none."""
+    decoder, offset = codecs.getincrementaldecoder(CODECS[encoding])(), 0
+    for chunk in itertools.chain(chunks(file), [b""]):
+        pending = len(decoder.getstate()[0])
+        try:
+            decoder.decode(chunk, not chunk)
+        except UnicodeDecodeError as error:
+            return offset - pending + error.start
+        offset += len(chunk)
+    return None
+
+
+def plausible(file, encoding, *patterns):
+    """The shares of the characters outside ASCII that fit each pattern, or are in GB 2312 if there is no pattern."""
+    found, fitting = collections.Counter(), [0] * len(patterns)
+    for text in iter(functools.partial(text_of(file, encoding).read, 1 << 20), ""):
+        found.update(NOT_ASCII.findall(text))
+        fitting = [count + len(pattern.findall(text)) for count, pattern in zip(fitting, patterns)]
+    if not patterns:
+        fitting = [sum(count for char, count in found.items() if char.encode("gb2312", "ignore"))]
+    return [count / sum(found.values()) for count in fitting]
+
+
+def encoding_of(file, given):
+    """How to read the file: as `given`, or else as UTF-8. Stops the run if the bytes contradict that."""
+    beginning = next(chunks(file), b"")
+    for mark, what in NOT_TEXT:
+        if beginning.startswith(mark):
+            raise Mistake(f"the input is {what}: save it as CSV UTF-8")
+    if beginning[:1024].count(0) * 4 > len(beginning[:1024]):
+        raise Mistake("the input is UTF-16 or no text: save it as CSV UTF-8")
+    two, more = (sum(len(chunk) - len(chunk.translate(None, leads)) for chunk in chunks(file)) for leads in (TWO, MORE))
+    not_utf8, not_gbk = undecodable(file, "utf-8"), functools.partial(undecodable, file, "gbk")
+    if given == "gbk":
+        if beginning.startswith(BOM.encode()):
+            raise Mistake("the input is UTF-8, not GBK, as its byte order mark says: leave out --encoding")
+        if not_utf8 is None and more:
+            (eastern,) = plausible(file, "utf-8", EASTERN)
+            if not_gbk() is not None or eastern >= plausible(file, "gbk")[0]:
+                raise Mistake("the input is UTF-8, not GBK: leave out --encoding")
+        if (wrong := not_gbk()) is not None:
+            raise Mistake(f"line {line_at(file, wrong)} is not GBK: check --encoding")
+        return given
+    if not_utf8 is not None:
+        advice = ", or name its encoding by --encoding gbk" if not_gbk() is None else ""
+        raise Mistake(f"line {line_at(file, not_utf8)} is not UTF-8: save the file as UTF-8{advice}")
+    if not given and two and two >= more and not_gbk() is None:
+        if sum(plausible(file, "utf-8", EASTERN, LATIN)) < 0.5 and plausible(file, "gbk")[0] >= 0.9:
+            odd = next(number for number, line in lines(file, "utf-8") if re.search("[\x80-\u07ff]", line))
+            raise Mistake(
+                f"line {odd} is Chinese if the file is GBK, and letters that no Chinese list has if it is UTF-8:"
+                " name its encoding, --encoding gbk or --encoding utf-8"
+            )
+    return "utf-8"
+
+
+# --- Rows ---
+
+# White space and invisible marks around a value are no part of it (docs/api.md).
+MARKS = "\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff"
+AROUND = re.compile(f"^[\\s{MARKS}]+|[\\s{MARKS}]+$")
+
+
+class Row(NamedTuple):
+    """One row of the input: the number of its first line, its text, its fields or members, why it is no record."""
+
+    line: int
+    text: str
+    content: list | dict
+    fault: str | None
+
+
+def lines(file, encoding):
+    """The lines of the file with their numbers, ended by LF, CR or CRLF. One over the limit comes cut."""
+    text = text_of(file, encoding)
+    for number in itertools.count(1):
+        if not (line := text.readline(MAX_LINE + 1)):
+            return
+        yield number, line.lstrip(BOM) if number == 1 else line
+        while len(line) > MAX_LINE and line[-1] not in "\r\n":
+            line = text.readline(MAX_LINE + 1)
+
+
+class Rereading:
+    """An iterator some of whose items may be read again."""
+
+    def __init__(self, items):
+        self.items, self.again = iter(items), collections.deque()
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        return self.again.popleft() if self.again else next(self.items)
+
+
+@functools.lru_cache(maxsize=1_000)
+def near_miss(name):
+    """The field that `name` nearly is."""
+    if name in FIELDS:
+        return None
+    fold = re.sub(f"[\\W_{MARKS}]", "", unicodedata.normalize("NFKC", name)).lower()
+    return next((field for field in FIELDS if field.lower() == fold), None)
+
+
+class Csv:
+    """A table: its first line names the columns; a field that is empty is not given."""
+
+    QUOTED = re.compile('[^\\S\r\n]*"([^"]*(?:""[^"]*)*)"[^\\S\r\n]*')
+    OPEN = re.compile('[^\\S\r\n]*"')
+    BLANK = re.compile('(?:^|,)[^\\S\r\n]+"')
+    NOT_CLOSED = "的引号没有结束"
+
+    def __init__(self, file, encoding):
+        self.file, self.encoding = file, encoding
+        self.width = self.least = 0
+        _, _, names, fault = next(self.tables(), (0, "", None, None))
+        if names is None:
+            raise Mistake("the input is empty")
+        if fault:
+            raise Mistake("the first line must name the columns; its quotes are not closed")
+        self.names = [AROUND.sub("", name) for name in names]
+        self.check_names()
+        self.width = len(self.names)
+        # Excel adds or leaves out empty fields at the end of a line.
+        self.least = max(place for place, name in enumerate(self.names, 1) if name)
+        self.sent = [(self.names.index(field), field) for field in FIELDS if field in self.names]
+        self.values = operator.itemgetter(*(place for place, _ in self.sent))
+        self.template = "{" + ",".join(f'"{field}":%s' for _, field in self.sent) + "}"
+        self.kept = [place for place, name in enumerate(self.names) if name not in REASON_FIELDS]
+        self.unsent = [self.names[place] for place in self.kept if self.names[place] not in ("", *FIELDS)]
+        self.nameless = [place for place in self.kept if not self.names[place]]
+        mark = BOM if text_of(file, encoding).read(1) == BOM else ""
+        self.heading = mark + joined([*(self.names[place] for place in self.kept), *REASON_FIELDS])
+
+    def check_names(self):
+        for name in self.names:
+            if field := near_miss(name):
+                raise Mistake(f"the column {name} is not sent, and nearly is {field}: rename one that is meant, or remove it")
+            if name in FIELDS and self.names.count(name) > 1:
+                raise Mistake(f"the first line names the column {name} twice")
+        if "groups" in self.names and set(IDENTIFIERS) & set(self.names):
+            return
+        missing = "audienceUserId, openid, unionid or phone" if "groups" in self.names else "groups"
+        found = ", ".join(filter(None, self.names[:20]))
+        marks = {"\t": "tabs", ";": "semicolons", "，": "full-width commas", "|": "vertical bars"}
+        other = next((f" (the file seems to be separated by {what})" for mark, what in marks.items() if mark in found), "")
+        raise Mistake(
+            f"no column {missing}: the first line must name the columns, separated by commas; it names {found}{other}"
+        )
+
+    def rows(self):
+        tables, width = self.tables(), self.width
+        next(tables)
+        for number, text, fields, fault in tables:
+            if len(fields) != width and not fault:
+                if self.fits(fields):
+                    fields = (fields + [""] * width)[:width]
+                else:
+                    fault = f"有{len(fields)}列，应为{width}列"
+            yield Row(number, text, fields, fault and f"第{number}行{fault}")
+
+    def fits(self, fields):
+        """Whether a line has the fields of a row."""
+        return self.least <= len(fields) and not any(fields[self.width :])
+
+    def tables(self):
+        """The lines of the table, each with its number, its text, its fields, and why these are not to be trusted."""
+        source, line = Rereading(lines(self.file, self.encoding)), []
+        # Splits one line at a time, and fails at quotes that are not as they should be.
+        simple = csv.reader(iter(line.pop, None), strict=True)
+        for number, text in source:
+            if '"' not in text and len(text) <= MAX_LINE:
+                if text.strip():
+                    yield number, text, text.rstrip("\r\n").split(","), None
+                continue
+            try:
+                if not self.BLANK.search(text):
+                    line.append(text)
+                    yield number, text, next(simple), None
+                    continue
+            except (csv.Error, IndexError):
+                pass
+            text, fields, fault = self.quoted(number, text, source)
+            yield number, text, fields, f"超过{MAX_LINE}个字符，已截断" if len(text) > MAX_LINE else fault
+
+    def quoted(self, number, first, source):
+        """A line that its quotes may hold together with following ones. A quote that is never closed would swallow the
+        rest of the file, so then, and if the whole is no row, the line stands alone and the others are read again."""
+        fields, fault = self.split(first)
+        text, more = first, []
+        while fault == self.NOT_CLOSED and len(first) <= MAX_LINE and len(more) < MAX_QUOTED_LINES:
+            if not (following := next(source, None)):
+                break
+            more.append(following)
+            if '"' in following[1]:
+                text = first + "".join(line for _, line in more)
+                fields, fault = self.split(text)
+        if more and (fault or len(text) > MAX_LINE or (self.width and not self.fits(fields))):
+            source.again.extendleft(reversed(more))
+            return first, *self.split(first)[:1], self.NOT_CLOSED
+        if self.width:
+            self.check_lines(number, more)
+        return text, fields, fault
+
+    def check_lines(self, number, more):
+        """Stops the run if what a quoted field holds seems to be rows, which would be lost."""
+        for following, line in more:
+            fields, fault = self.split(line)
+            keys = [fields[place] for place, name in self.sent if name != "groups" and place < len(fields)]
+            is_row = fault in (None, self.NOT_CLOSED) and self.fits(fields) and any(keys)
+            if is_row and not any(re.search(r'["\s]', key) for key in keys):
+                raise Mistake(
+                    f"line {number} opens a quote that is closed only after line {following}, which seems to be a row of"
+                    f" its own: correct line {number}"
+                )
+
+    def split(self, text):
+        """The fields of a line, and its fault. Blanks around quotes are no part of a field."""
+        text = text.rstrip("\r\n")
+        fields, place = [], 0
+        while place <= len(text):
+            quoted = self.QUOTED.match(text, place)
+            if quoted and text[quoted.end() : quoted.end() + 1] in ("", ","):
+                fields.append(quoted[1].replace('""', '"'))
+                place = quoted.end() + 1
+            elif quoted:
+                return [*fields, *text[place:].split(",")], "的引号后有其他字符"
+            elif opened := self.OPEN.match(text, place):
+                return [*fields, text[opened.end() :]], self.NOT_CLOSED
+            else:
+                end = text.find(",", place)
+                end = len(text) if end < 0 else end
+                fields.append(text[place:end])
+                place = end + 1
+        return fields, None
+
+    def record(self, row):
+        """What is sent of a row, as JSON."""
+        quote, values = json.encoder.encode_basestring, self.values(row.content)
+        if all(values):
+            return self.template % tuple(map(quote, values))
+        return "{" + ",".join(f'"{name}":{quote(value)}' for (_, name), value in zip(self.sent, values) if value) + "}"
+
+    def columns(self, rows):
+        """The values of these rows, by field; those that are not sent under an empty name."""
+        columns = [*self.sent, *((place, "") for place in self.nameless)]
+        return [(name, [row.content[place] for row in rows]) for place, name in columns]
+
+    def failed(self, row, reason):
+        """The row in the file of failed rows. What is beyond the columns stands in the last of them."""
+        fields = row.content + [""] * (self.width - len(row.content))
+        *kept, last = (fields[place] for place in self.kept)
+        last = ",".join(fields[self.kept[-1] :]) if len(fields) > self.width else last
+        return joined([*kept, last, reason.code, reason.message, json.dumps(reason.retryable)])
+
+
+def joined(fields):
+    """A line of CSV (RFC 4180), without its end."""
+    return ",".join('"' + field.replace('"', '""') + '"' if re.search('[,"\r\n]', field) else field for field in fields)
+
+
+def refused(constant):
+    raise ValueError(f"{constant} is no JSON")
+
+
+# Numbers stay as they are written.
+DECODER = json.JSONDecoder(parse_constant=refused, parse_int=str, parse_float=str)
+
+
+def members(text):
+    """The members of an object, each with its text."""
+    space = re.compile(r"[ \t\n\r]*")
+    place = space.match(text, 1).end()
+    while text[place] != "}":
+        name, end = json.decoder.scanstring(text, place + 1)
+        _, end = DECODER.raw_decode(text, space.match(text, space.match(text, end).end() + 1).end())
+        yield name, text[place:end]
+        place = space.match(text, end).end()
+        place = space.match(text, place + 1).end() if text[place] == "," else place
+
+
+class JsonLines:
+    """Each line is a record, and is sent as it is."""
+
+    heading, unsent = "", ()
+
+    def __init__(self, file, encoding):
+        self.file, self.encoding = file, encoding
+
+    def rows(self):
+        for number, line in lines(self.file, self.encoding):
+            if text := line.strip(" \t\r\n"):
+                yield self.row(number, text)
+
+    def row(self, number, text):
+        if len(text) > MAX_LINE:
+            return Row(number, text, {}, f"第{number}行超过{MAX_LINE}个字符，已截断")
+        try:
+            content = DECODER.decode(text)
+        except (ValueError, RecursionError):
+            content = None
+        if not isinstance(content, dict):
+            return Row(number, text, {}, f"第{number}行不是JSON对象")
+        if BAD_ROW_FIELD in content:
+            return Row(number, str(content[BAD_ROW_FIELD]), {}, f"第{number}行的{BAD_ROW_FIELD}尚未改正")
+        for name, value in content.items():
+            field = near_miss(name)
+            if field and not is_blank(value) and is_blank(content.get(field)):
+                raise Mistake(f"line {number} has {name}, which would not be sent as {field}: rename it")
+        if any(name in content for name in REASON_FIELDS):
+            text = "{" + ",".join(text for name, text in members(text) if name not in REASON_FIELDS) + "}"
+        return Row(number, text, content, None)
+
+    def record(self, row):
+        return row.text
+
+    def columns(self, rows):
+        return [(name, [str(row.content.get(name) or "") for row in rows]) for name in FIELDS]
+
+    def failed(self, row, reason):
+        text = json.dumps({BAD_ROW_FIELD: row.text}, ensure_ascii=False) if row.fault else row.text
+        reasons = json.dumps(dict(zip(REASON_FIELDS, reason)), ensure_ascii=False, separators=(",", ":"))
+        return text[:-1] + ("," if text[1:-1].strip() else "") + reasons[1:]
+
+
+def is_blank(value):
+    return value is None or (isinstance(value, str) and not AROUND.sub("", value))
+
+
+READERS = {"csv": Csv, "jsonl": JsonLines}
+
+
+def open_rows(file, format, encoding=None):
+    """The reader of an unbuffered binary file; stops the run if its encoding or its columns are in doubt."""
+    return READERS[format](file, encoding_of(file, encoding))
+
+
+# --- What looks odd ---
+
+NOTES = {
+    "excel": "values that Excel seems to have made (1.38E+10, 13800000001.0, =\"c1\", 'c1, ####)",
+    "nothing": "values that seem to mean nothing (NULL, None, nan, \\N, #N/A)",
+    "phone": "phones that are no digits",
+    "comma": "groups with ， 、 ; or |, which do not separate names: only , does",
+    "quote": "groups with quotation marks, which become part of the name",
+    "mark": "values with invisible characters inside",
+    "nameless": "values in columns without a name, which are not sent",
+}
+EXCEL = re.compile(r"[-+]?\d+([.,]\d*)?[Ee][-+]\d+|\d+\.0*|\d{1,3}(,\d{3})+(\.\d*)?|[='].+|#{2,}")
+NOTHING = {"null", "(null)", "none", "nil", "nan", "na", "n/a", "#n/a", "\\n", "undefined", "-", "--", "无", "空"}
+NOTHING |= {"#ref!", "#value!", "#name?", "#div/0!", "#num!", "#null!"}
+MARK = re.compile(f"[{MARKS}]".replace("\u200b-\u200f", "\u200b\u200c\u200e\u200f"))
+# The canonical form of a phone (docs/api.md), but for its prefix.
+ASCII = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
+NOT_DIGITS = re.compile(f"[\\s{MARKS}()\u2010-\u2015\u2212-]+")
+
+
+def is_plain(name, values):
+    """Whether certainly nothing looks odd: quicker than to look at each value."""
+    text = "".join(values)
+    if name == "phone":
+        return not text or (text.isascii() and text.isdigit())
+    if name == "groups":
+        return not any(map(oddities_of_groups, set(values)))
+    return not text or bool(name and text.replace("_", "").isalnum() and NOTHING.isdisjoint(map(str.lower, values)))
+
+
+def oddities(name, value):
+    """What looks odd about a value, as keys of NOTES."""
+    if not name:
+        return {"nameless"}
+    if name == "groups":
+        return oddities_of_groups(value)
+    value = AROUND.sub("", value)
+    if EXCEL.fullmatch(value):
+        return {"excel"}
+    if value.lower() in NOTHING:
+        return {"nothing"}
+    if name == "phone":
+        digits = NOT_DIGITS.sub("", value.translate(ASCII))
+        return set() if re.fullmatch(r"\+?[0-9]*", digits) else {"phone"}
+    return {"mark"} if MARK.search(value) else set()
+
+
+@functools.lru_cache(maxsize=10_000)
+def oddities_of_groups(value):
+    found = set().union(*(oddities("group", name) for name in value.split(",")))
+    found |= {"comma"} if re.search("[，、;；|｜]", value) else set()
+    return found | ({"quote"} if re.search('["“”]', value) else set())
+
+
+def look_over(reader):
+    """Reads all rows: their number, and what looks odd, each with its number and its first line."""
+    rows, total, found = reader.rows(), 0, {}
+    while block := list(itertools.islice(rows, 1_000)):
+        total += len(block)
+        records = [row for row in block if not row.fault]
+        for name, values in reader.columns(records):
+            for row, value in () if is_plain(name, values) else zip(records, values):
+                for odd in oddities(name, value) if value else ():
+                    number, first = found.get(odd, (0, row.line))
+                    found[odd] = number + 1, min(first, row.line)
+    return total, [f"note: {NOTES[odd]}: {found[odd][0]}, first in line {found[odd][1]}" for odd in NOTES if odd in found]
+
+
+# --- Batches ---
+
+
+@dataclasses.dataclass
+class Batch:
+    """Rows that are sent together. Where batches begin and end depends on the file and the limits alone, so that a
+    resumed run sends what the previous one sent."""
+
+    number: int
+    rows: list
+    # The JSON of each row; None if it is no record.
+    records: list
+    # Fits no other input up to here.
+    chain: str
+
+
+def batches(reader, most_rows, most_bytes, params):
+    frame = len(body_of(params, []))
+    chain, number = "", 0
+    rows, records, size = [], [], frame
+    for row in itertools.chain(reader.rows(), [None]):
+        record = None
+        if row and not row.fault:
+            record = reader.record(row).encode()
+            if frame + len(record) > most_bytes:
+                row, record = row._replace(fault=f"第{row.line}行超过一个请求的上限{most_bytes}字节"), None
+        # A row that is not sent takes memory, too.
+        more = len(record) + 1 if record else len(row.text) if row else 0
+        if rows and (not row or len(rows) == most_rows or size + more > most_bytes + 1):
+            chain = hashlib.sha256("\0".join([chain, *(row.text for row in rows)]).encode()).hexdigest()
+            yield Batch(number, rows, records, chain)
+            number += 1
+            rows, records, size = [], [], frame
+        rows.append(row)
+        records.append(record)
+        size += more
+
+
+def body_of(params, records):
+    return b'{"publicParams":' + params.encode() + b',"data":[' + b",".join(records) + b"]}"
+
+
+# --- Responses ---
+
+
+class Reason(NamedTuple):
+    """Why a row was not imported."""
+
+    code: str
+    message: str
+    retryable: bool
+
+
+class Unknown(Exception):
+    """The outcome of a request is not known: the same request may be sent again."""
+
+    def __init__(self, why, least=0.0, is_running=False):
+        super().__init__(why)
+        self.least, self.is_running = least, is_running
+
+
+class TooLarge(Exception):
+    """The request has too many records."""
+
+
+# Those of API Gateway come without the envelope. What a 500 has done is not known.
+TEMPORARY = (408, 425, 429, 500, 502, 503, 504)
+LONGEST_RETRY_AFTER = 86_400
+
+
+def outcome(status, content, retry_after, records):
+    """The failures that a response reports: the place of each among the records sent, and its reason."""
+    try:
+        envelope = DECODER.decode(content.decode())
+        said = f"{status} {envelope['errorCode']} {envelope.get('msg') or ''}"
+    except (ValueError, TypeError, KeyError, RecursionError):
+        envelope, said = {}, f"{status} {' '.join(content.decode(errors='replace').split())[:200]}"
+    if status == 200 and envelope.get("errorCode") == "SUCCESS":
+        with contextlib.suppress(ValueError, TypeError, KeyError, AttributeError, IndexError):
+            return failures(envelope["data"], records)
+    if status == 201 and envelope.get("errorCode") == "IN_PROGRESS":
+        raise Unknown("still running", seconds_of(retry_after), is_running=True)
+    if status == 413:
+        raise TooLarge(said)
+    if status in TEMPORARY:
+        raise Unknown(said, seconds_of(retry_after))
+    if status == 404:
+        said += f"; --url must be the whole address, https://HOST{PATH}"
+    elif status in (200, 201):
+        said += ": no response to what was sent; check --url"
+    raise Mistake(f"the import was rejected: {said}")
+
+
+def failures(data, records):
+    failed = [(int(error["index"]), error) for error in data["errorData"] or []]
+    places = [place for place, _ in failed]
+    adds_up = len(failed) == int(data["importFailNum"]) == len(records) - int(data["importSuccessNum"])
+    if not adds_up or places != sorted(set(places)) or any(place < 0 for place in places):
+        raise ValueError
+    for place, error in failed:
+        sent = DECODER.decode(records[place].decode())
+        if any(error[field] != sent.get(field) for field in FIELDS if field in error):
+            raise ValueError
+    return [
+        (place, Reason(str(error["errorCode"]), str(error.get("errorMsg") or ""), error.get("retryable") is True))
+        for place, error in failed
+    ]
+
+
+def seconds_of(retry_after):
+    """The pause that a Retry-After requires: a number of seconds, or a date (RFC 9110, section 10.2.3)."""
+    value = (retry_after or "").strip()
+    if re.fullmatch("[0-9]{1,9}", value):
+        return min(int(value), LONGEST_RETRY_AFTER)
+    try:
+        date = email.utils.parsedate_to_datetime(value)
+        seconds = (date if date.tzinfo else date.replace(tzinfo=timezone.utc)).timestamp() - time.time()
+    except (TypeError, ValueError, IndexError, OverflowError):
+        return 0.0
+    return min(max(seconds, 0.0), LONGEST_RETRY_AFTER)
+
+
+def pause_before(attempt, least=0.0):
+    """Doubling, up to 20 s, and random by half, so that many requests rejected at once do not come back at once."""
+    pause = min(0.5 * 2 ** min(attempt, 9), 20) * random.uniform(0.5, 1)
+    return pause if pause >= least else least + pause / 10
+
+
+# --- The server, and the way to it ---
+
+
+class Server:
+    """The address of the import: directly, or through the proxy that the environment names."""
+
+    def __init__(self, url, timeout):
+        self.timeout, self.url = timeout, url
+        parts = urllib.parse.urlsplit(url)
+        self.is_tls = parts.scheme == "https"
+        self.host, self.port = parts.hostname, parts.port or (443 if self.is_tls else 80)
+        self.target = urllib.parse.urlunsplit(("", "", parts.path or "/", parts.query, ""))
+        self.shown = f"{parts.scheme}://{parts.netloc}{parts.path}"
+        self.proxy = self.find_proxy(parts.scheme)
+        self.headers = {}
+        if self.proxy:
+            self.shown += f" through the proxy {self.proxy.hostname}:{self.proxy.port or 80}"
+            if self.proxy.username:
+                user = urllib.parse.unquote(f"{self.proxy.username}:{self.proxy.password or ''}")
+                self.headers["Proxy-Authorization"] = "Basic " + base64.b64encode(user.encode()).decode()
+        self.context = ssl.create_default_context() if self.is_tls else None
+
+    def find_proxy(self, scheme):
+        proxies = urllib.request.getproxies()
+        name = scheme if proxies.get(scheme) else "all"
+        value = proxies.get(name)
+        if not value or self.is_near(proxies.get("no", "")):
+            return None
+        proxy = urllib.parse.urlsplit(value if "://" in value else f"http://{value}")
+        if proxy.scheme != "http" or not proxy.hostname:
+            raise Mistake(
+                f"{name}_proxy names a proxy that cannot be used, {proxy.scheme}://{proxy.hostname}: set {scheme}_proxy to"
+                f" an HTTP proxy (http://HOST:PORT), or NO_PROXY to {self.host}"
+            )
+        return proxy
+
+    def is_near(self, no_proxy):
+        """Whether the host is this machine, or one that no proxy is to be used for."""
+        if self.host == "localhost" or self.host.endswith(".localhost"):
+            return True
+        with contextlib.suppress(ValueError):
+            address = ipaddress.ip_address(self.host)
+            if address.is_loopback or address.is_unspecified:
+                return True
+            for entry in no_proxy.split(","):
+                with contextlib.suppress(ValueError):
+                    if address in ipaddress.ip_network(entry.strip(), strict=False):
+                        return True
+        return bool(urllib.request.proxy_bypass(self.host if ":" in self.host else f"{self.host}:{self.port}"))
+
+    def connect(self):
+        host, port = (self.proxy.hostname, self.proxy.port or 80) if self.proxy else (self.host, self.port)
+        if not self.is_tls:
+            return http.client.HTTPConnection(host, port, timeout=self.timeout)
+        connection = http.client.HTTPSConnection(host, port, timeout=self.timeout, context=self.context)
+        if self.proxy:
+            connection.set_tunnel(self.host, self.port, self.headers)
+        return connection
+
+    def post(self, connection, headers, body):
+        """Status, body and Retry-After of the response. Redirects are not followed: the token goes nowhere else."""
+        is_plain = self.proxy and not self.is_tls
+        headers = {**headers, **self.headers} if is_plain else headers
+        connection.request("POST", self.url if is_plain else self.target, body, headers)
+        response = connection.getresponse()
+        return response.status, response.read(), response.headers.get("Retry-After")
+
+
+def is_hopeless(error):
+    """Whether the same request can only fail in the same way."""
+    is_no_tls = isinstance(error, ssl.SSLError) and error.reason == "WRONG_VERSION_NUMBER"
+    return is_no_tls or isinstance(error, (ssl.SSLCertVerificationError, http.client.InvalidURL, UnicodeError))
+
+
+# --- Sending ---
+
+# A request has at least so many records, unless fewer are left.
+LEAST_RECORDS = 50
+# How often in succession records that failed for now are sent again without a success among them.
+RESENDS = 5
+
+
+class Pace:
+    """How many requests at a time, and of how many records: halved after a request with records that ran out of time,
+    raised after one without (additive increase, multiplicative decrease)."""
+
+    def __init__(self, requests, records):
+        self.most_requests, self.most_records = self.requests, self.records = requests, records
+        self.under_way = 0
+        self.changed = threading.Condition()
+
+    def __enter__(self):
+        with self.changed:
+            self.changed.wait_for(lambda: self.under_way < self.requests)
+            self.under_way += 1
+
+    def __exit__(self, *_):
+        with self.changed:
+            self.under_way -= 1
+            self.changed.notify_all()
+
+    def adapt(self, has_timed_out):
+        with self.changed:
+            if has_timed_out:
+                self.requests = max(self.requests // 2, 1)
+                self.records = max(self.records // 2, min(LEAST_RECORDS, self.most_records))
+            else:
+                self.requests = min(self.requests + 1, self.most_requests)
+                self.records = min(self.records + -(-self.most_records // 8), self.most_records)
+            self.changed.notify_all()
+
+
+class Sender:
+    """Sends batches: each until its outcome is known, and again what may succeed later."""
+
+    def __init__(self, options, server, token, run, progress):
+        self.options, self.server, self.run, self.progress = options, server, run, progress
+        self.headers = {"Content-Type": "application/json", "X-Token": token, "User-Agent": "import_groups.py"}
+        self.pace = Pace(options.concurrency, options.batch)
+        # Connections that are kept alive, and whether the run is over.
+        self.idle, self.stopped = collections.deque(), threading.Event()
+
+    def send(self, batch):
+        """Every row of the batch that failed, by its place, with its reason."""
+        failed = [(place, Reason("BAD_ROW", row.fault, False)) for place, row in enumerate(batch.rows) if row.fault]
+        places = [place for place, row in enumerate(batch.rows) if not row.fault]
+        round = fruitless = 0
+        while places:
+            ended = []
+            left = places
+            while left:
+                size = self.pace.records
+                ended += self.part(batch, round, left[:size])
+                left = left[size:]
+            fruitless = fruitless + 1 if len(ended) == len(places) else 0
+            again = {place for place, reason in ended if reason.retryable and fruitless <= RESENDS}
+            failed += [(place, reason) for place, reason in ended if place not in again]
+            places = sorted(again)
+            if places:
+                self.wait(batch, f"{len(places)} records failed for now", pause_before(round))
+                round += 1
+        return sorted(failed)
+
+    def part(self, batch, round, places):
+        """Sends records in one request, or in two halves if it is too large."""
+        try:
+            ended = self.request(batch, round, [batch.records[place] for place in places])
+        except TooLarge as error:
+            if len(places) == 1:
+                return [(places[0], Reason("PAYLOAD_TOO_LARGE", str(error), False))]
+            half = len(places) // 2
+            return self.part(batch, round, places[:half]) + self.part(batch, round, places[half:])
+        self.pace.adapt(any(reason.code == "TIMEOUT" for _, reason in ended))
+        return [(places[place], reason) for place, reason in ended]
+
+    def request(self, batch, round, records):
+        """Sends a request, always with the same key, until its outcome is known."""
+        body = body_of(self.options.params, records)
+        # The run is part of the key: without it a file imported again on the same day would get the old outcome.
+        key = f"{self.run}-{batch.number}-{round}-{hashlib.sha256(body).hexdigest()[:32]}"
+        give_up = time.monotonic() + self.options.patience
+        with self.pace:
+            for attempt in itertools.count():
+                try:
+                    return outcome(*self.post({**self.headers, "Idempotency-Key": key}, body), records)
+                except Unknown as unknown:
+                    why = str(unknown)
+                    pause = max(1, unknown.least) if unknown.is_running else pause_before(attempt, unknown.least)
+                except (OSError, http.client.HTTPException, UnicodeError) as error:
+                    why = f"{self.server.shown}: {error or type(error).__name__}"
+                    if is_hopeless(error):
+                        raise Mistake(f"the request cannot be sent: {why}") from None
+                    pause = pause_before(attempt)
+                if time.monotonic() + pause > give_up:
+                    raise Stop(f"no result within {self.options.patience} s (--patience); last: {why}")
+                self.wait(batch, why, pause)
+
+    def post(self, headers, body):
+        """One exchange, if possible on a connection that was kept. The server may have closed that meanwhile."""
+        while True:
+            with contextlib.suppress(IndexError):
+                connection = self.idle.pop()
+                with contextlib.suppress(ConnectionError, http.client.HTTPException):
+                    return self.exchange(connection, headers, body)
+                continue
+            return self.exchange(self.server.connect(), headers, body)
+
+    def exchange(self, connection, headers, body):
+        try:
+            response = self.server.post(connection, headers, body)
+        except BaseException:
+            connection.close()
+            raise
+        if connection.sock:
+            self.idle.append(connection)
+        return response
+
+    def wait(self, batch, why, pause):
+        self.progress.report(f"batch {batch.number}: {why}; again in {pause:.1f} s")
+        if self.stopped.wait(pause):
+            raise Stop("the run is over")
+
+
+class Sending(threading.Thread):
+    """A batch on its way. The end of the program does not wait for it."""
+
+    def __init__(self, sender, batch):
+        super().__init__(daemon=True)
+        self.sender, self.batch, self.failed, self.error = sender, batch, None, None
+        self.start()
+
+    def run(self):
+        try:
+            self.failed = self.sender.send(self.batch)
+        except BaseException as error:
+            self.error = error
+
+    def ended(self):
+        while self.is_alive():
+            # On Windows nothing interrupts a wait without end.
+            self.join(0.5)
+        if self.error:
+            raise self.error
+        return self.failed
+
+
+# --- What survives the death of the run ---
+
+
+def sync(file):
+    """Makes what was written outlast a power failure, where the file system can."""
+    file.flush()
+    try:
+        os.fsync(file.fileno())
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP):
+            raise
+
+
+def sync_directory(path):
+    # Windows opens no directory, and some file systems sync none.
+    with contextlib.suppress(OSError):
+        directory = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+
+
+@dataclasses.dataclass
+class Mark:
+    """How far a run has come."""
+
+    batches: int = 0
+    imported: int = 0
+    failed: int = 0
+    # The length of the file of failed rows.
+    failed_bytes: int = 0
+    chain: str = ""
+
+    @property
+    def rows(self):
+        return self.imported + self.failed
+
+
+class Journal:
+    """What a run has done so far. Its first line says what is imported and how; each further one, that one more batch is
+    settled. Whatever a run that died left behind the last whole line is cut off, and its batch sent again."""
+
+    CHANGED = "the input was changed since its import began; --restart imports it from its beginning"
+
+    def __init__(self, path, plan, restart, report):
+        self.path = path
+        try:
+            self.file = open(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666), "r+b")
+            self.lock(report)
+            begun, self.mark = (None, Mark()) if restart else self.read()
+            self.is_resumed = bool(begun)
+            if begun:
+                self.check(begun["plan"], plan)
+                self.run = begun["run"]
+                return
+            # Every run has its own name, so that none gets the outcome of another.
+            self.run = secrets.token_hex(16)
+            self.file.truncate(0)
+            self.append({"run": self.run, "plan": plan})
+            sync_directory(path)
+        except OSError as error:
+            raise Stop(f"the state of the run cannot be kept in {path} ({error.strerror}); --state names another file") from None
+
+    def lock(self, report):
+        try:
+            if fcntl:
+                fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            else:
+                self.file.seek(1 << 30)
+                msvcrt.locking(self.file.fileno(), msvcrt.LK_NBLCK, 1)
+        except OSError as error:
+            if error.errno in (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK):
+                raise Stop("another run is importing the same file") from None
+            report(f"note: {self.path} cannot be locked ({error.strerror}): start no second run of this file")
+
+    def read(self):
+        """The first line and the last mark of a run; nothing if not even the first line is whole: then nothing was sent."""
+        self.file.seek(0)
+        first, mark = self.file.readline(), Mark()
+        if not first.endswith(b"\n"):
+            return None, mark
+        end = self.file.tell()
+        try:
+            begun = json.loads(first)
+            str(begun["run"]), dict(begun["plan"])
+        except (ValueError, KeyError, TypeError):
+            raise Stop(
+                f"{self.path} is not the state of an import by this program; --restart overwrites it and begins again"
+            ) from None
+        with contextlib.suppress(ValueError, TypeError):
+            while (line := self.file.readline()).endswith(b"\n"):
+                mark, end = Mark(**json.loads(line)), self.file.tell()
+        self.file.truncate(end)
+        self.file.seek(end)
+        return begun, mark
+
+    def check(self, begun, plan):
+        if begun.get("input") != plan["input"]:
+            raise Stop(self.CHANGED)
+        for flag, value in plan.items():
+            if begun.get(flag) != value:
+                raise Stop(f"the import of this file began with another {flag}; use the same again, or --restart")
+
+    def settle(self, mark):
+        self.append(dataclasses.asdict(mark))
+        self.mark = mark
+
+    def append(self, line):
+        self.file.seek(0, os.SEEK_END)
+        self.file.write(json.dumps(line).encode() + b"\n")
+        sync(self.file)
+
+    def remove(self):
+        self.file.close()
+        self.path.unlink()
+
+
+class FailedRows:
+    """The file of failed rows, which is made with its first row: as the input, and with their reasons."""
+
+    def __init__(self, path, reader, length):
+        self.path, self.reader, self.length, self.file = path, reader, length, None
+        try:
+            if length:
+                self.file = path.open("r+b")
+                if self.file.seek(0, os.SEEK_END) < length:
+                    raise Stop(f"{path} is shorter than the previous run left it; --restart imports the file from its beginning")
+                # What a run that died wrote behind its mark.
+                self.file.truncate(length)
+                self.file.seek(length)
+            elif path.exists():
+                path.unlink()
+        except OSError as error:
+            raise self.stop(error) from None
+
+    def append(self, rows):
+        """Adds rows with their reasons, which are on disk afterwards; the length of the file."""
+        if not rows:
+            return self.length
+        texts = [self.reader.failed(row, reason) for row, reason in rows]
+        try:
+            if not self.file:
+                self.file = self.path.open("xb")
+                sync_directory(self.path)
+                texts = [self.reader.heading, *texts] if self.reader.heading else texts
+            # Half a surrogate pair, which no encoding has, is written as JSON would.
+            self.file.write("".join(f"{text}\n" for text in texts).encode(CODECS[self.reader.encoding], "backslashreplace"))
+            self.length = self.file.tell()
+            sync(self.file)
+        except OSError as error:
+            raise self.stop(error) from None
+        return self.length
+
+    def stop(self, error):
+        return Stop(f"failed rows cannot be written to {self.path} ({error.strerror}); --failed names another file")
+
+
+# --- The run ---
+
+
+class Progress:
+    """How far the run is: a line that changes on a terminal, else one now and then."""
+
+    BETWEEN_LINES = 5
+
+    def __init__(self, total, dry_run):
+        self.total, self.outcome = total, "would be imported" if dry_run else "imported"
+        self.start = self.printed = time.monotonic()
+        self.before = 0
+        self.line, self.lock = "", threading.Lock()
+
+    def resume(self, mark):
+        self.before = mark.rows
+        self.report(f"resuming after {count(mark.rows)}")
+
+    def show(self, mark):
+        now = time.monotonic()
+        rate = (mark.rows - self.before) / max(now - self.start, 0.001)
+        minutes, seconds = divmod(round((self.total - mark.rows) / max(rate, 0.001)), 60)
+        line = (
+            f"{mark.imported} {self.outcome}, {mark.failed} failed, {100 * mark.rows // max(self.total, 1)} % of"
+            f" {count(self.total)}, {rate:.0f} a second, {minutes}:{seconds:02} left"
+        )
+        if sys.stderr.isatty():
+            self.write(line)
+        elif now - self.printed >= self.BETWEEN_LINES:
+            self.printed = now
+            self.report(line)
+
+    def write(self, line, end=""):
+        with self.lock:
+            print("\r" + " " * len(self.line) + "\r" if self.line else "", line, sep="", end=end, file=sys.stderr, flush=True)
+            self.line = "" if end else line
+
+    def report(self, line):
+        """Shows a line that stays."""
+        shown = self.line
+        self.write(line, "\n")
+        if shown:
+            self.write(shown)
+
+    def end(self):
+        if self.line:
+            self.write("")
+
+
+def count(rows):
+    return f"{rows} {'row' if rows == 1 else 'rows'}"
+
+
+def import_all(source, sender, failed_rows, journal, concurrency, progress):
+    """Sends the batches, and settles the oldest before one more is read: so memory is bounded, and failed rows stand in
+    the order of the input."""
+    under_way = collections.deque()
+    while True:
+        for batch in itertools.islice(source, concurrency - len(under_way)):
+            under_way.append(Sending(sender, batch))
+        if not under_way:
+            return
+        failed, batch, mark = under_way[0].ended(), under_way.popleft().batch, journal.mark
+        length = failed_rows.append([(batch.rows[place], reason) for place, reason in failed])
+        imported = len(batch.rows) - len(failed)
+        journal.settle(
+            Mark(batch.number + 1, mark.imported + imported, mark.failed + len(failed), length, batch.chain)
+        )
+        progress.show(journal.mark)
+
+
+def skip_settled(source, mark):
+    """Reads over what is settled, and makes sure that it is what was settled."""
+    chain = ""
+    for _ in range(mark.batches):
+        batch = next(source, None)
+        chain = batch.chain if batch else None
+    if chain != mark.chain:
+        raise Stop(Journal.CHANGED)
+
+
+def import_file(options):
+    """Imports the file; the exit status."""
+    token = token_of(options.token_file)
+    server = Server(options.url, options.timeout)
+    file, identity = open_input(options.input)
+    reader = open_rows(file, options.format, options.encoding)
+    total, notes = look_over(reader)
+    progress = Progress(total, options.dry_run)
+
+    is_left_over = options.failed.exists() and not options.restart
+    plan = plan_of(options, reader.encoding, identity)
+    journal = Journal(options.state, plan, options.restart, progress.report)
+    if is_left_over and not journal.is_resumed:
+        journal.remove()
+        raise Stop(f"{options.failed} exists: move it away, name another by --failed, or --restart")
+    failed_rows = FailedRows(options.failed, reader, journal.mark.failed_bytes)
+    source = batches(reader, options.batch, options.batch_bytes, options.params)
+    skip_settled(source, journal.mark)
+    if journal.mark.batches:
+        progress.resume(journal.mark)
+    if reader.unsent:
+        progress.report(f"columns that are not sent: {', '.join(reader.unsent)}")
+    for note in notes:
+        progress.report(note)
+
+    sender = Sender(options, server, token, journal.run, progress)
+    try:
+        import_all(source, sender, failed_rows, journal, options.concurrency, progress)
+    except (Stop, KeyboardInterrupt) as error:
+        sender.stopped.set()
+        progress.end()
+        if isinstance(error, Mistake) and not journal.mark.batches:
+            # It can be corrected without --restart.
+            journal.remove()
+        else:
+            progress.report(f"stopped after {count(journal.mark.rows)}; none is lost: the same command resumes there")
+        raise
+    progress.end()
+    journal.remove()
+    return summary(journal.mark, options)
+
+
+def summary(mark, options):
+    prefix, imported = ("dry run: ", "would be imported") if options.dry_run else ("", "imported")
+    print(f"{prefix}{count(mark.rows)}: {mark.imported} {imported}, {mark.failed} failed")
+    if options.dry_run:
+        print("Nothing was written.")
+    if mark.failed:
+        print(f"The failed rows and their reasons: {options.failed}")
+    return 2 if mark.failed else 0
+
+
+def open_input(path):
+    """The input as an unbuffered file, and what tells it from one that was changed; what cannot be read twice is copied."""
+    try:
+        file = open(path, "rb", buffering=0) if path else sys.stdin.buffer
+        status = os.fstat(file.fileno())
+        if path and stat.S_ISREG(status.st_mode):
+            return file, [status.st_size, status.st_mtime_ns]
+        copy = tempfile.TemporaryFile(buffering=0)
+        shutil.copyfileobj(file, copy)
+        return copy, None
+    except OSError as error:
+        raise Mistake(f"{path or 'standard input'} cannot be read: {error.strerror}") from None
+
+
+def plan_of(options, encoding, identity):
+    """What is imported, and how, by flags: a run is resumed only as it began."""
+    return {
+        "input": identity,
+        "--url": options.url,
+        "--match, --identify-way or --opt": options.params,
+        "--format": options.format,
+        "--encoding": encoding,
+        "--batch": options.batch,
+        "--batch-bytes": options.batch_bytes,
+        "--failed": str(options.failed),
+    }
+
+
+def token_of(file):
+    """The token: from the environment or a file, never from an argument, and never shown."""
+    token = os.environ.get("IMPORT_TOKEN") or os.environ.get("X_TOKEN") or ""
+    if file:
+        try:
+            token = Path(file).read_text(encoding="utf-8-sig", errors="replace")
+        except OSError as error:
+            raise Mistake(f"the token in {file} cannot be read: {error.strerror}") from None
+    token = token.strip()
+    if not token:
+        raise Mistake("no token: set IMPORT_TOKEN, or name a file by --token-file")
+    if not re.fullmatch("[!-~]+", token):
+        raise Mistake("the token may have visible ASCII characters only")
+    return token
+
+
+# --- The command line ---
+
+
+class Arguments(argparse.ArgumentParser):
+    def error(self, message):
+        raise Mistake(f"{message}; --help lists the flags")
+
+
+def whole(text):
+    if not re.fullmatch("[0-9]{1,9}", text) or not int(text):
+        raise argparse.ArgumentTypeError("must be a whole number, at least 1")
+    return int(text)
+
+
+def encoding_named(text):
+    names = {"utf-8": "utf-8", "utf8": "utf-8", "gbk": "gbk", "gb2312": "gbk", "gb18030": "gbk"}
+    if text.lower() not in names:
+        raise argparse.ArgumentTypeError("must be utf-8 or gbk")
+    return names[text.lower()]
+
+
+def arguments():
+    parser = Arguments(
+        description="Imports a file of customer groups: CSV whose first line names the columns, or JSON Lines.",
+        epilog="A run that stopped or was killed is resumed when the same command is run again. "
+        "Exit status: 0 every row was imported, 2 some rows failed, 1 the run did not finish.",
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("input", metavar="FILE", help="the file, or - for standard input (which needs --format and --failed)")
+    add("--url", required=True, help="the whole address of the import")
+    add("--match", required=True, choices=("off", "exact", "fuzzy"), help="off: a row is the customer audienceUserId")
+    add("--identify-way", choices=("1", "2"), help="the order of fuzzy matching (default 1)")
+    add("--opt", choices=("add", "delete"), default="add", help="into groups (default), or out of them")
+    add("--dry-run", action="store_true", help="everything except the writes")
+    add("--failed", type=Path, metavar="FILE", help="where failed rows go (default: FILE with .failed in its name)")
+    add("--state", type=Path, metavar="FILE", help="where the state of the run is kept (default: beside FILE)")
+    add("--format", choices=("csv", "jsonl"), help="default: by the name of FILE")
+    add("--encoding", type=encoding_named, metavar="NAME", help="utf-8 (default) or gbk; failed rows are written in it")
+    add("--batch", type=whole, metavar="N", default=1_000, help="the most rows of a request (default 1000)")
+    add("--batch-bytes", type=whole, metavar="N", default=2_097_152, help="the largest request (default 2097152)")
+    add("--concurrency", type=whole, metavar="N", default=4, help="the most requests at a time (default 4)")
+    # A little longer than an HTTP API waits for its function.
+    add("--timeout", type=whole, metavar="SECONDS", default=35, help="how long a request may take (default 35)")
+    add("--patience", type=whole, metavar="SECONDS", default=300, help="how long a request is repeated (default 300)")
+    add("--token-file", metavar="FILE", help="holds the token (default: the environment's IMPORT_TOKEN)")
+    add("--restart", action="store_true", help="discard an unfinished run of FILE, and overwrite its failed rows")
+    add("--token", "--x-token", dest="token", help=argparse.SUPPRESS)
+    return parser
+
+
+def options_of(given):
+    options = arguments().parse_args(given)
+    if options.token is not None:
+        raise Mistake("a token cannot be an argument, which all users of the machine see: set IMPORT_TOKEN or --token-file")
+    if not re.fullmatch(r"https?://[A-Za-z0-9.\[:\]_-]+(/[!-~]*)?", options.url):
+        raise Mistake("--url must be the whole address, beginning with https:// or http://")
+    if options.identify_way and options.match != "fuzzy":
+        raise Mistake("--identify-way must be left out, unless --match is fuzzy")
+    options.params = params_of(options)
+    options.input = None if options.input == "-" else Path(options.input)
+    options.format = options.format or format_of(options.input)
+    word = "dry-run" if options.dry_run else "import"
+    if not options.failed:
+        if not options.input:
+            raise Mistake("--failed is missing; --help lists the flags")
+        suffix = options.input.suffix or f".{options.format}"
+        options.failed = options.input.with_suffix(f".{'dry-run-failed' if options.dry_run else 'failed'}{suffix}")
+    if options.input and options.input.resolve() == options.failed.resolve():
+        raise Mistake("--failed is the input itself")
+    options.state = options.state or Path(f"{options.input or options.failed}.{word}-state")
+    return options
+
+
+def params_of(options):
+    params = {"isMatching": options.match != "off"}
+    if options.match == "exact":
+        params["matchingType"] = 1
+    elif options.match == "fuzzy":
+        params |= {"matchingType": 2, "identifyWay": int(options.identify_way or 1)}
+    params["optType"] = options.opt
+    if options.dry_run:
+        params["dryRun"] = True
+    return json.dumps(params, separators=(",", ":"))
+
+
+def format_of(path):
+    suffix = path.suffix.lower() if path else ""
+    if suffix in (".xls", ".xlsx"):
+        raise Mistake("an Excel workbook cannot be read: save it as CSV UTF-8")
+    known = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+    if suffix not in known:
+        array = " (a JSON array is not read: put one object on each line)" if suffix == ".json" else ""
+        raise Mistake(f"--format csv or --format jsonl is missing: the name of the input does not show it{array}")
+    return known[suffix]
+
+
+def main(given=None):
+    for stream in (sys.stdout, sys.stderr):
+        # A console may have few characters.
+        stream.reconfigure(errors="backslashreplace")
+    with contextlib.suppress(ValueError):
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        return import_file(options_of(given))
+    except (Stop, KeyboardInterrupt) as error:
+        print(f"error: {error or 'interrupted'}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
