@@ -235,14 +235,14 @@ def near_miss(name):
 class Csv:
     """A table: its first line names the columns; a field that is empty is not given."""
 
-    QUOTED = re.compile('[^\\S\r\n]*"([^"]*(?:""[^"]*)*)"[^\\S\r\n]*')
+    QUOTED = re.compile('[^\\S\r\n]*"([^"]*(?:""[^"]*)*)"(?!")[^\\S\r\n]*')
     OPEN = re.compile('[^\\S\r\n]*"')
-    BLANK = re.compile('(?:^|,)[^\\S\r\n]+"')
     NOT_CLOSED = "的引号没有结束"
 
     def __init__(self, file, encoding):
         self.file, self.encoding = file, encoding
         self.width = self.least = 0
+        self.places = ()
         _, _, names, fault = next(self.tables(), (0, "", None, None))
         if names is None:
             raise Mistake("the input is empty")
@@ -254,7 +254,8 @@ class Csv:
         # Excel adds or leaves out empty fields at the end of a line.
         self.least = max(place for place, name in enumerate(self.names, 1) if name)
         self.sent = [(self.names.index(field), field) for field in FIELDS if field in self.names]
-        self.values = operator.itemgetter(*(place for place, _ in self.sent))
+        self.places = [place for place, _ in self.sent]
+        self.values = operator.itemgetter(*self.places)
         self.template = "{" + ",".join(f'"{field}":%s' for _, field in self.sent) + "}"
         self.kept = [place for place, name in enumerate(self.names) if name not in REASON_FIELDS]
         self.unsent = [self.names[place] for place in self.kept if self.names[place] not in ("", *FIELDS)]
@@ -304,9 +305,10 @@ class Csv:
                     yield number, text, text.rstrip("\r\n").split(","), None
                 continue
             try:
-                if not self.BLANK.search(text):
-                    line.append(text)
-                    yield number, text, next(simple), None
+                line.append(text)
+                fields = next(simple)
+                if '"' not in "".join(fields):
+                    yield number, text, fields, None
                     continue
             except (csv.Error, IndexError):
                 pass
@@ -325,23 +327,30 @@ class Csv:
             if '"' in following[1]:
                 text = first + "".join(line for _, line in more)
                 fields, fault = self.split(text)
-        if more and (fault or len(text) > MAX_LINE or (self.width and not self.fits(fields))):
+        if more and (fault or len(text) > MAX_LINE or (self.width and not self.is_row(fields))):
             source.again.extendleft(reversed(more))
-            return first, *self.split(first)[:1], self.NOT_CLOSED
+            return first, self.split(first)[0], self.NOT_CLOSED
         if self.width:
-            self.check_lines(number, more)
+            self.check_lines(fields, [(number, first), *more] if more else [])
         return text, fields, fault
 
-    def check_lines(self, number, more):
-        """Stops the run if what a quoted field holds seems to be rows, which would be lost."""
-        for following, line in more:
-            fields, fault = self.split(line)
-            keys = [fields[place] for place, name in self.sent if name != "groups" and place < len(fields)]
-            is_row = fault in (None, self.NOT_CLOSED) and self.fits(fields) and any(keys)
-            if is_row and not any(re.search(r'["\s]', key) for key in keys):
+    def is_row(self, fields):
+        """Whether a line of several lines of the file may be meant: no name goes on in another line."""
+        names = [name for place in self.places if place < len(fields) for name in fields[place].split(",")]
+        return self.fits(fields) and not any(re.search("[\r\n]", AROUND.sub("", name)) for name in names)
+
+    def check_lines(self, row, together):
+        """Stops the run if what the quotes of a row hold together seems to be rows, which would be lost."""
+        places = self.places[:-1]
+        for number, line in together:
+            fields = line.rstrip("\r\n").replace('"', "").split(",")
+            if not self.fits(fields):
+                continue
+            keys = [fields[place] for place in places]
+            if any(keys) and not re.search(r"\s", "".join(keys)) and keys != [row[place] for place in places]:
                 raise Mistake(
-                    f"line {number} opens a quote that is closed only after line {following}, which seems to be a row of"
-                    f" its own: correct line {number}"
+                    f"line {together[0][0]} opens a quote that is closed only in line {together[-1][0]}, and line {number}"
+                    f" seems to be a row of its own: correct line {together[0][0]}"
                 )
 
     def split(self, text):
@@ -360,6 +369,8 @@ class Csv:
             else:
                 end = text.find(",", place)
                 end = len(text) if end < 0 else end
+                if '"' in text[place:end] and len(fields) in self.places:
+                    return [*fields, *text[place:].split(",")], "的引号前有其他字符"
                 fields.append(text[place:end])
                 place = end + 1
         return fields, None
@@ -393,8 +404,9 @@ def refused(constant):
     raise ValueError(f"{constant} is no JSON")
 
 
-# Numbers stay as they are written.
+# Numbers stay as they are written. In responses they are compared by their values.
 DECODER = json.JSONDecoder(parse_constant=refused, parse_int=str, parse_float=str)
+RESPONSES = json.JSONDecoder(parse_int=float)
 
 
 def members(text):
@@ -606,7 +618,7 @@ LONGEST_RETRY_AFTER = 86_400
 def outcome(status, content, retry_after, records):
     """The failures that a response reports: the place of each among the records sent, and its reason."""
     try:
-        envelope = DECODER.decode(content.decode())
+        envelope = RESPONSES.decode(content.decode())
         said = f"{status} {envelope['errorCode']} {envelope.get('msg') or ''}"
     except (ValueError, TypeError, KeyError, RecursionError):
         envelope, said = {}, f"{status} {' '.join(content.decode(errors='replace').split())[:200]}"
@@ -633,7 +645,7 @@ def failures(data, records):
     if not adds_up or places != sorted(set(places)) or any(place < 0 for place in places):
         raise ValueError
     for place, error in failed:
-        sent = DECODER.decode(records[place].decode())
+        sent = RESPONSES.decode(records[place].decode())
         if any(error[field] != sent.get(field) for field in FIELDS if field in error):
             raise ValueError
     return [

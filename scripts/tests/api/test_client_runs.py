@@ -1,0 +1,590 @@
+"""Runs of the client: what is sent, how it ends, and how it goes on after it was killed, stopped or left without answer."""
+
+import contextlib
+import json
+import random
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.parse
+
+import pytest
+
+from api.double import (
+    CLIENT,
+    IN_PROGRESS,
+    MISSING_GROUPS,
+    PATH,
+    PYTHON,
+    STORE_ERROR,
+    TIMEOUT,
+    Desk,
+    Double,
+    Ended,
+    import_groups,
+    reply,
+)
+
+OFF = "list.csv --match off"
+
+
+@pytest.fixture
+def desk(tmp_path):
+    return Desk(tmp_path, None)
+
+
+def numbered(rows, group="g"):
+    return "audienceUserId,groups\n" + "".join(f"c{number},{group}\n" for number in range(rows))
+
+
+def holed(rows, group="g"):
+    """A file in which every seventh row names no group; its failed rows; its memberships."""
+    groups = ["" if number % 7 == 0 else group for number in range(rows)]
+    content = "audienceUserId,groups\n" + "".join(f"c{number},{one}\n" for number, one in enumerate(groups))
+    failed = [f"c{number},,MISSING_GROUPS,缺少客户分组,false\n" for number, one in enumerate(groups) if not one]
+    pairs = {(f"c{number}", group) for number, one in enumerate(groups) if one}
+    return content, "audienceUserId,groups,errorCode,errorMsg,retryable\n" + "".join(failed), pairs
+
+
+def behind(service, faults=None):
+    """The service, behind a gateway that can fail."""
+    return Double(faults, target=service.url.removesuffix(PATH))
+
+
+# --- Against the service ---
+
+
+def test_failed_rows_can_be_imported_again(desk, service):
+    desk.url = service.url
+    ended = desk.run(
+        "list.csv --match fuzzy",
+        '\ufeffnote,openid,groups,unionid\r\nfirst,o0001,"again, new",u0001\r\n"late, ""x""",nobody,again,\r\n'
+        "broken,o0001,again\r\n,,,\r\nlast,,third,u0001\r\n",
+    )
+    assert (ended.code, ended.stdout.splitlines()[0]) == (2, "5 rows: 2 imported, 3 failed"), ended
+    assert {("c0001", group) for group in ("again", "new", "third")} <= service.memberships()
+    failed = desk.read("list.failed.csv")
+    assert failed == (
+        "\ufeffnote,openid,groups,unionid,errorCode,errorMsg,retryable\n"
+        '"late, ""x""",nobody,again,,NOT_MATCHED,未匹配到客户,false\n'
+        "broken,o0001,again,,BAD_ROW,第4行有3列，应为4列,false\n"
+        ",,,,MISSING_IDENTIFIER,缺少可用的身份标识,false\n"
+    )
+    assert desk.files() == ["list.csv", "list.failed.csv"]
+    corrected = failed.replace("nobody", "o0002").replace("\n,,,,", "\n,o0003,again,,")
+    ended = desk.run("list.failed.csv --match fuzzy", corrected)
+    assert (ended.code, ended.stdout) == (0, "3 rows: 3 imported, 0 failed\n"), ended
+    assert {("c0002", "again"), ("c0003", "again")} <= service.memberships()
+    assert desk.files() == ["list.csv", "list.failed.csv"], "no row failed, no file"
+
+
+def test_a_dry_run_writes_nothing(desk, service):
+    desk.url = service.url
+    content, failed, pairs = holed(70, "dry")
+    ended = desk.run(f"{OFF} --dry-run", content)
+    assert ended.code == 2
+    assert ended.stdout.startswith("dry run: 70 rows: 60 would be imported, 10 failed\nNothing was written.\n")
+    assert not pairs & service.memberships()
+    assert desk.read("list.dry-run-failed.csv") == failed
+
+
+def test_killed_again_and_again_a_run_loses_and_repeats_no_row(desk, service):
+    seed = random.randrange(1 << 30)
+    draw = random.Random(seed)
+    content, failed, pairs = holed(2_000, "killed")
+    desk.write("list.csv", content)
+    arguments = f"{OFF} --batch 50 --concurrency 3"
+    with behind(service) as gateway:
+        desk.url = gateway.url
+        for kill in range(4):
+            # The fourth request of three at a time is sent when one is settled.
+            until = len(gateway.requests) + draw.randint(4, 8)
+            run = desk.start(arguments)
+            while len(gateway.requests) < until:
+                time.sleep(0.005)
+            time.sleep(draw.random() / 50)
+            run.kill()
+            killed = Ended(run)
+            assert ("resuming after" in killed.stderr) == (kill > 0), (seed, killed)
+        ended = desk.run(arguments)
+    assert (ended.code, ended.stdout.splitlines()[0]) == (2, "2000 rows: 1714 imported, 286 failed"), (seed, ended)
+    assert desk.read("list.failed.csv") == failed
+    assert pairs <= service.memberships()
+    assert desk.files() == ["list.csv", "list.failed.csv"]
+    assert len({key for key, _ in gateway.requests}) == len({body for _, body in gateway.requests}) == 40
+
+
+def test_what_the_connection_loses_is_replayed(desk, service):
+    replayed = []
+
+    def lost(request, body):
+        gateway.forward(request, body)
+        return ()
+
+    def seen(request, body):
+        answer = gateway.forward(request, body)
+        replayed.append({name.lower() for name in answer[1]})
+        return answer
+
+    with behind(service, {0: lost, 1: seen}) as gateway:
+        desk.url = gateway.url
+        ended = desk.run(OFF, numbered(10, "replayed"))
+    assert ended.stdout == "10 rows: 10 imported, 0 failed\n", ended
+    assert gateway.requests[0] == gateway.requests[1]
+    assert "idempotent-replayed" in replayed[0]
+
+
+def test_an_outage_stops_the_run_and_the_same_command_resumes_it(desk, service):
+    content, failed, pairs = holed(600, "outage")
+    away = []
+    with behind(service, lambda number: reply(503, "SERVICE_UNAVAILABLE") if away or number == 3 else None) as gateway:
+        desk.url = gateway.url
+        desk.write("list.csv", content)
+        away = [True]
+        gateway.faults = lambda number: reply(503, "SERVICE_UNAVAILABLE") if away and number >= 3 else None
+        arguments = f"{OFF} --batch 100 --concurrency 1 --patience 1"
+        ended = desk.run(arguments)
+        assert ended.code == 1
+        assert "stopped after 300 rows; none is lost: the same command resumes there" in ended.stderr, ended
+        assert "503 SERVICE_UNAVAILABLE" in ended.stderr
+        away.clear()
+        ended = desk.run(arguments)
+    assert ended.stdout.startswith("600 rows: 514 imported, 86 failed\n"), ended
+    assert (desk.read("list.failed.csv"), pairs <= service.memberships()) == (failed, True)
+
+
+# --- Responses ---
+
+
+def pauses(double):
+    return [after - before for before, after in zip(double.times, double.times[1:], strict=False)]
+
+
+def run(desk, content, faults=None, arguments=OFF, reason_of=None, **options):
+    with Double(faults, reason_of) as double:
+        desk.url = double.url
+        return desk.run(arguments, content, **options), double
+
+
+def test_no_retry_comes_before_retry_after(desk):
+    date = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() + 4))
+    throttled = [(429, {"Retry-After": value}, b'{"message":"Too Many Requests"}') for value in ("2", date)]
+    ended, double = run(desk, numbered(1), dict(enumerate(throttled)))
+    assert ended.code == 0
+    first, second = pauses(double)
+    # The client's own first pauses are half a second and a second at most; the date is in whole seconds.
+    assert first >= 2
+    assert first + second >= 2.9
+    assert len(set(double.requests)) == 1
+    assert ended.stderr.count("429") == 2
+
+
+def test_a_running_import_is_waited_for(desk):
+    ended, double = run(desk, numbered(1), dict.fromkeys((0, 1), reply(201, "IN_PROGRESS", IN_PROGRESS)))
+    assert (ended.code, len(set(double.requests))) == (0, 1)
+    assert all(pause >= 1 for pause in pauses(double))
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, "closed"])
+def test_what_may_pass_is_sent_again(desk, status):
+    fault = () if status == "closed" else (status, {}, b'{"message":"x"}')
+    ended, double = run(desk, numbered(1), {0: fault})
+    assert (ended.code, len(set(double.requests)), len(double.requests)) == (0, 1, 2), ended
+
+
+@pytest.mark.parametrize(
+    ("status", "content"),
+    [
+        (200, b"<html>"),
+        (200, b'{"code":"200","errorCode":"SUCCESS","msg":"x","data":null}'),
+        (200, b'{"code":"200","errorCode":"SUCCESS","msg":"x","data":{}}'),
+        (200, b'{"code":"200","errorCode":"SUCCESS","msg":"x","data":[]}'),
+        (200, b'{"code":"401","errorCode":"TOKEN_ERROR","msg":"x","data":null}'),
+        (200, b"[" * 100_000),
+        (200, b"null"),
+        *((status, b'{"errorCode":"E","msg":"m","data":null}') for status in (301, 400, 401, 403, 404, 405, 415, 422, 501)),
+    ],
+)
+def test_what_cannot_pass_ends_the_run_and_leaves_nothing(desk, status, content):
+    ended, double = run(desk, numbered(1), {0: (status, {"Location": "/elsewhere"}, content)})
+    assert (ended.code, len(double.requests)) == (1, 1), ended
+    assert ended.stderr.startswith(f"error: the import was rejected: {status} "), ended
+    assert ("--url" in ended.stderr) == (status in (200, 404))
+    assert desk.files() == ["list.csv"]
+
+
+@pytest.mark.parametrize("change", [("index", 1), ("audienceUserId", "c9"), None])
+def test_a_response_to_something_else_ends_the_run(desk, change):
+    failed = {"audienceUserId": "c0", "groups": "g", "index": 0, **MISSING_GROUPS}
+    data = {"importSuccessNum": 0, "importFailNum": 1, "status": -1, "message": "失败"}
+    data["errorData"] = [{**failed, **dict([change])}] if change else None
+    ended, _ = run(desk, numbered(1), {0: reply(200, "SUCCESS", data)})
+    assert "no response to what was sent" in ended.stderr
+
+
+def test_a_request_that_is_too_large_is_sent_in_halves(desk):
+    def faults(_):
+        return lambda _, body: None if body.count(b"audienceUserId") <= 3 else (413, {}, b'{"message":"Too Long"}')
+
+    ended, double = run(desk, numbered(20), faults)
+    assert (ended.code, sorted(double.pairs)) == (0, sorted((f"c{number}", "g") for number in range(20))), ended
+    assert len({key for key, _ in double.requests}) == len(double.requests)
+
+
+def test_a_record_that_is_too_large_fails_alone(desk):
+    def faults(_):
+        return lambda _, body: reply(413, "PAYLOAD_TOO_LARGE", message="上限") if b'"c1"' in body else None
+
+    ended, double = run(desk, numbered(4), faults)
+    assert ended.stdout.startswith("4 rows: 3 imported, 1 failed"), ended
+    assert "c1,g,PAYLOAD_TOO_LARGE,413 PAYLOAD_TOO_LARGE 上限,false" in desk.read("list.failed.csv")
+
+
+def test_records_out_of_time_are_sent_in_smaller_requests(desk):
+    late = set(map(str, range(1_000)))
+
+    def reason_of(record):
+        # Each record of the first request once.
+        key = record["audienceUserId"][1:]
+        return TIMEOUT if key in late and not late.discard(key) else None
+
+    ended, double = run(desk, numbered(1_700), arguments=f"{OFF} --concurrency 1", reason_of=reason_of)
+    assert ended.stdout == "1700 rows: 1700 imported, 0 failed\n", ended
+    assert double.sizes == [1_000, 500, 500, 700]
+    assert sorted(double.pairs) == sorted((f"c{number}", "g") for number in range(1_700))
+
+
+def test_records_that_fail_for_now_are_sent_again_alone(desk):
+    failing = {"c3": 1, "c5": 2}
+
+    def reason_of(record):
+        left = failing.get(record["audienceUserId"], 0)
+        failing[record["audienceUserId"]] = left - 1
+        return STORE_ERROR if left > 0 else None
+
+    ended, double = run(desk, numbered(10), reason_of=reason_of)
+    assert (ended.code, double.sizes) == (0, [10, 2, 1])
+    assert len({key for key, _ in double.requests}) == 3
+
+
+def test_records_that_keep_failing_for_now_become_failed_rows(desk):
+    ended, double = run(desk, "audienceUserId,groups\nc1,g\n", reason_of=lambda _: STORE_ERROR)
+    assert (ended.code, double.sizes) == (2, [1] * 6)
+    assert desk.read("list.failed.csv").endswith("c1,g,STORE_ERROR,系统繁忙，请稍后重试,true\n")
+
+
+def test_limits_of_a_request_are_kept(desk):
+    content = numbered(500) + f"c500,{'长' * 1_000}\n"
+    ended, double = run(desk, content, arguments=f"{OFF} --batch 100 --batch-bytes 2000")
+    assert ended.stdout.startswith("501 rows: 500 imported, 1 failed"), ended
+    assert all(len(body) <= 2_000 for _, body in double.requests)
+    assert "第502行超过一个请求的上限2000字节" in desk.read("list.failed.csv")
+
+
+def test_connections_are_kept_and_renewed_where_the_server_closed_them(desk):
+    with Double() as double:
+        ports = []
+        respond = double.respond
+
+        def spy(request, body):
+            ports.append(request.client_address[1])
+            request.close_connection = len(ports) % 10 == 0
+            return respond(request, body)
+
+        double.respond, desk.url = spy, double.url
+        ended = desk.run(f"{OFF} --batch 10", numbered(1_000))
+    assert (ended.code, ended.stderr) == (0, ""), ended
+    assert 10 <= len(set(ports)) <= 30
+    assert len(double.requests) == 100
+
+
+# --- Ends that are none ---
+
+
+def test_ctrl_c_says_where_it_stopped_and_how_to_go_on(desk):
+    with Double(lambda number: (lambda *_: time.sleep(30)) if number >= 3 else None) as double:
+        desk.url = double.url
+        desk.write("list.csv", numbered(1_000))
+        run = desk.start(f"{OFF} --batch 100 --concurrency 1")
+        while len(double.requests) < 4:
+            time.sleep(0.01)
+        run.send_signal(signal.SIGINT)
+        before = time.monotonic()
+        ended = Ended(run)
+    assert time.monotonic() - before < 20
+    assert ended.code == 1
+    assert "stopped after 300 rows; none is lost: the same command resumes there" in ended.stderr
+
+
+def test_waiting_names_the_address(desk):
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}{PATH}"
+        ended = desk.run(f"{OFF} --patience 1", numbered(1), url=url)
+    waits = [line for line in ended.stderr.splitlines() if "again in" in line]
+    assert waits
+    assert all(url in line for line in waits)
+
+
+def test_an_expired_token_stops_the_run_and_another_resumes_it(desk):
+    expired = reply(401, "TOKEN_ERROR", message="X-Token无效或已过期")
+    arguments = f"{OFF} --batch 100 --concurrency 1"
+    with Double({3: expired}) as double:
+        desk.url = double.url
+        ended = desk.run(arguments, numbered(1_000))
+        assert ended.code == 1
+        assert "X-Token无效或已过期" in ended.stderr
+        assert "after 300 rows" in ended.stderr
+        assert "no token" in desk.run(arguments, IMPORT_TOKEN="").stderr
+        desk.write("token", "\ufeffdemo-token\r\n")
+        ended = desk.run(f"{arguments} --token-file token", IMPORT_TOKEN="")
+    assert ended.stdout == "1000 rows: 1000 imported, 0 failed\n"
+    assert double.pairs == [(f"c{number}", "g") for number in range(1_000)]
+
+
+def test_a_run_is_resumed_only_as_it_began(desk):
+    rejected = reply(403, "FORBIDDEN")
+    arguments = f"{OFF} --batch 100 --concurrency 1"
+    with Double({2: rejected, 4: rejected}) as double:
+        desk.url = double.url
+        desk.run(arguments, numbered(500))
+        assert "--opt" in desk.run(f"{arguments} --opt delete").stderr
+        assert "--batch" in desk.run(arguments.replace("100", "99")).stderr
+        changed = numbered(500).replace("c499", "c999")
+        assert "input was changed" in desk.run(arguments, changed).stderr
+        assert len(double.requests) == 3
+        assert desk.run(f"{arguments} --restart").code == 1
+        assert desk.run(arguments).stdout == "500 rows: 500 imported, 0 failed\n"
+    assert ("c999", "g") in double.pairs
+
+
+def test_standard_input_is_imported_and_resumed(desk):
+    arguments = "- --match off --batch 100 --concurrency 1 --format csv --failed failed.csv"
+    with Double({2: reply(403, "FORBIDDEN")}) as double:
+        desk.url = double.url
+        inputs = [numbered(500), numbered(500).replace("c150", "c151"), numbered(150), numbered(500)]
+        codes = [desk.run(arguments, stdin=text.encode()).code for text in inputs]
+    assert (codes, len(double.requests)) == ([1, 1, 1, 0], 6)
+    assert double.pairs == [(f"c{number}", "g") for number in range(500)]
+    assert desk.files() == []
+
+
+def test_two_runs_never_import_the_same_file(desk):
+    with Double({0: lambda *_: time.sleep(3)}) as double:
+        desk.url = double.url
+        desk.write("list.csv", numbered(1))
+        first = desk.start(OFF)
+        while not double.requests:
+            time.sleep(0.01)
+        assert "another run is importing the same file" in desk.run(f"{OFF} --restart").stderr
+        assert Ended(first).code == 0
+
+
+def test_failed_rows_are_not_overwritten_by_default(desk):
+    content = holed(8)[0]
+    run(desk, content)
+    ended, double = run(desk, content)
+    assert "--restart" in ended.stderr
+    assert not double.requests
+    assert run(desk, content, arguments=f"{OFF} --restart")[0].code == 2
+
+
+def test_a_journal_cut_anywhere_is_read_up_to_its_last_whole_line(tmp_path):
+    path, plan = tmp_path / "state", {"input": None, "--url": "u"}
+    journal = import_groups.Journal(path, plan, False, print)
+    first = path.stat().st_size
+    for number in (1, 2):
+        journal.settle(import_groups.Mark(batches=number, chain="c"))
+    journal.file.close()
+    whole = path.read_bytes()
+    for cut in range(len(whole) + 1):
+        path.write_bytes(whole[:cut])
+        again = import_groups.Journal(path, plan, False, print)
+        assert again.is_resumed == (cut >= first)
+        assert again.mark.batches == (whole[first:cut].count(b"\n") if cut >= first else 0)
+        assert (again.run == journal.run) == again.is_resumed
+        again.settle(import_groups.Mark(batches=9))
+        again.file.close()
+        with contextlib.closing(import_groups.Journal(path, plan, False, print).file):
+            pass
+
+
+LACKING = """
+import errno, fcntl, os
+def lacks(number):
+    def fail(*_):
+        raise OSError(number, os.strerror(number))
+    return fail
+fcntl.flock = lacks(errno.ENOLCK)
+os.fsync = lacks(errno.EINVAL)
+"""
+
+
+def test_a_file_system_without_locks_and_syncs_is_no_end(desk):
+    desk.write("sitecustomize.py", LACKING)
+    ended, double = run(desk, holed(8)[0], PYTHONPATH=str(desk.folder))
+    assert (ended.code, len(double.pairs)) == (2, 6), ended
+    assert "cannot be locked" in ended.stderr
+
+
+def test_a_state_that_cannot_be_kept_names_the_way_out(desk):
+    ended, double = run(desk, numbered(1), arguments=f"{OFF} --state nowhere/state")
+    assert "--state" in ended.stderr
+    assert not double.requests
+    ended, _ = run(desk, holed(1)[0], arguments=f"{OFF} --failed nowhere/failed.csv")
+    assert "--failed" in ended.stderr
+
+
+# --- Proxies ---
+
+
+def proxy_environment(**variables):
+    return {name: str(value) for name, value in variables.items()}
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_proxy_is_used_for_other_hosts(desk, scheme):
+    with Double(lambda _: (502, {}, b"no")) as proxy:
+        name = proxy.origin.replace("http://", "http://user:p%40ss@")
+        variables = {f"{scheme}_proxy": name, "ALL_PROXY": "socks5h://127.0.0.1:1080"}
+        ended = desk.run(f"{OFF} --patience 1", numbered(1), url=f"{scheme}://imports.example{PATH}", **variables)
+    assert f"through the proxy {proxy.origin[7:]}" in ended.stderr, ended
+    assert "p@ss" not in ended.stderr
+    if scheme == "http":
+        assert proxy.paths[0] == f"http://imports.example{PATH}"
+    else:
+        assert "Tunnel connection failed" in ended.stderr
+
+
+@pytest.mark.parametrize("value", ["socks5://127.0.0.1:1080", "socks5h://u:p@localhost:1080", "https://proxy:1"])
+def test_a_proxy_that_cannot_be_used_is_named(desk, value):
+    ended = desk.run(OFF, numbered(1), url=f"https://imports.example{PATH}", ALL_PROXY=value)
+    assert ended.code == 1
+    assert value.partition(":")[0] in ended.stderr
+    assert "https_proxy" in ended.stderr
+    assert "u:p" not in ended.stderr
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_local_addresses_need_no_proxy(desk, host):
+    with Double() as double:
+        url = double.url.replace("127.0.0.1", host)
+        ended = desk.run(OFF, numbered(1), url=url, http_proxy="http://127.0.0.1:9", ALL_PROXY="socks5://127.0.0.1:9")
+    assert ended.code == 0, ended
+
+
+@pytest.mark.parametrize("entry", ["imports.example", ".example", "*", "10.0.0.0/8"])
+def test_no_proxy_is_respected(entry, monkeypatch):
+    host = "10.1.2.3" if "/" in entry else "imports.example"
+    monkeypatch.setenv("https_proxy", "socks5://127.0.0.1:9")
+    monkeypatch.setenv("no_proxy", f"other.example,{entry}")
+    assert import_groups.Server(f"https://{host}{PATH}", 1).proxy is None
+    with pytest.raises(import_groups.Mistake):
+        import_groups.Server(f"https://elsewhere{PATH}", 1)
+
+
+# --- The command line ---
+
+
+@pytest.mark.parametrize("encoding", ["gbk", "ascii"])
+def test_a_console_with_few_characters_is_no_end(desk, encoding):
+    ended, double = run(desk, "audienceUserId,groups,🎁\nc1,g,\nc2,,\n", PYTHONIOENCODING=encoding)
+    assert (ended.code, double.pairs) == (2, [("c1", "g")])
+    assert "\\U0001f381" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "named"),
+    [
+        ("", "FILE"),
+        ("l.csv", "--match"),
+        ("l.txt --match off", "--format csv or --format jsonl is missing"),
+        ("l.json --match off", "one object on each line"),
+        ("l.XLSX --match off", "save it as CSV UTF-8"),
+        ("l.csv --match off --format xml", "--format"),
+        ("l.csv --match off --encoding big5", "must be utf-8 or gbk"),
+        ("- --match off --format csv", "--failed"),
+        ("l.csv --match off --failed ./l.csv", "--failed is the input"),
+        ("l.csv --match both", "--match"),
+        ("l.csv --match off --opt put", "--opt"),
+        ("l.csv --match fuzzy --identify-way 3", "--identify-way"),
+        ("l.csv --match exact --identify-way 1", "--identify-way must be left out"),
+        ("l.csv --match off --batch 0", "must be a whole number"),
+        ("l.csv --match off --timeout many", "must be a whole number"),
+        ("l.csv --match off --token secret", "--token-file"),
+        ("l.csv --match off --toke secret", "--help"),
+        ("l.csv k.csv --match off", "k.csv"),
+        ("missing.csv --match off", "missing.csv cannot be read"),
+        ("l.csv --match off --token-file nowhere", "the token in nowhere"),
+    ],
+)
+def test_a_wrong_command_is_one_sentence(desk, line, named):
+    desk.write("l.csv", numbered(1))
+    ended = desk.run(line, url="https://127.0.0.1:1/")
+    assert (ended.code, ended.stdout) == (1, "")
+    (message,) = ended.stderr.splitlines()
+    assert named in message, ended
+    assert "secret" not in message or "toke " in line
+
+
+@pytest.mark.parametrize("url", ["example.com/api", "ftp://h/", "https://", "https://h/ x", "http://u:p@h/"])
+def test_a_wrong_address_is_one_sentence(desk, url):
+    desk.write("l.csv", numbered(1))
+    command = [PYTHON, CLIENT, "l.csv", "--match", "off", "--url", url]
+    done = subprocess.run(command, cwd=desk.folder, capture_output=True, text=True, env={"IMPORT_TOKEN": "t"}, check=False)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "--url must be the whole address" in done.stderr
+
+
+@pytest.mark.parametrize("token", ["", "a\nb", "令牌"])
+def test_a_token_that_is_none_is_one_sentence(desk, token):
+    ended = desk.run(OFF, numbered(1), url="https://127.0.0.1:1/", IMPORT_TOKEN=token)
+    assert (ended.code, ended.stderr.count("\n")) == (1, 1)
+    assert "token" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("flags", "params"),
+    [
+        ("off", {"isMatching": False, "optType": "add"}),
+        ("exact --opt delete", {"isMatching": True, "matchingType": 1, "optType": "delete"}),
+        ("fuzzy", {"isMatching": True, "matchingType": 2, "identifyWay": 1, "optType": "add"}),
+        ("fuzzy --identify-way 2 --dry-run", {"isMatching": True, "matchingType": 2, "identifyWay": 2, "optType": "add", "dryRun": True}),
+    ],
+)
+def test_flags_become_parameters(desk, flags, params):
+    _, double = run(desk, numbered(1), arguments=f"list.csv --match {flags}")
+    assert json.loads(double.requests[0][1])["publicParams"] == params
+
+
+def test_progress_has_rate_and_time_left(capsys, monkeypatch):
+    monkeypatch.setattr(import_groups.Progress, "BETWEEN_LINES", 0)
+    progress = import_groups.Progress(1_000, False)
+    progress.start -= 10
+    progress.show(import_groups.Mark(1, 99, 1))
+    assert capsys.readouterr().err == "99 imported, 1 failed, 10 % of 1000 rows, 10 a second, 1:30 left\n"
+
+
+def test_pauses_double_up_to_a_bound_and_have_jitter():
+    for attempt, most in enumerate([0.5, 1, 2, 4, 8, 16, 20, 20]):
+        drawn = {import_groups.pause_before(attempt) for _ in range(20)}
+        assert len(drawn) > 10
+        assert all(most / 2 <= pause <= most for pause in drawn)
+        assert import_groups.pause_before(attempt, 30) >= 30
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [("0", 0), (" 120 ", 120), ("999999999", 86_400), ("-1", 0), ("1.5", 0), ("", 0), (None, 0), ("Sun, 06 Nov 1994 08:49:37 GMT", 0)],
+)
+def test_retry_after_is_seconds_or_a_date(value, seconds):
+    assert import_groups.seconds_of(value) == seconds
+
+
+def test_the_client_needs_nothing_but_python():
+    imported = set(re.findall(r"^\s*(?:import|from) (\w+)", CLIENT.read_text(encoding="utf-8"), re.MULTILINE))
+    assert imported <= {*sys.stdlib_module_names, "msvcrt"}
+    assert urllib.parse.urlsplit(PATH).path == import_groups.PATH
