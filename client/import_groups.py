@@ -6,11 +6,11 @@
 
 Copy this one file: Python 3.9 or later is all that it needs, on Linux, macOS and Windows. `--help` lists the flags.
 
-A run reads the whole file first: what cannot be right (another encoding, a misspelt column) stops it before anything is
-sent, and what looks odd is counted. Then the rows are sent in batches, several at a time, and the batches are settled in
-the order of the file: first the failed rows of a batch go to disk, then the journal says that the batch is done. So every
-end but the last is the same as being killed. The next run reads over what is settled, and sends what was under way again
-under the same Idempotency-Key, which returns the outcome that it had.
+A run reads the whole file first: what cannot be right (another encoding, a misspelt column) stops it before anything
+is sent, and what looks odd is counted. Then it sends the rows in batches, several at a time, and settles the batches in
+the order of the file: first the failed rows of a batch go to disk, then the journal says that the batch is done. So
+every end but the last is the same as being killed. The next run reads over what is settled, and sends what was under way
+again under the same Idempotency-Key, which returns the outcome that it had.
 
 Exit status: 0 every row was imported, 2 some rows failed, 1 the run did not finish.
 """
@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import base64
+import bisect
 import codecs
 import collections
 import contextlib
@@ -173,8 +174,8 @@ def encoding_of(file, given):
     if not_utf8 is not None:
         advice = ", or name its encoding by --encoding gbk" if not_gbk() is None else ""
         raise Mistake(f"line {line_at(file, not_utf8)} is not UTF-8: save the file as UTF-8{advice}")
-    if not given and two and two >= more and not_gbk() is None:
-        if sum(plausible(file, "utf-8", EASTERN, LATIN)) < 0.5 and plausible(file, "gbk")[0] >= 0.9:
+    if not given and two and two >= more and not_gbk() is None and plausible(file, "gbk")[0] >= 0.9:
+        if sum(plausible(file, "utf-8", EASTERN, LATIN)) < 0.5:
             odd = next(number for number, line in lines(file, "utf-8") if re.search("[\x80-\u07ff]", line))
             raise Mistake(
                 f"line {odd} is Chinese if the file is GBK, and letters that no Chinese list has if it is UTF-8:"
@@ -243,12 +244,12 @@ class Csv:
         self.file, self.encoding = file, encoding
         self.width = self.least = 0
         self.places = ()
-        _, _, names, fault = next(self.tables(), (0, "", None, None))
-        if names is None:
+        first = next(self.tables(), None)
+        if not first:
             raise Mistake("the input is empty")
-        if fault:
+        if first.fault:
             raise Mistake("the first line must name the columns; its quotes are not closed")
-        self.names = [AROUND.sub("", name) for name in names]
+        self.names = [AROUND.sub("", name) for name in first.content]
         self.check_names()
         self.width = len(self.names)
         # Excel adds or leaves out empty fields at the end of a line.
@@ -266,7 +267,9 @@ class Csv:
     def check_names(self):
         for name in self.names:
             if field := near_miss(name):
-                raise Mistake(f"the column {name} is not sent, and nearly is {field}: rename one that is meant, or remove it")
+                raise Mistake(
+                    f"the column {name} is not sent, and nearly is {field}: rename one that is meant, or remove it"
+                )
             if name in FIELDS and self.names.count(name) > 1:
                 raise Mistake(f"the first line names the column {name} twice")
         if "groups" in self.names and set(IDENTIFIERS) & set(self.names):
@@ -274,7 +277,9 @@ class Csv:
         missing = "audienceUserId, openid, unionid or phone" if "groups" in self.names else "groups"
         found = ", ".join(filter(None, self.names[:20]))
         marks = {"\t": "tabs", ";": "semicolons", "，": "full-width commas", "|": "vertical bars"}
-        other = next((f" (the file seems to be separated by {what})" for mark, what in marks.items() if mark in found), "")
+        other = next(
+            (f" (the file seems to be separated by {what})" for mark, what in marks.items() if mark in found), ""
+        )
         raise Mistake(
             f"no column {missing}: the first line must name the columns, separated by commas; it names {found}{other}"
         )
@@ -282,38 +287,39 @@ class Csv:
     def rows(self):
         tables, width = self.tables(), self.width
         next(tables)
-        for number, text, fields, fault in tables:
-            if len(fields) != width and not fault:
-                if self.fits(fields):
-                    fields = (fields + [""] * width)[:width]
+        for row in tables:
+            if len(row.content) != width and not row.fault:
+                if self.fits(row.content):
+                    row = row._replace(content=(row.content + [""] * width)[:width])
                 else:
-                    fault = f"有{len(fields)}列，应为{width}列"
-            yield Row(number, text, fields, fault and f"第{number}行{fault}")
+                    row = row._replace(fault=f"第{row.line}行有{len(row.content)}列，应为{width}列")
+            yield row
 
     def fits(self, fields):
         """Whether a line has the fields of a row."""
         return self.least <= len(fields) and not any(fields[self.width :])
 
     def tables(self):
-        """The lines of the table, each with its number, its text, its fields, and why these are not to be trusted."""
+        """The lines of the table, of whatever length."""
         source, line = Rereading(lines(self.file, self.encoding)), []
         # Splits one line at a time, and fails at quotes that are not as they should be.
         simple = csv.reader(iter(line.pop, None), strict=True)
         for number, text in source:
             if '"' not in text and len(text) <= MAX_LINE:
-                if text.strip():
-                    yield number, text, text.rstrip("\r\n").split(","), None
+                if (bare := text.strip("\r\n")) and not bare.isspace():
+                    yield Row(number, text, bare.split(","), None)
                 continue
             try:
                 line.append(text)
                 fields = next(simple)
                 if '"' not in "".join(fields):
-                    yield number, text, fields, None
+                    yield Row(number, text, fields, None)
                     continue
             except (csv.Error, IndexError):
                 pass
             text, fields, fault = self.quoted(number, text, source)
-            yield number, text, fields, f"超过{MAX_LINE}个字符，已截断" if len(text) > MAX_LINE else fault
+            fault = f"超过{MAX_LINE}个字符，已截断" if len(text) > MAX_LINE else fault
+            yield Row(number, text, fields, fault and f"第{number}行{fault}")
 
     def quoted(self, number, first, source):
         """A line that its quotes may hold together with following ones. A quote that is never closed would swallow the
@@ -349,8 +355,8 @@ class Csv:
             keys = [fields[place] for place in places]
             if any(keys) and not re.search(r"\s", "".join(keys)) and keys != [row[place] for place in places]:
                 raise Mistake(
-                    f"line {together[0][0]} opens a quote that is closed only in line {together[-1][0]}, and line {number}"
-                    f" seems to be a row of its own: correct line {together[0][0]}"
+                    f"line {together[0][0]} opens a quote that is closed only in line {together[-1][0]}, and line"
+                    f" {number} seems to be a row of its own: correct line {together[0][0]}"
                 )
 
     def split(self, text):
@@ -480,7 +486,7 @@ def open_rows(file, format, encoding=None):
 # --- What looks odd ---
 
 NOTES = {
-    "excel": "values that Excel seems to have made (1.38E+10, 13800000001.0, =\"c1\", 'c1, ####)",
+    "excel": 'values that Excel seems to have made (1.38E+10, 13800000001.0, ="c1", \'c1, ####)',
     "nothing": "values that seem to mean nothing (NULL, None, nan, \\N, #N/A)",
     "phone": "phones that are no digits",
     "comma": "groups with ， 、 ; or |, which do not separate names: only , does",
@@ -542,7 +548,9 @@ def look_over(reader):
                 for odd in oddities(name, value) if value else ():
                     number, first = found.get(odd, (0, row.line))
                     found[odd] = number + 1, min(first, row.line)
-    return total, [f"note: {NOTES[odd]}: {found[odd][0]}, first in line {found[odd][1]}" for odd in NOTES if odd in found]
+    return total, [
+        f"note: {NOTES[odd]}: {found[odd][0]}, first in line {found[odd][1]}" for odd in NOTES if odd in found
+    ]
 
 
 # --- Batches ---
@@ -562,25 +570,23 @@ class Batch:
 
 
 def batches(reader, most_rows, most_bytes, params):
-    frame = len(body_of(params, []))
-    chain, number = "", 0
-    rows, records, size = [], [], frame
-    for row in itertools.chain(reader.rows(), [None]):
-        record = None
-        if row and not row.fault:
-            record = reader.record(row).encode()
-            if frame + len(record) > most_bytes:
-                row, record = row._replace(fault=f"第{row.line}行超过一个请求的上限{most_bytes}字节"), None
-        # A row that is not sent takes memory, too.
-        more = len(record) + 1 if record else len(row.text) if row else 0
-        if rows and (not row or len(rows) == most_rows or size + more > most_bytes + 1):
-            chain = hashlib.sha256("\0".join([chain, *(row.text for row in rows)]).encode()).hexdigest()
-            yield Batch(number, rows, records, chain)
-            number += 1
-            rows, records, size = [], [], frame
-        rows.append(row)
-        records.append(record)
-        size += more
+    frame, source, left = len(body_of(params, [])), reader.rows(), []
+    chain = ""
+    for number in itertools.count():
+        rows = left + list(itertools.islice(source, most_rows - len(left)))
+        if not rows:
+            return
+        records = [None if row.fault else reader.record(row).encode() for row in rows]
+        for place, record in enumerate(records):
+            if record and frame + len(record) > most_bytes:
+                fault = f"第{rows[place].line}行超过一个请求的上限{most_bytes}字节"
+                rows[place], records[place] = rows[place]._replace(fault=fault), None
+        # A comma after each but the last. A row that is not sent takes memory, too.
+        sizes = [len(record) + 1 if record else len(row.text) for row, record in zip(rows, records)]
+        fitting = max(bisect.bisect_right(list(itertools.accumulate(sizes)), most_bytes + 1 - frame), 1)
+        rows, left = rows[:fitting], rows[fitting:]
+        chain = hashlib.sha256("\0".join([chain, *(row.text for row in rows)]).encode()).hexdigest()
+        yield Batch(number, rows, records[:fitting], chain)
 
 
 def body_of(params, records):
@@ -704,22 +710,23 @@ class Server:
         proxy = urllib.parse.urlsplit(value if "://" in value else f"http://{value}")
         if proxy.scheme != "http" or not proxy.hostname:
             raise Mistake(
-                f"{name}_proxy names a proxy that cannot be used, {proxy.scheme}://{proxy.hostname}: set {scheme}_proxy to"
-                f" an HTTP proxy (http://HOST:PORT), or NO_PROXY to {self.host}"
+                f"{name}_proxy names a proxy that cannot be used, {proxy.scheme}://{proxy.hostname}: set {scheme}_proxy"
+                f" to an HTTP proxy (http://HOST:PORT), or NO_PROXY to {self.host}"
             )
         return proxy
 
     def is_near(self, no_proxy):
         """Whether the host is this machine, or one that no proxy is to be used for."""
-        if self.host == "localhost" or self.host.endswith(".localhost"):
+        entries = [entry.strip() for entry in no_proxy.split(",")]
+        if self.host == "localhost" or self.host.endswith(".localhost") or "*" in entries:
             return True
         with contextlib.suppress(ValueError):
             address = ipaddress.ip_address(self.host)
             if address.is_loopback or address.is_unspecified:
                 return True
-            for entry in no_proxy.split(","):
+            for entry in entries:
                 with contextlib.suppress(ValueError):
-                    if address in ipaddress.ip_network(entry.strip(), strict=False):
+                    if address in ipaddress.ip_network(entry, strict=False):
                         return True
         return bool(urllib.request.proxy_bypass(self.host if ":" in self.host else f"{self.host}:{self.port}"))
 
@@ -839,7 +846,7 @@ class Sender:
                 try:
                     return outcome(*self.post({**self.headers, "Idempotency-Key": key}, body), records)
                 except Unknown as unknown:
-                    why = str(unknown)
+                    why = f"{self.server.shown}: {unknown}"
                     pause = max(1, unknown.least) if unknown.is_running else pause_before(attempt, unknown.least)
                 except (OSError, http.client.HTTPException, UnicodeError) as error:
                     why = f"{self.server.shown}: {error or type(error).__name__}"
@@ -939,8 +946,8 @@ class Mark:
 
 
 class Journal:
-    """What a run has done so far. Its first line says what is imported and how; each further one, that one more batch is
-    settled. Whatever a run that died left behind the last whole line is cut off, and its batch sent again."""
+    """What a run has done so far. Its first line says what is imported and how; each further one, that one more batch
+    is settled. Whatever a run that died left behind the last whole line is cut off, and its batch sent again."""
 
     CHANGED = "the input was changed since its import began; --restart imports it from its beginning"
 
@@ -961,7 +968,9 @@ class Journal:
             self.append({"run": self.run, "plan": plan})
             sync_directory(path)
         except OSError as error:
-            raise Stop(f"the state of the run cannot be kept in {path} ({error.strerror}); --state names another file") from None
+            raise Stop(
+                f"the state of the run cannot be kept in {path} ({error.strerror}); --state names another file"
+            ) from None
 
     def lock(self, report):
         try:
@@ -976,7 +985,7 @@ class Journal:
             report(f"note: {self.path} cannot be locked ({error.strerror}): start no second run of this file")
 
     def read(self):
-        """The first line and the last mark of a run; nothing if not even the first line is whole: then nothing was sent."""
+        """The first line and the last mark of a run. Where not even the first line is whole, nothing was sent."""
         self.file.seek(0)
         first, mark = self.file.readline(), Mark()
         if not first.endswith(b"\n"):
@@ -1026,7 +1035,7 @@ class FailedRows:
             if length:
                 self.file = path.open("r+b")
                 if self.file.seek(0, os.SEEK_END) < length:
-                    raise Stop(f"{path} is shorter than the previous run left it; --restart imports the file from its beginning")
+                    raise Stop(f"{path} is shorter than the previous run left it; --restart begins again")
                 # What a run that died wrote behind its mark.
                 self.file.truncate(length)
                 self.file.seek(length)
@@ -1046,7 +1055,9 @@ class FailedRows:
                 sync_directory(self.path)
                 texts = [self.reader.heading, *texts] if self.reader.heading else texts
             # Half a surrogate pair, which no encoding has, is written as JSON would.
-            self.file.write("".join(f"{text}\n" for text in texts).encode(CODECS[self.reader.encoding], "backslashreplace"))
+            self.file.write(
+                "".join(f"{text}\n" for text in texts).encode(CODECS[self.reader.encoding], "backslashreplace")
+            )
             self.length = self.file.tell()
             sync(self.file)
         except OSError as error:
@@ -1091,7 +1102,14 @@ class Progress:
 
     def write(self, line, end=""):
         with self.lock:
-            print("\r" + " " * len(self.line) + "\r" if self.line else "", line, sep="", end=end, file=sys.stderr, flush=True)
+            print(
+                "\r" + " " * len(self.line) + "\r" if self.line else "",
+                line,
+                sep="",
+                end=end,
+                file=sys.stderr,
+                flush=True,
+            )
             self.line = "" if end else line
 
     def report(self, line):
@@ -1122,9 +1140,7 @@ def import_all(source, sender, failed_rows, journal, concurrency, progress):
         failed, batch, mark = under_way[0].ended(), under_way.popleft().batch, journal.mark
         length = failed_rows.append([(batch.rows[place], reason) for place, reason in failed])
         imported = len(batch.rows) - len(failed)
-        journal.settle(
-            Mark(batch.number + 1, mark.imported + imported, mark.failed + len(failed), length, batch.chain)
-        )
+        journal.settle(Mark(batch.number + 1, mark.imported + imported, mark.failed + len(failed), length, batch.chain))
         progress.show(journal.mark)
 
 
@@ -1191,7 +1207,8 @@ def summary(mark, options):
 
 
 def open_input(path):
-    """The input as an unbuffered file, and what tells it from one that was changed; what cannot be read twice is copied."""
+    """The input as an unbuffered file, and what tells it from one that was changed. What can be read only once is
+    copied."""
     try:
         file = open(path, "rb", buffering=0) if path else sys.stdin.buffer
         status = os.fstat(file.fileno())
@@ -1288,7 +1305,9 @@ def arguments():
 def options_of(given):
     options = arguments().parse_args(given)
     if options.token is not None:
-        raise Mistake("a token cannot be an argument, which all users of the machine see: set IMPORT_TOKEN or --token-file")
+        raise Mistake(
+            "a token cannot be an argument, which all users of the machine see: set IMPORT_TOKEN or --token-file"
+        )
     if not re.fullmatch(r"https?://[A-Za-z0-9.\[:\]_-]+(/[!-~]*)?", options.url):
         raise Mistake("--url must be the whole address, beginning with https:// or http://")
     if options.identify_way and options.match != "fuzzy":

@@ -44,8 +44,8 @@ def result(records, reason_of):
 
 
 class Double(Proxy):
-    """Imports records unless they have no groups. `faults` has, by the number of a request, what is returned instead, or
-    how the reason of a record is found; `imported` collects what was."""
+    """Imports records unless they have no groups, or as `reason_of` says. `faults` has, by the number of a request, what
+    is returned instead: a response, none, or a function that makes one. `imported` collects the records that were."""
 
     def __init__(self, faults=None, reason_of=None, target=""):
         super().__init__(target)

@@ -1,0 +1,45 @@
+// Sends one request: IMPORT_URL=... IMPORT_TOKEN=... java Call.java request.json (Java 17 or later)
+// Prints every failed record as a line of JSON. Exit status: 0 none failed, 1 some did, or nothing was imported.
+// Left to client/import_groups.py: files of any size, a request that is too large (413), and sending records again that
+// failed for now ("retryable": true). Java has no JSON parser: where your project has one, read the response by it.
+import java.io.*; import java.net.*; import java.net.http.*; import java.nio.file.*; import java.time.*; import java.util.*;
+class Call {
+    public static void main(String[] args) throws Exception {
+        byte[] body = Files.readAllBytes(Path.of(args[0])); // Sent as it is: what reads and writes JSON could change it.
+        HttpRequest request = HttpRequest.newBuilder(URI.create(System.getenv("IMPORT_URL"))).timeout(Duration.ofSeconds(35))
+            .header("X-Token", System.getenv("IMPORT_TOKEN")).header("Content-Type", "application/json")
+            .header("Idempotency-Key", "" + UUID.randomUUID()).POST(HttpRequest.BodyPublishers.ofByteArray(body)).build();
+        String status = "", content = "", retryAfter = "";
+        for (int attempt = 0; attempt < 10; attempt++) {
+            try { // Follows no redirect.
+                HttpResponse<String> response = HttpClient.newHttpClient().send(request, HttpResponse.BodyHandlers.ofString());
+                status = "" + response.statusCode();
+                content = response.body();
+                retryAfter = response.headers().firstValue("Retry-After").orElse("");
+            } catch (IOException error) {
+                status = "no response: " + error;
+            }
+            if (!status.matches("201|408|425|429|5..|no .*")) break;
+            double pause = seconds(retryAfter) + 0.5 + Math.random() * Math.min(1 << attempt, 30);
+            System.err.printf("%s; again in %.1f s%n", status, pause);
+            Thread.sleep((long) (pause * 1000)); // Then the same, with the same key.
+        }
+        boolean isResult = status.equals("200") && content.contains("\"importFailNum\"");
+        if (!isResult) System.err.println(status + ", no result (if 200, check IMPORT_URL): " + content);
+        int place = content.indexOf('[', Math.max(content.indexOf("\"errorData\""), 0)), depth = isResult && place >= 0 ? 1 : 0;
+        for (boolean inText = false, escaped = false; depth > 0; place++) { // In ASCII, for any console.
+            char c = content.charAt(place + 1);
+            inText ^= c == '"' && !escaped;
+            escaped = c == '\\' && !escaped;
+            depth += inText ? 0 : c == '{' || c == '[' ? 1 : c == '}' || c == ']' ? -1 : 0;
+            if (depth > 1 || c == '}') System.out.print(c < 128 ? "" + c : String.format("\\u%04x", (int) c));
+            if (depth == 1 && c == '}') System.out.println();
+        }
+        System.exit(isResult && content.matches("(?s).*\"importFailNum\"\\s*:\\s*0\\b.*") ? 0 : 1);
+    }
+    static long seconds(String after) { // A number or a date; a wrong clock must not stop the program for hours.
+        if (after.matches("\\d{1,9}")) return Math.min(Long.parseLong(after), 60);
+        try { return Math.min(Math.max((Date.parse(after) - System.currentTimeMillis()) / 1000, 0), 60); }
+        catch (IllegalArgumentException error) { return 0; }
+    }
+}
