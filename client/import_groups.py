@@ -347,13 +347,13 @@ class Csv:
 
     def check_lines(self, row, together):
         """Stops the run if what the quotes of a row hold together seems to be rows, which would be lost."""
-        places = self.places[:-1]
+        places = sorted(self.places[:-1])
         for number, line in together:
             fields = line.rstrip("\r\n").replace('"', "").split(",")
-            if not self.fits(fields):
-                continue
-            keys = [fields[place] for place in places]
-            if any(keys) and not re.search(r"\s", "".join(keys)) and keys != [row[place] for place in places]:
+            place = next((place for place in places if place < len(fields) and fields[place]), None)
+            # The last line of a note in the first column has the row's own identifier.
+            is_own = place is None or fields[place] == row[place] or re.search(r"\s", fields[place])
+            if len(fields) >= self.least and not is_own:
                 raise Mistake(
                     f"line {together[0][0]} opens a quote that is closed only in line {together[-1][0]}, and line"
                     f" {number} seems to be a row of its own: correct line {together[0][0]}"

@@ -4,42 +4,42 @@
 // failed for now ("retryable": true). Java has no JSON parser: where your project has one, read the response by it.
 import java.io.*; import java.net.*; import java.net.http.*; import java.nio.file.*; import java.time.*; import java.util.*;
 class Call {
-    public static void main(String[] args) throws Exception {
-        byte[] body = Files.readAllBytes(Path.of(args[0])); // Sent as it is: what reads and writes JSON could change it.
+    static final java.time.format.DateTimeFormatter DATE = java.time.format.DateTimeFormatter.RFC_1123_DATE_TIME;
+    public static void main(String[] args) throws Exception { // The file is sent as it is.
+        byte[] body = Files.readAllBytes(Path.of(args[0]));
         HttpRequest request = HttpRequest.newBuilder(URI.create(System.getenv("IMPORT_URL"))).timeout(Duration.ofSeconds(35))
             .header("X-Token", System.getenv("IMPORT_TOKEN")).header("Content-Type", "application/json")
             .header("Idempotency-Key", "" + UUID.randomUUID()).POST(HttpRequest.BodyPublishers.ofByteArray(body)).build();
-        String status = "", content = "", retryAfter = "";
+        String status = "", content = "", retryAfter = ""; // Of a client that follows no redirect.
         for (int attempt = 0; attempt < 10; attempt++) {
-            try { // Follows no redirect.
+            try {
                 HttpResponse<String> response = HttpClient.newHttpClient().send(request, HttpResponse.BodyHandlers.ofString());
                 status = "" + response.statusCode();
                 content = response.body();
                 retryAfter = response.headers().firstValue("Retry-After").orElse("");
             } catch (IOException error) {
-                status = "no response: " + error;
+                status = "0: " + error;
             }
-            if (!status.matches("201|408|425|429|5..|no .*")) break;
-            double pause = seconds(retryAfter) + 0.5 + Math.random() * Math.min(1 << attempt, 30);
-            System.err.printf("%s; again in %.1f s%n", status, pause);
-            Thread.sleep((long) (pause * 1000)); // Then the same, with the same key.
+            if (!status.matches("201|408|425|429|5..|0: .*")) break;
+            long pause = 1000 * seconds(retryAfter) + 500 + (long) (1000 * Math.random() * Math.min(1 << attempt, 30));
+            System.err.printf("status %s; again in %d ms%n", status, pause);
+            Thread.sleep(pause); // Then the same, with the same key.
         }
         boolean isResult = status.equals("200") && content.contains("\"importFailNum\"");
-        if (!isResult) System.err.println(status + ", no result (if 200, check IMPORT_URL): " + content);
-        int place = content.indexOf('[', Math.max(content.indexOf("\"errorData\""), 0)), depth = isResult && place >= 0 ? 1 : 0;
+        if (!isResult) System.err.println("status " + status + ", no result (if 200, check IMPORT_URL): " + content);
+        int place = content.indexOf('[', content.indexOf("\"errorData\"")), depth = isResult && place >= 0 ? 1 : 0;
         for (boolean inText = false, escaped = false; depth > 0; place++) { // In ASCII, for any console.
             char c = content.charAt(place + 1);
             inText ^= c == '"' && !escaped;
             escaped = c == '\\' && !escaped;
             depth += inText ? 0 : c == '{' || c == '[' ? 1 : c == '}' || c == ']' ? -1 : 0;
-            if (depth > 1 || c == '}') System.out.print(c < 128 ? "" + c : String.format("\\u%04x", (int) c));
-            if (depth == 1 && c == '}') System.out.println();
+            if (depth > 1 || c == '}') System.out.print(depth == 1 ? "}\n" : c < 128 ? "" + c : String.format("\\u%04x", (int) c));
         }
         System.exit(isResult && content.matches("(?s).*\"importFailNum\"\\s*:\\s*0\\b.*") ? 0 : 1);
     }
     static long seconds(String after) { // A number or a date; a wrong clock must not stop the program for hours.
         if (after.matches("\\d{1,9}")) return Math.min(Long.parseLong(after), 60);
-        try { return Math.min(Math.max((Date.parse(after) - System.currentTimeMillis()) / 1000, 0), 60); }
-        catch (IllegalArgumentException error) { return 0; }
+        try { return Math.min(Math.max(Duration.between(Instant.now(), Instant.from(DATE.parse(after))).toSeconds() + 1, 0), 60); }
+        catch (DateTimeException error) { return 0; }
     }
 }

@@ -38,7 +38,7 @@ try {
   failed = status === 200 ? JSON.parse(content).data.errorData ?? [] : undefined;
   for (const record of failed ?? []) console.log(JSON.stringify(record).replace(/[^\x00-\x7f]/g, escape));
 } catch {
-  status = `${status}, but no result: check IMPORT_URL`;
+  failed = undefined;
 }
-if (!failed) console.error(`status ${status}: ${content.slice(0, 500)}`);
+if (!failed) console.error(`status ${status}, no result (if it is 200, check IMPORT_URL): ${content.slice(0, 500)}`);
 process.exitCode = failed?.length === 0 ? 0 : 1;

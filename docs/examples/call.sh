@@ -34,10 +34,11 @@ for attempt in 0 1 2 3 4 5 6 7 8 9; do
   sleep "$pause" # Then the same, with the same key.
 done
 
-# jq takes no half of a surrogate pair (\ud83d), so such escapes lose their meaning here. ASCII, for any console.
+# jq takes no half of a surrogate pair (\ud83d), so such escapes pass it as other text. ASCII, for any console.
 sed -E ':a; s/(^|[^\\])((\\\\)*)\\(u[dD][89a-fA-F])/\1\2\\\\\4/; ta' "$work/response" 2>/dev/null >"$work/json" || true
 if [ "$status" != 200 ] || ! jq -ace '.data | select(.importFailNum != null) | .errorData // []' "$work/json" >"$work/failed" 2>&1; then
   echo "status $status, no result (if it is 200, check IMPORT_URL): $(head -c 500 "$work/response" 2>&1)" >&2
   exit 1
 fi
-jq -ac '.[]' "$work/failed" && [ "$(cat "$work/failed")" = '[]' ]
+jq -ac '.[]' "$work/failed" | sed -E 's/\\\\(u[dD][89a-fA-F])/\\\1/g'
+[ "$(cat "$work/failed")" = '[]' ]

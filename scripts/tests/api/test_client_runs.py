@@ -486,8 +486,9 @@ def test_no_proxy_is_respected(entry, monkeypatch):
     monkeypatch.setenv("https_proxy", "socks5://127.0.0.1:9")
     monkeypatch.setenv("no_proxy", f"other.example,{entry}")
     assert import_groups.Server(f"https://{host}{PATH}", 1).proxy is None
+    monkeypatch.setenv("no_proxy", "other.example,11.0.0.0/8")
     with pytest.raises(import_groups.Mistake):
-        import_groups.Server(f"https://elsewhere{PATH}", 1)
+        import_groups.Server(f"https://{host}{PATH}", 1)
 
 
 # --- The command line ---

@@ -136,16 +136,16 @@ def test_failed_records_are_printed_on_any_console(call, encoding):
     with Double({0: failed}) as double:
         code, printed, messages = call.run(double.url, body(*records), PYTHONIOENCODING=encoding)
     assert (code, messages) == (1, "")
-    assert [record["openid"] for record in printed] == ["nobody"] * 4
-    assert [record["groups"] for record in printed[2:]] == [record["groups"] for record in records[2:]]
-    assert [record["groups"].replace("\\ud83d", "\ud83d").replace("\\udf81", "\udf81") for record in printed[:2]] == [
-        record["groups"] for record in records[:2]
+    assert [(record["openid"], record["groups"]) for record in printed] == [
+        ("nobody", one["groups"]) for one in records
     ]
     # As it is in the file.
     assert double.requests[0][1] == call.file.read_bytes()
 
 
-@pytest.mark.parametrize("content", [b'{"data":[{"phone":NaN}]}', b"openid,groups", b"\xd0\xc2\xbf\xcd", b"\xef\xbb\xbf{}"])
+@pytest.mark.parametrize(
+    "content", [b'{"data":[{"phone":NaN}]}', b"openid,groups", b"\xd0\xc2\xbf\xcd", b"\xef\xbb\xbf{}"]
+)
 def test_what_is_no_json_is_left_to_the_service(call, content):
     with Double({0: reply(400, "PARAM_ERROR", message="请求体不是合法的JSON：第1行第1列有误")}) as double:
         code, _, messages = call.run(double.url, content)
