@@ -100,7 +100,7 @@ soak: release ## Run the release binary under mixed requests and faults (longer:
 	@NO_PROXY=127.0.0.1 cargo run --quiet --locked --package soak -- $(ARGS)
 
 .PHONY: test-api
-test-api: $(CARGO_LAMBDA) .local/test/installed ## Check docs/ (OpenAPI, pages, examples) against the running service
+test-api: $(CARGO_LAMBDA) .local/test/installed ## Check client/ and docs/ (OpenAPI, pages, calls) against the running service
 	@$(PATH_LAMBDA) exec $(PYTEST) scripts/tests/api $(ARGS)
 
 REDOCLY := .local/redocly-cli-2.77.0

@@ -9,8 +9,8 @@ Copy this one file: Python 3.9 or later is all that it needs, on Linux, macOS an
 A run reads the whole file first: what cannot be right (another encoding, a misspelt column) stops it before anything
 is sent, and what looks odd is counted. Then it sends the rows in batches, several at a time, and settles the batches in
 the order of the file: first the failed rows of a batch go to disk, then the journal says that the batch is done. So
-every end but the last is the same as being killed. The next run reads over what is settled, and sends what was under way
-again under the same Idempotency-Key, which returns the outcome that it had.
+every end but the last is the same as being killed. The next run reads over what is settled, and sends what was under
+way again under the same Idempotency-Key, which returns the outcome that it had.
 
 Exit status: 0 every row was imported, 2 some rows failed, 1 the run did not finish.
 """

@@ -35,7 +35,8 @@ for (let attempt = 0; attempt < 10; attempt++) {
 const escape = (char) => "\\u" + char.charCodeAt(0).toString(16).padStart(4, "0"); // ASCII, for any console.
 let failed;
 try {
-  failed = status === 200 ? JSON.parse(content).data.errorData ?? [] : undefined;
+  const { importFailNum, errorData } = JSON.parse(content).data;
+  failed = status === 200 && importFailNum !== undefined ? errorData ?? [] : undefined;
   for (const record of failed ?? []) console.log(JSON.stringify(record).replace(/[^\x00-\x7f]/g, escape));
 } catch {
   failed = undefined;

@@ -13,7 +13,6 @@
 //! - [`embedded`]: a DynamoDB inside this process; [`tables`]: its tables, from `template.yaml`; [`demo`]: demo data
 //! - [`proxy`]: a proxy between the SDK and a database that counts, checks and breaks calls
 //! - [`stage`]: database, proxy, tenants, customers; [`function`]: the function, and its responses
-//! - [`gateway`]: API Gateway in front of the function
 //! - [`log_search`]: the search of every log line
 //! - [`shorthand`]: parameters, records and states that many tests use
 
@@ -30,8 +29,6 @@ pub mod demo;
 pub mod embedded;
 #[cfg(feature = "stage")]
 pub mod function;
-#[cfg(feature = "stage")]
-pub mod gateway;
 #[cfg(feature = "stage")]
 pub mod log_search;
 #[cfg(feature = "stage")]

@@ -44,8 +44,8 @@ def result(records, reason_of):
 
 
 class Double(Proxy):
-    """Imports records unless they have no groups, or as `reason_of` says. `faults` has, by the number of a request, what
-    is returned instead: a response, none, or a function that makes one. `imported` collects the records that were."""
+    """Imports records unless they have no groups, or as `reason_of` says. `faults` has, by the number of a request,
+    what is returned instead: a response, none, or a function that makes one. `imported` collects what was."""
 
     def __init__(self, faults=None, reason_of=None, target=""):
         super().__init__(target)
