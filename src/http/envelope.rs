@@ -9,6 +9,7 @@ use crate::config::MAX_PAYLOAD_BYTES;
 use crate::http::rejection::Rejection;
 use crate::request::ImportRequest;
 use crate::request::failure::MAX_MESSAGE_BYTES;
+use crate::request::fields;
 use crate::request::record::{FailedRecord, SentRecord};
 use crate::resolution::explanation::Matches;
 use crate::resolution::report::Report;
@@ -152,7 +153,7 @@ pub fn room_for_matches(body_bytes: usize, request: &ImportRequest<'_>) -> Optio
     }
     // The name of a variant needs no escape.
     let members = request.records.iter().flat_map(SentRecord::members);
-    let sent = members.map(|(name, raw)| name.len() + "\"\":,\"\"".len() + raw_fields::escaped_bytes(raw));
+    let sent = members.map(|(name, raw)| name.len() + "\"\":,\"\"".len() + fields::escaped_bytes(raw));
     left.checked_sub(sent.sum())
 }
 

@@ -11,7 +11,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::value::RawValue;
 
-use raw_fields::Fields;
+use crate::request::fields::{self, Fields};
 
 /// An HTTP request as API Gateway sends it, from an HTTP API (payload format 2.0) or a REST API
 /// (1.0). Missing members are empty.
@@ -77,7 +77,7 @@ impl Event {
     /// The event with these members, in the order of [`NAMES`]; a member of another form counts as missing.
     pub fn new(members: [Option<&RawValue>; NAMES.len()]) -> Self {
         let [raw_path, path, context, method, headers, multi_value_headers, body, base64] = members;
-        let text = |raw: Option<&RawValue>| raw.and_then(raw_fields::text).unwrap_or_default().into_owned();
+        let text = |raw: Option<&RawValue>| raw.and_then(fields::text).unwrap_or_default().into_owned();
         // Recognised by a member that only 2.0 has: emulators also add members of 1.0 to 2.0.
         let (format, path, method) = match context.and_then(http_method) {
             Some(method) => (Format::Http, raw_path, Some(method)),
@@ -111,7 +111,7 @@ fn http_method(context: &RawValue) -> Option<&RawValue> {
 
 /// `requestContext.requestId`, if it has the form of an ID: it is written to the log.
 fn request_id(context: &RawValue) -> Option<String> {
-    let id = raw_fields::text(Fields::parse(&["requestId"], context.get()).ok()?.get(0)?)?;
+    let id = fields::text(Fields::parse(&["requestId"], context.get()).ok()?.get(0)?)?;
     let has_form = (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic());
     has_form.then(|| id.into_owned())
 }
@@ -129,8 +129,8 @@ fn collect(lists: [Option<&RawValue>; 2]) -> HashMap<String, Vec<String>> {
     for (name, raw) in entries.flatten() {
         let values = headers.entry(name.to_ascii_lowercase()).or_default();
         match serde_json::from_str::<Vec<&RawValue>>(raw.get()) {
-            Ok(several) => values.extend(several.into_iter().filter_map(raw_fields::text).map(String::from)),
-            Err(_) => values.extend(raw_fields::text(raw).map(String::from)),
+            Ok(several) => values.extend(several.into_iter().filter_map(fields::text).map(String::from)),
+            Err(_) => values.extend(fields::text(raw).map(String::from)),
         }
     }
     headers

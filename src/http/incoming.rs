@@ -4,8 +4,8 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use crate::http::event::{self, Event};
+use crate::request::fields::{self, Fields};
 use crate::tenant::TokenHash;
-use raw_fields::Fields;
 
 /// The payload of an invocation.
 pub enum Incoming {
@@ -50,8 +50,7 @@ impl Incoming {
         if (TOKEN_HASH..NAMES.len()).all(|position| members.get(position).is_none()) {
             return Self::Unknown;
         }
-        let token =
-            members.get(TOKEN_HASH).and_then(raw_fields::text).and_then(|hash| TokenHash::parse(&hash));
+        let token = members.get(TOKEN_HASH).and_then(fields::text).and_then(|hash| TokenHash::parse(&hash));
         Self::Direct(DirectEvent { token, body: json })
     }
 }

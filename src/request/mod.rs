@@ -3,12 +3,13 @@
 //! - [`ImportRequest`]: the body, with settings and records
 //! - [`params`]: the settings
 //! - [`record`]: one record, with its [`identifier`]s and its [`group`]s
-//! - [`name`] and [`text`]: names and values as people send them
+//! - [`name`] and [`text`]: names and values as people send them; [`fields`]: members of a JSON object, as sent
 //! - [`failure`]: why a record was not imported
 //! - [`idempotency_key`]: the key that prevents repeated runs of an import
 
 mod body;
 pub mod failure;
+pub mod fields;
 pub mod group;
 pub mod idempotency_key;
 pub mod identifier;

@@ -1,8 +1,8 @@
 //! Misspelt and misplaced parameters: a mistyped `dryRun` must not become an import (contract, section 3).
 
+use crate::request::fields::Fields;
 use crate::request::name::{fold, is_alike, shown};
 use crate::request::params::{NAMES, ParameterError};
-use raw_fields::Fields;
 
 /// The paths of the parameters in the body, in the order of [`NAMES`].
 const PATHS: [&str; NAMES.len()] = [

@@ -2,6 +2,7 @@
 
 use serde_json::value::RawValue;
 
+use crate::request::fields;
 use crate::request::identifier::Identifier;
 use crate::request::near_miss::{Place, parse_fields};
 pub use crate::request::parameter_error::ParameterError;
@@ -123,7 +124,7 @@ impl Params {
             ("true", ..) => return error("matchingType", "整数1(精准匹配)或2(模糊匹配)"),
             _ => return error("isMatching", BOOLEAN),
         };
-        let opt_type = match opt_type.and_then(raw_fields::text).as_deref() {
+        let opt_type = match opt_type.and_then(fields::text).as_deref() {
             Some("add") => OptType::Add,
             Some("delete") => OptType::Delete,
             _ => return error("optType", "字符串add(新增)或delete(删除)"),

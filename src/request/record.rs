@@ -9,12 +9,12 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::value::RawValue;
 
 use crate::request::failure::{Failure, FieldFault};
+use crate::request::fields::{self, Fields};
 use crate::request::group::GroupNames;
 use crate::request::identifier::{Identifier, Identifiers};
 use crate::request::name::{is_alike, shown};
 use crate::request::params::{Matching, Params};
 use crate::request::text::trim;
-use raw_fields::Fields;
 
 /// The fields of a record in the order in which a failed record returns them: the identifiers, then
 /// [`GROUPS`].
@@ -108,7 +108,7 @@ impl<'a> SentRecord<'a> {
         let text = match self.fields.get(position) {
             None => Cow::default(),
             Some(raw) if raw.get() == "null" => Cow::default(),
-            Some(raw) => match raw_fields::text(raw) {
+            Some(raw) => match fields::text(raw) {
                 Some(text) => text,
                 None if raw.get().starts_with('"') => return Err(invalid(position, FieldFault::NotText)),
                 None => return Err(invalid(position, FieldFault::NotString)),
@@ -123,7 +123,7 @@ impl<'a> SentRecord<'a> {
     /// The first variant of a field that is neither null nor blank.
     fn variant(&self, position: usize) -> Option<&Variant<'a>> {
         let is_given = |raw: &RawValue| {
-            raw.get() != "null" && raw_fields::text(raw).is_none_or(|text| !trim(&text).is_empty())
+            raw.get() != "null" && fields::text(raw).is_none_or(|text| !trim(&text).is_empty())
         };
         self.variants.iter().find(|variant| variant.position == position && is_given(variant.value))
     }

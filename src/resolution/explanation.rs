@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::value::to_raw_value;
 
+use crate::request::fields;
 use crate::resolution::customer::{Match, MatchedBy, Outcome};
 
 /// `matches` of a response: the resolved records in the order sent.
@@ -38,7 +39,7 @@ impl Matches {
 
     /// The size as a string inside JSON, in bytes.
     pub fn escaped_bytes(&self) -> usize {
-        raw_fields::escaped_bytes(&to_raw_value(self).expect("BUG: matches are JSON"))
+        fields::escaped_bytes(&to_raw_value(self).expect("BUG: matches are JSON"))
     }
 }
 

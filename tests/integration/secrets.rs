@@ -15,6 +15,7 @@ use group_import::http::incoming::Incoming;
 use group_import::http::reply::Reply;
 use group_import::import::{Ended, Run};
 use group_import::request::ImportRequest;
+use group_import::request::fields::Fields;
 use group_import::request::idempotency_key::IdempotencyKey;
 use group_import::request::identifier::Identifier;
 use group_import::request::record::FailedRecord;
@@ -25,7 +26,6 @@ use group_import::resolution::membership::WritePlan;
 use group_import::resolution::report::Report;
 use group_import::resolution::stored::StoredOutcome;
 use group_import::tenant::{Tenant, TenantId, TokenHash};
-use raw_fields::Fields;
 use serde_json::json;
 use tracing::trace;
 

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use tokio::time::sleep;
 
 /// What the function is compiled from, in the root of the repository.
-const SOURCES: [&str; 4] = ["src", "crates/raw-fields/src", "Cargo.toml", "Cargo.lock"];
+const SOURCES: [&str; 3] = ["src", "Cargo.toml", "Cargo.lock"];
 
 const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
 
