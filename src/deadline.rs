@@ -56,6 +56,11 @@ impl Deadline {
         Instant::now() + pause < self.no_new_calls
     }
 
+    /// When the time for new calls is over.
+    pub fn no_new_calls(&self) -> Instant {
+        self.no_new_calls
+    }
+
     /// The deadline of the one call that stores the outcome: it may start and run until a quarter of
     /// the margin is left.
     pub fn last_call(self) -> Self {

@@ -32,6 +32,10 @@ const AT_ONCE: [usize; 4] = [1, 2, 4, 8];
 /// The maximum items of a `BatchWriteItem`.
 const BATCH: usize = 25;
 
+/// How long imports go on without throttling before a table throttles again, and what that one takes.
+const CALM: Duration = Duration::from_secs(40);
+const FEWER_WRITES_PER_PARTITION: f64 = 125.0;
+
 /// Concurrent imports of 5,000 records, each in its own process.
 pub struct Throttled {
     at_once: usize,
@@ -45,44 +49,82 @@ pub struct Throttled {
 
 /// Runs concurrent imports, which write even existing memberships.
 pub async fn measure(bench: &Bench, options: &Options) -> Result<Vec<Throttled>, Failure> {
+    let import = import(bench);
+    let mut all = Vec::new();
+    for at_once in AT_ONCE {
+        eprintln!("{at_once} imports at once into a table that throttles");
+        let mut processes = start(bench, options, at_once).await?;
+        all.push(run(bench, &import, &mut processes, WRITES_PER_PARTITION).await?);
+        end(bench, processes).await?;
+    }
+    Ok(all)
+}
+
+/// Runs an import in a process that was throttled, but not in the last 40 seconds of imports, into a smaller table.
+pub async fn measure_again(bench: &Bench, options: &Options) -> Result<Vec<Throttled>, Failure> {
+    eprintln!("an import into a table that throttles again after {} s", CALM.as_secs());
+    let import = import(bench);
+    let mut processes = start(bench, options, 1).await?;
+    run(bench, &import, &mut processes, WRITES_PER_PARTITION).await?;
+    let started = Instant::now();
+    while started.elapsed() < CALM {
+        import.failed(&processes[0].invoke(import.event()).await?.response)?;
+    }
+    let throttled = run(bench, &import, &mut processes, FEWER_WRITES_PER_PARTITION).await?;
+    end(bench, processes).await?;
+    Ok(vec![throttled])
+}
+
+fn import(bench: &Bench) -> Import {
     let scenario = Scenario { matching: Matching::Fuzzy, dry_run: false, records: LARGEST };
-    let import = Import::new(&bench.workload, scenario);
+    Import::new(&bench.workload, scenario)
+}
+
+async fn start(bench: &Bench, options: &Options, processes: usize) -> Result<Vec<Process>, Failure> {
     let program =
         Program { environment: vec![("SKIP_UNCHANGED", "never".into())], ..Program::function(options) };
     let times = Times { invocation: INVOCATION, ..TIMES };
     bench.database.delay(DELAY_MS);
-    let mut all = Vec::new();
-    for at_once in AT_ONCE {
-        eprintln!("{at_once} imports at once into a table that throttles");
-        bench.database.memory().reset([]);
-        let start = || Process::start_with(&program, &bench.database, times);
-        let mut processes = try_join_all((0..at_once).map(|_| start())).await?;
-        bench.database.take_tally();
-        bench.database.limit_writes(Some(Capacity::new(PARTITIONS, WRITES_PER_PARTITION, BURST_SECONDS)));
-        let started = Instant::now();
-        let runs = try_join_all(processes.iter_mut().map(|process| process.invoke(import.event()))).await?;
-        let seconds = started.elapsed().as_secs_f64();
-        bench.database.limit_writes(None);
-        let tally = bench.database.take_tally();
-        for process in processes {
-            process.end().await?;
-        }
-        let mut failed = 0;
-        for run in runs {
-            failed += import.failed(&run.response)?;
-        }
-        let memberships = import.expected.memberships.len();
-        all.push(Throttled {
-            at_once,
-            failed,
-            seconds,
-            floor: (at_once * memberships) as f64 / (PARTITIONS as f64 * WRITES_PER_PARTITION),
-            calls: tally.calls.get("BatchWriteItem").copied().unwrap_or_default(),
-            fewest: at_once * memberships.div_ceil(BATCH),
-        });
-    }
+    bench.database.memory().reset([]);
+    try_join_all((0..processes).map(|_| Process::start_with(&program, &bench.database, times))).await
+}
+
+async fn end(bench: &Bench, processes: Vec<Process>) -> Result<(), Failure> {
     bench.database.delay(0);
-    Ok(all)
+    for process in processes {
+        process.end().await?;
+    }
+    Ok(())
+}
+
+/// Runs an import in each process.
+async fn run(
+    bench: &Bench,
+    import: &Import,
+    processes: &mut [Process],
+    writes_per_partition: f64,
+) -> Result<Throttled, Failure> {
+    let at_once = processes.len();
+    bench.database.take_tally();
+    bench.database.limit_writes(Some(Capacity::new(PARTITIONS, writes_per_partition, BURST_SECONDS)));
+    let started = Instant::now();
+    let runs = try_join_all(processes.iter_mut().map(|process| process.invoke(import.event()))).await?;
+    let seconds = started.elapsed().as_secs_f64();
+    bench.database.limit_writes(None);
+    let tally = bench.database.take_tally();
+    let mut failed = 0;
+    for run in runs {
+        failed += import.failed(&run.response)?;
+    }
+    let memberships = import.expected.memberships.len();
+    Ok(Throttled {
+        at_once,
+        failed,
+        seconds,
+        floor: (at_once * memberships) as f64 / (PARTITIONS as f64 * writes_per_partition),
+        calls: tally.calls.get("BatchWriteItem").copied().unwrap_or_default(),
+        fewest: at_once * memberships.div_ceil(BATCH),
+    })
 }
 
 pub fn json(all: &[Throttled]) -> Value {

@@ -67,7 +67,7 @@ impl Session<'_> {
         }
     }
 
-    /// Sends a request until it is not throttled, within the deadline, at the pace of reads.
+    /// Sends a request until it is not throttled, within the deadline, at the pace of look-ups.
     pub(super) async fn read<T, E, F>(
         &self,
         operation: &'static str,
@@ -77,9 +77,9 @@ impl Session<'_> {
         F: Future<Output = Result<T, SdkError<E>>>,
         E: ProvideErrorMetadata + Error + 'static,
     {
-        let pace = &self.database.reads;
+        let pace = &self.database.look_ups;
         loop {
-            let started = pace.ready(self.deadline).await.map_err(CallError::Outage)?;
+            let started = pace.ready(self.deadline.no_new_calls()).await.map_err(CallError::Outage)?;
             match self.call(operation, request()).await {
                 Err(CallError::Throttled) => pace.record(started, 0.0),
                 Ok(output) => {

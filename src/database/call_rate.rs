@@ -3,130 +3,115 @@
 //! The rule is AIMD, additive increase and multiplicative decrease (Chiu and Jain, 1989; TCP's RFC 5681): several
 //! programs that follow it share what there is without knowing of each other. It limits calls per second, not calls under
 //! way as TCP does: DynamoDB responds within milliseconds, so even one call at a time can be more than a fair share. A
-//! decrease goes down to what was accepted, as TCP Westwood's does, so that few steps suffice, and the increase speeds up
-//! with the time since the last throttling, as CUBIC's does (RFC 9438). The SDK's adaptive retries follow CUBIC, too, but
-//! count a batch of which a part is unprocessed as a success.
+//! decrease goes down from what was accepted, as TCP Westwood's does, so that few steps suffice. The increase speeds up
+//! with the time since the last throttling, as CUBIC's does (RFC 9438), but time is counted in accepted calls: a limit
+//! that is not used shows nothing, and does not rise (RFC 7661). The SDK's adaptive retries follow CUBIC, too, but count
+//! a batch of which a part is unprocessed as a success.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// What a decrease leaves of the rate that was accepted.
-const DECREASE: f64 = 0.85;
+/// What a decrease leaves of the rate that was accepted: CUBIC's factor (RFC 9438, section 4.6).
+const DECREASE: f64 = 0.7;
 
-/// The increase in calls per second, each second; it grows with the square of the seconds without throttling.
-const INCREASE: f64 = 4.0;
+/// The increase right after a throttling, in calls per second each second: the same for all programs, so that their
+/// shares become equal.
+const INCREASE: f64 = 2.0;
 
-/// The increase of high rates, each second, as a share of the rate.
-const INCREASE_SHARE: f64 = 0.15;
-
-/// The lowest rate right after unlimited calls: that of one partition, 1,000 writes a second in calls of 25.
-const PARTITION_RATE: f64 = 40.0;
-
-/// The lowest rate, in calls per second.
+/// The lowest rate, in calls per second: these calls show when throttling has ended.
 const MIN_RATE: f64 = 1.0;
 
-/// A decrease cuts the rate to no less than this share of it.
-const MAX_CUT: f64 = 0.1;
+/// A higher rate, in calls per second, is no limit: timers have a resolution of a millisecond, and do not hold calls back
+/// to such a rate.
+const MAX_RATE: f64 = 2_000.0;
 
-/// A decrease takes the responses of at least this time, and at least so many, into account.
-const WINDOW: Duration = Duration::from_millis(25);
-const WINDOW_RESPONSES: f64 = 8.0;
-
-/// What was accepted before the first decrease is counted over at least this time, because some of it is the burst of
-/// the table, and over about the last second.
-const MEASURED: Duration = Duration::from_millis(100);
-const MEASURED_AT_MOST: Duration = Duration::from_secs(1);
-
-/// After this time without throttling the pace is unlimited again.
-const CALM: Duration = Duration::from_secs(60);
+/// A limit is decreased after so many responses to calls that it let start: fewer say little about a table.
+const RESPONSES: f64 = 5.0;
 
 /// The rate of calls of one kind.
 #[derive(Debug, Default)]
 pub(super) struct CallRate {
-    /// Calls per second; `None` is unlimited.
-    rate: Option<Rate>,
-    /// The responses since the last decrease.
-    window: Option<Window>,
+    /// Unlimited until a call is throttled, and again after a rise beyond [`MAX_RATE`].
+    limit: Option<Limit>,
+    /// The accepted calls, of which each counts less by the factor e for each second since: about those of the last
+    /// second.
+    accepted: f64,
+    /// When `accepted` was last brought up to date.
+    counted: Option<Instant>,
 }
 
 #[derive(Debug)]
-struct Rate {
+struct Limit {
+    /// Calls per second: [`MIN_RATE`] to [`MAX_RATE`].
     per_second: f64,
-    /// When `per_second` was last increased.
-    increased: Instant,
-    throttled: Instant,
+    /// The seconds without throttling, as many as the calls accepted since then take at this rate.
+    calm: f64,
     /// When the next call may start.
     next: Instant,
-}
-
-#[derive(Debug)]
-struct Window {
+    /// When the rate was last decreased, and the responses to calls started since.
     since: Instant,
-    /// When the last call was started.
-    last: Instant,
     responses: f64,
-    /// Each response counts as the share of it that was accepted.
+    /// Each of these responses counts as the share of it that was accepted.
     accepted: f64,
 }
 
 impl CallRate {
     /// Starts a call now, or returns when the next one may start.
     pub fn start(&mut self, now: Instant) -> Option<Instant> {
-        let window = self.window.get_or_insert(Window::new(now));
-        let was_idle = now - window.last >= MEASURED_AT_MOST;
-        window.last = now;
-        let Some(rate) = &mut self.rate else {
-            if was_idle {
-                self.window = Some(Window::new(now));
-            }
-            return None;
-        };
-        if now < rate.next {
-            return Some(rate.next);
+        let limit = self.limit.as_mut()?;
+        if now < limit.next {
+            return Some(limit.next);
         }
-        // Full jitter: programs that were throttled together do not come back together.
-        let pause = Duration::from_secs_f64(2.0 * fastrand::f64() / rate.per_second);
+        // Jitter: programs that were throttled together do not come back together.
+        let pause = Duration::from_secs_f64((0.5 + fastrand::f64()) / limit.per_second);
         // A timer is late by up to a millisecond, which is made up for.
-        rate.next = rate.next.max(now - pause) + pause;
+        limit.next = limit.next.max(now - pause) + pause;
         None
     }
 
     /// Records the response to a call started then, of which this share was accepted: 1 is all of it, 0 a throttled call.
     pub fn record(&mut self, started: Instant, now: Instant, accepted: f64) {
-        let Self { rate, window } = self;
-        let window = window.get_or_insert(Window::new(now));
-        // A call from before the last decrease says nothing about the rate since.
-        if rate.is_none() || started >= window.since {
-            window.responses += 1.0;
-            window.accepted += accepted;
-        }
-        let elapsed = now - window.since;
-        if rate.is_none() && elapsed > MEASURED_AT_MOST {
-            window.forget_half(elapsed);
-        }
-        if accepted < 1.0 {
-            let elapsed = now - window.since;
-            let decreased = match rate {
-                None => (window.accepted / elapsed.max(MEASURED).as_secs_f64()).max(PARTITION_RATE),
-                Some(rate) if elapsed >= WINDOW && window.responses >= WINDOW_RESPONSES => {
-                    rate.per_second * (window.accepted / window.responses).max(MAX_CUT)
-                }
-                Some(rate) => return rate.throttled = now,
-            };
-            let per_second = (decreased * DECREASE).max(MIN_RATE);
-            *rate = Some(Rate { per_second, increased: now, throttled: now, next: now });
-            *window = Window::new(now);
-        } else if let Some(limited) = rate {
-            if now - limited.throttled >= CALM {
-                *rate = None;
-                return;
+        let elapsed = now - self.counted.replace(now).unwrap_or(now);
+        self.accepted = self.accepted * (-elapsed.as_secs_f64()).exp() + accepted;
+        let Some(limit) = &mut self.limit else {
+            if accepted < 1.0 {
+                self.limit = Some(Limit::decreased(self.accepted, now));
             }
-            let calm = (now - limited.throttled).as_secs_f64();
-            let step = (INCREASE + INCREASE_SHARE * limited.per_second) * (1.0 + calm * calm);
-            limited.per_second += step * (now - limited.increased).as_secs_f64().min(1.0);
-            limited.increased = now;
+            return;
+        };
+        // A call from before the last decrease says nothing about the rate since.
+        if started < limit.since {
+            return;
         }
+        limit.responses += 1.0;
+        limit.accepted += accepted;
+        if accepted < 1.0 {
+            limit.calm = 0.0;
+            if limit.responses >= RESPONSES {
+                *limit = Limit::decreased(limit.per_second * limit.accepted / limit.responses, now);
+            }
+        } else {
+            limit.increase();
+            if limit.per_second > MAX_RATE {
+                self.limit = None;
+            }
+        }
+    }
+}
+
+impl Limit {
+    /// The limit where so many calls per second were accepted, and more were throttled.
+    fn decreased(accepted: f64, now: Instant) -> Self {
+        let per_second = (DECREASE * accepted).clamp(MIN_RATE, DECREASE * MAX_RATE);
+        Self { per_second, calm: 0.0, next: now, since: now, responses: 0.0, accepted: 0.0 }
+    }
+
+    /// Raises the rate by what an accepted call is worth.
+    fn increase(&mut self) {
+        let seconds = 1.0 / self.per_second;
+        self.calm += seconds;
+        self.per_second += (INCREASE + self.per_second * self.calm.powi(2)) * seconds;
     }
 }
 
@@ -135,25 +120,14 @@ pub(super) fn accepted_share(unprocessed: usize, items: usize) -> f64 {
     1.0 - unprocessed as f64 / items as f64
 }
 
-impl Window {
-    fn new(since: Instant) -> Self {
-        Self { since, last: since, responses: 0.0, accepted: 0.0 }
-    }
-
-    /// Gives what comes next more weight than what was accepted. How many responses that were matters only after a
-    /// decrease, which begins another window.
-    fn forget_half(&mut self, elapsed: Duration) {
-        self.since += elapsed / 2;
-        self.accepted /= 2.0;
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn close(rate: &CallRate, expected: f64) -> bool {
-        rate.rate.as_ref().is_some_and(|rate| (rate.per_second - expected).abs() < 0.01)
+        rate.limit.as_ref().is_some_and(|limit| (limit.per_second - expected).abs() < 0.01)
     }
 
     fn after(start: Instant, millis: u64) -> Instant {
@@ -170,8 +144,7 @@ mod tests {
 
     /// 100 calls a second, just decreased.
     fn limited(now: Instant) -> CallRate {
-        let rate = Rate { per_second: 100.0, increased: now, throttled: now, next: now };
-        CallRate { rate: Some(rate), window: Some(Window::new(now)) }
+        CallRate { limit: Some(Limit::decreased(100.0 / DECREASE, now)), ..CallRate::default() }
     }
 
     #[test]
@@ -181,34 +154,30 @@ mod tests {
             assert_eq!(rate.start(now), None);
             rate.record(now, now, 1.0);
         }
-        assert!(rate.rate.is_none());
-        // 1,000 within the shortest time that is measured.
+        assert!(rate.limit.is_none());
         calls(&mut rate, now, 1, 0.0);
-        assert!(close(&rate, 10_000.0 * DECREASE), "{rate:?}");
+        assert!(close(&rate, 1_000.0 * DECREASE), "{rate:?}");
+        assert!(rate.start(now).is_none() && rate.start(now).is_some());
     }
 
     #[test]
-    fn the_first_rate_is_what_was_accepted() {
-        let (mut rate, start) = (CallRate::default(), Instant::now());
-        (0..10).for_each(|tenth| calls(&mut rate, after(start, 100 * tenth), 20, 1.0));
-        calls(&mut rate, after(start, 1_000), 1, 0.0);
-        assert!(close(&rate, 200.0 * DECREASE), "{rate:?}");
-        // But no less than a partition takes.
-        let mut rate = CallRate::default();
-        calls(&mut rate, start, 1, 0.0);
-        assert!(close(&rate, PARTITION_RATE * DECREASE));
-    }
-
-    #[test]
-    fn only_the_last_seconds_count_for_the_first_rate() {
+    fn the_first_rate_is_what_the_last_second_accepted() {
         let (mut rate, start) = (CallRate::default(), Instant::now());
         // Slowly, with and without breaks, then at 100 a second.
         (0..10).for_each(|minute| calls(&mut rate, after(start, 60_000 * minute), 1, 1.0));
         (0..300).for_each(|n| calls(&mut rate, after(start, 600_000 + 200 * n), 1, 1.0));
         (0..100).for_each(|n| calls(&mut rate, after(start, 660_000 + 50 * n), 5, 1.0));
-        calls(&mut rate, after(start, 665_000), 1, 0.0);
-        let per_second = rate.rate.expect("limited").per_second;
-        assert!((80.0..105.0).contains(&per_second), "{per_second} of 100 x {DECREASE}");
+        calls(&mut rate, after(start, 665_000), 1, 0.5);
+        let per_second = rate.limit.expect("limited").per_second;
+        assert!((95.0..105.0).contains(&(per_second / DECREASE)), "{per_second} of 100 x {DECREASE}");
+    }
+
+    #[test]
+    fn a_limit_holds_after_any_burst() {
+        let (mut rate, now) = (CallRate::default(), Instant::now());
+        calls(&mut rate, now, 100_000, 1.0);
+        calls(&mut rate, now, 1, 0.0);
+        assert!(close(&rate, MAX_RATE * DECREASE), "{rate:?}");
     }
 
     #[test]
@@ -223,63 +192,103 @@ mod tests {
             }
         }
         let seconds = (now - start).as_secs_f64();
-        assert!((9.0..11.0).contains(&seconds), "{seconds}");
+        assert!((9.5..10.5).contains(&seconds), "{seconds}");
     }
 
     #[test]
-    fn a_decrease_takes_a_window_of_responses_into_account() {
-        let start = Instant::now();
-        let mut rate = limited(start);
-        // Too soon, then enough.
-        calls(&mut rate, after(start, 24), 8, 0.5);
+    fn a_decrease_takes_enough_responses_into_account() {
+        let now = Instant::now();
+        let mut rate = limited(now);
+        calls(&mut rate, now, 4, 0.5);
         assert!(close(&rate, 100.0));
-        calls(&mut rate, after(start, 25), 1, 0.5);
-        assert!(close(&rate, 100.0 * 0.5 * DECREASE), "{rate:?}");
-        calls(&mut rate, after(start, 50), 7, 0.0);
-        assert!(close(&rate, 50.0 * DECREASE), "seven responses are too few");
+        calls(&mut rate, now, 1, 0.0);
+        assert!(close(&rate, 100.0 * 2.0 / 5.0 * DECREASE), "{rate:?}");
+        calls(&mut rate, now, 4, 0.0);
+        assert!(close(&rate, 40.0 * DECREASE), "four responses are too few");
+        calls(&mut rate, now, 1, 0.0);
+        assert!(close(&rate, MIN_RATE));
     }
 
     #[test]
     fn calls_from_before_a_decrease_do_not_count() {
         let start = Instant::now();
         let mut rate = limited(after(start, 1));
-        (0..20).for_each(|_| rate.record(start, after(start, 60), 0.0));
-        assert!(close(&rate, 100.0));
-    }
-
-    #[test]
-    fn one_decrease_has_a_limit_and_so_has_the_rate() {
-        let start = Instant::now();
-        let mut rate = limited(start);
-        for (step, expected) in [(1, 100.0 * MAX_CUT * DECREASE), (2, MIN_RATE), (3, MIN_RATE)] {
-            calls(&mut rate, after(start, 25 * step), 8, 0.0);
-            assert!(close(&rate, expected), "{rate:?}, not {expected}");
+        for accepted in [0.0, 1.0] {
+            (0..20).for_each(|_| rate.record(start, after(start, 60), accepted));
+            assert!(close(&rate, 100.0));
         }
     }
 
     #[test]
-    fn successes_increase_the_rate_over_time() {
+    fn the_increase_speeds_up_with_accepted_calls_and_not_with_time() {
         let start = Instant::now();
         let mut rate = limited(start);
-        calls(&mut rate, after(start, 500), 1, 1.0);
-        let half_a_second = 100.0 + 0.5 * (INCREASE + INCREASE_SHARE * 100.0) * 1.25;
-        assert!(close(&rate, half_a_second), "{rate:?}");
-        calls(&mut rate, after(start, 500), 1, 1.0);
-        assert!(close(&rate, half_a_second));
-        // Without calls nothing is known: the time counts as a second, but for the acceleration.
-        calls(&mut rate, after(start, 3_000), 1, 1.0);
-        assert!(close(&rate, half_a_second + (INCREASE + INCREASE_SHARE * half_a_second) * 10.0), "{rate:?}");
+        calls(&mut rate, after(start, 600_000), 1, 1.0);
+        let once = 100.0 + 0.01 * (INCREASE + 100.0 * 0.01 * 0.01);
+        assert!(close(&rate, once), "{rate:?}");
+        // One more second of calls, of which a part is throttled half-way.
+        let seconds = |rate: &CallRate| rate.limit.as_ref().expect("limited").calm;
+        while seconds(&rate) < 1.0 {
+            calls(&mut rate, start, 1, 1.0);
+        }
+        // The rate grows by the cube of the time: d(ln r) = t² dt.
+        assert!(
+            (1.38..1.45).contains(&(rate.limit.as_ref().expect("limited").per_second / 100.0)),
+            "{rate:?}"
+        );
+        calls(&mut rate, start, 1, 0.99);
+        assert_eq!(seconds(&rate), 0.0);
     }
 
     #[test]
-    fn a_limit_ends_when_all_is_calm() {
+    fn a_limit_ends_when_seconds_of_calls_are_accepted() {
         let start = Instant::now();
-        let mut rate = limited(start);
-        // Throttled once more, too few for a decrease.
-        calls(&mut rate, after(start, 30_000), 1, 0.5);
-        calls(&mut rate, after(start, 89_999), 1, 1.0);
-        assert!(rate.rate.is_some());
-        calls(&mut rate, after(start, 90_000), 1, 1.0);
-        assert!(rate.rate.is_none());
+        let (mut rate, mut now) = (CallRate::default(), start);
+        calls(&mut rate, start, 1, 0.0);
+        assert!(close(&rate, MIN_RATE));
+        while rate.limit.is_some() {
+            match rate.start(now) {
+                Some(next) => now = next,
+                None => rate.record(now, now, 1.0),
+            }
+        }
+        let seconds = (now - start).as_secs_f64();
+        assert!((2.0..6.0).contains(&seconds), "{seconds}");
+        // Throttled again, it starts from what was accepted.
+        calls(&mut rate, now, 1, 0.0);
+        assert!(rate.limit.expect("limited").per_second > 100.0);
+    }
+
+    proptest! {
+        /// Whatever the responses are and whenever they arrive: rates stay in their bounds, and no call waits longer
+        /// than the lowest rate allows.
+        #[test]
+        fn rates_stay_in_their_bounds(
+            steps in prop::collection::vec(
+                (
+                    prop_oneof![Just(0), 1..100_u64, Just(1_000), Just(600_000)],
+                    prop_oneof![4 => Just(1.0), 1 => Just(0.0), 1 => 0.0..1.0],
+                    1..100_usize,
+                ),
+                1..100,
+            ),
+        ) {
+            let (mut rate, mut now) = (CallRate::default(), Instant::now());
+            for (millis, accepted, count) in steps {
+                let started = now;
+                now = after(now, millis);
+                for _ in 0..count {
+                    if let Some(next) = rate.start(now) {
+                        prop_assert!(next > now && (next - now).as_secs_f64() <= 1.5 / MIN_RATE);
+                    }
+                    rate.record(started, now, accepted);
+                    prop_assert!(rate.accepted.is_finite());
+                    if let Some(limit) = &rate.limit {
+                        prop_assert!((MIN_RATE..=MAX_RATE).contains(&limit.per_second), "{rate:?}");
+                        prop_assert!((0.0..30.0).contains(&limit.calm), "{rate:?}");
+                    }
+                }
+            }
+        }
     }
 }

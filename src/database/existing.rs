@@ -3,16 +3,17 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::KeysAndAttributes;
+use tokio::time::Instant;
 
 use super::call::CallError;
 use super::call_rate::accepted_share;
-use super::{Item, Session};
+use super::{Database, Item, Session};
 use crate::request::failure::Outage;
 
 /// The most keys of one `BatchGetItem` (DynamoDB API reference).
 pub(super) const BATCH_GET_KEYS: usize = 100;
 
-/// How long reads that need not be made wait for their turn.
+/// How long checks, which need not be made, wait for their turn.
 const IMPATIENCE: Duration = Duration::from_millis(100);
 
 /// At most [`BATCH_GET_KEYS`] distinct items that may exist, each identified by its position.
@@ -22,7 +23,8 @@ pub(super) struct Batch<'w, K, P> {
     pub projection: &'w str,
     /// Whether the reads are strongly consistent, which costs twice as much.
     pub consistent: bool,
-    /// Whether the reads wait for their turn, and a call of which nothing was accepted is repeated.
+    /// Whether these are look-ups, which wait for their turn, and whose calls are repeated if nothing was accepted; not
+    /// checks, which need not be made.
     pub patient: bool,
     pub count: usize,
     /// The key of the item at a position.
@@ -40,10 +42,14 @@ impl Session<'_> {
     {
         let mut items: Vec<_> = (0..batch.count).map(|_| Ok(None)).collect();
         let mut pending: Vec<usize> = (0..batch.count).collect();
-        let reads = &self.database.reads;
+        let Database { look_ups, checks, .. } = self.database;
+        let pace = if batch.patient { look_ups } else { checks };
         let outage = loop {
-            let patience = if batch.patient { Duration::MAX } else { IMPATIENCE };
-            let started = match reads.ready_within(patience, self.deadline).await {
+            let mut end = self.deadline.no_new_calls();
+            if !batch.patient {
+                end = end.min(Instant::now() + IMPATIENCE);
+            }
+            let started = match pace.ready(end).await {
                 Ok(started) => started,
                 Err(outage) => break outage,
             };
@@ -61,7 +67,7 @@ impl Session<'_> {
                     }
                 }
             }
-            reads.record(started, accepted_share(pending.len(), requested));
+            pace.record(started, accepted_share(pending.len(), requested));
             if pending.is_empty() {
                 return items;
             }

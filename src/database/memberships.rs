@@ -97,7 +97,7 @@ impl Writer<'_> {
                         writes.record(started, accepted);
                     }
                 }
-                started = writes.ready(self.session.deadline), if may_start => {
+                started = writes.ready(self.session.deadline.no_new_calls()), if may_start => {
                     let Ok(started) = started else {
                         queue.end();
                         continue;

@@ -94,7 +94,8 @@ pub struct Database {
     skip_unchanged: SkipUnchanged,
     lookup_concurrency: usize,
     write_concurrency: usize,
-    reads: Pace,
+    look_ups: Pace,
+    checks: Pace,
     writes: Pace,
     /// When statements may be used again, after one was rejected.
     statements_from: Mutex<Option<Instant>>,
@@ -127,7 +128,8 @@ impl Database {
             skip_unchanged: config.skip_unchanged,
             lookup_concurrency: config.lookup_concurrency,
             write_concurrency: config.write_concurrency,
-            reads: Pace::default(),
+            look_ups: Pace::default(),
+            checks: Pace::default(),
             writes: Pace::default(),
             statements_from: Mutex::default(),
         }

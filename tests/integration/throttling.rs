@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use group_import::config::{IdentityLookup, SkipUnchanged};
 use serde_json::{Value, json};
 use testing::capacity::{Capacity, EXCEEDED};
-use testing::function::{Response, post_event};
+use testing::function::{Function, Response, post_event};
 use testing::proxy::{Action, Rule, Share, Throughput};
 use testing::shorthand::{exact, fuzzy, numbered, numbered_pairs, off, resend};
 use testing::stage::{Stage, TOKEN};
@@ -124,14 +124,26 @@ async fn a_throttled_check_of_memberships_is_abandoned() {
 async fn a_check_of_memberships_does_not_wait_for_a_slow_pace() {
     fastrand::seed(5);
     let stage = Stage::paused().await;
-    stage.put_customers([json!({"audienceUserId": "c0"})]).await;
     let function = stage.function_with(|config| config.skip_unchanged = SkipUnchanged::Always).await;
-    stage.proxy.rule(Rule::on("BatchGetItem", THROTTLED).times(40));
-    function.import(exact("add"), numbered(1)).await.data();
+    stage.proxy.rule(Rule::on("BatchGetItem", THROTTLED).times(1));
+    function.import(off("add"), numbered(1)).await.data();
     let started = Instant::now();
     assert_eq!(function.import(off("add"), numbered(1_000)).await.failures(), [""; 0]);
     assert!(started.elapsed().as_secs_f64() < 0.2, "{:?}", started.elapsed());
     assert_eq!(stage.memberships().await, numbered_pairs(1_000));
+}
+
+#[tokio::test(start_paused = true)]
+async fn throttled_look_ups_do_not_slow_the_check_of_memberships() {
+    let stage = Stage::paused().await;
+    stage.put_customers([json!({"audienceUserId": "c0"})]).await;
+    stage.put_memberships(&numbered_pairs(1_000)).await;
+    let function = stage.function_with(|config| config.skip_unchanged = SkipUnchanged::Always).await;
+    stage.proxy.rule(Rule::on("BatchGetItem", THROTTLED).times(40));
+    function.import(exact("add"), numbered(1)).await.data();
+    stage.proxy.reset();
+    assert_eq!(function.import(off("add"), numbered(1_000)).await.failures(), [""; 0]);
+    assert_eq!((stage.proxy.count("BatchGetItem"), stage.proxy.count("BatchWriteItem")), (10, 0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -210,7 +222,7 @@ async fn tokens_and_keys_are_checked_despite_throttling() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_pace_is_reset_when_throttling_ends() {
+async fn calls_end_a_limit_and_time_does_not() {
     fastrand::seed(3);
     let stage = Stage::paused().await;
     let function = stage.function_with(|config| config.skip_unchanged = SkipUnchanged::Never).await;
@@ -220,11 +232,56 @@ async fn the_pace_is_reset_when_throttling_ends() {
         started.elapsed().as_secs_f64()
     };
     stage.proxy.rule(Rule::on("BatchWriteItem", THROTTLED).times(30));
-    assert!(seconds(records(0, 300)).await > 1.0);
-    assert!(seconds(records(1, 300)).await > 0.01, "the next import begins at the pace of the last");
-    tokio::time::advance(Duration::from_secs(61)).await;
-    seconds(records(2, 10)).await;
+    assert!(seconds(records(0, 100)).await > 1.0);
+    tokio::time::advance(Duration::from_secs(600)).await;
+    assert!(seconds(records(1, 100)).await > 0.1, "the next import begins at the pace of the last");
+    assert!(seconds(records(2, 3_000)).await < 5.0);
     assert!(seconds(records(3, 300)).await < 0.01);
+}
+
+/// An import writes to a table of 500 writes a second, after the function was throttled once and then was not: with
+/// nothing to do, or with imports, the last of which ends as the other one starts.
+#[tokio::test(start_paused = true)]
+async fn throttled_again_after_a_calm_few_calls_are_in_vain() {
+    let alone = [1, 5, 10, 30, 40, 60, 120, 600].map(|seconds| (1, seconds));
+    for (processes, seconds) in alone.into_iter().chain([(2, 40), (4, 40)]) {
+        for imports_go_on in [false, true] {
+            fastrand::seed(seconds);
+            let stage = Stage::paused().await;
+            let functions = join_all((0..processes).map(async |_| {
+                stage.function_with(|config| config.skip_unchanged = SkipUnchanged::Never).await
+            }));
+            let functions = functions.await;
+            let import = async |count: usize| {
+                let run = async |(n, function): (usize, &Function)| {
+                    let response = function.import(off("add"), records(n, count)).await;
+                    assert_eq!(response.failures(), [""; 0]);
+                };
+                join_all(functions.iter().enumerate().map(run)).await;
+            };
+            for function in &functions {
+                stage.proxy.rule(Rule::on("BatchWriteItem", THROTTLED).times(1));
+                function.import(off("add"), records(0, 1)).await.data();
+            }
+            stage.proxy.throughput(Throughput { latency: LATENCY, ..Throughput::default() });
+            let end = Instant::now() + Duration::from_secs(seconds);
+            while imports_go_on && Instant::now() < end {
+                import(300).await;
+                // As often as it takes for the limit to end, then less.
+                let next = Instant::now() + Duration::from_secs(seconds) / 20;
+                tokio::time::sleep_until(next.min(end)).await;
+            }
+            tokio::time::sleep_until(end).await;
+            stage.proxy.throughput(writes(500.0));
+            stage.proxy.reset();
+            let count = if processes == 4 { 1_600 } else { 2_500 };
+            import(count).await;
+            let (calls, fewest) = (stage.proxy.count("BatchWriteItem"), processes * count * 2 / 25);
+            let case = format!("{processes} processes, {seconds} s, imports: {imports_go_on}");
+            eprintln!("{case}: {calls} calls, {fewest} at least");
+            assert!(2 * calls <= 3 * fewest, "{case}: {calls} calls, {fewest} at least");
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]
