@@ -55,6 +55,8 @@ impl Pace {
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
+    use std::future::poll_fn;
+    use std::pin::pin;
     use std::time::Duration;
 
     use futures_util::future::join_all;
@@ -85,9 +87,14 @@ mod tests {
         fastrand::seed(1);
         let (pace, start) = (lowest(), Instant::now());
         let end = start + Duration::from_secs(10);
-        let calls = join_all((0..20).map(|_| async {
-            let started = pace.ready(end).await;
-            (started.is_ok(), start.elapsed().as_secs_f64())
+        let polls = Cell::new(0);
+        let calls = join_all((0..40).map(|_| async {
+            let mut ready = pin!(pace.ready(end));
+            let counted = poll_fn(|context| {
+                polls.set(polls.get() + 1);
+                ready.as_mut().poll(context)
+            });
+            (counted.await.is_ok(), start.elapsed().as_secs_f64())
         }));
         // Those behind the last one that may start fail as soon as that is known, one with less time at its own end.
         let with_less_time = async {
@@ -100,6 +107,8 @@ mod tests {
         assert!((8..=14).contains(&started), "{started} in ten seconds");
         assert!(calls.is_sorted_by(|(_, before), (_, after)| before <= after), "{calls:?}");
         assert!(calls.iter().all(|(_, seconds)| *seconds < 10.0), "{calls:?}");
+        // Each is polled at its start, its turn and its slot, not at the slot of each other one.
+        assert!(polls.get() <= 3 * 40, "{} polls", polls.get());
     }
 
     /// Writes items with 32 calls at a time, of 5 ms each; returns the number of calls.
@@ -137,9 +146,8 @@ mod tests {
             let paces: Vec<Pace> = (0..processes).map(|_| lowest()).collect();
             let end = Instant::now() + Duration::from_secs(seconds);
             while imports_go_on && Instant::now() < end {
+                tokio::time::sleep_until(end.min(Instant::now() + Duration::from_secs(seconds) / 20)).await;
                 join_all(paces.iter().map(|pace| write(pace, 2_000, None))).await;
-                let last = end - Duration::from_millis(100);
-                tokio::time::sleep_until(last.min(Instant::now() + Duration::from_secs(1))).await;
             }
             tokio::time::sleep_until(end).await;
             let table = Capacity::new(4, 125.0, 1.0);
