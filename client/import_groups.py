@@ -479,7 +479,8 @@ READERS = {"csv": Csv, "jsonl": JsonLines}
 
 
 def open_rows(file, format, encoding=None):
-    """The reader of an unbuffered binary file; stops the run if its encoding or its columns are in doubt."""
+    """The reader of an unbuffered binary file, which it reads from the beginning each time, one time after the other.
+    Stops the run if the encoding or the columns are in doubt."""
     return READERS[format](file, encoding_of(file, encoding))
 
 
@@ -1214,9 +1215,10 @@ def open_input(path):
         status = os.fstat(file.fileno())
         if path and stat.S_ISREG(status.st_mode):
             return file, [status.st_size, status.st_mtime_ns]
-        copy = tempfile.TemporaryFile(buffering=0)
-        shutil.copyfileobj(file, copy)
-        return copy, None
+        with tempfile.TemporaryFile() as copy:
+            shutil.copyfileobj(file, copy)
+            copy.flush()
+            return open(os.dup(copy.fileno()), "rb", buffering=0), None
     except OSError as error:
         raise Mistake(f"{path or 'standard input'} cannot be read: {error.strerror}") from None
 
