@@ -23,6 +23,10 @@ const INCREASE: f64 = 2.0;
 /// this: a table whose throttling has ended is used again within seconds.
 const ACCELERATION: f64 = 0.5;
 
+/// The lowest rate right after unlimited calls, before [`DECREASE`]: what one partition takes, 1,000 writes a second in
+/// calls of 25. The first call of many at a time may be throttled before any was accepted.
+const PARTITION_RATE: f64 = 40.0;
+
 /// The lowest rate, in calls per second: these calls show when throttling has ended.
 const MIN_RATE: f64 = 1.0;
 
@@ -79,7 +83,7 @@ impl CallRate {
         self.accepted = self.accepted * (-elapsed.as_secs_f64()).exp() + accepted;
         let Some(limit) = &mut self.limit else {
             if accepted < 1.0 {
-                self.limit = Some(Limit::decreased(self.accepted, now));
+                self.limit = Some(Limit::decreased(self.accepted.max(PARTITION_RATE), now));
             }
             return;
         };
@@ -238,6 +242,8 @@ mod tests {
         let start = Instant::now();
         let (mut rate, mut now) = (CallRate::default(), start);
         calls(&mut rate, start, 1, 0.0);
+        assert!(close(&rate, PARTITION_RATE * DECREASE));
+        calls(&mut rate, start, 5, 0.0);
         assert!(close(&rate, MIN_RATE));
         while rate.limit.is_some() {
             match rate.start(now) {
