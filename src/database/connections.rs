@@ -56,7 +56,7 @@ struct Pool {
 }
 
 impl Connections {
-    /// As many connections as these settings allow calls at a time, up to [`MAX_CONNECTIONS`]: then calls wait for one.
+    /// As many connections as these settings allow calls at a time, up to 400: then calls wait for one.
     pub fn new(config: &Config) -> Self {
         let settings = ConnectionPool::builder()
             .max_connections_per_host(most_connections(config))
