@@ -43,10 +43,10 @@ pub use write_queue::Written;
 
 /// How long an attempt at a call waits for the response to begin. Far above DynamoDB's latency (milliseconds): it is for
 /// connections that hang, which are replaced then (see [`connections`]).
-const RESPONSE_TIMEOUT: Duration = Duration::from_secs(4);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The timeout of one attempt, with the rest of the response.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(6);
 
 /// The timeout of a call with all its attempts, well under the function's 29 s.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(12);
