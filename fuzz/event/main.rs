@@ -120,7 +120,9 @@ fuzz_target!(|input: &[u8]| -> Corpus {
         let kind = match event {
             Incoming::Api(_) => has("requestContext"),
             Incoming::Direct(_) => !has("requestContext"),
-            Incoming::Unknown => !["requestContext", "tokenHash", "publicParams", "data"].into_iter().any(has),
+            Incoming::Unknown => {
+                !["requestContext", "tokenHash", "publicParams", "data"].into_iter().any(has)
+            }
         };
         assert!(kind, "another kind of event");
     }
