@@ -92,7 +92,7 @@ impl Draw {
             }
             2 => {
                 event = self.rng.choice([json!({}), json!([]), json!("x"), json!(null)]).expect("a choice");
-                (404, "NOT_FOUND")
+                (400, "PARAM_ERROR")
             }
             3 => {
                 event["requestContext"]["http"]["method"] = "PUT".into();

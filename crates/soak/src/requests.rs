@@ -170,8 +170,9 @@ fn token(import: &Import) -> &'static str {
     TOKENS[usize::from(import.tenant != TENANTS[0])]
 }
 
+/// Whether it is no event of an API, so that the invocation returns an envelope or fails.
 fn is_direct(event: &Value) -> bool {
-    event.get("tokenHash").is_some()
+    event.get("requestContext").is_none()
 }
 
 /// The body of an import; a direct event is itself the body.
