@@ -14,6 +14,11 @@ pub fn is_invisible(char: char) -> bool {
 
 /// The text without invisible characters at its ends.
 pub fn trim(text: &str) -> &str {
+    let is_visible = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_graphic);
+    // Most values: thousands are trimmed for one request.
+    if is_visible(text.as_bytes().first()) && is_visible(text.as_bytes().last()) {
+        return text;
+    }
     text.trim_matches(is_invisible)
 }
 
@@ -21,7 +26,10 @@ pub fn trim(text: &str) -> &str {
 ///
 /// U+FFFD replaces what something on the way could not decode: two values that were damaged alike would become one.
 pub fn fault(text: &str) -> Option<FieldFault> {
-    if text.bytes().any(|byte| byte.is_ascii_control()) {
+    // With one look at most values: 0xEF begins the characters from U+F000 to U+FFFF.
+    if !text.bytes().any(|byte| byte.is_ascii_control() || byte == 0xef) {
+        None
+    } else if text.bytes().any(|byte| byte.is_ascii_control()) {
         Some(FieldFault::ControlCharacter)
     } else if text.contains(char::REPLACEMENT_CHARACTER) {
         Some(FieldFault::ReplacementCharacter)
