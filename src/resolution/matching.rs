@@ -87,7 +87,9 @@ impl<'r> Resolution<'r> {
         let identifier = lookup.identifier;
         let learnt = self.column_mut(identifier).learn(lookup, results);
         for (place, waiting) in learnt {
-            let result = self.column(identifier).result_at(place);
+            // Exact: a single identifier decides nothing.
+            let result =
+                self.column(identifier).result_at(place).filter(|_| self.matching != Matching::Exact);
             let decided = result.and_then(|result| decided(identifier, result));
             for record in waiting {
                 match (&mut self.records[record].state, &decided) {

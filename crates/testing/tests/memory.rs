@@ -76,6 +76,26 @@ fn statements_are_paged_by_tens() {
 }
 
 #[test]
+fn a_query_reads_an_index_or_the_table_to_its_limit() {
+    let memory = memory();
+    let query = |field: &str, value: &str, more: Value| {
+        let mut body = json!({
+            "KeyConditionExpression": format!("{field} = :value AND tenantId = :tenant"),
+            "ExpressionAttributeValues": {":value": {"S": value}, ":tenant": {"S": "t"}},
+        });
+        body.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        ok(&memory, "Query", &body)
+    };
+    let whole = query("unionid", "u", json!({"IndexName": "unionid-index"}));
+    assert_eq!((&whole["Count"], &whole["LastEvaluatedKey"]), (&json!(25), &Value::Null));
+    let two = query("unionid", "u", json!({"IndexName": "unionid-index", "Limit": 2}));
+    let last = json!({"audienceUserId": {"S": "c1"}, "tenantId": {"S": "t"}, "unionid": {"S": "u"}});
+    assert_eq!((&two["Count"], &two["LastEvaluatedKey"]), (&json!(2), &last));
+    let one = query("audienceUserId", "c3", json!({"ProjectionExpression": "audienceUserId"}));
+    assert_eq!(one["Items"], json!([{"audienceUserId": {"S": "c3"}}]));
+}
+
+#[test]
 fn a_batch_is_partly_processed() {
     let memory = memory();
     let body = write(["a", "b", "c", "d"].map(|group| put("c1", group))).to_string();

@@ -6,9 +6,9 @@ use std::collections::{HashMap, HashSet};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::page::PAGE_ITEMS;
+use super::page::{PAGE_ITEMS, page};
 use super::request::{Attributes, Text, Violation, partition_key, read, rule};
-use super::{CUSTOMER_ID, Response};
+use super::{CUSTOMER_ID, Response, TENANT_ID};
 
 /// The identifiers: each has an index, except the ID, which is the table's key.
 pub const FIELDS: [&str; 4] = ["unionid", "openid", "phone", CUSTOMER_ID];
@@ -29,8 +29,11 @@ pub struct Customer {
 }
 
 impl Customer {
-    /// The value of one of [`FIELDS`].
+    /// The value of one of [`FIELDS`], or of the tenant.
     fn field(&self, field: &str) -> Option<&str> {
+        if field == TENANT_ID {
+            return Some(&self.tenant);
+        }
         let position = FIELDS.iter().position(|name| *name == field)?;
         self.identifiers.get(position).map_or(Some(&*self.id), Option::as_deref)
     }
@@ -65,11 +68,12 @@ struct Statement<'a> {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Query<'a> {
-    index_name: &'a str,
+    index_name: Option<&'a str>,
     key_condition_expression: &'a str,
     #[serde(borrow)]
     expression_attribute_values: Attributes<'a>,
-    limit: usize,
+    projection_expression: Option<&'a str>,
+    limit: Option<usize>,
     #[serde(default)]
     consistent_read: bool,
 }
@@ -124,14 +128,11 @@ impl Customers {
         })?;
         let found = values.iter().map(|value| self.find(field, &value.text, &tenant.text));
         let found = found.collect::<Result<Vec<_>, _>>()?.into_iter().flatten();
-        let from = next_token.map_or(Ok(0), str::parse::<usize>);
-        let from = from.ok().filter(|from| from % PAGE_ITEMS == 0);
-        let from = from.ok_or_else(|| Violation::new("no token of an earlier page"))?;
         let selected = format!("{CUSTOMER_ID}, {field}");
-        let items: Vec<_> =
-            found.skip(from).take(PAGE_ITEMS).map(|customer| customer.item(&selected)).collect();
-        // A full page has a next one even if nothing follows.
-        let next = (items.len() == PAGE_ITEMS).then_some(from + PAGE_ITEMS);
+        let items = found.map(|customer| customer.item(&selected));
+        let from = next_token.map_or(Some(0), |token| token.parse().ok());
+        let page = from.and_then(|from| page(items, from, PAGE_ITEMS));
+        let (items, next) = page.ok_or_else(|| Violation::new("no token of an earlier page"))?;
         let mut body = json!({"Items": items});
         if let Some(next) = next {
             body["NextToken"] = next.to_string().into();
@@ -139,11 +140,13 @@ impl Customers {
         Ok(Response::ok(if next_token.is_none() { "ExecuteStatement" } else { FURTHER_PAGE }, body))
     }
 
-    /// `a = :b AND c = :d` on an index, with a limit: the first page.
+    /// `a = :b AND c = :d` on an index or on the table: the first page, which only a limit ends.
     pub fn query(&self, body: &[u8]) -> Result<Response, Violation> {
         let query: Query<'_> = read(body)?;
-        rule(!query.consistent_read, || "an index cannot be read consistently".to_owned())?;
-        let field = query.index_name.trim_end_matches("-index");
+        rule(!(query.consistent_read && query.index_name.is_some()), || {
+            "an index cannot be read consistently".to_owned()
+        })?;
+        let field = query.index_name.map_or(CUSTOMER_ID, |name| name.trim_end_matches("-index"));
         let conditions = query.key_condition_expression.split(" AND ");
         let placeholders = conditions.filter_map(|condition| condition.split(" = ").nth(1));
         let values: Option<Vec<_>> =
@@ -151,11 +154,14 @@ impl Customers {
         let Some([value, tenant]) = values.as_deref() else {
             return Err(Violation::new("not a condition on both keys"));
         };
-        let found = self.find(field, &value.text, &tenant.text)?.take(query.limit);
-        let items: Vec<_> = found.map(|customer| customer.item(&format!("{CUSTOMER_ID}, {field}"))).collect();
+        let keys = format!("{CUSTOMER_ID}, {TENANT_ID}, {field}");
+        let found = self.find(field, &value.text, &tenant.text)?;
+        let found: Vec<_> = found.take(query.limit.unwrap_or(usize::MAX)).collect();
+        let selected = query.projection_expression.unwrap_or(&keys);
+        let items: Vec<_> = found.iter().map(|customer| customer.item(selected)).collect();
         let mut body = json!({"Count": items.len(), "ScannedCount": items.len(), "Items": items});
-        if items.len() == query.limit {
-            body["LastEvaluatedKey"] = items[query.limit - 1].clone();
+        if let Some(last) = found.last().filter(|_| query.limit == Some(found.len())) {
+            body["LastEvaluatedKey"] = last.item(&keys);
         }
         Ok(Response::ok("Query", body))
     }

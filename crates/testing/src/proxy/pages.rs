@@ -83,7 +83,7 @@ impl Pages {
 }
 
 fn page(items: &[Value], number: &str, from: usize, size: usize) -> Answer {
-    let (page, next) = memory::page::page(items, from, size).expect("an existing page");
+    let (page, next) = memory::page::page(items.iter(), from, size).expect("an existing page");
     let mut body = json!({"Items": page});
     if let Some(next) = next {
         body["NextToken"] = format!("{number}-{next}").into();
