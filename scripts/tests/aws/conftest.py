@@ -44,6 +44,28 @@ def database(emulator):
 
 
 @pytest.fixture
+def create_table(database):
+    """Makes a table of this name with these key attributes, for the time of the test; returns the name."""
+    names = []
+
+    def create(name, *keys):
+        database.create_table(
+            TableName=name,
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
+            KeySchema=[
+                {"AttributeName": key, "KeyType": role} for key, role in zip(keys, ("HASH", "RANGE"), strict=False)
+            ],
+        )
+        names.append(name)
+        return name
+
+    yield create
+    for name in names:
+        database.delete_table(TableName=name)
+
+
+@pytest.fixture
 def deploy(emulator):
     """Deploys a stack of one function with the environment variables given, for the time of the test; its name."""
     formation = emulator.client("cloudformation")

@@ -132,17 +132,8 @@ def test_a_missing_file_and_a_directory_are_named(start_script, tmp_path):
 
 
 @pytest.fixture
-def table(database):
-    name = f"{secrets.token_hex(4)}-customers"
-    keys = [("audienceUserId", "HASH"), ("tenantId", "RANGE")]
-    database.create_table(
-        TableName=name,
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key, _ in keys],
-        KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in keys],
-    )
-    yield name
-    database.delete_table(TableName=name)
+def table(create_table):
+    return create_table(f"{secrets.token_hex(4)}-customers", "audienceUserId", "tenantId")
 
 
 @pytest.fixture

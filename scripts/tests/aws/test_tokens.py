@@ -9,16 +9,8 @@ import pytest
 
 
 @pytest.fixture
-def table(database):
-    name = f"{secrets.token_hex(4)}-tenants"
-    database.create_table(
-        TableName=name,
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": "tokenHash", "AttributeType": "S"}],
-        KeySchema=[{"AttributeName": "tokenHash", "KeyType": "HASH"}],
-    )
-    yield name
-    database.delete_table(TableName=name)
+def table(create_table):
+    return create_table(f"{secrets.token_hex(4)}-tenants", "tokenHash")
 
 
 @pytest.fixture
