@@ -31,7 +31,7 @@ fn assert_exists(namespace: &Value, metric: &Value, dimension: &Value) {
 }
 
 fn resources() -> Value {
-    let mut template: Value = serde_saphyr::from_str(include_str!("../../template.yaml")).expect("YAML");
+    let mut template = crate::template::read();
     template["Resources"].take()
 }
 

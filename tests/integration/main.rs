@@ -29,6 +29,7 @@ mod secrets;
 mod shared_values;
 mod structure;
 mod summary;
+mod template;
 mod throttling;
 mod tokens;
 mod unchanged;

@@ -204,7 +204,7 @@ impl<'n> Template<'n> {
 
     /// The part of the template at a JSON pointer, with its functions resolved.
     fn at(&self, pointer: &str) -> Value {
-        let template: Value = serde_saphyr::from_str(include_str!("../../template.yaml")).expect("YAML");
+        let template = crate::template::read();
         self.resolve(&template, template.pointer(pointer).expect("a part of the template"))
     }
 
