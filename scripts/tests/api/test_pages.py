@@ -1,7 +1,9 @@
-"""The two pages for callers quote the request, link every program, and have the fields of docs/openapi.yaml."""
+"""README and the two pages for callers show what the service returns, and have the fields of docs/openapi.yaml."""
 
 import json
 import re
+import subprocess
+import urllib.parse
 
 import pytest
 
@@ -28,14 +30,36 @@ def test_every_example_is_linked(page):
 
 def test_shown_requests_return_the_shown_responses(page, service):
     for request, shown in exchanges(page):
-        response = service.request("POST", service.url, request)
-        assert (response.json(), str(response.status_code)) == (shown, shown["code"])
+        response = service.request("POST", service.url, json.loads(request))
+        assert in_order(response.text) == in_order(shown)
+        assert str(response.status_code) == json.loads(shown)["code"]
+
+
+def test_the_command_of_the_readme_prints_what_it_shows(service):
+    blocks = markdown.blocks((markdown.PROJECT / "README.md").read_text(encoding="utf-8"))
+    command = next(block for language, block in blocks if language == "sh" and "curl" in block)
+    shown = next(block for language, block in blocks if language == "json")
+    command = command.replace("127.0.0.1:9000", urllib.parse.urlsplit(service.url).netloc)
+    printed = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True).stdout
+    assert in_order(printed) == in_order(shown)
+
+
+def test_prices_of_the_readme_are_those_of_the_cost_page():
+    pages = (markdown.PROJECT / "README.md", DOCS / "operations" / "cost.md")
+    stated, costs = ({*re.findall(r"\$[\d.]*\d", page.read_text(encoding="utf-8"))} for page in pages)
+    assert stated
+    assert stated <= costs
 
 
 def exchanges(page):
     """The requests on a page, each with the response below it."""
-    contents = [json.loads(block) for language, block in markdown.blocks(page) if language == "json"]
+    contents = [block for language, block in markdown.blocks(page) if language == "json"]
     return list(zip(contents[::2], contents[1::2], strict=True))
+
+
+def in_order(text):
+    """JSON whose members stand in their order."""
+    return json.loads(text, object_pairs_hook=list)
 
 
 def test_fields_are_those_of_openapi(page, document):
