@@ -234,25 +234,19 @@ fn the_documents_state_every_limit() {
         ),
         (
             DEFAULT_MAX_BODY_BYTES,
-            ["body of a request | {} bytes |", "请求体 | {} 字节 |", "description: At most {} bytes.\n"],
+            ["body of a request | {} bytes |", "请求体 | {} 字节 |", "不压缩，最多 {} 字节。\n"],
         ),
-        (MAX_PAYLOAD_BYTES, ["response | {} bytes |", "响应 | {} 字节 |", "could be over {} bytes; "]),
+        (MAX_PAYLOAD_BYTES, ["response | {} bytes |", "响应 | {} 字节 |", "响应可能超过 {} 字节，"]),
         (
             MAX_IDENTIFIER_BYTES,
             [
                 "identifier | {} bytes of UTF-8 |",
                 "身份标识 | {} 字节（UTF-8） |",
-                "At most {} bytes of UTF-8. No ",
+                "客户 ID，最多 {} 字节（UTF-8）。",
             ],
         ),
-        (
-            MAX_NAME_BYTES,
-            ["group name | {} bytes ", "分组名 | {} 字节", "names, each at most {} bytes of UTF-8.\n"],
-        ),
-        (
-            MAX_NAMES,
-            ["group names of a record | {},", "单条记录的分组数 | {} 个", "At most {}\n            names,"],
-        ),
+        (MAX_NAME_BYTES, ["group name | {} bytes ", "分组名 | {} 字节", "每个最多 {} 字节（UTF-8）。"]),
+        (MAX_NAMES, ["group names of a record | {},", "单条记录的分组数 | {} 个", "隔开，最多 {} 个，"]),
     ];
     for (limit, places) in limits {
         for ((name, text), place) in ALL.into_iter().zip(places) {
