@@ -9,6 +9,9 @@ from deploy.bulk import rows
 from deploy.bulk.command import TEMPLATE, Bulk
 from deploy.stack import TENANT, TOKEN, Stack
 
+REDRIVE_DAYS = 14
+MAIL = "operator@example.com"
+
 
 def test_bucket_is_private_and_encrypted(bulk):
     blocked = bulk.s3.get_public_access_block(Bucket=bulk.bucket)["PublicAccessBlockConfiguration"]
@@ -19,11 +22,67 @@ def test_bucket_is_private_and_encrypted(bulk):
     assert [one["Effect"] for one in policy["Statement"]] == ["Deny"]
 
 
+def test_files_cannot_be_deleted_while_a_run_can_be_redriven(sam, emulator, bulk):
+    with pytest.raises(RuntimeError, match="KeepDays"):
+        Stack("bulk-too-short", sam, emulator).deploy(TEMPLATE, FunctionArn=bulk.function, KeepDays=REDRIVE_DAYS)
+
+
+def test_nobody_is_notified_unless_an_address_is_given(bulk):
+    assert {"Ended", "EndedPolicy", "EndedRule"}.isdisjoint(bulk.stack.resources())
+    assert alarm_of(bulk)["AlarmActions"] == []
+
+
+def alarm_of(bulk):
+    name = bulk.stack.resources()["FailedRunsAlarm"]
+    (alarm,) = bulk.emulator.client("cloudwatch").describe_alarms(AlarmNames=[name])["MetricAlarms"]
+    return alarm
+
+
 @pytest.fixture(scope="module")
-def pinned(sam, emulator, bulk):
+def topic(emulator):
+    return emulator.client("sns").create_topic(Name="on-call")["TopicArn"]
+
+
+@pytest.fixture(scope="module")
+def pinned(sam, emulator, bulk, topic):
     stack = Stack("bulk-of-one-tenant", sam, emulator)
-    stack.deploy(TEMPLATE, FunctionArn=bulk.function, TokenHash=hashlib.sha256(TOKEN.encode()).hexdigest())
+    token_hash = hashlib.sha256(TOKEN.encode()).hexdigest()
+    stack.deploy(TEMPLATE, FunctionArn=bulk.function, TokenHash=token_hash, AlarmTopicArn=topic, Mail=MAIL)
     return Bulk(emulator, stack, bulk.tables)
+
+
+@pytest.fixture
+def received(emulator, pinned):
+    """What else is subscribed to the topic of the mails receives."""
+    sqs, sns = emulator.client("sqs"), emulator.client("sns")
+    from_topics = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage"}
+    policy = {"Version": "2012-10-17", "Statement": [{**from_topics, "Resource": "*"}]}
+    url = sqs.create_queue(QueueName="mails", Attributes={"Policy": json.dumps(policy)})["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    sns.subscribe(TopicArn=pinned.stack.resources()["Ended"], Protocol="sqs", Endpoint=arn)
+
+    def receive():
+        (message,) = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=20)["Messages"]
+        return json.loads(message["Body"])["Message"]
+
+    return receive
+
+
+def test_end_of_a_run_is_mailed(pinned, received, emulator):
+    topic = pinned.stack.resources()["Ended"]
+    (subscription, *_) = emulator.client("sns").list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+    assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", MAIL)
+    pinned.states.start_execution(stateMachineArn=pinned.machine, name="mailed", input="{}")
+    assert received() == (
+        '"The bulk import mailed of bulk-of-one-tenant has ended: FAILED. Its rows: make bulk, --resume mailed."'
+    )
+
+
+def test_failed_run_raises_the_alarm(pinned, topic):
+    alarm = alarm_of(pinned)
+    assert (alarm["Namespace"], alarm["MetricName"], alarm["Threshold"]) == ("AWS/States", "ExecutionsFailed", 1)
+    assert alarm["Dimensions"] == [{"Name": "StateMachineArn", "Value": pinned.machine}]
+    assert alarm["AlarmActions"] == [topic]
 
 
 def test_stack_of_one_tenant_imports_for_it_alone(pinned, tmp_path):
@@ -36,7 +95,7 @@ def test_stack_of_one_tenant_imports_for_it_alone(pinned, tmp_path):
     named = pinned.run(file, "--tenant", TENANT, "--match", "fuzzy", cwd=tmp_path)
     assert named.err == "error: bulk-of-one-tenant imports for one tenant only: leave --tenant and --token-hash out\n"
 
-    wanted = {"tokenHash": "0" * 64, "publicParams": {}, "format": "jsonl", "key": "incoming/rows.jsonl"}
+    wanted = {"tokenHash": "0" * 64, "publicParams": {}, "format": "jsonl", "prefix": "incoming/rows/"}
     pinned.states.start_execution(stateMachineArn=pinned.machine, name="other", input=json.dumps(wanted))
     other = pinned.run("--resume", "other", cwd=tmp_path)
     assert other.returncode == 1
