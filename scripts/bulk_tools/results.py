@@ -1,63 +1,53 @@
-"""What a run left in S3: its failed rows, each once, in the order of the input."""
+"""What a run left in S3, as one file of failed rows, which can be imported as it is."""
 
-import contextlib
+import csv
 import json
-import sqlite3
-import tempfile
 
+import import_groups
 from aws_tools.client import Failure
 
-from . import FIELDS, RESULTS
+from . import BAD_ROW, FAULT, RESULTS
 
-# Errors of a whole batch that it would meet again (docs/api.md; bulk/import.asl.json tries the others again).
-FINAL = {"PARAM_ERROR", "TOKEN_ERROR", "FORBIDDEN", "States.DataLimitExceeded"}
+COLUMNS = (*import_groups.FIELDS, BAD_ROW, "index", *import_groups.REASON_FIELDS)
+
+# Errors of a whole batch that it would meet again (bulk/import.asl.json retries the others).
+FINAL = {"PARAM_ERROR", "TOKEN_ERROR", "FORBIDDEN", "WRONG_RESPONSE", "States.DataLimitExceeded"}
 
 
-@contextlib.contextmanager
 def failed_rows(s3, bucket, run, counts):
-    """The rows, with their reasons."""
-    # On disk: there may be millions.
-    with tempfile.TemporaryDirectory(prefix="bulk-") as directory:
-        # Whether places are counted over several files is not documented.
-        rows = Rows(f"{directory}/rows", "place" if "key" in run.input else "place, row")
-        try:
-            collect(rows, s3, bucket, run, counts)
-            yield rows
-        finally:
-            rows.close()
-
-
-def collect(rows, s3, bucket, run, counts):
+    """The failed rows of a run with their reasons; counts those that were rejected, and those of failed batches."""
     files = manifest(s3, bucket, run)
-    rejected = (json.loads(line) for key in files.get("SUCCEEDED", []) for line in lines(s3, bucket, key))
-    rows.add((row["index"], row) for row in rejected)
-    rows.rejected = rows.count()
+    for line in lines(s3, bucket, files.get("SUCCEEDED", [])):
+        counts["rejected"] += 1
+        yield of_file(json.loads(line))
     # Of batches that failed first and were redriven, no row has failed.
-    if counts.failed:
-        for key in files.get("FAILED", []):
-            for line in lines(s3, bucket, key):
-                rows.add(of_batch(json.loads(line)))
-    rows.total = rows.count()
+    for line in lines(s3, bucket, files.get("FAILED", []) if run.failed else []):
+        for row in of_batch(json.loads(line)):
+            counts["in batches"] += 1
+            yield of_file(row)
 
 
 def manifest(s3, bucket, run):
-    """The keys of the result files, by the status of their batches."""
-    key = f"{RESULTS}/{run.name}/{run.map_run.rsplit(':', 1)[1]}/manifest.json"
+    """The result files, by the status of their batches."""
+    key = f"{RESULTS}/{run.name}/{run.map_run['mapRunArn'].rsplit(':', 1)[1]}/manifest.json"
     try:
-        text = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        return json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())["ResultFiles"]
     except s3.exceptions.NoSuchKey as error:
-        raise Failure(
-            f"the run {run.name} {run.ending}, and there are no results of it, s3://{bucket}/{key}"
-        ) from error
-    return {
-        status: [file["Key"] for file in files] for status, files in json.loads(text)["ResultFiles"].items() if files
-    }
+        raise Failure(f"{run.ending}, and there are no results of it, s3://{bucket}/{key}") from error
 
 
-def lines(s3, bucket, key):
-    for line in s3.get_object(Bucket=bucket, Key=key)["Body"].iter_lines(1024**2):
-        if line:
-            yield line
+def lines(s3, bucket, files):
+    for file in files:
+        for line in s3.get_object(Bucket=bucket, Key=file["Key"])["Body"].iter_lines(1024**2):
+            if line:
+                yield line
+
+
+def of_file(row):
+    """A row as the client reports it: a line that is no record fails for what is wrong with it."""
+    if BAD_ROW in row and FAULT in row:
+        row |= {"errorCode": "BAD_ROW", "errorMsg": row.pop(FAULT), "retryable": False}
+    return row
 
 
 def of_batch(child):
@@ -65,10 +55,8 @@ def of_batch(child):
     code = child.get("Error") or child["Status"]
     reason = {"errorCode": code, "errorMsg": message(child.get("Cause")), "retryable": code not in FINAL}
     for item in json.loads(child["Input"])["Items"]:
-        row = item["row"]
-        # What is no object has no fields.
-        fields = {name: row[name] for name in FIELDS if name in row} if isinstance(row, dict) else {"badRow": row}
-        yield item["index"], {**fields, "index": item["index"], **reason}
+        row = item["row"] if isinstance(item["row"], dict) else {BAD_ROW: item["row"]}
+        yield {**row, "index": item["index"], **reason}
 
 
 def message(cause):
@@ -79,25 +67,32 @@ def message(cause):
         return ""
 
 
-class Rows:
-    """Failed rows, each once by what identifies it. `rejected` is how many the function rejected, one by one."""
+def write(path, rows):
+    """Writes the file, CSV or JSON Lines by its name; it appears once it is complete."""
+    part = path.with_name(f"{path.name}.part")
+    is_csv = path.suffix.lower() == ".csv"
+    try:
+        # Excel needs the mark; and half a character is an escape in JSON.
+        with part.open("w", encoding="utf-8-sig" if is_csv else "utf-8", errors="backslashreplace", newline="") as file:
+            (comma_separated if is_csv else json_lines)(file, rows)
+        part.replace(path)
+    except OSError as error:
+        raise Failure(f"the failed rows cannot be written to {path}: {error.strerror}") from error
+    finally:
+        part.unlink(missing_ok=True)
 
-    def __init__(self, path, identity):
-        self.database = sqlite3.connect(path)
-        self.database.execute("PRAGMA journal_mode = OFF")
-        self.database.execute(f"CREATE TABLE rows (place INTEGER, row TEXT, UNIQUE ({identity}))")
-        self.rejected = self.total = 0
 
-    def add(self, rows):
-        texts = ((place, json.dumps(row, ensure_ascii=False)) for place, row in rows)
-        self.database.executemany("INSERT OR IGNORE INTO rows VALUES (?, ?)", texts)
+def comma_separated(file, rows):
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows([cell(row.get(name)) for name in COLUMNS] for row in rows)
 
-    def count(self):
-        return self.database.execute("SELECT COUNT(*) FROM rows").fetchone()[0]
 
-    def __iter__(self):
-        for (text,) in self.database.execute("SELECT row FROM rows ORDER BY place"):
-            yield json.loads(text)
+def cell(value):
+    if value is None or isinstance(value, str):
+        return value or ""
+    return json.dumps(value, ensure_ascii=False)
 
-    def close(self):
-        self.database.close()
+
+def json_lines(file, rows):
+    file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)

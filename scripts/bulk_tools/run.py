@@ -3,15 +3,14 @@
 import json
 import re
 import secrets
+import sys
 import time
-from dataclasses import dataclass
 
 from aws_tools import client as aws
 from aws_tools.client import BotoCoreError, ClientError, Failure, code
 
 # Between two looks at a run: DescribeMapRun may be called once a second (Step Functions quotas).
 PAUSE = 1
-# After a look that brought no answer.
 PAUSE_AFTER_FAILURE = 10
 
 # Descriptions may be some seconds late (API_DescribeExecution), also of whether there is a run.
@@ -20,89 +19,84 @@ LOOKS_FOR_A_NEW_RUN = 20
 ENDINGS = {"SUCCEEDED": "succeeded", "FAILED": "failed", "TIMED_OUT": "timed out", "ABORTED": "was stopped"}
 
 
-@dataclass(frozen=True)
-class Counts:
-    """The rows of a run, by the state of their batches."""
-
-    total: int = 0
-    succeeded: int = 0
-    failed: int = 0
-    batches: int = 0
-
-    @classmethod
-    def of(cls, described):
-        items = described["itemCounts"]
-        failed = items["failed"] + items["timedOut"] + items["aborted"]
-        return cls(items["total"], items["succeeded"], failed, described["executionCounts"]["total"])
-
-    @property
-    def done(self):
-        return self.succeeded + self.failed
-
-
 class Run:
-    """A run that exists, as it was when it was last looked at."""
+    """A run as it was when it was last looked at."""
 
     def __init__(self, client, arn):
         self.client, self.arn = client, arn
         self.name = arn.rsplit(":", 1)[1]
-        self.map_run = self.described = None
-        self.execution = client.describe_execution(executionArn=arn)
-        self.input = json.loads(self.execution["input"])
-        # How often it was let go on, by this command too.
-        self.redrives = self.execution.get("redriveCount", 0)
+        self.execution, self.map_run = {}, {}
+        # How often it must have been redriven for a description to be no older than this command.
+        self.redrives = 0
 
     @classmethod
     def start(cls, client, machine, name, input):
-        arn = client.start_execution(stateMachineArn=machine, name=name, input=json.dumps(input))["executionArn"]
-        for _ in range(LOOKS_FOR_A_NEW_RUN):
-            try:
-                return cls(client, arn)
-            except ClientError as error:
-                if code(error) != "ExecutionDoesNotExist":
-                    raise
-            time.sleep(PAUSE)
-        raise Failure(f"the run {name} was started, but AWS does not show it yet: --resume it")
+        return cls(
+            client, client.start_execution(stateMachineArn=machine, name=name, input=json.dumps(input))["executionArn"]
+        )
 
     @classmethod
     def find(cls, client, machine, name):
-        """A run by its name or its ARN."""
-        prefix = machine.replace(":stateMachine:", ":execution:") + ":"
+        run = cls(client, f"{machine.replace(':stateMachine:', ':execution:')}:{name}")
         try:
-            return cls(client, prefix + name.removeprefix(prefix))
+            run.look()
         except ClientError as error:
             if code(error) in ("ExecutionDoesNotExist", "InvalidArn"):
                 raise Failure(f"the stack has no run {name}") from error
             raise
+        return run
 
-    def describe(self):
-        """Looks at the run and returns its counts."""
+    def look(self):
         self.execution = self.client.describe_execution(executionArn=self.arn)
-        # After a redrive the Map Run is the same.
-        if self.map_run is None:
-            found = self.client.list_map_runs(executionArn=self.arn)["mapRuns"]
-            self.map_run = found[0]["mapRunArn"] if found else None
-        if self.map_run is None:
-            return Counts()
-        self.described = self.client.describe_map_run(mapRunArn=self.map_run)
-        return Counts.of(self.described)
+        if not self.map_run:
+            # After a redrive it is the same.
+            self.map_run = next(iter(self.client.list_map_runs(executionArn=self.arn)["mapRuns"]), {})
+        if self.map_run:
+            self.map_run = self.client.describe_map_run(mapRunArn=self.map_run["mapRunArn"])
 
     @property
-    def status(self):
-        return self.execution["status"]
+    def input(self):
+        return json.loads(self.execution["input"])
+
+    @property
+    def total(self):
+        return self.items["total"]
+
+    @property
+    def failed(self):
+        """Rows in batches that failed as a whole."""
+        return sum(self.items[status] for status in ("failed", "timedOut", "aborted"))
+
+    @property
+    def done(self):
+        return self.items["succeeded"] + self.failed
+
+    @property
+    def items(self):
+        return self.map_run["itemCounts"]
+
+    @property
+    def has_succeeded(self):
+        return self.execution["status"] == "SUCCEEDED"
+
+    @property
+    def has_ended(self):
+        """Whether it has ended, and what is known of it is of its end."""
+        if self.execution["status"] == "RUNNING" or self.execution.get("redriveCount", 0) < self.redrives:
+            return False
+        return self.map_run["status"] != "RUNNING" if self.map_run else not self.has_succeeded
 
     @property
     def ending(self):
-        """How it ended."""
         error, cause = self.execution.get("error"), self.execution.get("cause")
-        return ENDINGS[self.status] + (f": {error}" if error else "") + (f" ({cause.rstrip('.')})" if cause else "")
+        reason = (f": {error}" if error else "") + (f" ({cause.rstrip('.')})" if cause else "")
+        return f"the run {self.name} {ENDINGS[self.execution['status']]}{reason}"
 
     @property
     def seconds(self):
         """How long it has been running; of one that was redriven, the time between does not count."""
         ended = self.execution.get("stopDate") or self.execution["startDate"]
-        started = self.execution.get("redriveDate") or self.execution["startDate"]
-        return max((ended - started).total_seconds(), 0)
+        return max((ended - (self.execution.get("redriveDate") or self.execution["startDate"])).total_seconds(), 0)
 
     def redrive(self):
         try:
@@ -110,37 +104,37 @@ class Run:
         except ClientError as error:
             if code(error) == "ExecutionNotRedrivable":
                 reason = error.response["Error"].get("Message", "").rstrip(".")
-                raise Failure(f"the run {self.name} cannot go on: {reason}") from error
+                raise Failure(f"the run {self.name} cannot be redriven: {reason}") from error
             raise
-        self.redrives += 1
+        self.redrives = self.execution.get("redriveCount", 0) + 1
 
-    def has_ended(self):
-        """Whether it has ended, and what is known of it is of its end."""
-        if self.status == "RUNNING" or self.execution.get("redriveCount", 0) < self.redrives:
-            return False
-        if self.map_run is None:
-            return self.status != "SUCCEEDED"
-        return self.described["status"] != "RUNNING"
-
-    def watch(self, show, say):
-        """Shows the counts until the run has ended, and returns them; says what is in the way."""
-        silent = False
+    def watch(self, bar):
+        """Shows the rows that are done until the run has ended."""
+        looks, was_silent = 0, False
         while True:
             try:
-                counts = self.describe()
-                silent = False
+                self.look()
             except (BotoCoreError, ClientError) as error:
+                is_new = looks < LOOKS_FOR_A_NEW_RUN and not self.execution
+                if isinstance(error, ClientError) and code(error) == "ExecutionDoesNotExist" and is_new:
+                    looks += 1
+                    time.sleep(PAUSE)
+                    continue
                 # The run is on AWS, so a network that is down ends nothing.
                 if isinstance(error, ClientError) and aws.is_rejection(error):
                     raise
-                if not silent:
-                    say(f"no answer from AWS, trying again: {error}")
-                silent = True
+                if not was_silent:
+                    bar.write(f"no response from AWS, trying again: {aws.reason(error)}", file=sys.stderr)
+                was_silent = True
                 time.sleep(PAUSE_AFTER_FAILURE)
                 continue
-            show(counts)
-            if self.has_ended():
-                return counts
+            was_silent = False
+            if self.map_run:
+                bar.total = max(self.input.get("rows", 0), self.total) or None
+                bar.set_postfix_str(f"{self.failed:,} in failed batches", refresh=False)
+                bar.update(self.done - bar.n)
+            if self.has_ended:
+                return
             time.sleep(PAUSE)
 
 

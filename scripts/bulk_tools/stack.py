@@ -8,7 +8,7 @@ from aws_tools.client import Failure
 
 OUTPUTS = ("StateMachineArn", "Bucket", "FunctionArn")
 
-# A token that ends sooner ends before most runs do.
+# A token that ends sooner may end before the run does.
 DAY = 86_400
 
 
@@ -21,15 +21,22 @@ class BulkStack:
             raise Failure(f"{given.stack} is no stack of bulk/template.yaml: it has no output {missing[0]}")
         self.machine, self.bucket, self.function = (outputs[name] for name in OUTPUTS)
         self.is_pinned = parameters.get("TokenHash", "none") != "none"
-        self.states = aws.client("stepfunctions", given)
-        self.s3 = aws.client("s3", given)
+        self.states, self.s3, self.lambda_ = (aws.client(name, given) for name in ("stepfunctions", "s3", "lambda"))
 
-    def settings(self):
-        """The settings of the function."""
-        return aws.client("lambda", self.given).get_function_configuration(FunctionName=self.function)
+    def check_concurrency(self):
+        """Whether the function may run as often at a time as batches are wanted: the rest would only be throttled."""
+        found = self.lambda_.get_function_concurrency(FunctionName=self.function)
+        allowed = found.get("ReservedConcurrentExecutions")
+        if allowed is None:
+            allowed = self.lambda_.get_account_settings()["AccountLimit"]["UnreservedConcurrentExecutions"]
+        if self.given.concurrency > allowed:
+            raise Failure(
+                f"Lambda runs at most {allowed} invocations of the function at a time, those for the API included:"
+                f" --concurrency {self.given.concurrency} is over that"
+            )
 
     def tenant(self):
-        """What of a run's input names the tenant. The hash of a token opens nothing at the API, but is not shown."""
+        """What of a run's input names the tenant. The hash of a token is no token, but is not shown either."""
         if self.is_pinned:
             if self.given.tenant or self.given.token_hash:
                 raise Failure(f"{self.given.stack} imports for one tenant only: leave --tenant and --token-hash out")
@@ -41,7 +48,8 @@ class BulkStack:
         return {"tokenHash": self.token_of(self.given.tenant)}
 
     def token_of(self, tenant):
-        table = self.settings()["Environment"]["Variables"]["TENANTS_TABLE"]
+        settings = self.lambda_.get_function_configuration(FunctionName=self.function)
+        table = settings["Environment"]["Variables"]["TENANTS_TABLE"]
         found = tokens.entries(aws.client("dynamodb", self.given), table, tenant)
         if not found:
             raise Failure(f"the tenant {tenant} has no token: create one by make admin")
@@ -50,7 +58,6 @@ class BulkStack:
             raise Failure(f'no token of the tenant {tenant} may import: see make admin ARGS="token list …"')
         # The one that is good for longest: a run may take hours.
         best = max(good, key=tokens.expires_at)
-        expiry = tokens.expires_at(best)
-        if expiry < time.time() + DAY:
-            aws.say(f"the tenant's token expires {time.strftime('%Y-%m-%d %H:%M UTC', time.gmtime(expiry))}")
+        if tokens.expires_at(best) < time.time() + DAY:
+            aws.say(f"the tenant's token {tokens.expiry(best)}; a run that is not done by then fails")
         return best["tokenHash"]["S"]

@@ -1,4 +1,5 @@
-"""docs/bulk.md has the options of `make bulk`, and the batches and retries of the state machine."""
+"""docs/bulk.md has the options of `make bulk`, the parameters of the stack, and the batches and retries of the state
+machine."""
 
 import json
 import re
@@ -6,10 +7,11 @@ import subprocess
 import sys
 
 import pytest
+import yaml
 
 from api import markdown
 
-DOCS = markdown.PROJECT / "docs"
+BULK = markdown.PROJECT / "bulk"
 PAGES = ["bulk.md", "bulk.zh.md"]
 
 # scripts/aws_tools/client.py
@@ -17,15 +19,14 @@ OF_EVERY_PROGRAM = {"--region", "--endpoint"}
 
 
 @pytest.fixture(scope="module")
-def first_map():
-    """A map of the state machine: the others have the same batches and retries (tests/integration/bulk.rs)."""
-    definition = json.loads((markdown.PROJECT / "bulk" / "import.asl.json").read_text(encoding="utf-8"))
-    return definition["States"]["CsvFile"]
+def csv_map():
+    """A map of the state machine: the other has the same batches and retries (tests/integration/bulk.rs)."""
+    return json.loads((BULK / "import.asl.json").read_text(encoding="utf-8"))["States"]["Csv"]
 
 
 @pytest.fixture(params=PAGES)
 def page(request):
-    return (DOCS / request.param).read_text(encoding="utf-8")
+    return (markdown.PROJECT / "docs" / request.param).read_text(encoding="utf-8")
 
 
 def test_page_has_every_option(page):
@@ -36,10 +37,23 @@ def test_page_has_every_option(page):
     assert [option for option in options if f"`{option}" not in page] == []
 
 
+def test_page_has_every_parameter_with_its_default(page):
+    parameters = yaml.safe_load((BULK / "template.yaml").read_text(encoding="utf-8"))["Parameters"]
+    rows = {row[0].strip("` "): row[1] for row in markdown.rows(page)}
+    assert set(parameters) <= set(rows)
+    defaults = {name: str(parameter.get("Default", "")) for name, parameter in parameters.items()}
+    assert [name for name, default in defaults.items() if default and rows[name].strip("` ") != default] == []
+
+
+def test_page_names_batches_of_the_state_machine(page, csv_map):
+    limits = csv_map["ItemBatcher"]
+    assert all(f"{limits[name]:,}" in page for name in ("MaxItemsPerBatch", "MaxInputBytesPerBatch"))
+
+
 @pytest.mark.parametrize(("name", "times"), [("bulk.md", "up to {} times"), ("bulk.zh.md", "最多重试 {} 次")])
-def test_page_names_batches_and_retries_of_the_state_machine(name, times, first_map):
-    page = (DOCS / name).read_text(encoding="utf-8")
-    batcher = first_map["ItemBatcher"]
-    assert all(f"{batcher[limit]:,}" in page for limit in ("MaxItemsPerBatch", "MaxInputBytesPerBatch"))
-    retriers = first_map["ItemProcessor"]["States"]["ImportCsvFile"]["Retry"]
-    assert [retrier for retrier in retriers if times.format(retrier["MaxAttempts"]) not in page] == []
+def test_page_names_retries_of_the_state_machine(name, times, csv_map):
+    page = (markdown.PROJECT / "docs" / name).read_text(encoding="utf-8")
+    retriers = csv_map["ItemProcessor"]["States"]["ImportCsv"]["Retry"]
+    attempts = [retrier["MaxAttempts"] for retrier in retriers if retrier["MaxAttempts"]]
+    assert len(attempts) == 2
+    assert [number for number in attempts if times.format(number) not in page] == []

@@ -1,6 +1,7 @@
 """A stack that sam deployed to an emulated AWS which enforces its role. For Linux: the emulator runs the function as a
 process of this machine."""
 
+import itertools
 import json
 import os
 import pathlib
@@ -31,14 +32,19 @@ def customers():
 
 
 class Faults:
-    """The invocations by state machines that fail: `set` takes texts, and the error of those that hold one."""
+    """Faults of the invocations by state machines (distributed_map/invocations.py)."""
 
     def __init__(self, path):
         self.path = path
-        self.set({})
+        self.ids = itertools.count()
+        self.clear()
 
-    def set(self, errors):
-        self.path.write_text(json.dumps(errors))
+    def set(self, text, **fault):
+        """What holds `text` gets an `error` or a `response`, always or so many `times`."""
+        self.path.write_text(json.dumps([{"id": next(self.ids), "text": text, **fault}]))
+
+    def clear(self):
+        self.path.write_text("[]")
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """Invocations by a task: the names of their errors, and faults that no input of the real function makes."""
 
+import collections
 import json
 import os
 import pathlib
@@ -9,8 +10,11 @@ from ministack.services.stepfunctions import _ExecutionError
 
 from .sizes import text
 
-# A file that the tests write: texts, and the error of each invocation that holds one of them.
+# A file that the tests write: a list of faults, each with the text that an invocation holds to meet it, the `error` or
+# the `response` that it gets, and how many `times` (always, if left out).
 FAULTS = pathlib.Path(os.environ["INVOCATION_FAULTS"])
+
+met = collections.Counter()
 
 
 def install():
@@ -18,15 +22,23 @@ def install():
 
     def invoked(function, event):
         payload = text(event)
-        for held, error in json.loads(FAULTS.read_text()).items():
-            if held in payload:
-                raise _ExecutionError(error, text({"errorType": error, "errorMessage": "a fault of the test"}))
+        for fault in json.loads(FAULTS.read_text()):
+            if fault["text"] in payload and met[fault["id"]] < fault.get("times", float("inf")):
+                met[fault["id"]] += 1
+                return outcome(fault)
         try:
             return call(function, event)
         except _ExecutionError as error:
             raise _ExecutionError(name_of(error), error.cause) from error
 
     states._call_lambda = invoked
+
+
+def outcome(fault):
+    if "response" in fault:
+        return fault["response"]
+    cause = {"errorType": fault["error"], "errorMessage": "a fault of the test"}
+    raise _ExecutionError(fault["error"], text(cause))
 
 
 def name_of(error):

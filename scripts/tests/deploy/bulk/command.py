@@ -52,6 +52,10 @@ class Bulk:
     def import_(self, *arguments, cwd, **options):
         return self.run(*arguments, "--tenant", TENANT, "--match", "fuzzy", cwd=cwd, **options)
 
+    def put(self, key, data):
+        """Puts an object where runs read, as another program would."""
+        self.s3.put_object(Bucket=self.bucket, Key=f"incoming/{key}", Body=data)
+
     def pairs(self, seed):
         """The memberships in the groups of the rows that were made with a seed."""
         return self.tables.pairs(f"{seed}-")

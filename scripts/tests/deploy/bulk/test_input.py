@@ -13,7 +13,7 @@ HASH, OTHER = "ab" * 32, "cd" * 32
 FUNCTION = f"arn:aws:lambda:{REGION}:000000000000:function:none"
 
 PARAMS = {"isMatching": False, "optType": "add"}
-INPUT = {"publicParams": PARAMS, "format": "jsonl", "key": "incoming/rows.jsonl"}
+INPUT = {"publicParams": PARAMS, "format": "jsonl", "prefix": "incoming/rows/"}
 
 # Of a batch, by bulk/import.asl.json.
 BATCH, BATCH_BYTES = 1000, 131072
@@ -89,11 +89,11 @@ def without(name):
         pytest.param(INPUT | {"tokenHash": 7}, id="a hash that is no text"),
         pytest.param(without("format"), id="no format"),
         pytest.param(INPUT | {"format": "parquet"}, id="another format"),
-        pytest.param(without("key"), id="no file"),
-        pytest.param(INPUT | {"key": "results/rows.jsonl"}, id="a file elsewhere"),
-        pytest.param(INPUT | {"prefix": "incoming/rows/"}, id="a file and a prefix"),
-        pytest.param(without("key") | {"prefix": "incoming/rows"}, id="a prefix without a slash"),
-        pytest.param(without("key") | {"prefix": "incoming/"}, id="the whole folder"),
+        pytest.param(without("prefix"), id="no prefix"),
+        pytest.param(INPUT | {"prefix": 7}, id="a prefix that is no text"),
+        pytest.param(INPUT | {"prefix": "results/rows/"}, id="a prefix elsewhere"),
+        pytest.param(INPUT | {"prefix": "incoming/rows"}, id="a prefix without a slash"),
+        pytest.param(INPUT | {"prefix": "incoming/"}, id="the whole folder"),
     ],
 )
 def test_wrong_input_reads_nothing(runs_of_any_tenant, given):
@@ -113,7 +113,7 @@ def test_run_for_another_tenant_is_rejected(runs):
 
 @pytest.mark.parametrize("given", [{}, {"tokenHash": HASH}], ids=["left out", "named"])
 def test_hash_of_the_tenant_of_the_stack_is_accepted(runs, given):
-    runs.s3.put_object(Bucket=runs.bucket, Key="incoming/rows.jsonl", Body=b"")
+    runs.s3.put_object(Bucket=runs.bucket, Key="incoming/rows/empty.jsonl", Body=b"")
     assert runs.end(INPUT | given)["status"] == "SUCCEEDED"
 
 
@@ -128,11 +128,11 @@ def test_batch_that_is_too_large_comes_back_as_failed_rows(runs, faults, format)
     lines = [f"{one['openid']},{one['groups']}" if format == "csv" else json.dumps(one) for one in rows]
     text = (header if format == "csv" else "") + "\n".join(lines)
     runs.s3.put_object(Bucket=runs.bucket, Key=f"{place}rows.{format}", Body=text.encode())
-    faults.set({"too-large": "PAYLOAD_TOO_LARGE"})
+    faults.set("too-large", error="PAYLOAD_TOO_LARGE")
     try:
-        run = runs.end(without("key") | {"prefix": place, "format": format})
+        run = runs.end(INPUT | {"prefix": place, "format": format})
     finally:
-        faults.set({})
+        faults.clear()
         runs.s3.delete_object(Bucket=runs.bucket, Key=f"{place}rows.{format}")
     assert run["status"] == "SUCCEEDED", run
     failed = runs.failed_rows(run)
@@ -164,7 +164,7 @@ def test_role_may_do_what_a_run_needs_and_nothing_else(decide, runs):
         ("s3:GetObject", f"{bucket}/incoming/rows.csv"),
         ("s3:PutObject", f"{bucket}/results/run/manifest.json"),
         ("states:StartExecution", runs.machine),
-        ("states:RedriveExecution", f"{execution}/CsvFile:1"),
+        ("states:RedriveExecution", f"{execution}/Csv:1"),
     ]
     denied = [
         ("lambda:InvokeFunction", f"{FUNCTION}-other"),

@@ -23,10 +23,10 @@ def good(number, seed):
     ("stop", "status", "says"),
     [
         pytest.param(signal.SIGKILL, -signal.SIGKILL, "", id="killed"),
-        pytest.param(signal.SIGINT, 130, "the run goes on; to see it again: --resume", id="Ctrl-C"),
+        pytest.param(signal.SIGINT, 130, "the run continues; to see it again: --resume", id="Ctrl-C"),
     ],
 )
-def test_run_goes_on_when_the_command_is_stopped(bulk, file, tmp_path, stop, status, says):
+def test_run_continues_when_the_command_is_stopped(bulk, file, tmp_path, stop, status, says):
     made, pairs = good(3000, f"stopped{stop:d}")
     process = bulk.start(file(made), "--tenant", TENANT, "--match", "fuzzy", cwd=tmp_path)
     name = next(found[1] for found in map(STARTED.search, process.stderr) if found)
@@ -72,7 +72,7 @@ def test_network_that_fails_for_a_while_ends_nothing(bulk, emulator, file, tmp_p
         ended = bulk.import_(file(made), cwd=tmp_path, states=proxy.url)
     assert ended.returncode == 0, ended.err
     assert next(failures, None) is None
-    assert ended.err.count("no answer from AWS, trying again") == 1
+    assert ended.err.count("no response from AWS, trying again") == 1
 
 
 def test_run_that_aws_does_not_show_yet_is_waited_for(bulk, emulator, file, tmp_path):
@@ -102,7 +102,7 @@ def test_dry_run_writes_nothing(bulk, file, tmp_path):
     ended = bulk.import_(file([*made, {"openid": "nobody", "groups": "dry"}]), "--dry-run", cwd=tmp_path)
     assert ended.returncode == 2, ended.err
     assert ended.out.startswith("dry run: 21 rows: 20 would be imported, 1 failed")
-    assert rows.failed_rows(tmp_path / "rows.failed.csv") == {20: "NOT_MATCHED"}
+    assert rows.errors(tmp_path / "rows.failed.csv") == {20: "NOT_MATCHED"}
     assert bulk.pairs("dry") == set()
 
 
@@ -114,55 +114,38 @@ def test_delete_takes_customers_out(bulk, file, tmp_path):
     assert bulk.pairs("taken") == rows.expected(made[:5])[0]
 
 
-def test_several_files_are_one_run(bulk, file, tmp_path):
-    (first, pairs), (second, others) = good(30, "first"), good(40, "second")
-    bad = [{"openid": "nobody", "groups": "second"}]
-    ended = bulk.import_(file(first, "one.csv"), file(second + bad, "two.csv"), cwd=tmp_path)
+@pytest.mark.parametrize(
+    ("format", "objects"),
+    [
+        ("csv", {"a.csv": rows.comma_separated, "b.csv.gz": lambda made: rows.packed(rows.comma_separated(made))}),
+        ("jsonl", {"a.jsonl": rows.json_lines, "b.jsonl.gz": lambda made: rows.packed(rows.json_lines(made))}),
+    ],
+)
+def test_objects_below_a_prefix_are_one_run(bulk, tmp_path, format, objects):
+    expected = set()
+    for name, write in objects.items():
+        made, pairs = good(30, name)
+        bulk.put(f"nightly-{format}/{name}", write([*made, {"openid": "nobody", "groups": "g", "note": "kept"}]))
+        expected |= pairs
+    address = f"s3://{bulk.bucket}/incoming/nightly-{format}/"
+    ended = bulk.import_(address, "--format", format, "--failed", tmp_path / "failed.jsonl", cwd=tmp_path)
     assert ended.returncode == 2, ended.err
-    assert ended.out.startswith("71 rows: 70 imported, 1 failed")
-    assert (bulk.pairs("first"), bulk.pairs("second")) == (pairs, others)
-    assert rows.failed_rows(tmp_path / "one.failed.csv") == {70: "NOT_MATCHED"}
+    assert ended.out.startswith("62 rows: 60 imported, 2 failed")
+    assert set.union(*(bulk.pairs(name) for name in objects)) == expected
+    failed = rows.failed_rows(tmp_path / "failed.jsonl")
+    assert [(row["errorCode"], row["note"]) for row in failed] == [("NOT_MATCHED", "kept")] * 2
 
 
-@pytest.fixture
-def other_bucket(bulk):
-    bulk.s3.create_bucket(Bucket="exports")
-    yield "exports"
-    for item in bulk.s3.list_objects_v2(Bucket="exports")["Contents"]:
-        bulk.s3.delete_object(Bucket="exports", Key=item["Key"])
-    bulk.s3.delete_bucket(Bucket="exports")
+@pytest.mark.parametrize("address", ["s3://other/incoming/rows/", "s3://{}/results/rows/", "s3://{}/incoming/rows.csv"])
+def test_address_that_no_run_reads_is_refused(bulk, tmp_path, address):
+    ended = bulk.import_(address.format(bulk.bucket), "--format", "csv", cwd=tmp_path)
+    assert (ended.returncode, ended.out) == (1, "")
+    assert ended.err == f"error: an INPUT in S3 is s3://{bulk.bucket}/incoming/PREFIX/, and needs --format\n"
 
 
-def test_objects_in_s3_are_imported_from_any_bucket(bulk, other_bucket, tmp_path):
-    (first, pairs), (second, others) = good(30, "mine"), good(40, "theirs")
-    bulk.s3.put_object(Bucket=bulk.bucket, Key="incoming/nightly/a.jsonl", Body=rows.json_lines(first))
-    bulk.s3.put_object(Bucket=other_bucket, Key="daily/b.csv.gz", Body=rows.packed(rows.comma_separated(second)))
-    bulk.s3.put_object(Bucket=other_bucket, Key="daily/c.csv", Body=rows.comma_separated(second))
-    for address, number in (
-        (f"s3://{bulk.bucket}/incoming/nightly/a.jsonl", 30),
-        (f"s3://{bulk.bucket}/incoming/nightly/", 30),
-        (f"s3://{other_bucket}/daily/b.csv.gz", 40),
-        (f"s3://{other_bucket}/daily/", 80),
-    ):
-        ended = bulk.import_(address, cwd=tmp_path)
-        assert ended.returncode == 0, ended.err
-        assert ended.out.startswith(f"{number} rows: {number} imported, 0 failed"), address
-    assert (bulk.pairs("mine"), bulk.pairs("theirs")) == (pairs, others)
-
-
-def test_byte_order_mark_is_no_part_of_the_first_name(bulk, tmp_path):
-    (tmp_path / "rows.csv").write_bytes(b"\xef\xbb\xbfopenid,groups\no1,mark-1\n")
-    ended = bulk.import_(tmp_path / "rows.csv", cwd=tmp_path)
-    assert ended.returncode == 0, ended.err
-    assert bulk.pairs("mark") == {("c1", "mark-1")}
-
-
-def test_backslash_and_quotes_survive_the_file_of_failed_rows(bulk, tmp_path):
-    group = 'esc-\\ "quoted", esc-2'
-    path = tmp_path / "rows.csv"
-    path.write_bytes(rows.comma_separated([{"openid": "absent", "groups": group.replace("\\", "\\\\")}]))
-    assert bulk.import_(path, cwd=tmp_path).returncode == 2
-    bulk.tables.put_customers([{"audienceUserId": "late", "openid": "absent"}])
-    ended = bulk.import_(tmp_path / "rows.failed.csv", cwd=tmp_path)
-    assert ended.returncode == 0, ended.err
-    assert bulk.pairs("esc") == {("late", 'esc-\\ "quoted"'), ("late", "esc-2")}
+def test_item_that_is_no_object_fails_alone(bulk, tmp_path):
+    bulk.put("items/rows.jsonl", b'["o3"]\n{"openid": "o4", "groups": "items-4"}\n')
+    ended = bulk.import_(f"s3://{bulk.bucket}/incoming/items/", "--format", "jsonl", cwd=tmp_path)
+    assert ended.returncode == 2, ended.err
+    assert rows.errors(tmp_path / "items.failed.jsonl") == {0: "MISSING_IDENTIFIER"}
+    assert bulk.pairs("items") == {("c4", "items-4")}
