@@ -102,8 +102,8 @@ fn failures() -> Vec<Failure> {
 fn the_pages_state_the_time_and_the_rate_that_are_deployed() {
     for (deployed, stated) in [
         ("\n      Timeout: 29\n", ["| 29 seconds. After", "| 29 秒；"]),
-        ("\n  DeadlineMarginMs:\n    Type: Number\n    Default: 1500\n", ["After 27.5 seconds", "27.5 秒后"]),
-        ("\n  ThrottlingRate:\n    Type: Number\n    Default: 50\n", ["| 50 a second,", "50 QPS"]),
+        ("\n  DeadlineMarginMs:\n    Type: Number\n    Default: 1500\n", ["after 27.5 seconds", "27.5 秒后"]),
+        ("\n  ThrottlingRate:\n    Type: Number\n    Default: 50\n", ["| 50 per second,", "50 QPS"]),
         ("\n  ThrottlingBurst:\n    Type: Number\n    Default: 100\n", ["bursts of 100", "突发 100"]),
     ] {
         assert!(TEMPLATE.contains(deployed), "{deployed}");
@@ -137,7 +137,7 @@ fn rows(page: &str) -> impl Iterator<Item = Vec<&str>> {
 fn the_pages_list_every_rejection() {
     for (name, page) in PAGES {
         let listed: BTreeSet<_> = rows(page)
-            .filter(|row| row.len() == 5 && row[0].starts_with(|c: char| c.is_ascii_digit()))
+            .filter(|row| row.len() == 4 && row[0].starts_with(|c: char| c.is_ascii_digit()))
             .map(|row| (row[0], code(row[1]).expect("a code"), code(row[2]).expect("a message"), row[3]))
             .collect();
         assert_eq!(listed.len(), rejections().len(), "{name}");
@@ -156,7 +156,7 @@ fn the_pages_list_every_rejection() {
 fn the_pages_list_failures_in_precedence_order() {
     for (name, page) in PAGES {
         let listed: Vec<_> = rows(page)
-            .filter(|row| row.len() == 5 && matches!(code(row[1]), Some("true" | "false")))
+            .filter(|row| row.len() == 4 && matches!(code(row[1]), Some("true" | "false")))
             .collect();
         let mut codes: Vec<_> = failures().into_iter().map(Failure::code).collect();
         codes.dedup();
@@ -201,7 +201,7 @@ fn the_pages_list_the_message_of_every_parameter() {
     for error in errors.chain([key]) {
         for (name, page) in PAGES {
             let message = Rejection::Parameter(error.clone()).message();
-            assert!(page.contains(&format!("`{message}`")), "{name}: {message}");
+            assert!(page.contains(&format!("\n{message}\n")), "{name}: {message}");
         }
         fields.insert(error.field);
     }
@@ -230,11 +230,11 @@ fn the_documents_state_every_limit() {
     let limits = [
         (
             DEFAULT_MAX_RECORDS,
-            ["records of a request | 1 to {} |", "单次请求的记录数 | 1 到 {} 条 |", "maxItems: {}\n"],
+            ["records per request | 1 to {} |", "单次请求的记录数 | 1 到 {} 条 |", "maxItems: {}\n"],
         ),
         (
             DEFAULT_MAX_BODY_BYTES,
-            ["body of a request | {} bytes |", "请求体 | {} 字节 |", "不压缩，最多 {} 字节。\n"],
+            ["request body | {} bytes |", "请求体 | {} 字节 |", "不压缩，最多 {} 字节。\n"],
         ),
         (MAX_PAYLOAD_BYTES, ["response | {} bytes |", "响应 | {} 字节 |", "响应可能超过 {} 字节，"]),
         (
@@ -246,7 +246,7 @@ fn the_documents_state_every_limit() {
             ],
         ),
         (MAX_NAME_BYTES, ["group name | {} bytes ", "分组名 | {} 字节", "每个最多 {} 字节（UTF-8）。"]),
-        (MAX_NAMES, ["group names of a record | {},", "单条记录的分组数 | {} 个", "隔开，最多 {} 个，"]),
+        (MAX_NAMES, ["group names per record | {},", "单条记录的分组数 | {} 个", "隔开，最多 {} 个，"]),
     ];
     for (limit, places) in limits {
         for ((name, text), place) in ALL.into_iter().zip(places) {

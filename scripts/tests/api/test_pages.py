@@ -1,6 +1,7 @@
 """README and the two pages for callers show what the service returns, and have the fields of docs/openapi.yaml."""
 
 import json
+import os
 import re
 import subprocess
 import urllib.parse
@@ -35,13 +36,15 @@ def test_shown_requests_return_the_shown_responses(page, service):
         assert str(response.status_code) == json.loads(shown)["code"]
 
 
-def test_the_command_of_the_readme_prints_what_it_shows(service):
-    blocks = markdown.blocks((markdown.PROJECT / "README.md").read_text(encoding="utf-8"))
-    command = next(block for language, block in blocks if language == "sh" and "curl" in block)
+@pytest.mark.parametrize("file", ["README.md", "docs/api.md"])
+def test_the_first_call_prints_what_is_shown(file, service):
+    blocks = markdown.blocks((markdown.PROJECT / file).read_text(encoding="utf-8"))
+    command = next(block for _, block in blocks if "curl" in block)
     shown = next(block for language, block in blocks if language == "json")
     command = command.replace("127.0.0.1:9000", urllib.parse.urlsplit(service.url).netloc)
-    printed = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True).stdout
-    assert in_order(printed) == in_order(shown)
+    environment = {**os.environ, "IMPORT_URL": service.url, "IMPORT_TOKEN": service.token}
+    done = subprocess.run(["bash", "-c", command], env=environment, capture_output=True, text=True, check=True)
+    assert in_order(done.stdout) == in_order(shown)
 
 
 def test_prices_of_the_readme_are_those_of_the_cost_page():
@@ -52,8 +55,8 @@ def test_prices_of_the_readme_are_those_of_the_cost_page():
 
 
 def exchanges(page):
-    """The requests on a page, each with the response below it."""
-    contents = [block for language, block in markdown.blocks(page) if language == "json"]
+    """The requests on a page, each with the response below it; after the response to the first call."""
+    _, *contents = [block for language, block in markdown.blocks(page) if language == "json"]
     return list(zip(contents[::2], contents[1::2], strict=True))
 
 
