@@ -15,7 +15,8 @@ RETRYABLE = ["STORE_ERROR", "TIMEOUT"]
 def ended(status, message, succeeded, failed):
     fields = {"status": {"const": status}, "message": {"const": message}}
     numbers = {"importSuccessNum": succeeded, "importFailNum": failed}
-    return {"properties": {**fields, **numbers, "errorData": {"type": "null" if failed == NONE else "array"}}}
+    listed = {"type": "null"} if failed == NONE else {"type": "array", "minItems": 1}
+    return {"properties": {**fields, **numbers, "errorData": listed}}
 
 
 NONE, SOME = {"const": 0}, {"minimum": 1}
