@@ -170,7 +170,7 @@ def check(client, name, given):
         print(f"phones mended: {mended}")
     left = found.total() - mended
     if left:
-        say(f"to be mended: {left}. `--mend` mends phones; load other customers anew, see docs/operations/customers.md")
+        say(f"to be mended: {left}. `--mend` mends phones; load other customers anew, see docs/operations/tenants.md")
     return 1 if left else 0
 
 

@@ -41,7 +41,7 @@ class Erasure:
         for part, number in self.found.items():
             print(f"{part}: {number} {'deleted' if self.given.delete else 'to delete'}")
         if self.given.delete:
-            say("point-in-time backups keep it for up to 35 days more; see docs/operations/erasure.md")
+            say("point-in-time backups keep it for up to 35 days more; see docs/operations/tenants.md")
         else:
             say("nothing was changed: --delete deletes")
 

@@ -14,7 +14,8 @@ use tracing::info;
 
 use crate::config::Metrics;
 use crate::database::Usage;
-use crate::request::params::Params;
+use crate::request::failure::{Failure, Outage};
+use crate::request::params::{Matching, Params};
 use crate::resolution::report::Report;
 use crate::tenant::TenantId;
 
@@ -23,7 +24,7 @@ pub const NAMESPACE: &str = "CustomerGroupImport";
 
 /// The members of the line that are metrics if present, each with its unit. The dimension is the
 /// function's name; each failure code is a metric.
-pub const METRICS: [(&str, &str); 24] = [
+pub const METRICS: [(&str, &str); 25] = [
     ("requests", "Count"),
     ("refused", "Count"),
     ("errors", "Count"),
@@ -46,12 +47,16 @@ pub const METRICS: [(&str, &str); 24] = [
     ("databaseCalls", "Count"),
     ("databaseFailures", "Count"),
     ("throttles", "Count"),
+    ("unmatchedPercent", "Percent"),
     ("durationMs", "Milliseconds"),
     ("databaseMs", "Milliseconds"),
 ];
 
-/// The metrics that CloudWatch also keeps by [`Source`].
-pub const BY_SOURCE: [&str; 3] = ["requests", "refused", "errors"];
+/// The metrics that CloudWatch also keeps by [`Source`], so that a bulk import raises no alarm of the API.
+pub const BY_SOURCE: [&str; 6] = ["requests", "refused", "errors", "STORE_ERROR", "TIMEOUT", "durationMs"];
+
+/// The records from which on the share of those that matched nobody says something.
+const TELLING_RECORDS: usize = 100;
 
 /// Where a request came from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -113,7 +118,9 @@ pub struct Figures {
 impl Figures {
     /// The figures of an import in which `matched` records matched a customer.
     pub fn new(matched: usize, report: &Report) -> Self {
-        let mut failures = BTreeMap::new();
+        // Also where there are none: of a metric without a value, an alarm looks at older values.
+        let outages = [Outage::StoreError, Outage::Timeout];
+        let mut failures = BTreeMap::from(outages.map(|outage| (Failure::Outage(outage).code(), 0)));
         for (_, failure) in &report.failures {
             *failures.entry(failure.code()).or_default() += 1;
         }
@@ -124,8 +131,13 @@ impl Figures {
 
 impl Summary {
     /// Writes the line: JSON with metrics if `metrics` is given, otherwise readable text.
+    ///
+    /// Of a rejected request without a tenant, it is short: anybody can send any number of them.
     pub fn write(&self, completion: &Completion<'_>, usage: &Usage, metrics: Option<&Metrics>) {
-        let members = self.members(completion, usage);
+        let mut members = self.cause(completion);
+        if self.tenant.is_some() || completion.status >= 500 {
+            members.extend(self.details(completion, usage));
+        }
         match metrics {
             Some(metrics) => {
                 // A failure to write the log must not fail the request.
@@ -135,21 +147,27 @@ impl Summary {
         }
     }
 
-    fn members(&self, completion: &Completion<'_>, usage: &Usage) -> Vec<(&'static str, Value)> {
-        let Completion { request_id, status, error_code, duration } = *completion;
+    fn cause(&self, completion: &Completion<'_>) -> Vec<(&'static str, Value)> {
+        let Completion { request_id, status, error_code, .. } = *completion;
         let mut members = vec![
             ("requestId", request_id.into()),
             ("source", self.source.name().into()),
-            ("coldStart", self.cold_start.into()),
             ("status", status.into()),
             ("errorCode", error_code.into()),
             ("requests", 1.into()),
             ("refused", u8::from((400..500).contains(&status)).into()),
-            ("errors", u8::from((500..600).contains(&status)).into()),
         ];
         if let Some(id) = &self.gateway_request_id {
             members.push(("gatewayRequestId", id.as_str().into()));
         }
+        members
+    }
+
+    fn details(&self, completion: &Completion<'_>, usage: &Usage) -> Vec<(&'static str, Value)> {
+        let mut members = vec![
+            ("coldStart", self.cold_start.into()),
+            ("errors", u8::from((500..600).contains(&completion.status)).into()),
+        ];
         if let Some(tenant) = &self.tenant {
             members.push(("tenant", tenant.as_str().into()));
         }
@@ -173,6 +191,10 @@ impl Summary {
                     ("removed", usage.removed.into()),
                 ]);
                 members.extend(failures.iter().map(|(code, count)| (*code, (*count).into())));
+                if params.matching != Matching::Off && records >= TELLING_RECORDS {
+                    let unmatched = failures.get(Failure::NotMatched.code()).copied().unwrap_or_default();
+                    members.push(("unmatchedPercent", (100 * unmatched / records).into()));
+                }
             }
         }
         let failures = usage.failures.iter();
@@ -188,7 +210,7 @@ impl Summary {
                     .map(|((operation, cause), count)| (format!("{operation}: {cause}"), *count))
                     .collect(),
             ),
-            ("durationMs", milliseconds(duration)),
+            ("durationMs", milliseconds(completion.duration)),
             ("databaseMs", milliseconds(usage.waited.values().sum())),
             (
                 "stagesMs",
@@ -206,13 +228,9 @@ fn milliseconds(time: Duration) -> Value {
 
 fn with_metrics(members: Vec<(&'static str, Value)>, metrics: &Metrics) -> Value {
     const DIMENSION: &str = "FunctionName";
-    let mut dimensions = vec![vec![DIMENSION]];
-    let has_tenant = members.iter().any(|(name, _)| *name == "tenant");
-    if metrics.per_tenant && has_tenant {
-        dimensions.push(vec![DIMENSION, "tenant"]);
-    }
+    const SOURCE: [&str; 2] = [DIMENSION, "source"];
     let is_present = |metric: &str| members.iter().any(|(name, _)| *name == metric);
-    let directive = |dimensions: &[Vec<&str>], is_kept: &dyn Fn(&str) -> bool| {
+    let directive = |dimensions: &[&[&str]], is_kept: &dyn Fn(&str) -> bool| {
         let kept = METRICS.iter().filter(|(metric, _)| is_present(metric) && is_kept(metric));
         json!({
             "Namespace": NAMESPACE,
@@ -220,12 +238,20 @@ fn with_metrics(members: Vec<(&'static str, Value)>, metrics: &Metrics) -> Value
             "Metrics": kept.map(|(name, unit)| json!({"Name": name, "Unit": unit})).collect::<Vec<_>>(),
         })
     };
+    let by_source = |metric: &str| BY_SOURCE.contains(&metric);
+    // One directive, where it says all.
+    let directives = if METRICS.iter().all(|(metric, _)| !is_present(metric) || by_source(metric)) {
+        vec![directive(&[&[DIMENSION], &SOURCE], &by_source)]
+    } else {
+        let mut dimensions: Vec<&[&str]> = vec![&[DIMENSION]];
+        if metrics.per_tenant && is_present("tenant") {
+            dimensions.push(&[DIMENSION, "tenant"]);
+        }
+        vec![directive(&dimensions, &|_| true), directive(&[&SOURCE], &by_source)]
+    };
     let metadata = json!({
         "Timestamp": SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64,
-        "CloudWatchMetrics": [
-            directive(&dimensions, &|_| true),
-            directive(&[vec![DIMENSION, "source"]], &|metric| BY_SOURCE.contains(&metric)),
-        ],
+        "CloudWatchMetrics": directives,
     });
     let frame = [
         ("_aws", metadata),

@@ -1,5 +1,6 @@
 //! The function against a real DynamoDB, over HTTP: one program, so that it is linked once.
 
+mod alarms;
 mod batch;
 mod bulk;
 mod connections;

@@ -122,16 +122,23 @@ fn parameters_have_the_limits_of_their_settings() {
 }
 
 #[test]
-fn china_has_its_own_arns_and_no_x_ray() {
-    assert!(!include_str!("../../template.yaml").contains("arn:aws"), "each ARN has the region's partition");
+fn arns_have_the_partition_of_the_region() {
+    assert!(!include_str!("../../template.yaml").contains("arn:aws"));
     let names = TableNames::prefixed("test-");
-    for (partition, traced) in [("aws", true), ("aws-us-gov", true), ("aws-cn", false)] {
+    for partition in ["aws", "aws-us-gov", "aws-cn"] {
         let template = Template { partition, ..Template::of(&names) };
         let statements = Value::Array(template.statements()).to_string();
-        assert_eq!(statements.contains("xray:"), traced, "{partition}");
         assert!(statements.contains(&format!("arn:{partition}:dynamodb:")), "{partition}");
-        let function = template.at("/Resources/Function/Properties");
-        assert_eq!(function.get("Tracing"), traced.then_some(&json!("Active")), "{partition}");
+    }
+}
+
+#[test]
+fn traces_are_made_on_request_only() {
+    let names = TableNames::prefixed("test-");
+    for (traced, mode) in [(false, "PassThrough"), (true, "Active")] {
+        let template = Template { traced, ..Template::of(&names) };
+        assert_eq!(Value::Array(template.statements()).to_string().contains("xray:"), traced);
+        assert_eq!(template.at("/Resources/Function/Properties/Tracing"), mode);
     }
 }
 
@@ -175,12 +182,13 @@ struct Template<'n> {
     names: &'n TableNames,
     own_tables: bool,
     partition: &'n str,
+    traced: bool,
 }
 
 impl<'n> Template<'n> {
     /// With tables of its own, in a commercial region.
     fn of(names: &'n TableNames) -> Self {
-        Self { names, own_tables: true, partition: "aws" }
+        Self { names, own_tables: true, partition: "aws", traced: false }
     }
 
     /// Every allowed action on every DynamoDB resource.
@@ -239,7 +247,7 @@ impl<'n> Template<'n> {
 
     fn holds(&self, condition: &Value) -> bool {
         match condition.as_str().expect("a condition") {
-            "InChina" => self.partition == "aws-cn",
+            "Trace" => self.traced,
             "ReserveConcurrency" => false,
             name => {
                 assert!(name.starts_with("Make"), "{name}");
@@ -256,6 +264,7 @@ impl<'n> Template<'n> {
             Some("Customers") => self.names.customers.clone().into(),
             Some("Memberships") => self.names.memberships.clone().into(),
             Some("Imports") => self.names.imports.clone().into(),
+            _ if name == "Tracing" && self.traced => "Active".into(),
             _ => template["Parameters"][name]["Default"].clone(),
         }
     }

@@ -1,6 +1,6 @@
 //! The summary line that each request logs, and the metrics that CloudWatch extracts from it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use group_import::telemetry::summary::{BY_SOURCE, METRICS};
@@ -18,7 +18,7 @@ const THROTTLED: Action =
     Action::Error { status: 400, code: "ProvisionedThroughputExceededException", message: "slow down" };
 
 /// A process and its log.
-struct Logged {
+pub struct Logged {
     process: Process,
     lines: Lines<BufReader<ChildStdout>>,
 }
@@ -30,19 +30,19 @@ impl Logged {
         Self { process, lines: BufReader::new(stdout).lines() }
     }
 
-    async fn json(stage: &Stage, more: &[(&str, &str)]) -> Self {
+    pub async fn json(stage: &Stage, more: &[(&str, &str)]) -> Self {
         let mut environment = vec![("AWS_LAMBDA_LOG_FORMAT", "JSON"), ("AWS_LAMBDA_FUNCTION_NAME", "f")];
         environment.extend(more);
         Self::start(stage, &environment).await
     }
 
     /// The lines up to and including the summary of a request.
-    async fn summary(&mut self, event: Value) -> (Vec<String>, Value) {
+    pub async fn summary(&mut self, event: Value) -> (Vec<String>, Value) {
         self.summary_of(event, "response").await
     }
 
     /// The same for an invocation that ends with this kind of outcome.
-    async fn summary_of(&mut self, event: Value, outcome: &str) -> (Vec<String>, Value) {
+    pub async fn summary_of(&mut self, event: Value, outcome: &str) -> (Vec<String>, Value) {
         assert_eq!(self.process.invoke(event).await.kind, outcome);
         let mut before = Vec::new();
         loop {
@@ -83,7 +83,6 @@ async fn a_summary_counts_the_calls_of_the_database() {
         with_key.clone(),
         with_key,
         import(json!({"isMatching": false}), numbered(1)),
-        post_event("unknown", "{}"),
     ];
     let faults = [
         vec![],
@@ -124,7 +123,7 @@ async fn a_summary_counts_the_results_of_records() {
     let expected = json!({
         "tenant": TENANT, "status": 200, "errorCode": "SUCCESS", "coldStart": true, "matching": "fuzzy1",
         "optType": "add", "dryRun": false, "replayed": false, "records": 4, "matched": 1, "succeeded": 1, "failed": 3, "retryable": 0,
-        "NOT_MATCHED": 2, "MISSING_GROUPS": 1, "throttles": 0, "databaseFailures": 0, "requests": 1, "refused": 0,
+        "NOT_MATCHED": 2, "MISSING_GROUPS": 1, "STORE_ERROR": 0, "TIMEOUT": 0, "throttles": 0, "databaseFailures": 0, "requests": 1, "refused": 0,
         "errors": 0, "FunctionName": "f", "level": "INFO",
     });
     assert_part(&ran, &expected);
@@ -143,7 +142,7 @@ async fn a_summary_counts_the_results_of_records() {
     assert_ne!(again["requestId"], ran["requestId"]);
 
     let (_, rejected) = logged.summary(post_event("unknown", "{}")).await;
-    assert_part(&rejected, &json!({"status": 401, "errorCode": "TOKEN_ERROR", "refused": 1, "errors": 0}));
+    assert_part(&rejected, &json!({"status": 401, "errorCode": "TOKEN_ERROR", "refused": 1}));
     assert_eq!((rejected.get("tenant"), rejected.get("records")), (None, None));
 }
 
@@ -180,11 +179,49 @@ async fn a_summary_names_the_source_of_the_request() {
     assert_eq!(direct.get("gatewayRequestId"), None);
     for summary in [of_api, direct] {
         let by_source = &summary["_aws"]["CloudWatchMetrics"][1];
-        let metrics = BY_SOURCE.map(|name| json!({"Name": name, "Unit": "Count"}));
-        let expected = json!({
-            "Namespace": "CustomerGroupImport", "Dimensions": [["FunctionName", "source"]], "Metrics": metrics,
-        });
-        assert_eq!(*by_source, expected);
+        assert_eq!(by_source["Dimensions"], json!([["FunctionName", "source"]]));
+        let metrics = by_source["Metrics"].as_array().expect("metrics");
+        let names: BTreeSet<_> =
+            metrics.iter().map(|metric| metric["Name"].as_str().expect("a name")).collect();
+        assert_eq!(names, BY_SOURCE.into());
+    }
+}
+
+#[tokio::test]
+async fn a_rejected_request_without_a_tenant_has_a_short_summary() {
+    let stage = Stage::new().await;
+    let mut logged = Logged::json(&stage, &[]).await;
+    let (_, summary) = logged.summary(post_event("unknown", "{}")).await;
+    let metrics = json!([{"Name": "requests", "Unit": "Count"}, {"Name": "refused", "Unit": "Count"}]);
+    let directive = json!({
+        "Namespace": "CustomerGroupImport", "Dimensions": [["FunctionName"], ["FunctionName", "source"]],
+        "Metrics": metrics,
+    });
+    assert_eq!(summary["_aws"]["CloudWatchMetrics"], json!([directive]));
+    let line = summary.to_string();
+    assert!(line.len() < 500, "{} bytes: {line}", line.len());
+    // An outage is no rejection: its cause is needed.
+    stage.proxy.rule(Rule::on("GetItem", Action::Reset));
+    let (_, failed) = logged.summary(post_event("another", "{}")).await;
+    assert_part(&failed, &json!({"status": 503, "errors": 1, "databaseFailures": 1}));
+}
+
+#[tokio::test]
+async fn the_share_without_a_match_is_that_of_large_matched_imports() {
+    let stage = Stage::new().await;
+    stage
+        .put_customers((0..60).map(|n| json!({"audienceUserId": format!("c{n}"), "openid": format!("o{n}")})))
+        .await;
+    let mut logged = Logged::json(&stage, &[]).await;
+    let records =
+        |count| (0..count).map(|n| json!({"openid": format!("o{n}"), "groups": "g"})).collect::<Value>();
+    for (params, data, share) in [
+        (fuzzy(1, "add"), records(240), json!(75)),
+        (exact("add"), records(99), Value::Null),
+        (off("add"), numbered(240), Value::Null),
+    ] {
+        let (_, summary) = logged.summary(import(params, data)).await;
+        assert_eq!(summary["unmatchedPercent"], share, "{summary}");
     }
 }
 
@@ -272,7 +309,8 @@ async fn metrics_are_numbers_beside_their_dimensions() {
         assert!(names.contains(&"succeeded"));
         // A caller without a tenant is in no tenant metric.
         let (_, rejected) = logged.summary(post_event("unknown", "{}")).await;
-        assert_eq!(rejected["_aws"]["CloudWatchMetrics"][0]["Dimensions"], json!([["FunctionName"]]));
+        let dimensions = json!([["FunctionName"], ["FunctionName", "source"]]);
+        assert_eq!(rejected["_aws"]["CloudWatchMetrics"][0]["Dimensions"], dimensions);
     }
     // CloudWatch accepts up to 100 metrics per line (embedded metric format).
     const { assert!(METRICS.len() <= 100) }

@@ -34,14 +34,16 @@ def named(text):
     return [name for row in markdown.rows(text) for name in re.findall(r"`([^`]+)`", row[0])]
 
 
-def test_runbook_has_a_section_and_a_row_for_every_alarm(template, page):
+def test_on_call_has_a_section_and_a_row_for_every_alarm(template, page):
     resources = template["Resources"].items()
-    alarms = {name for name, resource in resources if resource["Type"] == "AWS::CloudWatch::Alarm"}
+    alarms = {name: it["Properties"] for name, it in resources if it["Type"] == "AWS::CloudWatch::Alarm"}
     assert alarms
-    runbook = page("runbook")
-    headings = re.findall(r"^## (\w+)$", markdown.prose(runbook), re.MULTILINE)
+    text = page("on-call")
+    headings = re.findall(r"^### (\w+)$", markdown.prose(text), re.MULTILINE)
     assert sorted(headings) == sorted(alarms)
-    assert alarms <= set(named(runbook))
+    assert alarms.keys() <= set(named(text))
+    for name, alarm in alarms.items():
+        assert alarm["AlarmDescription"].endswith(f" docs/operations/on-call.md#{name.lower()}")
 
 
 @pytest.mark.parametrize("part", ["Parameters", "Outputs"])
@@ -54,20 +56,14 @@ def test_parameters_have_the_defaults_of_the_template(template, page):
     for row in markdown.rows(page("deploying")):
         names = [name for name in re.findall(r"`([^`]+)`", row[0]) if name in template["Parameters"]]
         defaults = [str(template["Parameters"][name]["Default"]) for name in names]
-        if names and all(defaults) and not any(name in row[2] for name in ("settings.md", "settings.zh.md")):
+        if names and all(defaults) and len(row) == 3:
             shown = re.findall(r"[\w.]+", row[1])
             assert shown in (defaults, sorted(set(defaults))), names
 
 
-def test_settings_has_a_row_for_every_variable_of_the_template(template, page):
-    variables = template["Resources"]["Function"]["Properties"]["Environment"]["Variables"]
-    rows = named(page("settings"))
-    assert [name for name in variables if name not in rows] == []
-
-
-def test_watching_shows_a_line_of_the_access_log(template, page):
+def test_on_call_shows_a_line_of_the_access_log(template, page):
     fields = json.loads(template["Resources"]["ApiStage"]["Properties"]["AccessLogSettings"]["Format"])
-    lines = [json.loads(block) for _, block in markdown.blocks(page("watching")) if '"sourceIp"' in block]
+    lines = [json.loads(block) for _, block in markdown.blocks(page("on-call")) if '"sourceIp"' in block]
     assert [list(line) for line in lines] == [list(fields)]
 
 

@@ -105,8 +105,12 @@ class Api:
 
     def add(self, records, key=None, **params):
         """Posts an import; the status and the data of the response."""
-        response = self.call(body={"publicParams": FUZZY | params, "data": records}, key=key)
+        response = self.add_raw(records, key, **params)
         return response.status_code, response.json()["data"]
+
+    def add_raw(self, records, key=None, **params):
+        """Posts an import; the response, which may be the gateway's own."""
+        return self.call(body={"publicParams": FUZZY | params, "data": records}, key=key)
 
 
 class Tables:

@@ -43,7 +43,9 @@ def log_lines(emulator, stack):
 
 def test_outputs_name_path_function_tables_log_and_dashboard(stack):
     outputs = stack.outputs()
-    assert set(outputs) == {"ImportUrl", "FunctionArn", "LogGroup", "ApiLogGroup", "Dashboard"} | TABLES
+    assert (
+        set(outputs) == {"ImportUrl", "FunctionArn", "FunctionRoleArn", "LogGroup", "ApiLogGroup", "Dashboard"} | TABLES
+    )
     assert outputs["ImportUrl"].endswith(PATH)
 
 
@@ -52,6 +54,14 @@ def test_table_is_on_demand_and_protected(tables, name):
     table = tables.describe(name)
     assert table["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
     assert table["DeletionProtectionEnabled"]
+
+
+def test_tables_and_indexes_have_a_ceiling(tables):
+    customers = tables.describe("CustomersTable")
+    ceilings = [it["OnDemandThroughput"] for it in [customers, *customers["GlobalSecondaryIndexes"]]]
+    assert [it["MaxReadRequestUnits"] for it in ceilings] == [12000] * 4
+    for name in ("MembershipsTable", "ImportsTable"):
+        assert tables.describe(name)["OnDemandThroughput"]["MaxWriteRequestUnits"] == 4000
 
 
 def test_access_log_goes_to_its_log_group(emulator, stack):

@@ -1,8 +1,16 @@
 """The stack is updated, deleted, and its tables are used by a new one. The tests build on each other, in this order."""
 
+import os
+import pathlib
+import subprocess
+import sys
+
 import pytest
 
 from deploy.stack import Stack
+from emulator import CREDENTIALS
+
+ADMIN = pathlib.Path(__file__).resolve().parents[2] / "admin"
 
 # The parameters of settings that have no tests of their own here, by the function's variables.
 SETTINGS = {
@@ -13,14 +21,30 @@ SETTINGS = {
 
 
 @pytest.fixture(scope="module")
-def topic(emulator):
-    return emulator.client("sns").create_topic(Name="alarms")["TopicArn"]
+def topics(emulator):
+    sns = emulator.client("sns")
+    return [sns.create_topic(Name=name)["TopicArn"] for name in ("page", "mail")]
 
 
 @pytest.fixture(scope="module")
-def updated(stack, template, topic):
-    stack.deploy(template, MaxRecords=2, AlarmTopicArn=topic, **dict(SETTINGS.values()))
+def updated(stack, template, topics):
+    page, mail = topics
+    stack.deploy(template, MaxRecords=2, PageTopicArn=page, AlarmTopicArn=mail, **dict(SETTINGS.values()))
     return stack
+
+
+@pytest.fixture
+def admin(emulator, updated):
+    """Runs a command of scripts/admin on the stack; its messages."""
+
+    def run(*arguments, status=0):
+        command = [sys.executable, ADMIN, *arguments, "--stack", updated.name, "--endpoint", emulator.endpoint]
+        environment = {**os.environ, **CREDENTIALS}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == status, done.stderr
+        return done.stderr
+
+    return run
 
 
 @pytest.fixture(scope="module")
@@ -55,15 +79,35 @@ def test_update_changes_the_settings_of_the_function(emulator, updated):
     }
 
 
-def test_alarms_watch_function_and_api_and_notify_the_topic(emulator, updated, topic):
-    names = updated.resources()
-    own = [name for resource, name in names.items() if resource.endswith("Alarm")]
+def test_alarms_notify_their_topics(emulator, updated, topics):
+    page, mail = topics
+    own = [name for resource, name in updated.resources().items() if resource.endswith("Alarm")]
     alarms = emulator.client("cloudwatch").describe_alarms(AlarmNames=own)["MetricAlarms"]
-    assert len(alarms) == len(own) > 0
-    watched = {dimension["Value"] for alarm in alarms for dimension in alarm["Dimensions"]}
-    assert watched == {names["Function"], names["Api"]}
-    for alarm in alarms:
-        assert alarm["AlarmActions"] == alarm["OKActions"] == [topic]
+    assert len(alarms) == len(own)
+    notified = [(tuple(alarm["AlarmActions"]), tuple(alarm["OKActions"])) for alarm in alarms]
+    assert set(notified) == {((page,), ()), ((mail,), ())}
+    assert notified.count(((page,), ())) == 2
+
+
+def test_stopped_function_is_not_invoked_until_it_is_started(api, admin, tables):
+    record = {"audienceUserId": "c9", "groups": "stopped"}
+    admin("stop")
+    assert api.add_raw([record]).status_code in (429, 503)
+    assert ("c9", "stopped") not in tables.pairs()
+    admin("start")
+    assert api.add_raw([record]).status_code == 200
+
+
+def test_one_parameter_is_changed_without_the_code(emulator, updated, admin, api, tables):
+    function = {"FunctionName": updated.resources()["Function"]}
+    before = emulator.client("lambda").get_function_configuration(**function)
+    admin("set", "MaxRecords=3", "MaxWriteUnits=500")
+    after = emulator.client("lambda").get_function_configuration(**function)
+    variables = before["Environment"]["Variables"]
+    assert after["Environment"]["Variables"] == variables | {"MAX_RECORDS": "3"}
+    assert after["CodeSha256"] == before["CodeSha256"]
+    assert tables.describe("MembershipsTable")["OnDemandThroughput"]["MaxWriteRequestUnits"] == 500
+    assert "no parameter Nothing" in admin("set", "Nothing=1", status=1)
 
 
 def test_tables_survive_the_stack(stack, kept, tables):

@@ -1,0 +1,53 @@
+"""Stopping the function of a deployed stack, and changing parameters of the stack: neither deploys anything."""
+
+from . import client as aws
+from . import stack
+
+
+def stop(given):
+    """Lets no invocation begin, within seconds; those that are running go on for 29 s at most."""
+    function, _ = function_of(given)
+    aws.client("lambda", given).put_function_concurrency(FunctionName=function, ReservedConcurrentExecutions=0)
+    aws.say("stopped: callers get 503, batches of bulk imports are throttled")
+
+
+def start(given):
+    """Undoes `stop`: what the stack's parameter says is in force again."""
+    function, reserved = function_of(given)
+    client = aws.client("lambda", given)
+    if reserved:
+        client.put_function_concurrency(FunctionName=function, ReservedConcurrentExecutions=int(reserved))
+    else:
+        client.delete_function_concurrency(FunctionName=function)
+    aws.say(f"started: ReservedConcurrency={reserved}")
+
+
+def function_of(given):
+    outputs, parameters = stack.describe(given)
+    if "FunctionArn" not in outputs or "ReservedConcurrency" not in parameters:
+        raise aws.Failure(f"{given.stack} is no stack of template.yaml")
+    return outputs["FunctionArn"], parameters["ReservedConcurrency"]
+
+
+def set_parameters(given):
+    """Changes parameters of the stack; its template, code and other parameters stay."""
+    _, present = stack.describe(given)
+    changes = dict(given.change)
+    unknown = sorted(changes.keys() - present.keys())
+    if unknown:
+        raise aws.Failure(f"{given.stack} has no parameter {unknown[0]}; it has {', '.join(sorted(present))}")
+    client = aws.client("cloudformation", given)
+    client.update_stack(
+        StackName=given.stack,
+        UsePreviousTemplate=True,
+        # The second one is for the transformation of the template.
+        Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+        Parameters=[
+            {"ParameterKey": name, "ParameterValue": changes[name]}
+            if name in changes
+            else {"ParameterKey": name, "UsePreviousValue": True}
+            for name in present
+        ],
+    )
+    aws.say("updating; this takes a minute or two")
+    client.get_waiter("stack_update_complete").wait(StackName=given.stack)
