@@ -134,16 +134,8 @@ test-verify-aws: .local/test/installed .local/emulator/installed ## Test what sc
 	@exec $(PYTEST) scripts/tests/aws $(ARGS)
 
 .PHONY: bench
-bench: release .local/aws/installed ## Measure the function beside other ways to write it (flags: make bench ARGS="--seconds 1")
-	cargo run --locked --package bench --profile driver -- --python .local/aws/bin/python $(ARGS)
-
-.PHONY: bench-ci
-bench-ci: release ## Check the calls and instructions of an import against their limits
-	cargo run --locked --package bench -- --limits $(ARGS)
-
-.PHONY: bench-update
-bench-update: ## Write down the instructions as they are now, in benches/instructions.json
-	@$(MAKE) bench-ci ARGS=--update
+bench: release .local/aws/installed ## Measure an import; ARGS=--check: compare calls and instructions with their limits, --update: set them
+	cargo run --locked --profile driver --package bench -- $(ARGS)
 
 # Built alone: beside other packages, cargo gives it the features that those require.
 .PHONY: release

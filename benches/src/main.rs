@@ -1,140 +1,89 @@
-//! What the function costs: measured behind a Runtime API, in front of a DynamoDB of hash maps.
+//! What an import costs: the function's process behind a Runtime API, in front of a DynamoDB of hash maps.
 //!
-//! `make bench` runs it, `make bench-ci` runs its deterministic part; `benches/README.md`
-//! describes what is measured and how.
+//! `make bench` measures times, `make bench ARGS=--check` compares with limits what does not depend on how busy the machine
+//! is: see `benches/README.md`.
 //!
 //! # Layout
 //!
 //! - `workload`: the imports and their expected results
-//! - `process`: a function's process, and the cost of an invocation
-//! - `measure`: programs side by side; `report`: its tables, and JSON
-//! - `resync`: the cost of memberships that exist already
-//! - `shared`: values that thousands of customers share
+//! - `process`: a program's process, and what an invocation of it costs
+//! - `speed`: programs side by side; `tls`: the first import of a process, and later ones
 //! - `throttled`: imports into a table whose capacity they exceed
-//! - `tls`: the first imports of a process and later ones, over TLS
-//! - `limits`: calls and instructions compared with their limits
-//! - `machine`: figures of process and system; `options`: the flags
+//! - `resync`: memberships that exist already; `shared`: values that thousands of customers share
+//! - `calls`, `instructions`: of the database, and of the processor
+//! - `report`: medians, and values beside their limits
 
-mod limits;
-mod machine;
-mod measure;
-mod options;
+mod calls;
+mod instructions;
 mod process;
 mod report;
 mod resync;
 mod shared;
+mod speed;
 mod throttled;
 mod tls;
 mod workload;
 
-use std::fs;
-use std::process::ExitCode;
+use std::error::Error;
+use std::time::Duration;
 
-use serde_json::Value;
+use lexopt::ValueExt;
+use lexopt::prelude::Long;
 use testing::memory::server::MemoryServer;
 
-use crate::machine::{Machine, Size};
-use crate::measure::Bench;
-use crate::options::{Action, Options};
-use crate::process::Program;
-use crate::report::{QUERY, Report};
-use crate::workload::{LARGEST, Matching, SIZES, Scenario, Workload};
+use crate::report::Limits;
+use crate::workload::Workload;
 
 /// Why the bench ended early, as a message for the user.
-type Failure = Box<dyn std::error::Error>;
+type Failure = Box<dyn Error>;
+
+/// The imports, and the database that they run against.
+struct Bench {
+    workload: Workload,
+    database: MemoryServer,
+}
+
+/// The flags.
+struct Options {
+    /// `--check`: compare with the limits. `--update`: the same, and the present instructions are the new limits.
+    check: bool,
+    update: bool,
+    /// `--seconds N`: how long each program runs in each scenario.
+    time: Duration,
+}
 
 // One thread, so that a machine with two cores has one left for the function.
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> ExitCode {
-    match act().await {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-async fn act() -> Result<ExitCode, Failure> {
-    let options = Options::parse()?;
+async fn main() -> Result<(), Failure> {
+    let options = options()?;
     let workload = Workload::new();
     let database = MemoryServer::start(workload.memory()).await?;
-    let bench = Bench { workload, database, time: options.time };
-    match options.action {
-        Action::Limits { update } => limits::check(&bench, &options, update).await,
-        Action::Measure => measure(&bench, &options).await.map(|()| ExitCode::SUCCESS),
-        Action::Tls => tls(&bench, &options).await.map(|_| ExitCode::SUCCESS),
-        Action::Throttled => {
-            throttled(&bench, &options).await?;
-            throttled_again(&bench, &options).await.map(|_| ExitCode::SUCCESS)
+    let bench = Bench { workload, database };
+    let mut limits = Limits::default();
+    if options.check {
+        calls::check(&bench, &mut limits).await?;
+        tls::check(&bench, &mut limits).await?;
+        instructions::check(&bench, options.update, &mut limits).await?;
+    } else {
+        speed::measure(&bench, options.time).await?;
+        tls::measure(&bench, options.time).await?;
+        throttled::measure(&bench).await?;
+    }
+    resync::check(&bench, &mut limits).await?;
+    shared::check(&mut limits).await?;
+    limits.sum()
+}
+
+fn options() -> Result<Options, lexopt::Error> {
+    let mut options = Options { check: false, update: false, time: Duration::from_secs(5) };
+    let mut parser = lexopt::Parser::from_env();
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long("check") => options.check = true,
+            Long("update") => (options.check, options.update) = (true, true),
+            Long("seconds") => options.time = Duration::from_secs_f64(parser.value()?.parse()?),
+            other => return Err(other.unexpected()),
         }
     }
-}
-
-async fn measure(bench: &Bench, options: &Options) -> Result<(), Failure> {
-    let programs = [
-        Program::function(options),
-        Program {
-            name: QUERY,
-            environment: vec![("IDENTITY_LOOKUP", "query".into())],
-            ..Program::function(options)
-        },
-        Program::python(options),
-    ];
-    let size = Size::of(&options.function, &options.python, &options.out).await?;
-    let mut cells = Vec::new();
-    for (delay_ms, scenario) in scenarios() {
-        let Scenario { matching, records, dry_run } = scenario;
-        let what = if dry_run { "look-ups alone" } else { "import" };
-        eprintln!("{records} records, {} matching, {what}, {delay_ms} ms a call", matching.name());
-        cells.extend(bench.measure(scenario, delay_ms, &programs).await?);
-    }
-    let report = Report { machine: Machine::this(), size, cells };
-    println!("{}", report.tables());
-    let mut run = report.json();
-    let resyncs = resync::measure(bench, options).await?;
-    println!("{}", resync::table(&resyncs));
-    run["resync"] = resync::json(&resyncs);
-    println!("{}", shared::table(&shared::measure(options).await?));
-    run["tls"] = tls(bench, options).await?;
-    run["throttled"] = throttled(bench, options).await?;
-    run["throttledAgain"] = throttled_again(bench, options).await?;
-    let file = options.out.join("bench.json");
-    fs::write(&file, format!("{run:#}\n"))?;
-    println!("Also in {}.", file.display());
-    Ok(())
-}
-
-/// Prints what it measures, and returns it as JSON.
-async fn tls(bench: &Bench, options: &Options) -> Result<Value, Failure> {
-    let cells = tls::measure(bench, options).await?;
-    println!("{}", tls::table(&cells));
-    Ok(tls::json(&cells))
-}
-
-/// Likewise.
-async fn throttled(bench: &Bench, options: &Options) -> Result<Value, Failure> {
-    let runs = throttled::measure(bench, options).await?;
-    println!("{}", throttled::table(&runs));
-    Ok(throttled::json(&runs))
-}
-
-/// Likewise.
-async fn throttled_again(bench: &Bench, options: &Options) -> Result<Value, Failure> {
-    let runs = throttled::measure_again(bench, options).await?;
-    println!("{}", throttled::table(&runs));
-    Ok(throttled::json(&runs))
-}
-
-fn scenarios() -> Vec<(u64, Scenario)> {
-    let mut scenarios = Vec::new();
-    for matching in [Matching::Fuzzy, Matching::Exact] {
-        for delay_ms in [0, 5] {
-            for records in SIZES {
-                scenarios.push((delay_ms, Scenario { matching, dry_run: false, records }));
-            }
-        }
-        scenarios.push((0, Scenario { matching, dry_run: true, records: LARGEST }));
-    }
-    scenarios
+    Ok(options)
 }

@@ -1,11 +1,9 @@
-//! A function's process, and the cost of an invocation.
+//! A program's process, and what an invocation of it costs.
 
-use std::ffi::OsString;
-use std::io;
-use std::process::{ExitStatus, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
+use std::{fs, io};
 
-use hyper::body::Bytes;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
@@ -13,66 +11,59 @@ use testing::memory::server::MemoryServer;
 use testing::memory::{CUSTOMERS, MEMBERSHIPS, TENANTS};
 use testing::runtime_api::{self, Times};
 
-use crate::options::Options;
-use crate::report::{PYTHON, THIS};
-use crate::{Failure, machine};
+use crate::Failure;
 
-pub const TIMES: Times = Times {
-    // Far more than any request takes, even under valgrind: no program runs out of time.
-    invocation: Duration::from_secs(900),
-    patience: Duration::from_secs(300),
-};
+/// Below the project's root, where `make` runs the bench, as all its files are.
+const FUNCTION: &str = "target/release/customer-group-import";
+const PYTHON: &str = ".local/aws/bin/python";
 
 /// A program that handles the Runtime API's events.
 #[derive(Clone)]
 pub struct Program {
     pub name: &'static str,
-    pub command: Vec<OsString>,
-    pub environment: Vec<(&'static str, OsString)>,
+    pub command: Vec<String>,
+    pub environment: Vec<(&'static str, String)>,
+    /// The time limit of an invocation.
+    pub invocation: Duration,
 }
 
 impl Program {
-    /// The function with its default settings.
-    pub fn function(options: &Options) -> Self {
-        Self { name: THIS, command: vec![options.function.as_os_str().into()], environment: vec![] }
+    /// The function with its default settings, and more time than any import takes, even under valgrind.
+    pub fn function() -> Self {
+        let command = vec![FUNCTION.to_owned()];
+        Self { name: "function", command, environment: vec![], invocation: Duration::from_secs(900) }
     }
 
-    /// The handler in Python.
-    pub fn python(options: &Options) -> Self {
-        let handler = concat!(env!("CARGO_MANIFEST_DIR"), "/python/runtime.py");
-        // -B: as on Lambda, nothing is written beside the handler.
-        let command = vec![options.python.as_os_str().into(), "-B".into(), handler.into()];
-        Self { name: PYTHON, command, environment: vec![] }
+    /// The handler in Python. `-B`: as on Lambda, nothing is written beside the handler.
+    pub fn python() -> Self {
+        let command = [PYTHON, "-B", "benches/python/runtime.py"].map(str::to_owned).to_vec();
+        Self { name: "Python", command, ..Self::function() }
+    }
+
+    /// The same program with one more environment variable.
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.environment.push((name, value.into()));
+        self
     }
 }
 
+/// What something took. CPU time is that of all threads, kernel included.
+#[derive(Clone, Copy)]
+pub struct Cost {
+    pub wall: Duration,
+    pub cpu: Duration,
+}
+
+/// A running program. It is killed when dropped.
 pub struct Process {
     process: runtime_api::Process,
-    /// From the start of the process to its first poll.
-    pub start: Duration,
-}
-
-/// One invocation.
-pub struct Run {
-    /// From sending the event to receiving the response.
-    pub wall: Duration,
-    /// The CPU time of the process until its next poll.
-    pub cpu: Duration,
-    pub response: Value,
+    /// From starting the process to its first poll.
+    pub start: Cost,
 }
 
 impl Process {
-    /// Starts a program without the bench's environment, and waits until it polls.
+    /// Starts a program without the bench's environment, and waits until it polls for an event.
     pub async fn start(program: &Program, database: &MemoryServer) -> Result<Self, Failure> {
-        Self::start_with(program, database, TIMES).await
-    }
-
-    /// The same, with other limits of time.
-    pub async fn start_with(
-        program: &Program,
-        database: &MemoryServer,
-        times: Times,
-    ) -> Result<Self, Failure> {
         let (executable, arguments) = program.command.split_first().ok_or("no command")?;
         let mut command = runtime_api::command(executable);
         command
@@ -85,51 +76,66 @@ impl Process {
             .env("TENANTS_TABLE", TENANTS)
             .env("CUSTOMERS_TABLE", CUSTOMERS)
             .env("MEMBERSHIPS_TABLE", MEMBERSHIPS)
-            // The tenant is read only once, however long the run.
+            // The tenant is read only once, however long the bench runs.
             .env("TOKEN_CACHE_SECONDS", "86400")
             .envs(program.environment.iter().map(|(name, value)| (name, value)))
             .stdout(Stdio::null());
+        let times = Times { invocation: program.invocation, patience: Duration::from_secs(300) };
         let started = Instant::now();
         let mut process = runtime_api::Process::spawn(command, times)
             .await
-            .map_err(|error| format!("{} does not start: {error}", executable.display()))?;
-        let start = process.poll().await? - started;
-        Ok(Self { process, start })
+            .map_err(|error| format!("{executable} does not start: {error}"))?;
+        let wall = process.poll().await? - started;
+        let cpu = cpu_time(pid(&process)?)?;
+        Ok(Self { process, start: Cost { wall, cpu } })
     }
 
-    /// Lets the process handle an event, and waits until it polls for the next one.
-    pub async fn invoke(&mut self, event: Bytes) -> Result<Run, Failure> {
-        let before = self.cpu()?;
-        // The process is polling, so it gets the event now.
-        let handed_out = Instant::now();
+    /// Lets the process handle an event, and returns its response. The wall time ends with the response, the CPU time
+    /// with the next poll.
+    pub async fn invoke(&mut self, event: &str) -> Result<(Cost, Value), Failure> {
+        let pid = pid(&self.process)?;
+        let event = event.to_owned().into();
+        let before = cpu_time(pid)?;
+        // The process is polling, so it receives the event now.
+        let sent = Instant::now();
         self.process.send_text(event);
         let outcome = self.process.outcome().await?;
         self.process.poll().await?;
-        let cpu = self.cpu()? - before;
+        let cpu = cpu_time(pid)? - before;
         if outcome.kind != "response" {
             return Err(format!("the invocation failed: {}", outcome.body).into());
         }
-        Ok(Run { wall: outcome.at - handed_out, cpu, response: outcome.body })
-    }
-
-    /// The CPU time that the process has spent so far.
-    pub fn cpu(&self) -> Result<Duration, Failure> {
-        machine::cpu_time(self.pid()?)
+        Ok((Cost { wall: outcome.at - sent, cpu }, outcome.body))
     }
 
     /// The peak of resident memory so far, in KiB.
-    pub fn peak_memory(&self) -> Result<u64, Failure> {
-        machine::peak_memory(self.pid()?)
+    pub fn peak_memory(&self) -> Result<usize, Failure> {
+        let status = fs::read_to_string(format!("/proc/{}/status", pid(&self.process)?))?;
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        Ok(peak.ok_or("the system reports no memory")?.trim_end_matches("kB").trim().parse()?)
     }
 
-    /// Ends the process so that valgrind writes its counts.
-    pub async fn end(mut self) -> Result<ExitStatus, Failure> {
-        kill(self.pid()?, Signal::SIGTERM).map_err(io::Error::from)?;
-        Ok(self.process.child.wait().await?)
+    /// Ends the process by a signal that lets valgrind write its counts.
+    pub async fn end(mut self) -> Result<(), Failure> {
+        kill(pid(&self.process)?, Signal::SIGTERM).map_err(io::Error::from)?;
+        self.process.child.wait().await?;
+        Ok(())
     }
+}
 
-    fn pid(&self) -> Result<Pid, Failure> {
-        let id = self.process.child.id().ok_or("the process has ended")?;
-        Ok(Pid::from_raw(id.try_into()?))
-    }
+fn pid(process: &runtime_api::Process) -> Result<Pid, Failure> {
+    let id = process.child.id().ok_or("the process has ended")?;
+    Ok(Pid::from_raw(id.try_into()?))
+}
+
+/// The CPU time that a process has spent so far, including threads that have ended. The clock counts nanoseconds, where
+/// `/proc/PID/stat` counts in steps of 10 ms.
+#[cfg(target_os = "linux")]
+fn cpu_time(process: Pid) -> Result<Duration, Failure> {
+    Ok(nix::time::ClockId::pid_cpu_clock_id(process)?.now()?.into())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn cpu_time(_: Pid) -> Result<Duration, Failure> {
+    Err("the CPU time of another process is read on Linux only".into())
 }

@@ -1,119 +1,53 @@
-//! The cost of a nightly resync: calls and units, by the share of memberships that exist already.
+//! The cost of a nightly resync: calls, units and price, by the share of memberships that exist already.
 
 use fastrand::Rng;
-use serde_json::{Value, json};
 use testing::memory::Units;
-use testing::memory::server::OF_MEMBERSHIPS;
+use testing::memory::server::{OF_MEMBERSHIPS, Tally};
 
-use crate::Failure;
-use crate::measure::{Bench, Import};
-use crate::options::Options;
 use crate::process::{Process, Program};
-use crate::report::{self, verdict};
-use crate::workload::{LARGEST, Matching, Scenario};
-
-const SETTINGS: [&str; 3] = ["auto", "always", "never"];
-
-/// Shares of the memberships that are new.
-const NEW: [(&str, f64); 4] = [("all", 1.0), ("50 %", 0.5), ("5 %", 0.05), ("none", 0.0)];
+use crate::report::Limits;
+use crate::workload::{Import, LARGEST, Matching, SEED};
+use crate::{Bench, Failure};
 
 /// US dollars per unit (Amazon DynamoDB pricing, on demand, us-east-1).
 const READ_UNIT: f64 = 0.125e-6;
 const WRITE_UNIT: f64 = 0.625e-6;
 
-/// One import of 5,000 records.
-pub struct Resync {
-    new: &'static str,
-    setting: &'static str,
-    asks: usize,
-    writes: usize,
-    units: Units,
-}
-
-impl Resync {
-    fn price(&self) -> f64 {
-        self.units.read * READ_UNIT + self.units.write * WRITE_UNIT
+/// Imports the same records for each share of new memberships, by `SKIP_UNCHANGED=auto`, and by `never` as a comparison.
+pub async fn check(bench: &Bench, limits: &mut Limits) -> Result<(), Failure> {
+    let mut import = bench.workload.import(Matching::Fuzzy, LARGEST);
+    let mut after: Vec<_> = import.after.iter().cloned().collect();
+    after.sort_unstable();
+    println!("\n| new | checking calls | writing calls | read units | write units | $ a million | `never` |");
+    println!("|{}", " ---: |".repeat(7));
+    let mut results = vec![];
+    for new in [1.0, 0.5, 0.05, 0.0] {
+        let mut rng = Rng::with_seed(SEED);
+        import.before = after.iter().filter(|_| rng.f64() >= new).cloned().collect();
+        let auto = run(bench, &import, "auto").await?;
+        let never = run(bench, &import, "never").await?;
+        let calls = |kind| auto.calls.get(kind).copied().unwrap_or_default();
+        let (checks, writes) = (calls(OF_MEMBERSHIPS), calls("BatchWriteItem"));
+        let (new, Units { read, write }) = (new * 100.0, auto.units);
+        let [price, beside] = [auto, never].map(price);
+        println!("| {new} % | {checks} | {writes} | {read} | {write} | {price:.2} | {beside:.2} |");
+        results.push((writes, (price / beside * 1e4).round() as usize));
     }
+    let ((_, first_price), (writes, price)) = (results[0], results[3]);
+    limits.at_most("writing calls of a resync with nothing new", writes, 0);
+    limits.at_most("its price, in 1/100 % of that by SKIP_UNCHANGED=never", price, 2_500);
+    limits.at_most("the price of a first import, likewise", first_price, 10_200);
+    Ok(())
 }
 
-/// Imports the same records with each setting, for each share of existing memberships.
-pub async fn measure(bench: &Bench, options: &Options) -> Result<Vec<Resync>, Failure> {
-    let scenario = Scenario { matching: Matching::Fuzzy, dry_run: false, records: LARGEST };
-    let mut import = Import::new(&bench.workload, scenario);
-    let mut resyncs = Vec::new();
-    for (new, share) in NEW {
-        let mut rng = Rng::with_seed(20_261_122);
-        let mut wanted: Vec<_> = import.expected.memberships.iter().cloned().collect();
-        wanted.sort_unstable();
-        import.before = wanted.into_iter().filter(|_| rng.f64() >= share).collect();
-        for setting in SETTINGS {
-            let environment = vec![("SKIP_UNCHANGED", setting.into())];
-            let program = Program { environment, ..Program::function(options) };
-            let mut process = Process::start(&program, &bench.database).await?;
-            let ran = import.run(&mut process, &bench.database).await;
-            let (_, tally) = ran.map_err(|error| format!("{setting}, new: {new}: {error}"))?;
-            process.end().await?;
-            let count = |kind| tally.calls.get(kind).copied().unwrap_or_default();
-            let (asks, writes) = (count(OF_MEMBERSHIPS), count("BatchWriteItem"));
-            resyncs.push(Resync { new, setting, asks, writes, units: tally.units });
-        }
-    }
-    Ok(resyncs)
+async fn run(bench: &Bench, import: &Import, setting: &str) -> Result<Tally, Failure> {
+    let program = Program::function().with("SKIP_UNCHANGED", setting);
+    let mut process = Process::start(&program, &bench.database).await?;
+    let (_, tally) = import.run(&mut process, &bench.database).await?;
+    Ok(tally)
 }
 
-/// Calls and units of one import, as JSON.
-pub fn json(resyncs: &[Resync]) -> Value {
-    resyncs
-        .iter()
-        .map(|resync| {
-            json!({
-                "records": LARGEST,
-                "new": resync.new,
-                "setting": resync.setting,
-                "checkingCalls": resync.asks,
-                "writingCalls": resync.writes,
-                "readUnits": resync.units.read,
-                "writeUnits": resync.units.write,
-                "dollars": resync.price(),
-            })
-        })
-        .collect()
-}
-
-/// A table: per 1,000 records, and the price of a million.
-pub fn table(resyncs: &[Resync]) -> String {
-    let head = [
-        "new",
-        "`SKIP_UNCHANGED`",
-        "checking calls",
-        "writing calls",
-        "read units",
-        "write units",
-        "$ a million",
-    ];
-    let rows = resyncs.iter().map(|resync| {
-        let thousands = LARGEST as f64 / 1e3;
-        let mut row = vec![resync.new.to_owned(), resync.setting.to_owned()];
-        row.extend([resync.asks, resync.writes].map(|calls| format!("{:.1}", calls as f64 / thousands)));
-        row.extend([resync.units.read, resync.units.write].map(|units| format!("{:.0}", units / thousands)));
-        row.push(format!("{:.2}", resync.price() / LARGEST as f64 * 1e6));
-        row
-    });
-    report::table(&head, rows)
-}
-
-/// Checks what a resync may cost.
-pub fn limits(resyncs: &[Resync]) -> [bool; 3] {
-    let find = |new: &str, setting: &str| {
-        resyncs
-            .iter()
-            .find(|resync| (resync.new, resync.setting) == (new, setting))
-            .expect("BUG: all are measured")
-    };
-    let share = |new: &str| (find(new, "auto").price() / find(new, "never").price() * 1e4).round() as u64;
-    [
-        verdict("writing calls of a resync with nothing new", find("none", "auto").writes as u64, 0),
-        verdict("its price, in 1/100 % of SKIP_UNCHANGED=never", share("none"), 2_500),
-        verdict("price of a first import, likewise", share("all"), 10_200),
-    ]
+/// Of a million records, in US dollars.
+fn price(Tally { units, .. }: Tally) -> f64 {
+    (units.read * READ_UNIT + units.write * WRITE_UNIT) * 1e6 / LARGEST as f64
 }

@@ -1,0 +1,48 @@
+//! The time of an import: by size, by the duration of a call, by program.
+
+use std::time::{Duration, Instant};
+
+use crate::process::{Process, Program};
+use crate::report::medians;
+use crate::workload::{LARGEST, Matching, SIZES};
+use crate::{Bench, Failure};
+
+/// Imports that open the connections and read the tenant, before those that are measured.
+const WARM_UP: usize = 2;
+
+/// The fewest imports that are measured, however long they take.
+const FEWEST: usize = 3;
+
+/// Measures each program in a process of its own.
+pub async fn measure(bench: &Bench, time: Duration) -> Result<(), Failure> {
+    println!("\n| records | matching | call, ms | program | imports | ms | CPU, ms | calls | peak MB |");
+    println!("| ---: | --- | ---: | --- | ---: | ---: | ---: | ---: | ---: |");
+    let fuzzy = [0, 5].into_iter().flat_map(|delay| SIZES.map(|records| (records, Matching::Fuzzy, delay)));
+    for (records, matching, delay_ms) in fuzzy.chain([(LARGEST, Matching::Exact, 5)]) {
+        bench.database.delay(delay_ms);
+        let import = bench.workload.import(matching, records);
+        let query = Program { name: "query", ..Program::function().with("IDENTITY_LOOKUP", "query") };
+        for program in [Program::function(), query, Program::python()] {
+            let mut process = Process::start(&program, &bench.database).await?;
+            for _ in 0..WARM_UP {
+                import.run(&mut process, &bench.database).await?;
+            }
+            let (mut costs, mut calls) = (vec![], 0);
+            let begun = Instant::now();
+            while costs.len() < FEWEST || begun.elapsed() < time {
+                let (cost, tally) = import.run(&mut process, &bench.database).await?;
+                costs.push(cost);
+                calls = tally.calls.values().sum();
+            }
+            let [wall, cpu] = medians(&costs);
+            let (name, imports) = (program.name, costs.len());
+            let megabytes = process.peak_memory()? as f64 * 1024.0 / 1e6;
+            println!(
+                "| {records:7} | {matching:?} | {delay_ms:8} | {name:>8} | {imports:7} | {wall:>5} | {cpu:>7} \
+                 | {calls:5} | {megabytes:7.1} |"
+            );
+        }
+    }
+    bench.database.delay(0);
+    Ok(())
+}
