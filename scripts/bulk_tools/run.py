@@ -11,10 +11,10 @@ from aws_tools.client import BotoCoreError, ClientError, Failure, code
 
 # Between two looks at a run: DescribeMapRun may be called once a second (Step Functions quotas).
 PAUSE = 1
-PAUSE_AFTER_FAILURE = 10
+PAUSE_AFTER_FAILURE = 5
 
 # Descriptions may be some seconds late (API_DescribeExecution), also of whether there is a run.
-LOOKS_FOR_A_NEW_RUN = 20
+LOOKS_FOR_A_NEW_RUN = 10
 
 ENDINGS = {"SUCCEEDED": "succeeded", "FAILED": "failed", "TIMED_OUT": "timed out", "ABORTED": "was stopped"}
 
@@ -110,25 +110,20 @@ class Run:
 
     def watch(self, bar):
         """Shows the rows that are done until the run has ended."""
-        looks, was_silent = 0, False
+        failures = 0
         while True:
             try:
                 self.look()
+                failures = 0
             except (BotoCoreError, ClientError) as error:
-                is_new = looks < LOOKS_FOR_A_NEW_RUN and not self.execution
-                if isinstance(error, ClientError) and code(error) == "ExecutionDoesNotExist" and is_new:
-                    looks += 1
-                    time.sleep(PAUSE)
-                    continue
                 # The run is on AWS, so a network that is down ends nothing.
-                if isinstance(error, ClientError) and aws.is_rejection(error):
+                failures += 1
+                if isinstance(error, ClientError) and aws.is_rejection(error) and not self.is_unseen(error, failures):
                     raise
-                if not was_silent:
+                if failures == 1:
                     bar.write(f"no response from AWS, trying again: {aws.reason(error)}", file=sys.stderr)
-                was_silent = True
                 time.sleep(PAUSE_AFTER_FAILURE)
                 continue
-            was_silent = False
             if self.map_run:
                 bar.total = max(self.input.get("rows", 0), self.total) or None
                 bar.set_postfix_str(f"{self.failed:,} in failed batches", refresh=False)
@@ -136,6 +131,10 @@ class Run:
             if self.has_ended:
                 return
             time.sleep(PAUSE)
+
+    def is_unseen(self, error, failures):
+        """Whether this is a new run that AWS does not show yet."""
+        return not self.execution and code(error) == "ExecutionDoesNotExist" and failures <= LOOKS_FOR_A_NEW_RUN
 
 
 def new_name(stem):

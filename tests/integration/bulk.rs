@@ -92,13 +92,6 @@ fn no_partition_is_named() {
     }
 }
 
-#[test]
-fn no_row_is_logged() {
-    let template: Value = serde_saphyr::from_str(include_str!("../../bulk/template.yaml")).expect("YAML");
-    let logging = &template["Resources"]["BulkImport"]["Properties"]["Logging"];
-    assert_eq!(logging["IncludeExecutionData"], false);
-}
-
 /// Step Functions passes on 256 KiB between states, and adds about 1 KiB of the call to what a function returns. The
 /// form of a row in its batch is `{"index":…,"row":…}`.
 #[tokio::test]

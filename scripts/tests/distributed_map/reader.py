@@ -28,11 +28,8 @@ def items(state, given, context):
 def read(reader, given, context):
     place = value_of(reader.get("Arguments", {}), given, context)
     config = value_of(reader.get("ReaderConfig", {}), given, context)
-    if not reader["Resource"].endswith("s3:listObjectsV2"):
-        yield from parsed(place["Bucket"], place["Key"], config)
-        return
-    if config.get("Transformation") != "LOAD_AND_FLATTEN":
-        raise NotImplementedError("a list of objects is read as their items only")
+    if not reader["Resource"].endswith("s3:listObjectsV2") or config.get("Transformation") != "LOAD_AND_FLATTEN":
+        raise NotImplementedError("the items of all objects below a prefix are read, nothing else")
     keys = s3._buckets[place["Bucket"]]["objects"]
     found = sorted(key for key in keys if key.startswith(place.get("Prefix", "")) and not key.endswith("/"))
     if not found:

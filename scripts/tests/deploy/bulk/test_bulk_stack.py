@@ -22,6 +22,11 @@ def test_bucket_is_private_and_encrypted(bulk):
     assert [one["Effect"] for one in policy["Statement"]] == ["Deny"]
 
 
+def test_no_row_is_logged(bulk):
+    machine = bulk.states.describe_state_machine(stateMachineArn=bulk.machine)
+    assert machine["loggingConfiguration"]["includeExecutionData"] is False
+
+
 def test_files_cannot_be_deleted_while_a_run_can_be_redriven(sam, emulator, bulk):
     with pytest.raises(RuntimeError, match="KeepDays"):
         Stack("bulk-too-short", sam, emulator).deploy(TEMPLATE, FunctionArn=bulk.function, KeepDays=REDRIVE_DAYS)

@@ -10,6 +10,7 @@ from deploy.bulk import rows
 from deploy.stack import FUZZY, TENANT, TOKEN
 from proxy import AwsProxy
 
+# Rows of this size, by bulk/import.asl.json.
 BATCH = 1000
 
 
@@ -20,17 +21,12 @@ def fault(faults):
     faults.clear()
 
 
-def batches(made):
-    """The places of the rows by batch, as rows of this size are batched."""
-    return [range(start, min(start + BATCH, len(made))) for start in range(0, len(made), BATCH)]
-
-
 def test_batch_that_always_fails_costs_no_other_row(bulk, fault, file, tmp_path):
     made = rows.make(3000, "broken")
     fault('"broken-1500"', error="INTERNAL_ERROR")
     ended = bulk.import_(file(made), "--tolerate", 50, cwd=tmp_path)
     assert ended.returncode == 2, ended.err
-    lost = batches(made)[1]
+    lost = range(BATCH, 2 * BATCH)
     pairs, errors = rows.expected([one if place not in lost else {} for place, one in enumerate(made)])
     assert bulk.pairs("broken") == pairs
     assert rows.errors(tmp_path / "rows.failed.csv") == errors | dict.fromkeys(lost, "INTERNAL_ERROR")
