@@ -21,7 +21,7 @@ def lines(reader, rows):
         line = b"" if row.fault else reader.record(row).encode() + b"\n"
         if not line or len(line) > ROW_BYTES:
             fault = row.fault or f"第{row.line}行超过{ROW_BYTES}字节"
-            # The file still has the rest of it. Of a character at most four bytes are sent.
+            # The file still has the rest of it. No character takes more than eight bytes.
             cut = row.text.rstrip("\r\n")[: ROW_BYTES // 8]
             line = json.dumps({BAD_ROW: cut, FAULT: fault}, ensure_ascii=False).encode() + b"\n"
         yield line
