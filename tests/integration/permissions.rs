@@ -133,6 +133,21 @@ fn arns_have_the_partition_of_the_region() {
 }
 
 #[test]
+fn what_requests_can_use_of_a_table_has_a_ceiling() {
+    let names = TableNames::prefixed("test-");
+    let template = Template::of(&names);
+    let ceiling = |pointer: &str| template.at(&format!("/Resources/{pointer}/OnDemandThroughput"));
+    let (reads, writes) = (json!({"MaxReadRequestUnits": 12_000}), json!({"MaxWriteRequestUnits": 4_000}));
+    assert_eq!(ceiling("CustomersTable/Properties"), reads);
+    for index in 0..3 {
+        assert_eq!(ceiling(&format!("CustomersTable/Properties/GlobalSecondaryIndexes/{index}")), reads);
+    }
+    assert_eq!(ceiling("ImportsTable/Properties"), writes);
+    let both = json!({"MaxReadRequestUnits": 12_000, "MaxWriteRequestUnits": 4_000});
+    assert_eq!(ceiling("MembershipsTable/Properties"), both);
+}
+
+#[test]
 fn traces_are_made_on_request_only() {
     let names = TableNames::prefixed("test-");
     for (traced, mode) in [(false, "PassThrough"), (true, "Active")] {
