@@ -11,7 +11,14 @@ from . import BAD_ROW, FAULT, RESULTS
 COLUMNS = (*import_groups.FIELDS, BAD_ROW, "index", *import_groups.REASON_FIELDS)
 
 # Errors of a whole batch that it would meet again (bulk/import.asl.json retries the others).
-FINAL = {"PARAM_ERROR", "TOKEN_ERROR", "FORBIDDEN", "WRONG_RESPONSE", "States.DataLimitExceeded"}
+FINAL = {
+    "PARAM_ERROR",
+    "TOKEN_ERROR",
+    "FORBIDDEN",
+    "WRONG_RESPONSE",
+    "States.QueryEvaluationError",
+    "States.DataLimitExceeded",
+}
 
 
 def failed_rows(s3, bucket, run, counts):
