@@ -15,20 +15,16 @@ help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' $(MAKEFILE_LIST)
 
 .PHONY: local
-local: $(CARGO_LAMBDA) ## Run the whole service on this machine (flags: make local ARGS="--help")
-	@$(PATH_LAMBDA) exec cargo run --locked --package local -- $(ARGS)
-
-.PHONY: watch
-watch: $(CARGO_LAMBDA) ## The same, and the function is compiled and started again on every change of its source
-	@$(PATH_LAMBDA) exec cargo run --locked --package local -- --watch $(ARGS)
+local: $(CARGO_LAMBDA) ## Run the whole service on this machine, compiled and started again on every change (flags: make local ARGS="--help")
+	@$(PATH_LAMBDA) exec cargo run --locked --package testing --features stage --bin local -- $(ARGS)
 
 EVENT := events/fuzzy-add.json
 PORT := 9000
 
 .PHONY: invoke
-invoke: $(CARGO_LAMBDA) ## Send an event to the function of make local or make watch (make invoke EVENT=events/delete.json)
+invoke: $(CARGO_LAMBDA) ## Send an event to the function of make local (make invoke EVENT=events/delete.json)
 	@$(PATH_LAMBDA) cargo lambda invoke --invoke-address 127.0.0.1 --invoke-port $(PORT) --data-file $(EVENT) || \
-	  { echo "if nothing responded: make invoke needs make local or make watch at port $(PORT), and the file $(EVENT)" >&2; exit 1; }
+	  { echo "if nothing responded: make invoke needs make local at port $(PORT), and the file $(EVENT)" >&2; exit 1; }
 
 .PHONY: test
 test: ## Check form, lints and docs, and run every test

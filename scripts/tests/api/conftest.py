@@ -1,22 +1,19 @@
 """The documents for callers, and the whole service on free ports of this machine with the demo data."""
 
-import contextlib
-import json
-import os
 import pathlib
 import re
-import signal
 
+import boto3
 import pytest
 import requests
 import yaml
 
-from processes import Group, run
+from processes import Group
 
 PROJECT = pathlib.Path(__file__).resolve().parents[3]
 
 # `make local`, without what make prints.
-LOCAL = ["cargo", "run", "--quiet", "--locked", "--package", "local", "--"]
+LOCAL = ["cargo", "run", "--quiet", "--locked", "--package", "testing", "--features", "stage", "--bin", "local", "--"]
 
 TOKEN = "demo-token"
 
@@ -50,8 +47,7 @@ class Service(Group):
 
     def wait_until_ready(self):
         guide = self.wait_until(self.guide, STARTED_WITHIN)
-        self.url = re.search(r"^The function .* at (\S+)$", guide, re.MULTILINE)[1]
-        self.database_port = re.search(r"--show(?: --db-port (\d+))?$", guide, re.MULTILINE)[1] or "8000"
+        self.url, self.database = re.findall(r"^The (?:function|database) is running at (\S+)$", guide, re.MULTILINE)
 
     def __exit__(self, *_):
         self.stop(ENDED_WITHIN)
@@ -68,23 +64,10 @@ class Service(Group):
         content = {"data": body} if isinstance(body, bytes) else {"json": body}
         return requests.request(method, url, headers=headers, timeout=60, **content)
 
-    @contextlib.contextmanager
-    def paused_database(self):
-        """The database does not respond meanwhile: it is part of the first process, unlike the function."""
-        os.kill(self.process.pid, signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            os.kill(self.process.pid, signal.SIGCONT)
-
-    @property
-    def show(self):
-        """The command that prints the memberships."""
-        return [*LOCAL, "--show", "--db-port", self.database_port]
-
     def memberships(self):
         """The memberships of the demo tenant, as (customer, group)."""
-        log = self.directory / "memberships.log"
-        run(self.show, log, cwd=PROJECT)
-        rows = (json.loads(line) for line in log.read_text(encoding="utf-8").splitlines())
+        keys = dict.fromkeys(("aws_access_key_id", "aws_secret_access_key"), "local")
+        client = boto3.client("dynamodb", endpoint_url=self.database, region_name="us-east-1", **keys)
+        pages = client.get_paginator("scan").paginate(TableName="demo-memberships")
+        rows = [{name: value["S"] for name, value in row.items()} for page in pages for row in page["Items"]]
         return {(row["audienceUserId"], row["groupName"]) for row in rows if row["tenantId"] == "demo"}

@@ -1,13 +1,19 @@
-"""`make local`, `make watch` and `make invoke`, as somebody who changes the function uses them."""
+"""`make local` and `make invoke`, as somebody who changes the function uses them."""
 
+import contextlib
 import json
+import os
+import re
+import signal
 import socket
 import subprocess
+import time
 import urllib.parse
 
 import pytest
 
-from api.conftest import PROJECT, Service
+from api.conftest import ENDED_WITHIN, PROJECT, Service
+from processes import Group, free_port
 
 # The function alone is compiled again.
 RESTARTED_WITHIN = 300
@@ -19,68 +25,105 @@ def shell(command):
     return subprocess.run(["bash", "-c", command], cwd=PROJECT, capture_output=True, text=True, check=False)
 
 
+def port(url):
+    return urllib.parse.urlsplit(url).port
+
+
 def invoke(port):
     # As if nobody's make ran the tests: a nested one prints the directory, too.
     return shell(f"env -u MAKELEVEL -u MAKEFLAGS -u MFLAGS make invoke EVENT={EVENT} PORT={port}")
 
 
-def test_an_event_is_invoked(service):
-    done = invoke(urllib.parse.urlsplit(service.url).port)
-    reply = json.loads(done.stdout)
-    assert (reply["statusCode"], json.loads(reply["body"])["data"]["importSuccessNum"]) == (200, 3), done
+def test_every_printed_command_runs(service):
+    guide = service.guide().partition("The database is running")[2]
+    commands = [block.partition("\n")[2] for block in re.split(r"^# ", guide, flags=re.MULTILINE)[1:]]
+    commands[-1] = commands[-1].partition("\n")[0]
+    dry_run, imported, scan, invoked = [json.loads(shell(command).stdout) for command in commands]
+    assert [match["audienceUserId"] for match in dry_run["data"]["matches"]] == ["c0001", "c0002"]
+    assert imported["data"]["importSuccessNum"] == 2
+    assert {"S": "spring"} in [item["groupName"] for item in scan["Items"]]
+    assert invoked["statusCode"] == 200
 
 
 def test_an_invocation_without_a_function_says_what_is_missing():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        done = invoke(listener.getsockname()[1])
+    done = invoke(free_port())
     assert done.returncode != 0
-    assert "make invoke needs make local or make watch" in done.stderr
+    assert "make invoke needs make local" in done.stderr
 
 
-def test_memberships_are_json_lines_that_a_pipe_may_cut(service):
-    # More than the buffer of a pipe holds, so that the writer notices that its reader is gone.
-    groups = ",".join(f"分组 {number:03} {'名' * 60}" for number in range(100))
-    records = [{"audienceUserId": f"c{number:04}", "groups": groups} for number in range(1, 6)]
-    body = {"publicParams": {"isMatching": False, "optType": "add"}, "data": records}
-    assert service.request("POST", service.url, body).json()["data"]["status"] == 1
-    assert {("c0001", f"分组 000 {'名' * 60}")} <= service.memberships()
-    done = shell(f"set -o pipefail; {' '.join(map(str, service.show))} | head -1")
-    assert (done.returncode, done.stderr) == (0, "")
-    first = json.loads(done.stdout)
-    assert list(first) == ["tenantId", "audienceUserId", "groupName", "updatedAt", "importId"]
-
-
-def test_starting_and_a_caller_that_disconnects_are_no_errors(service):
+def test_a_change_of_the_source_is_compiled_and_served(service):
     before = len(service.output())
-    records = [{"audienceUserId": "x0001", "groups": "a"}]
-    body = json.dumps({"publicParams": {"isMatching": False, "optType": "add"}, "data": records})
-    url = urllib.parse.urlsplit(service.url)
-    with service.paused_database(), socket.create_connection((url.hostname, url.port)) as connection:
-        head = f"POST {url.path} HTTP/1.1\r\nHost: {url.netloc}\r\nX-Token: {service.token}\r\n"
-        connection.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode())
-        # Time for the request to arrive.
-        connection.settimeout(0.3)
-        with pytest.raises(TimeoutError):
-            connection.recv(1)
-    service.request("POST", service.url, {"publicParams": {"isMatching": False, "optType": "add"}, "data": [{}]})
-    service.wait_until(lambda: "the caller disconnected before its response" in service.output(), 60)
-    assert "ERROR" not in service.output()[before:]
-    assert "status=401" not in service.output().partition("Ctrl-C")[0]
-
-
-@pytest.fixture(scope="module")
-def watched(tmp_path_factory):
-    with Service(tmp_path_factory.mktemp("watched"), "--watch") as running:
-        running.wait_until_ready()
-        yield running
-
-
-def test_a_change_starts_the_function_again(watched):
     (PROJECT / "src" / "main.rs").touch()
-    watched.wait_until(lambda: "The changed function is running" in watched.output(), RESTARTED_WITHIN)
-    response = watched.request(
-        "POST", watched.url, {"publicParams": {"isMatching": False, "optType": "add"}, "data": [{}]}
-    )
+    service.wait_until(lambda: "Compiling customer-group-import" in service.output()[before:], RESTARTED_WITHIN)
+    body = {"publicParams": {"isMatching": False, "optType": "add"}, "data": [{}]}
+    response = service.request("POST", service.url, body)
     assert response.json()["data"]["errorData"][0]["errorCode"] == "MISSING_IDENTIFIER"
-    watched.wait_until(lambda: watched.output().count("coldStart=true") == 2, 10)
+    service.wait_until(lambda: "coldStart=true" in service.output()[before:], 10)
+
+
+def test_a_port_in_use_is_named(service, tmp_path):
+    for flag, url in [("--port", service.url), ("--db-port", service.database)]:
+        with Service(tmp_path, flag, str(port(url))) as second:
+            second.has_ended(wait=True)
+        assert second.process.returncode == 1
+        assert second.output() == (
+            f"error: port {port(url)} is in use: end its program, which `lsof -i :{port(url)}` names, "
+            f"or choose another with {flag}\n"
+        )
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_a_signal_leaves_nothing_behind(number, tmp_path):
+    with Service(tmp_path) as running:
+        running.wait_until_ready()
+        started = below(running.process.pid)
+        assert any("target/debug/customer-group-import" in command for _, command in started)
+        os.kill(running.process.pid, number)
+        running.has_ended(wait=True)
+        deadline = time.monotonic() + ENDED_WITHIN
+        while (left := started & {(pid, command) for pid, _, command in processes()}) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert not left
+        for url in (running.url, running.database):
+            assert not is_served(port(url))
+    assert running.process.returncode == (-number if number == signal.SIGKILL else 0)
+
+
+def processes():
+    """The ID, the parent's ID and the command of each."""
+    return [line.split(maxsplit=2) for line in shell("ps -A -o pid= -o ppid= -o args=").stdout.splitlines()]
+
+
+def below(parent):
+    """The IDs and commands of all that a process has started."""
+    children = {(pid, command) for pid, above, command in processes() if above == str(parent)}
+    return children.union(*(below(pid) for pid, _ in children))
+
+
+def is_served(number):
+    with socket.socket() as connection:
+        return connection.connect_ex(("127.0.0.1", number)) == 0
+
+
+def test_plain_cargo_lambda_watch_runs_on_the_database_of_make_local(service, tmp_path):
+    with plain_watch(service.database, tmp_path) as (_, number):
+        done = shell(f"cargo lambda invoke --invoke-port {number} --data-file {EVENT}")
+    assert json.loads(done.stdout)["statusCode"] == 200, done
+
+
+def test_a_function_without_its_database_says_what_is_missing(tmp_path):
+    with plain_watch(f"http://127.0.0.1:{free_port()}", tmp_path) as (watch, number):
+        done = shell(f"cargo lambda invoke --invoke-port {number} --data-file {EVENT}")
+        assert json.loads(done.stdout)["statusCode"] == 503, done
+        assert "make local" in watch.output()
+
+
+@contextlib.contextmanager
+def plain_watch(database, tmp_path):
+    number = free_port()
+    command = ["cargo", "lambda", "watch", "--invoke-address", "127.0.0.1", "--invoke-port", number]
+    environment = {**os.environ, "AWS_ENDPOINT_URL_DYNAMODB": database}
+    with Group(command, tmp_path / "watch.log", cwd=PROJECT, env=environment) as watch:
+        watch.wait_until(lambda: is_served(number), 60)
+        yield watch, number
+        watch.stop(ENDED_WITHIN)
