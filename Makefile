@@ -16,7 +16,7 @@ help: ## List the targets
 
 .PHONY: local
 local: $(CARGO_LAMBDA) ## Run the whole service on this machine, compiled and started again on every change (flags: make local ARGS="--help")
-	@$(PATH_LAMBDA) exec cargo run --locked --package testing --features stage --bin local -- $(ARGS)
+	@$(PATH_LAMBDA) exec cargo run --locked --package testing --features local --bin local -- $(ARGS)
 
 EVENT := events/fuzzy-add.json
 PORT := 9000

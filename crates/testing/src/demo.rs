@@ -4,13 +4,10 @@
 //! `13800000001`; the others are numbered likewise. Some identifiers are missing, as in real data. Customer `1` is the
 //! one of the example on the platform's page.
 
-use std::collections::HashMap;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
-use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::BuildError;
-use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
-use group_import::tenant::TokenHash;
-
+use crate::embedded::{CallError, call};
 use crate::tables::TableNames;
 
 /// The token of the demo tenant. It is valid for the local database only.
@@ -31,57 +28,38 @@ const RIVAL_CUSTOMERS: u32 = 100;
 /// The most requests one `BatchWriteItem` takes (its API reference).
 const BATCH: usize = 25;
 
-type Item = HashMap<String, AttributeValue>;
-
-/// Why the demo data could not be written.
-#[derive(Debug, thiserror::Error)]
-pub enum DemoError {
-    #[error("an item of the demo data is incomplete")]
-    Item(#[from] BuildError),
-    #[error("the demo data could not be written to the table {table}")]
-    Database { table: String, source: Box<aws_sdk_dynamodb::Error> },
-    #[error("the database left demo data for the table {table} unprocessed")]
-    Unprocessed { table: String },
-}
-
 /// Writes the demo data. Repeating it changes nothing, and memberships are never touched.
-///
-/// Unprocessed items are an error and are not resent: an emulator does not throttle.
-pub async fn load(client: &Client, names: &TableNames) -> Result<(), DemoError> {
-    let tenants = [tenant(TENANT, TOKEN), tenant(RIVAL_TENANT, RIVAL_TOKEN)];
-    put_all(client, &names.tenants, tenants).await?;
+pub async fn load(endpoint: &str, names: &TableNames) -> Result<(), CallError> {
+    put_all(endpoint, &names.tenants, vec![tenant(TENANT, TOKEN), tenant(RIVAL_TENANT, RIVAL_TOKEN)]).await?;
     let customers = (1..=CUSTOMERS).map(customer).chain((1..=RIVAL_CUSTOMERS).map(rival_customer));
-    let customers = customers.chain([platform_customer()]);
-    put_all(client, &names.customers, customers).await
+    put_all(endpoint, &names.customers, customers.chain([platform_customer()]).collect()).await
 }
 
-fn tenant(id: &str, token: &str) -> Item {
-    let permissions = AttributeValue::Ss(vec!["audience:group".to_owned()]);
-    let mut item =
-        strings([("tokenHash", TokenHash::of(token).as_str().to_owned()), ("tenantId", id.to_owned())]);
-    item.insert("enabled".to_owned(), AttributeValue::Bool(true));
-    item.insert("permissions".to_owned(), permissions);
+fn tenant(id: &str, token: &str) -> Value {
+    let hash: String = Sha256::digest(token).iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut item = strings([("tokenHash", hash), ("tenantId", id.to_owned())]);
+    item["enabled"] = json!({"BOOL": true});
+    item["permissions"] = json!({"SS": ["audience:group"]});
     item
 }
 
 /// A customer of the demo tenant: every fifth lacks the unionid, every seventh the openid, every third the phone.
-fn customer(number: u32) -> Item {
-    let mut item = strings([("audienceUserId", format!("c{number:04}")), ("tenantId", TENANT.to_owned())]);
-    if !number.is_multiple_of(5) {
-        item.extend(strings([("unionid", format!("u{number:04}"))]));
-    }
-    if !number.is_multiple_of(7) {
-        item.extend(strings([("openid", openid(number))]));
-    }
-    if matches!(number, 101 | 102) {
-        item.extend(strings([("phone", SHARED_PHONE.to_owned())]));
-    } else if !number.is_multiple_of(3) {
-        item.extend(strings([("phone", phone(number))]));
-    }
-    item
+fn customer(number: u32) -> Value {
+    let phone = match number {
+        101 | 102 => Some(SHARED_PHONE.to_owned()),
+        _ => (!number.is_multiple_of(3)).then(|| phone(number)),
+    };
+    let identifiers = [
+        ("unionid", (!number.is_multiple_of(5)).then(|| format!("u{number:04}"))),
+        ("openid", (!number.is_multiple_of(7)).then(|| openid(number))),
+        ("phone", phone),
+    ];
+    let id = [("audienceUserId", format!("c{number:04}")), ("tenantId", TENANT.to_owned())];
+    let identifiers = identifiers.into_iter().filter_map(|(name, value)| Some((name, value?)));
+    strings(id.into_iter().chain(identifiers))
 }
 
-fn rival_customer(number: u32) -> Item {
+fn rival_customer(number: u32) -> Value {
     strings([
         ("audienceUserId", format!("r{number:04}")),
         ("tenantId", RIVAL_TENANT.to_owned()),
@@ -91,7 +69,7 @@ fn rival_customer(number: u32) -> Item {
 }
 
 /// The customer of the example on the platform's page.
-fn platform_customer() -> Item {
+fn platform_customer() -> Value {
     strings([("audienceUserId", "1".to_owned()), ("tenantId", TENANT.to_owned())])
 }
 
@@ -103,29 +81,16 @@ fn phone(number: u32) -> String {
     format!("138{number:08}")
 }
 
-fn strings<const N: usize>(attributes: [(&str, String); N]) -> Item {
-    attributes.map(|(name, value)| (name.to_owned(), AttributeValue::S(value))).into()
+fn strings(attributes: impl IntoIterator<Item = (&'static str, String)>) -> Value {
+    attributes.into_iter().map(|(name, value)| (name.to_owned(), json!({"S": value}))).collect()
 }
 
-async fn put_all(
-    client: &Client,
-    table: &str,
-    items: impl IntoIterator<Item = Item>,
-) -> Result<(), DemoError> {
-    let requests = items.into_iter().map(put).collect::<Result<Vec<_>, _>>()?;
-    for batch in requests.chunks(BATCH) {
-        let answer =
-            client.batch_write_item().request_items(table, batch.to_vec()).send().await.map_err(|error| {
-                DemoError::Database { table: table.to_owned(), source: Box::new(error.into()) }
-            })?;
-        if answer.unprocessed_items.is_some_and(|left| !left.is_empty()) {
-            return Err(DemoError::Unprocessed { table: table.to_owned() });
-        }
+async fn put_all(endpoint: &str, table: &str, items: Vec<Value>) -> Result<(), CallError> {
+    for batch in items.chunks(BATCH) {
+        let puts: Vec<_> = batch.iter().map(|item| json!({"PutRequest": {"Item": item}})).collect();
+        let response = call(endpoint, "BatchWriteItem", json!({"RequestItems": {table: puts}})).await?;
+        // An emulator does not throttle.
+        assert_eq!(response["UnprocessedItems"], json!({}), "the database left demo data unprocessed");
     }
     Ok(())
-}
-
-fn put(item: Item) -> Result<WriteRequest, BuildError> {
-    let put = PutRequest::builder().set_item(Some(item)).build()?;
-    Ok(WriteRequest::builder().put_request(put).build())
 }

@@ -8,9 +8,13 @@
 //! - [`runtime_api`]: the Lambda Runtime API, and a function's process that polls it
 //! - [`tls`], with the feature `tls`: TLS for these servers
 //!
-//! With the feature `stage`, the function on a real database:
+//! With the feature `local`, a database for the local run, without the SDK:
 //!
 //! - [`embedded`]: a DynamoDB inside this process; [`tables`]: its tables, from `template.yaml`; [`demo`]: demo data
+//!
+//! With the feature `stage`, the function on it:
+//!
+//! - [`client`]: the SDK's client
 //! - [`proxy`]: a proxy between the SDK and a database that counts, checks and breaks calls
 //! - [`stage`]: database, proxy, tenants, customers; [`function`]: the function, and its responses
 //! - [`log_search`]: the search of every log line
@@ -24,8 +28,10 @@ pub mod serve;
 pub mod tls;
 
 #[cfg(feature = "stage")]
+pub mod client;
+#[cfg(feature = "local")]
 pub mod demo;
-#[cfg(feature = "stage")]
+#[cfg(feature = "local")]
 pub mod embedded;
 #[cfg(feature = "stage")]
 pub mod function;
@@ -33,11 +39,11 @@ pub mod function;
 pub mod log_search;
 #[cfg(feature = "stage")]
 pub mod proxy;
-#[cfg(feature = "stage")]
+#[cfg(feature = "local")]
 mod real_time;
 #[cfg(feature = "stage")]
 pub mod shorthand;
 #[cfg(feature = "stage")]
 pub mod stage;
-#[cfg(feature = "stage")]
+#[cfg(feature = "local")]
 pub mod tables;

@@ -10,7 +10,8 @@ use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use group_import::tenant::TokenHash;
 use serde_json::{Value, json};
 
-use crate::embedded::{self, ACCESS_KEY, Embedded, REGION};
+use crate::client;
+use crate::embedded::{ACCESS_KEY, Embedded, REGION};
 use crate::log_search;
 use crate::memory::page::PAGE_ITEMS;
 use crate::proxy::{InProcess, Proxy, Upstream};
@@ -63,14 +64,14 @@ impl Stage {
                 (database.endpoint().to_owned(), Some(database))
             }
         };
-        let mut settings = embedded::settings(&endpoint);
+        let mut settings = client::settings(&endpoint);
         if clock_is_paused {
             settings = settings.http_client(InProcess::Upstream(Box::new(Upstream::new(&endpoint))));
         }
         let client = Client::from_conf(settings.build());
         // Stages may share a database, and a test may have seeded what it draws.
         let names = TableNames::prefixed(&format!("test-{:016x}-", RandomState::new().hash_one(())));
-        tables::create_all(&client, &names).await.expect("the tables are created");
+        tables::create_all(&endpoint, &names).await.expect("the tables are created");
         let proxy = Proxy::start(&endpoint).await;
         proxy.table_key(&names.memberships, &["customerKey", "groupName"]);
         proxy.page_size(Some(PAGE_ITEMS));

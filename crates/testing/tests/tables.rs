@@ -3,15 +3,16 @@
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, KeySchemaElement, ProjectionType, TableDescription};
 
-use testing::embedded::{self, Embedded};
+use testing::client::client;
+use testing::embedded::Embedded;
 use testing::tables::{self, TableNames};
 
 async fn created() -> (Embedded, Client, TableNames) {
     let database = dynoxide::Database::memory().unwrap();
     let embedded = Embedded::start(database, 0).await.unwrap();
-    let client = embedded::client(embedded.endpoint());
+    let client = client(embedded.endpoint());
     let names = TableNames::prefixed("test-");
-    tables::create_all(&client, &names).await.unwrap();
+    tables::create_all(embedded.endpoint(), &names).await.unwrap();
     (embedded, client, names)
 }
 
@@ -79,7 +80,7 @@ async fn only_tenants_and_imports_expire() {
 
 #[tokio::test]
 async fn creating_the_tables_again_keeps_their_items() {
-    let (_embedded, client, names) = created().await;
+    let (embedded, client, names) = created().await;
     let keys = [
         (&names.tenants, vec!["tokenHash"]),
         (&names.customers, vec!["audienceUserId", "tenantId"]),
@@ -91,7 +92,7 @@ async fn creating_the_tables_again_keeps_their_items() {
         let item = key.iter().map(|name| (name.to_string(), value())).collect();
         client.put_item().table_name(*table).set_item(Some(item)).send().await.unwrap();
     }
-    tables::create_all(&client, &names).await.unwrap();
+    tables::create_all(embedded.endpoint(), &names).await.unwrap();
     for (table, key) in keys {
         let items = client.scan().table_name(table).send().await.unwrap().items.unwrap();
         let expected = key.iter().map(|name| (name.to_string(), value())).collect();

@@ -13,7 +13,7 @@ from processes import Group
 PROJECT = pathlib.Path(__file__).resolve().parents[3]
 
 # `make local`, without what make prints.
-LOCAL = ["cargo", "run", "--quiet", "--locked", "--package", "testing", "--features", "stage", "--bin", "local", "--"]
+LOCAL = ["cargo", "run", "--quiet", "--locked", "--package", "testing", "--features", "local", "--bin", "local", "--"]
 
 TOKEN = "demo-token"
 

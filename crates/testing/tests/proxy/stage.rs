@@ -104,7 +104,7 @@ impl Stage {
 }
 
 pub fn client(endpoint: &str, change: impl FnOnce(Builder) -> Builder) -> Client {
-    let config = testing::embedded::settings(endpoint).retry_config(RetryConfig::disabled());
+    let config = testing::client::settings(endpoint).retry_config(RetryConfig::disabled());
     Client::from_conf(change(config).build())
 }
 

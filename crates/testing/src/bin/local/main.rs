@@ -16,7 +16,7 @@ use dynoxide::Database;
 use lexopt::ValueExt;
 use lexopt::prelude::{Long, Short};
 use testing::demo;
-use testing::embedded::{self, Embedded};
+use testing::embedded::Embedded;
 use testing::tables::{self, TableNames};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -83,11 +83,10 @@ async fn main() -> ExitCode {
 async fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let db_port = free_port(options.db_port, "--db-port")?;
     let database = Embedded::start(Database::memory()?, db_port).await?;
-    let client = embedded::client(database.endpoint());
     // The names in CargoLambda.toml.
     let names = TableNames::prefixed("demo-");
-    tables::create_all(&client, &names).await?;
-    demo::load(&client, &names).await?;
+    tables::create_all(database.endpoint(), &names).await?;
+    demo::load(database.endpoint(), &names).await?;
     if options.db_only {
         println!("The database is running at {}. Ctrl-C ends it.", database.endpoint());
         return std::future::pending().await;
