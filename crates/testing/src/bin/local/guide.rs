@@ -12,7 +12,7 @@ pub fn text(port: u16, database: &str, memberships: &str) -> String {
     let url = url(port);
     let import = |parameters| {
         format!(
-            "curl {url} -H 'X-Token: {TOKEN}' -H 'Content-Type: application/json' -d '{{
+            "curl -w '\\n' {url} -H 'X-Token: {TOKEN}' -H 'Content-Type: application/json' -d '{{
   \"publicParams\": {{\"isMatching\": true, \"matchingType\": 2, \"identifyWay\": 1, \"optType\": \"add\"{parameters}}},
   \"data\": [
     {{\"unionid\": \"u0001\", \"groups\": \"vip,spring\"}},
@@ -38,7 +38,7 @@ The database is running at {database}
 {import}
 
 # What it wrote
-curl {database} --aws-sigv4 aws:amz:us-east-1:dynamodb --user local:local \\
+curl -w '\\n' {database} --aws-sigv4 aws:amz:us-east-1:dynamodb --user local:local \\
   -H 'X-Amz-Target: DynamoDB_20120810.Scan' -H 'Content-Type: application/x-amz-json-1.0' \\
   -d '{{\"TableName\": \"{memberships}\"}}'
 
