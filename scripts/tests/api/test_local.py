@@ -105,23 +105,28 @@ def is_served(number):
         return connection.connect_ex(("127.0.0.1", number)) == 0
 
 
-def test_plain_cargo_lambda_watch_runs_on_the_database_of_make_local(service, tmp_path):
+def test_plain_cargo_lambda_works_beside_make_local(service, tmp_path):
     with plain_watch(service.database, tmp_path) as (_, number):
-        done = shell(f"cargo lambda invoke --invoke-port {number} --data-file {EVENT}")
-    assert json.loads(done.stdout)["statusCode"] == 200, done
+        for served in (port(service.url), number):
+            done = plain_invoke(served)
+            assert json.loads(done.stdout)["statusCode"] == 200, done
 
 
-def test_a_function_without_its_database_says_what_is_missing(tmp_path):
+def test_without_its_database_the_function_logs_why_it_fails(tmp_path):
     with plain_watch(f"http://127.0.0.1:{free_port()}", tmp_path) as (watch, number):
-        done = shell(f"cargo lambda invoke --invoke-port {number} --data-file {EVENT}")
+        done = plain_invoke(number)
         assert json.loads(done.stdout)["statusCode"] == 503, done
-        assert "make local" in watch.output()
+        assert "Connection refused" in watch.output()
+
+
+def plain_invoke(number):
+    return shell(f"cargo lambda invoke --invoke-port {number} --data-file {EVENT}")
 
 
 @contextlib.contextmanager
 def plain_watch(database, tmp_path):
     number = free_port()
-    command = ["cargo", "lambda", "watch", "--invoke-address", "127.0.0.1", "--invoke-port", number]
+    command = ["cargo", "lambda", "watch", "--invoke-port", number]
     environment = {**os.environ, "AWS_ENDPOINT_URL_DYNAMODB": database}
     with Group(command, tmp_path / "watch.log", cwd=PROJECT, env=environment) as watch:
         watch.wait_until(lambda: is_served(number), 60)

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -11,6 +12,8 @@ use hyper::{Request, Response, StatusCode};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::time::sleep;
 
@@ -49,6 +52,7 @@ impl Watch {
             .process_group(0)
             .spawn()?;
         let stdin = child.stdin.take();
+        tokio::spawn(serve_ipv6(port));
         Ok(Self { child, stdin })
     }
 
@@ -99,5 +103,18 @@ async fn post(url: &str, token: &str) -> Result<Response<Incoming>, Box<dyn Erro
             Err(error) if error.is_connect() => sleep(Duration::from_millis(50)).await,
             response => return Ok(response?),
         }
+    }
+}
+
+/// `cargo lambda invoke` connects to ::1 by default, and `cargo lambda watch` listens on one address or on all of the
+/// machine.
+async fn serve_ipv6(port: u16) {
+    // Some machines have none.
+    let Ok(listener) = TcpListener::bind((Ipv6Addr::LOCALHOST, port)).await else { return };
+    while let Ok((mut caller, _)) = listener.accept().await {
+        tokio::spawn(async move {
+            let mut server = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
+            copy_bidirectional(&mut caller, &mut server).await
+        });
     }
 }
