@@ -26,7 +26,7 @@ pub const NAMESPACE: &str = "CustomerGroupImport";
 /// function's name; each failure code is a metric.
 pub const METRICS: [(&str, &str); 25] = [
     ("requests", "Count"),
-    ("refused", "Count"),
+    ("rejected", "Count"),
     ("errors", "Count"),
     ("records", "Count"),
     ("matched", "Count"),
@@ -53,7 +53,7 @@ pub const METRICS: [(&str, &str); 25] = [
 ];
 
 /// The metrics that CloudWatch also keeps by [`Source`], so that a bulk import raises no alarm of the API.
-pub const BY_SOURCE: [&str; 6] = ["requests", "refused", "errors", "STORE_ERROR", "TIMEOUT", "durationMs"];
+pub const BY_SOURCE: [&str; 6] = ["requests", "rejected", "errors", "STORE_ERROR", "TIMEOUT", "durationMs"];
 
 /// The records from which on the share of those that matched nobody says something.
 const TELLING_RECORDS: usize = 100;
@@ -155,7 +155,7 @@ impl Summary {
             ("status", status.into()),
             ("errorCode", error_code.into()),
             ("requests", 1.into()),
-            ("refused", u8::from((400..500).contains(&status)).into()),
+            ("rejected", u8::from((400..500).contains(&status)).into()),
         ];
         if let Some(id) = &self.gateway_request_id {
             members.push(("gatewayRequestId", id.as_str().into()));

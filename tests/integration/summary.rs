@@ -123,7 +123,7 @@ async fn a_summary_counts_the_results_of_records() {
     let expected = json!({
         "tenant": TENANT, "status": 200, "errorCode": "SUCCESS", "coldStart": true, "matching": "fuzzy1",
         "optType": "add", "dryRun": false, "replayed": false, "records": 4, "matched": 1, "succeeded": 1, "failed": 3, "retryable": 0,
-        "NOT_MATCHED": 2, "MISSING_GROUPS": 1, "STORE_ERROR": 0, "TIMEOUT": 0, "throttles": 0, "databaseFailures": 0, "requests": 1, "refused": 0,
+        "NOT_MATCHED": 2, "MISSING_GROUPS": 1, "STORE_ERROR": 0, "TIMEOUT": 0, "throttles": 0, "databaseFailures": 0, "requests": 1, "rejected": 0,
         "errors": 0, "FunctionName": "f", "level": "INFO",
     });
     assert_part(&ran, &expected);
@@ -142,7 +142,7 @@ async fn a_summary_counts_the_results_of_records() {
     assert_ne!(again["requestId"], ran["requestId"]);
 
     let (_, rejected) = logged.summary(post_event("unknown", "{}")).await;
-    assert_part(&rejected, &json!({"status": 401, "errorCode": "TOKEN_ERROR", "refused": 1}));
+    assert_part(&rejected, &json!({"status": 401, "errorCode": "TOKEN_ERROR", "rejected": 1}));
     assert_eq!((rejected.get("tenant"), rejected.get("records")), (None, None));
 }
 
@@ -192,7 +192,7 @@ async fn a_rejected_request_without_a_tenant_has_a_short_summary() {
     let stage = Stage::new().await;
     let mut logged = Logged::json(&stage, &[]).await;
     let (_, summary) = logged.summary(post_event("unknown", "{}")).await;
-    let metrics = json!([{"Name": "requests", "Unit": "Count"}, {"Name": "refused", "Unit": "Count"}]);
+    let metrics = json!([{"Name": "requests", "Unit": "Count"}, {"Name": "rejected", "Unit": "Count"}]);
     let directive = json!({
         "Namespace": "CustomerGroupImport", "Dimensions": [["FunctionName"], ["FunctionName", "source"]],
         "Metrics": metrics,
@@ -230,10 +230,10 @@ async fn a_failed_invocation_has_a_summary() {
     let stage = Stage::new().await;
     let mut logged = Logged::json(&stage, &[]).await;
     let (_, summary) = logged.summary_of(direct_event("unknown", off("add"), numbered(1)), "error").await;
-    let expected = json!({"source": "direct", "status": 401, "errorCode": "TOKEN_ERROR", "refused": 1});
+    let expected = json!({"source": "direct", "status": 401, "errorCode": "TOKEN_ERROR", "rejected": 1});
     assert_part(&summary, &expected);
     let (_, summary) = logged.summary_of(json!({"Records": [{"body": "{}"}]}), "error").await;
-    let expected = json!({"source": "direct", "status": 400, "errorCode": "PARAM_ERROR", "refused": 1});
+    let expected = json!({"source": "direct", "status": 400, "errorCode": "PARAM_ERROR", "rejected": 1});
     assert_part(&summary, &expected);
 }
 

@@ -173,7 +173,7 @@ def test_each_request_has_its_summary_in_the_log_of_the_stack(api, log_lines):
     ran = [response.json()["data"] for response in api.responses if "Idempotent-Replayed" not in response.headers]
     expected = {
         "requests": len(api.responses),
-        "refused": sum(response.status_code >= 400 for response in api.responses),
+        "rejected": sum(response.status_code >= 400 for response in api.responses),
         "succeeded": sum(data["importSuccessNum"] for data in ran if data),
     }
     assert expected["succeeded"] > 0
