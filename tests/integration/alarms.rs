@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use group_import::telemetry::summary::{BY_SOURCE, NAMESPACE};
 use serde_json::{Value, json};
 
+use testing::dynamodb::{Action, Rule};
 use testing::function::{direct_event, post_event};
-use testing::proxy::{Action, Rule};
 use testing::shorthand::{fuzzy, numbered, off};
 use testing::stage::{Stage, TOKEN};
 
@@ -266,10 +266,10 @@ async fn an_alarm_goes_off_when_it_should() {
     let (_, batch) = logged.summary(direct_event(TOKEN, off("add"), numbered(500))).await;
     let (_, console) = logged.summary_of(json!({"key1": "value1"}), "error").await;
     let (_, junk) = logged.summary(post_event("unknown", "{}")).await;
-    stage.proxy.rule(Rule::on("BatchWriteItem", Action::Reset));
+    stage.database.rule(Rule::on("BatchWriteItem", Action::Reset));
     let (_, store_error) = logged.summary(import(off("add"), numbered(2))).await;
     let (_, failed_batch) = logged.summary(direct_event(TOKEN, off("delete"), numbered(500))).await;
-    stage.proxy.rule(Rule::on("GetItem", Action::Reset));
+    stage.database.rule(Rule::on("GetItem", Action::Reset));
     let (_, unavailable) = logged.summary(post_event("another", "{}")).await;
     assert_eq!((&store_error["STORE_ERROR"], &failed_batch["STORE_ERROR"]), (&json!(2), &json!(500)));
     assert_eq!((&console["source"], &unavailable["status"]), (&json!("direct"), &json!(503)));

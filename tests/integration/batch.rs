@@ -151,7 +151,7 @@ async fn a_full_batch(mode: &'static str, expected: &[&str]) {
     let (_, params) = draw::modes().into_iter().find(|(name, _)| *name == mode).expect("a mode");
     let mut import = Import { tenant: TENANT, mode, params, records: records(&mut random) };
     let stage = stage(&world).await;
-    stage.proxy.statements_by_key();
+    stage.database.statements_by_key();
     let function = function(&stage).await;
 
     import.params["optType"] = "add".into();

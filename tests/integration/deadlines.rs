@@ -12,8 +12,8 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use group_import::config::{Config, IdentityLookup, SkipUnchanged};
 use serde_json::{Value, json};
+use testing::dynamodb::{Action, Rule, Share};
 use testing::function::{Function, Response};
-use testing::proxy::{Action, Rule, Share};
 use testing::shorthand::{exact, fuzzy, numbered, numbered_pairs, off, pairs, resend};
 use testing::stage::{Stage, TOKEN};
 use tokio::time::Instant;
@@ -32,18 +32,18 @@ async fn with_little_time(stage: &Stage, set: impl FnOnce(&mut Config)) -> Funct
         .await;
     // From here on the token is cached.
     function.import(off("delete"), numbered(1)).await.data();
-    stage.proxy.reset();
+    stage.database.reset();
     function.seconds = SECONDS;
     function
 }
 
 /// Runs an import; checks that it ends before the deadline and starts no call within the margin.
 async fn import(stage: &Stage, function: &Function, params: Value, data: Value) -> Response {
-    let (start, start_of_calls) = (Instant::now(), stage.proxy.now());
+    let (start, start_of_calls) = (Instant::now(), stage.database.now());
     let response = function.import(params, data).await;
     assert!(start.elapsed().as_secs_f64() < SECONDS, "response after {:?}", start.elapsed());
     let end_of_calls = start_of_calls + Duration::from_secs_f64(SECONDS) - MARGIN;
-    for call in stage.proxy.calls() {
+    for call in stage.database.calls() {
         // A call that starts in time can arrive a little later.
         assert!(call.at < end_of_calls + MARGIN / 2, "{} at {:?}", call.operation, call.at);
     }
@@ -61,9 +61,9 @@ async fn assert_timeouts(stage: &Stage, function: &mut Function, params: &Value,
 
 #[tokio::test(start_paused = true)]
 async fn writes_past_the_deadline_are_timeouts() {
-    let stage = Stage::paused().await;
+    let stage = Stage::new().await;
     let mut function = with_little_time(&stage, |config| config.write_concurrency = 1).await;
-    stage.proxy.rule(Rule::on("BatchWriteItem", Action::Delay(Duration::from_millis(300))));
+    stage.database.rule(Rule::on("BatchWriteItem", Action::Delay(Duration::from_millis(300))));
     let response = import(&stage, &function, off("add"), numbered(250)).await;
     assert!(!response.failures().is_empty(), "ten calls take three seconds, and one is available");
     let failed = response.data()["errorData"].as_array().expect("failures");
@@ -86,16 +86,16 @@ async fn a_hanging_call_is_abandoned_in_time() {
         ("BatchWriteItem", off("add"), "audienceUserId", |_| {}),
     ];
     let run = async |(operation, params, field, set): Case| {
-        let stage = Stage::paused().await;
+        let stage = Stage::new().await;
         stage.put_customers([json!({"audienceUserId": "c1", "openid": "c1"})]).await;
         let mut function = with_little_time(&stage, set).await;
-        stage.proxy.rule(Rule::on(operation, Action::Hang));
+        stage.database.rule(Rule::on(operation, Action::Hang));
         let data = json!([{field: "c1", "groups": "g"}, {"groups": "g"}]);
         let response = import(&stage, &function, params.clone(), data).await;
         assert_eq!(response.failures(), ["TIMEOUT", "MISSING_IDENTIFIER"], "{operation}");
         assert_eq!(response.data()["errorData"][0]["retryable"], true);
         function.seconds = 30.0;
-        stage.proxy.clear_rules();
+        stage.database.clear_rules();
         let again = function.import(params, json!([{field: "c1", "groups": "g"}])).await;
         assert_eq!(again.failures(), [""; 0], "{operation}");
         assert_eq!(stage.memberships().await, pairs([("t1#c1", "g")]));
@@ -109,18 +109,20 @@ async fn no_attempt_starts_within_the_margin() {
     // before the pace is known to be too low for it.
     for (code, status, least) in [("InternalServerError", 500, 20), ("ThrottlingException", 400, 2)] {
         for seed in 0..5 {
-            let stage = Stage::paused().await;
+            let stage = Stage::new().await;
             // A tenth of a second for calls: the pauses between attempts add up to more.
             let set = |config: &mut Config| {
                 config.deadline_margin = MARGIN + Duration::from_millis(900);
                 config.skip_unchanged = SkipUnchanged::Never;
             };
             let function = with_little_time(&stage, set).await;
-            stage.proxy.rule(Rule::on("BatchWriteItem", Action::Error { status, code, message: "not now" }));
-            let end_of_calls = stage.proxy.now() + Duration::from_millis(100);
+            stage
+                .database
+                .rule(Rule::on("BatchWriteItem", Action::Error { status, code, message: "not now" }));
+            let end_of_calls = stage.database.now() + Duration::from_millis(100);
             fastrand::seed(seed);
             let response = import(&stage, &function, off("add"), numbered(500)).await;
-            let (failures, calls) = (response.failures(), stage.proxy.calls());
+            let (failures, calls) = (response.failures(), stage.database.calls());
             let shown = format!("{code}, seed {seed}, {} attempts", calls.len());
             assert_eq!(failures.len(), 500, "{shown}");
             assert!(
@@ -136,10 +138,10 @@ async fn no_attempt_starts_within_the_margin() {
 
 #[tokio::test(start_paused = true)]
 async fn a_hanging_token_check_is_503() {
-    let stage = Stage::paused().await;
+    let stage = Stage::new().await;
     let mut function = stage.function_with(|config| config.deadline_margin = MARGIN).await;
     function.seconds = SECONDS;
-    stage.proxy.rule(Rule::on("GetItem", Action::Hang));
+    stage.database.rule(Rule::on("GetItem", Action::Hang));
     let start = Instant::now();
     let response = function.import(off("add"), numbered(1)).await;
     assert!(start.elapsed().as_secs_f64() < SECONDS, "response after {:?}", start.elapsed());
@@ -150,12 +152,12 @@ async fn a_hanging_token_check_is_503() {
 #[tokio::test(start_paused = true)]
 async fn items_unprocessed_at_the_deadline_are_timeouts() {
     let run = async |operation: &'static str| {
-        let stage = Stage::paused().await;
+        let stage = Stage::new().await;
         stage.put_customers((0..5).map(|n| json!({"audienceUserId": format!("c{n}")}))).await;
         // A quarter of a second for calls: the random pauses between retries add up to more.
         let set = |config: &mut Config| config.deadline_margin = MARGIN + Duration::from_millis(750);
         let mut function = with_little_time(&stage, set).await;
-        stage.proxy.rule(Rule::on(operation, Action::Unprocessed { processed: Share::Count(0) }));
+        stage.database.rule(Rule::on(operation, Action::Unprocessed { processed: Share::Count(0) }));
         let response = import(&stage, &function, exact("add"), numbered(5)).await;
         assert_eq!(response.failures(), ["TIMEOUT"; 5], "{operation}");
         assert_timeouts(&stage, &mut function, &exact("add"), &response).await;
@@ -166,7 +168,7 @@ async fn items_unprocessed_at_the_deadline_are_timeouts() {
 
 #[tokio::test]
 async fn past_the_deadline_a_token_cannot_be_checked() {
-    let stage = Stage::paused().await;
+    let stage = Stage::new().await;
     let mut function = stage.function().await;
     for seconds in [0.0, 1.0] {
         function.seconds = seconds;
@@ -174,14 +176,14 @@ async fn past_the_deadline_a_token_cannot_be_checked() {
         assert_eq!((response.status, response.code()), (503, "SERVICE_UNAVAILABLE"));
         assert_eq!(response.headers["Retry-After"], "1");
     }
-    assert_eq!(stage.proxy.calls().len(), 0, "the margin is 1.5 seconds");
+    assert_eq!(stage.database.calls().len(), 0, "the margin is 1.5 seconds");
     let response = function.post("", "{").await;
     assert_eq!(response.code(), "TOKEN_ERROR", "needs no database");
 }
 
 #[tokio::test]
 async fn a_cached_token_past_the_deadline_yields_timeouts() {
-    let stage = Stage::paused().await;
+    let stage = Stage::new().await;
     stage.put_customers((0..3).map(|n| json!({"audienceUserId": format!("c{n}")}))).await;
     let mut function = with_little_time(&stage, |_| {}).await;
     for params in [off("add"), exact("add"), fuzzy(1, "add"), fuzzy(2, "delete")] {
@@ -192,11 +194,11 @@ async fn a_cached_token_past_the_deadline_yields_timeouts() {
         let codes = ["TIMEOUT", "TIMEOUT", "TIMEOUT", "MISSING_IDENTIFIER", "INVALID_FIELD"];
         assert_eq!(response.failures(), codes, "{params}");
         assert_eq!(response.data()["status"], -1);
-        assert_eq!(stage.proxy.calls().len(), 0, "{params}");
+        assert_eq!(stage.database.calls().len(), 0, "{params}");
         // Errors of the request itself are still reported.
         assert_eq!(function.post(TOKEN, "{").await.code(), "PARAM_ERROR");
         function.seconds = 30.0;
         assert_eq!(function.import(params, numbered(3)).await.data()["status"], 1);
-        stage.proxy.reset();
+        stage.database.reset();
     }
 }

@@ -2,9 +2,9 @@
 
 use group_import::hash::sha256_hex;
 use serde_json::{Value, json};
+use testing::dynamodb::{Action, Rule};
 use testing::function::{Function, direct_event as event, post_event};
 use testing::log_search;
-use testing::proxy::{Action, Rule};
 use testing::shorthand::{exact, fuzzy, numbered, numbered_pairs, off};
 use testing::stage::{Stage, TOKEN};
 
@@ -90,7 +90,7 @@ async fn every_other_response_is_a_failed_invocation() {
         assert_eq!(error_type, code, "{event}");
         assert!(message.contains(msg), "{message}");
     }
-    stage.proxy.rule(Rule::on("GetItem", Action::Garble));
+    stage.database.rule(Rule::on("GetItem", Action::Garble));
     assert_eq!(failed(&function, &valid()).await.0, "SERVICE_UNAVAILABLE");
     assert!(stage.memberships().await.is_empty());
 }
@@ -137,7 +137,7 @@ async fn a_payload_of_neither_kind_is_a_failed_invocation() {
             "{event}"
         );
     }
-    assert_eq!(stage.proxy.calls().len(), 0);
+    assert_eq!(stage.database.calls().len(), 0);
 }
 
 #[tokio::test]
@@ -145,7 +145,7 @@ async fn failed_records_come_back_as_always() {
     let stage = Stage::new().await;
     let function = stage.function().await;
     let down = Action::Error { status: 500, code: "InternalServerError", message: "down" };
-    stage.proxy.rule(Rule::on("BatchWriteItem", down));
+    stage.database.rule(Rule::on("BatchWriteItem", down));
     let result = function.invoke_direct(&event(TOKEN, off("add"), numbered(2))).await.expect("a result");
     assert_eq!(result["errorCode"], "SUCCESS");
     assert_eq!((&result["data"]["status"], &result["data"]["importFailNum"]), (&json!(-1), &json!(2)));

@@ -83,12 +83,12 @@ async fn a_dry_run_returns_the_result_without_writing() {
             assert_eq!(dry.data()["importSuccessNum"], imported);
             let writes = ["BatchWriteItem", "PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems"];
             for operation in writes {
-                assert_eq!(stage.proxy.count(operation), 0, "{operation}");
+                assert_eq!(stage.database.count(operation), 0, "{operation}");
             }
             let real = with(params.clone(), &[("optType", opt_type.into()), ("dryRun", false.into())]);
             assert_eq!(dry.data()["dryRun"], true);
             assert_eq!(function.import(real, data()).await.body, dry.body.replace(r#","dryRun":true"#, ""));
-            assert_eq!(stage.proxy.count("BatchWriteItem"), 1);
+            assert_eq!(stage.database.count("BatchWriteItem"), 1);
         }
     }
 }
@@ -107,7 +107,7 @@ async fn a_dry_run_ignores_its_idempotency_key() {
         function.invoke(event).await
     };
     post(body(true)).await.data();
-    assert_eq!(stage.proxy.count("PutItem"), 0);
+    assert_eq!(stage.database.count("PutItem"), 0);
     assert_eq!(post(body(false)).await.data()["importSuccessNum"], 3);
     assert_eq!(stage.memberships().await.len(), 4);
 }

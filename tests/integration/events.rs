@@ -142,7 +142,7 @@ async fn every_event_has_its_expected_outcome() {
     assert!(events.keys().eq(expected.keys()), "{:?} {:?}", events.keys(), expected.keys());
     for ((file, event), (_, expected)) in events.into_iter().zip(expected) {
         let stage = Stage::new().await;
-        demo::load(&stage.proxy.endpoint(), &stage.names).await.expect("the demo data is written");
+        demo::load(stage.database.store(), &stage.names).await.expect("the demo data is written");
         let function = stage.function().await;
         let before = BEFORE.map(|(customer, group)| json!({"audienceUserId": customer, "groups": group}));
         let put = json!({"isMatching": false, "optType": "add"});

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::future::join_all;
 use group_import::config::{IdentityLookup, SkipUnchanged};
 use serde_json::{Value, json};
+use testing::dynamodb::{Action, Rule, Share};
 use testing::function::Response;
-use testing::proxy::{Action, Rule, Share};
 use testing::shorthand::{exact, failures_by, fuzzy, numbered, numbered_pairs, off, pairs, resend};
 use testing::stage::Stage;
 
@@ -28,7 +28,7 @@ fn in_call_with(
     id: &str,
     ids: impl Iterator<Item = String>,
 ) -> BTreeSet<String> {
-    let calls = stage.proxy.calls().into_iter().filter(|call| call.operation == operation);
+    let calls = stage.database.calls().into_iter().filter(|call| call.operation == operation);
     let affected: Vec<_> = calls.filter(|call| contains(id)(&call.body)).collect();
     ids.filter(|one| affected.iter().any(|call| contains(one)(&call.body))).collect()
 }
@@ -45,9 +45,9 @@ fn assert_retryable(response: &Response) {
 
 #[tokio::test(start_paused = true)]
 async fn a_failed_write_fails_only_its_own_records() {
-    let stage = Stage::paused().await;
+    let stage = Stage::new().await;
     let function = stage.function().await;
-    stage.proxy.rule(Rule::on("BatchWriteItem", BROKEN).when(contains("c30")));
+    stage.database.rule(Rule::on("BatchWriteItem", BROKEN).when(contains("c30")));
     let response = function.import(off("add"), numbered(60)).await;
     let affected = in_call_with(&stage, "BatchWriteItem", "c30", (0..60).map(|n| format!("c{n}")));
     assert_eq!(affected.len(), 25);
@@ -61,7 +61,7 @@ async fn a_failed_write_fails_only_its_own_records() {
 
 #[tokio::test(start_paused = true)]
 async fn a_success_has_all_its_groups_written() {
-    let stage = Stage::paused().await;
+    let stage = Stage::new().await;
     let function = stage.function().await;
     let groups: Vec<_> = (0..30).map(|n| format!("g{n}")).collect();
     let data = json!([
@@ -69,7 +69,7 @@ async fn a_success_has_all_its_groups_written() {
         {"audienceUserId": "c1", "groups": "g0,g1"},
         {"audienceUserId": "c1", "groups": "g29"},
     ]);
-    stage.proxy.rule(Rule::on("BatchWriteItem", BROKEN).when(contains("g29")));
+    stage.database.rule(Rule::on("BatchWriteItem", BROKEN).when(contains("g29")));
     let response = function.import(off("add"), data).await;
     let failed = response.data()["errorData"].as_array().expect("failures");
     assert_eq!(failed.len(), 2);
@@ -86,16 +86,16 @@ async fn a_failed_lookup_fails_only_its_own_records() {
         ("phone", "Query", 6, 1, IdentityLookup::Query),
         ("audienceUserId", "BatchGetItem", 130, 100, IdentityLookup::Statement),
     ] {
-        let stage = Stage::paused().await;
+        let stage = Stage::new().await;
         let id = |n: usize| format!("c{n}");
         stage.put_customers((0..records).map(|n| json!({"audienceUserId": id(n), field: id(n)}))).await;
         let function = stage.function_with(|config| config.identity_lookup = lookup).await;
         let data: Value = (0..records).map(|n| json!({field: id(n), "groups": "g"})).collect();
         for params in [exact("add"), fuzzy(1, "add"), fuzzy(2, "add")] {
-            stage.proxy.reset();
-            stage.proxy.rule(Rule::on(operation, BROKEN).when(contains("c3")));
+            stage.database.reset();
+            stage.database.rule(Rule::on(operation, BROKEN).when(contains("c3")));
             let response = function.import(params.clone(), data.clone()).await;
-            stage.proxy.clear_rules();
+            stage.database.clear_rules();
             let affected = in_call_with(&stage, operation, "c3", (0..records).map(id));
             assert_eq!(affected.len(), share, "{operation}");
             assert_eq!(failures_by(&response, field), store_errors(&affected), "{operation}");
@@ -109,7 +109,7 @@ async fn a_failed_lookup_fails_only_its_own_records() {
 
 #[tokio::test(start_paused = true)]
 async fn a_failed_lookup_stops_fuzzy_matching() {
-    let stage = Stage::paused().await;
+    let stage = Stage::new().await;
     let customer = json!({"audienceUserId": "c1", "unionid": "u1", "openid": "o1", "phone": "1"});
     stage.put_customers([customer]).await;
     let data =
@@ -118,16 +118,16 @@ async fn a_failed_lookup_stops_fuzzy_matching() {
         for lookup in [IdentityLookup::Statement, IdentityLookup::Query] {
             for fault in [BROKEN, THROTTLED, Action::Reset, Action::Garble] {
                 let function = stage.function_with(|config| config.identity_lookup = lookup).await;
-                stage.proxy.reset();
+                stage.database.reset();
                 let of_first = move |body: &Value| body.to_string().contains(first);
-                stage.proxy.rule(Rule::on_any(fault.clone()).when(of_first));
+                stage.database.rule(Rule::on_any(fault.clone()).when(of_first));
                 let response = function.import(fuzzy(way, "add"), data.clone()).await;
                 let code = if fault.name() == THROTTLED.name() { "TIMEOUT" } else { "STORE_ERROR" };
                 assert_eq!(response.failures(), [code], "{fault:?}");
-                let calls = stage.proxy.calls();
+                let calls = stage.database.calls();
                 assert!(calls.iter().skip(1).all(|call| of_first(&call.body)), "{calls:?}");
                 assert!(stage.memberships().await.is_empty());
-                stage.proxy.clear_rules();
+                stage.database.clear_rules();
             }
         }
     }
@@ -135,7 +135,7 @@ async fn a_failed_lookup_stops_fuzzy_matching() {
 
 #[tokio::test(start_paused = true)]
 async fn a_failed_exact_lookup_is_a_store_error() {
-    let stage = Stage::paused().await;
+    let stage = Stage::new().await;
     stage
         .put_customers([
             json!({"audienceUserId": "c1", "unionid": "u1", "openid": "o1"}),
@@ -144,7 +144,7 @@ async fn a_failed_exact_lookup_is_a_store_error() {
         .await;
     let function = stage.function().await;
     stage
-        .proxy
+        .database
         .rule(Rule::on("ExecuteStatement", BROKEN).when(|body| body.to_string().contains("openid-index")));
     let data = json!([
         {"unionid": "u1", "openid": "o1", "groups": "g"},
@@ -159,7 +159,7 @@ async fn a_failed_exact_lookup_is_a_store_error() {
 
 #[tokio::test(start_paused = true)]
 async fn unprocessed_items_are_retried() {
-    let stage = Stage::paused().await;
+    let stage = Stage::new().await;
     stage.put_customers((0..40).map(|n| json!({"audienceUserId": format!("c{n}")}))).await;
     let function = stage.function().await;
     for params in [exact("add"), exact("delete")] {
@@ -169,8 +169,8 @@ async fn unprocessed_items_are_retried() {
             ("BatchGetItem", Share::Count(0), 2),
             ("BatchGetItem", Share::Fraction(1, 3), 5),
         ] {
-            stage.proxy.clear_rules();
-            stage.proxy.rule(Rule::on(operation, Action::Unprocessed { processed }).times(times));
+            stage.database.clear_rules();
+            stage.database.rule(Rule::on(operation, Action::Unprocessed { processed }).times(times));
             let response = function.import(params.clone(), numbered(40)).await;
             assert_eq!(response.failures(), [""; 0], "{operation} {processed:?}");
             let expected = if params == exact("add") { 40 } else { 0 };
@@ -181,7 +181,7 @@ async fn unprocessed_items_are_retried() {
 
 #[tokio::test(start_paused = true)]
 async fn unprocessed_items_of_no_record_put_the_whole_batch_in_doubt() {
-    let stage = Stage::paused().await;
+    let stage = Stage::new().await;
     let function = stage.function().await;
     for answer in [
         r#"{"UnprocessedItems":{"m":[{}]}}"#,
@@ -190,7 +190,7 @@ async fn unprocessed_items_of_no_record_put_the_whole_batch_in_doubt() {
         r#"{"UnprocessedItems":{"m":[{"PutRequest":{"Item":{"customerKey":{"S":"t2#c0"},"groupName":{"S":"g"}}}}]}}"#,
         r#"{"UnprocessedItems":{"m":[{"PutRequest":{"Item":{"customerKey":{"S":"t1#c9"},"groupName":{"S":"g"}}}}]}}"#,
     ] {
-        stage.proxy.rule(Rule::on("BatchWriteItem", Action::Answer(answer)).times(1));
+        stage.database.rule(Rule::on("BatchWriteItem", Action::Answer(answer)).times(1));
         let response = function.import(off("add"), numbered(5)).await;
         assert_eq!(response.failures(), ["STORE_ERROR"; 5], "{answer}");
         assert_retryable(&response);
@@ -201,12 +201,12 @@ async fn unprocessed_items_of_no_record_put_the_whole_batch_in_doubt() {
 #[tokio::test(start_paused = true)]
 async fn items_never_processed_are_timeouts() {
     let run = async |operation: &'static str| {
-        let stage = Stage::paused().await;
+        let stage = Stage::new().await;
         stage.put_customers((0..30).map(|n| json!({"audienceUserId": format!("c{n}")}))).await;
         let function = stage.function().await;
         // Half of the remaining items each time, rounded down: the last one is never processed.
         let processed = Share::Fraction(1, 2);
-        stage.proxy.rule(Rule::on(operation, Action::Unprocessed { processed }));
+        stage.database.rule(Rule::on(operation, Action::Unprocessed { processed }));
         let response = function.import(exact("add"), numbered(30)).await;
         let failed = failures_by(&response, "audienceUserId");
         assert_eq!(failed.into_values().collect::<Vec<_>>(), ["TIMEOUT"], "{operation}");
@@ -222,7 +222,7 @@ async fn items_never_processed_are_timeouts() {
 
 #[tokio::test(start_paused = true)]
 async fn one_rejected_item_fails_alone() {
-    let stage = Stage::paused().await;
+    let stage = Stage::new().await;
     let function = stage.function().await;
     let codes = [
         "ValidationException",
@@ -231,7 +231,7 @@ async fn one_rejected_item_fails_alone() {
     ];
     for (code, params) in codes.iter().flat_map(|code| [(code, off("add")), (code, off("delete"))]) {
         let rejected = Action::Error { status: 400, code, message: "rejected" };
-        stage.proxy.rule(Rule::on("BatchWriteItem", rejected).when(contains("t1#c7")));
+        stage.database.rule(Rule::on("BatchWriteItem", rejected).when(contains("t1#c7")));
         let response = function.import(params.clone(), numbered(60)).await;
         let failed = store_errors(&BTreeSet::from(["c7".to_owned()]));
         assert_eq!(failures_by(&response, "audienceUserId"), failed, "{code}");
@@ -247,10 +247,12 @@ async fn one_rejected_item_fails_alone() {
 
 #[tokio::test(start_paused = true)]
 async fn a_rejected_item_fails_alone_after_partial_processing() {
-    let stage = Stage::paused().await;
+    let stage = Stage::new().await;
     let function = stage.function().await;
-    stage.proxy.rule(Rule::on("BatchWriteItem", Action::Unprocessed { processed: Share::Count(5) }).times(1));
-    stage.proxy.rule(Rule::on("BatchWriteItem", REJECTED).when(contains("t1#c7")));
+    stage
+        .database
+        .rule(Rule::on("BatchWriteItem", Action::Unprocessed { processed: Share::Count(5) }).times(1));
+    stage.database.rule(Rule::on("BatchWriteItem", REJECTED).when(contains("t1#c7")));
     let response = function.import(off("add"), numbered(20)).await;
     assert_eq!(failures_by(&response, "audienceUserId"), store_errors(&BTreeSet::from(["c7".to_owned()])));
     assert_eq!(stage.memberships().await.len(), 19);
@@ -258,15 +260,15 @@ async fn a_rejected_item_fails_alone_after_partial_processing() {
 
 #[tokio::test(start_paused = true)]
 async fn batches_have_at_most_25_distinct_keys() {
-    let stage = Stage::paused().await;
+    let stage = Stage::new().await;
     let function = stage.function_with(|config| config.skip_unchanged = SkipUnchanged::Never).await;
     for (n, calls) in [(1, 1), (25, 1), (26, 2), (50, 2), (51, 3)] {
-        stage.proxy.reset();
-        // The proxy rejects a longer batch, and one that contains a key twice.
+        stage.database.reset();
+        // The database rejects a longer batch, and one that contains a key twice.
         let mut records = numbered(n);
         records.as_array_mut().expect("an array").extend(numbered(n).as_array().expect("an array").clone());
         let response = function.import(off("add"), records).await;
         assert_eq!(response.data()["importSuccessNum"], 2 * n);
-        assert_eq!(stage.proxy.count("BatchWriteItem"), calls, "{n} memberships");
+        assert_eq!(stage.database.count("BatchWriteItem"), calls, "{n} memberships");
     }
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use group_import::config::IdentityLookup;
 use serde_json::{Value, json};
+use testing::dynamodb::{Action, Call, Rule};
 use testing::function::Function;
-use testing::proxy::{Action, Call, Rule};
 use testing::shorthand::{exact, fuzzy, pairs};
 use testing::stage::Stage;
 
@@ -37,7 +37,7 @@ fn looked_up(stage: &Stage, identifier: &str) -> Vec<String> {
         };
         values.iter().map(|value| value["S"].as_str().expect("a string").to_owned()).collect()
     };
-    let mut values: Vec<_> = stage.proxy.calls().iter().flat_map(values).collect();
+    let mut values: Vec<_> = stage.database.calls().iter().flat_map(values).collect();
     values.sort_unstable();
     values
 }
@@ -66,7 +66,7 @@ async fn a_repeated_value_is_looked_up_once() {
         })
         .collect();
     for function in [stage.function().await, by_query(&stage).await] {
-        stage.proxy.reset();
+        stage.database.reset();
         assert_eq!(function.import(exact("add"), data.clone()).await.data()["importSuccessNum"], 30);
         for (identifier, value) in
             [("unionid", "u"), ("openid", "o"), ("phone", "13800000001"), ("audienceUserId", "c1")]
@@ -96,7 +96,7 @@ async fn a_matched_record_reads_no_later_identifiers() {
         all("5", "ud", "x5", "y5"),
     ]);
     for function in [stage.function().await, by_query(&stage).await] {
-        stage.proxy.reset();
+        stage.database.reset();
         let response = function.import(fuzzy(1, "add"), data.clone()).await;
         assert_eq!(response.failures(), ["NOT_MATCHED", "AMBIGUOUS"]);
         assert_eq!(looked_up(&stage, "unionid"), ["no2", "no3", "no4", "u1", "ud"]);
@@ -104,7 +104,7 @@ async fn a_matched_record_reads_no_later_identifiers() {
         assert_eq!(looked_up(&stage, "phone"), ["1", "no4"]);
         assert_eq!(looked_up(&stage, "audienceUserId"), ["id4"]);
 
-        stage.proxy.reset();
+        stage.database.reset();
         function.import(fuzzy(2, "add"), data.clone()).await.data();
         assert_eq!(looked_up(&stage, "phone"), ["1", "no4", "y1", "y2", "y5"]);
         assert_eq!(looked_up(&stage, "unionid"), ["no2", "no4", "u1", "ud"]);
@@ -118,11 +118,11 @@ async fn an_identifier_not_given_is_not_looked_up() {
     let stage = Stage::new().await;
     let function = stage.function().await;
     for params in [exact("add"), fuzzy(1, "add"), fuzzy(2, "add")] {
-        stage.proxy.reset();
+        stage.database.reset();
         let data =
             json!([{"openid": "o", "unionid": null, "phone": "+86", "audienceUserId": " ", "groups": "g"}]);
         assert_eq!(function.import(params, data).await.failures(), ["NOT_MATCHED"]);
-        let operations: Vec<_> = stage.proxy.calls().into_iter().map(|call| call.operation).collect();
+        let operations: Vec<_> = stage.database.calls().into_iter().map(|call| call.operation).collect();
         assert_eq!(operations, ["GetItem", "ExecuteStatement"]);
     }
 }
@@ -150,11 +150,11 @@ async fn nine_values_share_a_statement_and_a_hundred_keys_a_batch() {
         ("audienceUserId", "BatchGetItem", 100, [1, 99, 100, 101, 201]),
     ] {
         for n in values {
-            stage.proxy.reset();
+            stage.database.reset();
             let response = function.import(exact("add"), records(field, "x", n)).await;
             assert_eq!(response.failures(), vec!["NOT_MATCHED"; n]);
-            assert_eq!(stage.proxy.count(operation), n.div_ceil(share), "{n} values");
-            assert_eq!(stage.proxy.calls().len(), 1 + n.div_ceil(share), "{n} values");
+            assert_eq!(stage.database.count(operation), n.div_ceil(share), "{n} values");
+            assert_eq!(stage.database.calls().len(), 1 + n.div_ceil(share), "{n} values");
         }
     }
 }
@@ -167,7 +167,7 @@ async fn nine_full_values_are_read_in_one_call() {
         .await;
     let function = stage.function().await;
     assert_eq!(function.import(fuzzy(1, "add"), records("openid", "o", 9)).await.failures(), [""; 0]);
-    assert_eq!(stage.proxy.count("ExecuteStatement"), 1);
+    assert_eq!(stage.database.count("ExecuteStatement"), 1);
     assert_eq!(stage.memberships().await, pairs((0..9).map(|n| (format!("t1#c{n}"), "g"))));
 }
 
@@ -175,7 +175,7 @@ async fn nine_full_values_are_read_in_one_call() {
 async fn all_pages_are_read() {
     for sharing in [9, 10, 11, 19, 20, 21] {
         let stage = Stage::new().await;
-        stage.proxy.query_page_size(Some(10));
+        stage.database.query_page_size(Some(10));
         let customers =
             (0..sharing).map(|n| json!({"audienceUserId": format!("d{n:02}"), "openid": "shared"}));
         stage.put_customers(customers).await;
@@ -187,7 +187,7 @@ async fn all_pages_are_read() {
             {"openid": "zz", "groups": "g"},
         ]);
         for function in [stage.function().await, by_query(&stage).await] {
-            stage.proxy.reset();
+            stage.database.reset();
             let response = function.import(exact("add"), data.clone()).await;
             assert_eq!(response.failures(), ["AMBIGUOUS"], "{sharing} customers with one openid");
             assert_eq!(
@@ -196,7 +196,7 @@ async fn all_pages_are_read() {
             );
         }
         // The last function used Query: one call for `zz`, and pages of ten for the other value.
-        assert_eq!(stage.proxy.count("Query"), 1 + sharing / 10 + 1, "{sharing}");
+        assert_eq!(stage.database.count("Query"), 1 + sharing / 10 + 1, "{sharing}");
     }
 }
 
@@ -209,7 +209,7 @@ async fn identity_lookup_query_reads_one_value_per_call() {
     let function = by_query(&stage).await;
     let response = function.import(fuzzy(1, "add"), records("openid", "o", 15)).await;
     assert_eq!(response.failures(), ["NOT_MATCHED"; 3]);
-    assert_eq!((stage.proxy.count("Query"), stage.proxy.count("ExecuteStatement")), (15, 0));
+    assert_eq!((stage.database.count("Query"), stage.database.count("ExecuteStatement")), (15, 0));
 }
 
 #[tokio::test]
@@ -223,10 +223,14 @@ async fn a_rejected_statement_is_replaced_by_queries() {
             .await;
         stage.put_customers([json!({"audienceUserId": "twin", "openid": "o3"})]).await;
         let function = stage.function().await;
-        stage.proxy.rule(Rule::on("ExecuteStatement", Action::Error { status: 400, code, message: "no" }));
+        stage.database.rule(Rule::on("ExecuteStatement", Action::Error { status: 400, code, message: "no" }));
         let response = function.import(fuzzy(1, "add"), records("openid", "o", 21)).await;
         assert_eq!(response.failures(), ["AMBIGUOUS", "NOT_MATCHED"], "{code}");
-        assert_eq!((stage.proxy.count("ExecuteStatement"), stage.proxy.count("Query")), (3, 21), "{code}");
+        assert_eq!(
+            (stage.database.count("ExecuteStatement"), stage.database.count("Query")),
+            (3, 21),
+            "{code}"
+        );
         let expected = (0..20).filter(|n| *n != 3).map(|n| (format!("t1#c{n}"), "g"));
         assert_eq!(stage.memberships().await, pairs(expected), "{code}");
     }
@@ -241,7 +245,7 @@ async fn a_statement_rejected_midway_is_read_again() {
     stage.put_customers([json!({"audienceUserId": "c1", "openid": "o1"})]).await;
     let function = stage.function().await;
     let rejected = Action::Error { status: 400, code: "ValidationException", message: "no" };
-    stage.proxy.rule(Rule::on("ExecuteStatement", rejected).when(|body| body["NextToken"].is_string()));
+    stage.database.rule(Rule::on("ExecuteStatement", rejected).when(|body| body["NextToken"].is_string()));
     let data = json!([
         {"openid": "o1", "groups": "g"},
         {"openid": "shared", "audienceUserId": "d11", "groups": "g"},
@@ -264,7 +268,7 @@ async fn denied_reads_fail_only_their_records() {
     let denied = Action::Error { status: 400, code: "AccessDeniedException", message: "no" };
     for operation in ["ExecuteStatement", "Query"] {
         let rule = Rule::on(operation, denied.clone());
-        stage.proxy.rule(rule.when(|body| body.to_string().contains("openid-index")));
+        stage.database.rule(rule.when(|body| body.to_string().contains("openid-index")));
     }
     let data = json!([{"openid": "o1", "groups": "g"}, {"unionid": "u1", "groups": "g"}]);
     let response = function.import(exact("add"), data).await;

@@ -1,8 +1,7 @@
 //! Which customer a record matches, in every mode (contract, section 5).
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use group_import::config::IdentityLookup;
 use serde_json::{Value, json};
 use testing::function::Function;
@@ -190,12 +189,8 @@ async fn resolution_never_writes_to_customers() {
     let stage = stage().await;
     let function = stage.function().await;
     let customers = async || {
-        let all =
-            stage.client.scan().table_name(&stage.names.customers).send().await.expect("the table is read");
-        let attributes = |item: &HashMap<String, AttributeValue>| -> BTreeMap<String, String> {
-            item.iter().map(|(name, value)| (name.clone(), format!("{value:?}"))).collect()
-        };
-        all.items().iter().map(attributes).collect::<BTreeSet<_>>()
+        let items = stage.items(&stage.names.customers).await;
+        items.iter().map(Value::to_string).collect::<BTreeSet<_>>()
     };
     let before = customers().await;
     for params in [off("add"), exact("add"), fuzzy(1, "add"), fuzzy(2, "delete")] {

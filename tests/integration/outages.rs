@@ -8,8 +8,8 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use group_import::config::{Config, IdentityLookup, SkipUnchanged};
 use serde_json::{Value, json};
+use testing::dynamodb::{Action, Rule};
 use testing::function::Function;
-use testing::proxy::{Action, Rule};
 use testing::shorthand::{exact, fuzzy, numbered, numbered_pairs, off, resend};
 use testing::stage::Stage;
 
@@ -41,10 +41,7 @@ fn cases() -> [Case; 4] {
 }
 
 async fn stage() -> Stage {
-    with_customers(Stage::paused().await).await
-}
-
-async fn with_customers(stage: Stage) -> Stage {
+    let stage = Stage::new().await;
     stage
         .put_customers((0..5).map(|n| json!({"audienceUserId": format!("c{n}"), "openid": format!("o{n}")})))
         .await;
@@ -62,10 +59,10 @@ async fn retries_hide_a_transient_fault() {
     for case in cases() {
         let function = stage.function_with(case.set).await;
         for fault in [THROTTLED, REQUEST_LIMIT, BROKEN, UNAVAILABLE, Action::Reset, Action::Truncate] {
-            stage.proxy.rule(Rule::on(case.operation, fault.clone()).times(2));
+            stage.database.rule(Rule::on(case.operation, fault.clone()).times(2));
             let response = function.import(case.params.clone(), case.data.clone()).await;
             assert_eq!(response.failures(), [""; 0], "{} {fault:?}", case.operation);
-            stage.proxy.clear_rules();
+            stage.database.clear_rules();
             assert_eq!(stage.memberships().await, numbered_pairs(5));
             clean(&function).await;
         }
@@ -77,8 +74,8 @@ async fn a_token_is_checked_despite_a_transient_fault() {
     let stage = stage().await;
     let function = stage.function().await;
     for fault in [THROTTLED, BROKEN, UNAVAILABLE, Action::Reset, Action::Truncate] {
-        stage.proxy.clear_rules();
-        stage.proxy.rule(Rule::on("GetItem", fault.clone()).times(2));
+        stage.database.clear_rules();
+        stage.database.rule(Rule::on("GetItem", fault.clone()).times(2));
         assert_eq!(function.import(off("add"), numbered(1)).await.data()["status"], 1, "{fault:?}");
     }
 }
@@ -89,7 +86,7 @@ async fn a_permanent_fault_is_a_store_error() {
         let run = async |fault: Action| {
             let stage = stage().await;
             let function = stage.function_with(case.set).await;
-            stage.proxy.rule(Rule::on(case.operation, fault.clone()));
+            stage.database.rule(Rule::on(case.operation, fault.clone()));
             let response = function.import(case.params.clone(), case.data.clone()).await;
             assert_eq!(response.failures(), ["STORE_ERROR"; 5], "{} {fault:?}", case.operation);
             assert_eq!(response.data()["status"], -1);
@@ -105,11 +102,11 @@ async fn an_unchecked_token_leaves_the_process_usable() {
     let stage = stage().await;
     let function = stage.function().await;
     for fault in [THROTTLED, BROKEN, Action::Reset, Action::Truncate, Action::Garble] {
-        stage.proxy.rule(Rule::on("GetItem", fault.clone()));
+        stage.database.rule(Rule::on("GetItem", fault.clone()));
         let response = function.import(off("add"), numbered(1)).await;
         assert_eq!((response.status, response.code()), (503, "SERVICE_UNAVAILABLE"), "{fault:?}");
         assert_eq!(response.headers["Retry-After"], "1");
-        stage.proxy.clear_rules();
+        stage.database.clear_rules();
         assert_eq!(function.import(off("add"), numbered(1)).await.data()["status"], 1, "{fault:?}");
     }
 }
@@ -118,10 +115,10 @@ async fn an_unchecked_token_leaves_the_process_usable() {
 async fn a_call_that_hangs_once_is_retried() {
     let stage = stage().await;
     let function = stage.function().await;
-    stage.proxy.rule(Rule::on("BatchWriteItem", Action::Hang).times(1));
+    stage.database.rule(Rule::on("BatchWriteItem", Action::Hang).times(1));
     let response = function.import(off("add"), numbered(5)).await;
     assert_eq!(response.failures(), [""; 0]);
-    assert_eq!(stage.proxy.count("BatchWriteItem"), 2);
+    assert_eq!(stage.database.count("BatchWriteItem"), 2);
     assert_eq!(stage.memberships().await, numbered_pairs(5));
 }
 
@@ -136,32 +133,35 @@ async fn concurrent_calls_reach_but_never_exceed_the_limit() {
                 config.skip_unchanged = SkipUnchanged::Never;
             })
             .await;
-        stage.proxy.reset();
+        stage.database.reset();
         for operation in ["ExecuteStatement", "BatchGetItem", "BatchWriteItem"] {
-            stage.proxy.rule(Rule::on(operation, Action::Delay(Duration::from_millis(30))));
+            stage.database.rule(Rule::on(operation, Action::Delay(Duration::from_millis(30))));
         }
         let data: Value = (0..60)
             .map(|n| json!({"openid": format!("x{n}"), "unionid": format!("y{n}"), "groups": "g"}))
             .collect();
         assert_eq!(function.import(exact("add"), data).await.failures().len(), 60);
         assert_eq!(function.import(off("add"), numbered(150)).await.failures(), [""; 0]);
-        stage.proxy.clear_rules();
-        assert_eq!((stage.proxy.count("ExecuteStatement"), stage.proxy.count("BatchWriteItem")), (14, 6));
+        stage.database.clear_rules();
+        assert_eq!(
+            (stage.database.count("ExecuteStatement"), stage.database.count("BatchWriteItem")),
+            (14, 6)
+        );
         for operation in ["ExecuteStatement", "BatchWriteItem"] {
-            assert_eq!(stage.proxy.peak(operation), bound, "{operation}");
+            assert_eq!(stage.database.peak(operation), bound, "{operation}");
         }
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn an_unreachable_database_loses_nothing() {
-    let mut stage = with_customers(Stage::new().await).await;
+    let stage = stage().await;
     let with_memory = |config: &mut Config| config.token_cache = Duration::from_secs(3_600);
     let function = stage.function().await;
     let remembering = stage.function_with(with_memory).await;
     clean(&remembering).await;
     for params in [off("add"), exact("add"), fuzzy(1, "add")] {
-        stage.proxy.close().await;
+        stage.database.unreachable(true);
         let rejected = function.import(params.clone(), numbered(5)).await;
         assert_eq!((rejected.status, rejected.code()), (503, "SERVICE_UNAVAILABLE"));
         assert_eq!(rejected.headers["Retry-After"], "1");
@@ -169,7 +169,7 @@ async fn an_unreachable_database_loses_nothing() {
         assert_eq!(failed.failures(), ["STORE_ERROR"; 5], "{params}");
         assert!(stage.memberships().await.is_empty());
 
-        stage.proxy.open().await;
+        stage.database.unreachable(false);
         resend(&stage, &remembering, &params, &failed).await;
         assert_eq!(stage.memberships().await, numbered_pairs(5));
         assert_eq!(function.import(params, numbered(5)).await.data()["status"], 1);
@@ -185,12 +185,12 @@ async fn expired_credentials_and_a_missing_table_lose_nothing() {
         let function = stage.function_with(case.set).await;
         for code in codes {
             let rejected = || Action::Error { status: 400, code, message: "rejected" };
-            stage.proxy.rule(Rule::on("GetItem", rejected()));
+            stage.database.rule(Rule::on("GetItem", rejected()));
             let response = function.import(case.params.clone(), case.data.clone()).await;
             assert_eq!((response.status, response.code()), (503, "SERVICE_UNAVAILABLE"), "{code}");
             assert_eq!(response.headers["Retry-After"], "1");
-            stage.proxy.clear_rules();
-            stage.proxy.rule(Rule::on(case.operation, rejected()));
+            stage.database.clear_rules();
+            stage.database.rule(Rule::on(case.operation, rejected()));
             let response = function.import(case.params.clone(), case.data.clone()).await;
             assert_eq!(response.failures(), ["STORE_ERROR"; 5], "{} {code}", case.operation);
             assert!(stage.memberships().await.is_empty());
@@ -209,16 +209,16 @@ async fn an_unchecked_token_is_503_and_nothing_else_is_called() {
     let mut faults = vec![THROTTLED, REQUEST_LIMIT, BROKEN, UNAVAILABLE, Action::Reset, Action::Truncate];
     faults.extend(["ThrottlingException", "AccessDeniedException", "ValidationException"].map(rejected));
     for fault in faults {
-        stage.proxy.reset();
-        stage.proxy.rule(Rule::on("GetItem", fault.clone()));
+        stage.database.reset();
+        stage.database.rule(Rule::on("GetItem", fault.clone()));
         for params in [off("add"), exact("delete"), fuzzy(2, "add")] {
             let response = function.import(params, numbered(5)).await;
             assert_eq!((response.status, response.code()), (503, "SERVICE_UNAVAILABLE"), "{fault:?}");
             assert_eq!(response.headers["Retry-After"], "1");
         }
-        assert_eq!(stage.proxy.calls().len(), stage.proxy.count("GetItem"), "{fault:?}");
+        assert_eq!(stage.database.calls().len(), stage.database.count("GetItem"), "{fault:?}");
         assert!(stage.memberships().await.is_empty());
-        stage.proxy.clear_rules();
+        stage.database.clear_rules();
         assert_eq!(function.import(off("add"), numbered(5)).await.data()["status"], 1, "{fault:?}");
         clean(&function).await;
     }
@@ -239,7 +239,7 @@ fn twice_each(fault: Action) -> Rule {
 async fn retries_hide_transient_throttling() {
     let stage = stage().await;
     let function = stage.function_with(|config| config.identity_lookup = IdentityLookup::Query).await;
-    stage.proxy.rule(twice_each(THROTTLED));
+    stage.database.rule(twice_each(THROTTLED));
     let data: Value = (0..300).map(|n| json!({"openid": format!("x{n}"), "groups": "g"})).collect();
     let response = function.import(fuzzy(1, "add"), data).await;
     let failures = response.failures();
@@ -251,11 +251,11 @@ async fn retries_hide_transient_throttling() {
 async fn an_outage_does_not_change_the_attempts() {
     let stage = stage().await;
     let function = stage.function_with(|config| config.identity_lookup = IdentityLookup::Query).await;
-    stage.proxy.rule(Rule::on("Query", BROKEN));
+    stage.database.rule(Rule::on("Query", BROKEN));
     let data: Value = (0..80).map(|n| json!({"openid": format!("x{n}"), "groups": "g"})).collect();
     assert_eq!(function.import(fuzzy(1, "add"), data).await.failures(), ["STORE_ERROR"; 80]);
-    stage.proxy.clear_rules();
-    stage.proxy.rule(twice_each(BROKEN));
+    stage.database.clear_rules();
+    stage.database.rule(twice_each(BROKEN));
     let data: Value = (0..32).map(|n| json!({"openid": format!("y{n}"), "groups": "g"})).collect();
     let response = function.import(fuzzy(1, "add"), data).await;
     assert_eq!(response.failures(), ["NOT_MATCHED"; 32], "each call fails twice and then not");

@@ -7,11 +7,11 @@ use testing::stage::{Stage, TOKEN};
 
 /// Posts a body that must be rejected with 400, with no database call except that for the token.
 async fn rejected(stage: &Stage, function: &Function, body: &str) -> Response {
-    stage.proxy.reset();
+    stage.database.reset();
     let response = function.post(TOKEN, body).await;
     assert_eq!((response.status, response.code()), (400, "PARAM_ERROR"), "{body}");
     assert_eq!(response.envelope["data"], Value::Null);
-    let calls = stage.proxy.calls();
+    let calls = stage.database.calls();
     assert!(calls.len() == 1 && calls[0].operation == "GetItem", "{body}");
     response
 }

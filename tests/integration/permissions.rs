@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use group_import::config::{Config, IdentityLookup, MAX_CONCURRENT_CALLS, MAX_PAYLOAD_BYTES, SkipUnchanged};
 use serde_json::{Value, json};
 
+use testing::dynamodb::Call;
 use testing::function::post_event;
-use testing::proxy::Call;
 use testing::stage::{Stage, TOKEN};
 use testing::tables::TableNames;
 
@@ -53,7 +53,7 @@ async fn the_role_allows_exactly_the_calls_of_imports() {
         event["headers"]["idempotency-key"] = "k1".into();
         assert_eq!(by_statement.invoke(event).await.status, 200);
     }
-    let called: Grants = stage.proxy.calls().iter().flat_map(grants_of_call).collect();
+    let called: Grants = stage.database.calls().iter().flat_map(grants_of_call).collect();
     for own_tables in [true, false] {
         let template = Template { own_tables, ..Template::of(&stage.names) };
         assert_eq!(template.allowed(), called, "tables made by the stack: {own_tables}");

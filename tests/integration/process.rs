@@ -8,8 +8,8 @@ use group_import::hash::sha256_hex;
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt;
 
+use testing::dynamodb::{Action, Rule};
 use testing::function::{Response, direct_event, post_event};
-use testing::proxy::{Action, Rule};
 use testing::runtime_api::{Process, command};
 use testing::shorthand::{numbered, off, pairs};
 use testing::stage::{Stage, TOKEN};
@@ -38,7 +38,7 @@ async fn one_process_serves_several_events() {
         assert_eq!(response.failures(), ["NOT_MATCHED"]);
     }
     assert_eq!(stage.memberships().await.len(), 1);
-    assert_eq!(stage.proxy.count("GetItem"), 1, "the token is cached");
+    assert_eq!(stage.database.count("GetItem"), 1, "the token is cached");
 }
 
 #[tokio::test]
@@ -89,7 +89,7 @@ async fn stage_that_warns() -> Stage {
     let stage = Stage::new().await;
     stage.put_customers([json!({"audienceUserId": "customer-7", "openid": "openid-7"})]).await;
     let missing = Action::Error { status: 400, code: "ResourceNotFoundException", message: "no table" };
-    stage.proxy.rule(Rule::on("BatchWriteItem", missing));
+    stage.database.rule(Rule::on("BatchWriteItem", missing));
     stage
 }
 
@@ -146,7 +146,7 @@ async fn concurrent_requests_of_tenants_are_isolated() {
         stage.put_tenant(tenant, json!({"tenantId": tenant})).await;
     }
     stage.put_customers([json!({"audienceUserId": "c1", "openid": "o1", "tenantId": "a"})]).await;
-    stage.proxy.rule(Rule::on_any(Action::Delay(Duration::from_millis(20))));
+    stage.database.rule(Rule::on_any(Action::Delay(Duration::from_millis(20))));
     let mut process = start(&stage, &[("AWS_LAMBDA_MAX_CONCURRENCY", &AT_A_TIME.to_string())]).await;
     for number in 0..REQUESTS {
         // Only tenant a has the customer; the other record identifies the request.
@@ -167,7 +167,7 @@ async fn concurrent_requests_of_tenants_are_isolated() {
     }
     let expected = (0..REQUESTS).step_by(2).map(|number| ("a#c1", format!("g{number}")));
     assert_eq!(stage.memberships().await, pairs(expected));
-    let peak = stage.proxy.peak("ExecuteStatement");
+    let peak = stage.database.peak("ExecuteStatement");
     assert!((2..=AT_A_TIME).contains(&peak), "{peak} requests at a time");
 }
 

@@ -149,7 +149,7 @@ async fn groups_are_split_trimmed_and_counted_once() {
     assert_eq!(failure(&function, off("add"), record).await, None);
     let expected = ["vip", "新客", "a b", "，", "VIP"];
     assert_eq!(stage.memberships().await, pairs(expected.map(|group| ("t1#c1", group))));
-    assert_eq!(stage.proxy.count("BatchWriteItem"), 1);
+    assert_eq!(stage.database.count("BatchWriteItem"), 1);
 }
 
 #[tokio::test]
@@ -220,7 +220,7 @@ async fn without_matching_no_customer_is_looked_up() {
     let response = function.import(off("add"), data).await;
     assert_eq!(response.failures(), ["MISSING_IDENTIFIER"]);
     assert_eq!(stage.memberships().await, pairs([(format!("{TENANT}#unknown"), "g")]));
-    let operations: Vec<_> = stage.proxy.calls().into_iter().map(|call| call.operation).collect();
+    let operations: Vec<_> = stage.database.calls().into_iter().map(|call| call.operation).collect();
     assert_eq!(operations, ["GetItem", "BatchWriteItem"]);
 }
 
@@ -229,11 +229,11 @@ async fn records_that_fail_without_the_database_cause_no_call() {
     let stage = Stage::new().await;
     let function = stage.function().await;
     for params in [off("add"), exact("add"), fuzzy(1, "delete")] {
-        stage.proxy.reset();
+        stage.database.reset();
         let data = json!([{"unionid": "u"}, {"groups": "g"}, {"audienceUserId": 1, "groups": "g"}]);
         let response = function.import(params, data).await;
         assert_eq!((&response.data()["status"], &response.data()["message"]), (&json!(-1), &json!("失败")));
         assert_eq!(response.data()["importFailNum"], 3);
-        assert_eq!(stage.proxy.calls().len(), 1, "the token's");
+        assert_eq!(stage.database.calls().len(), 1, "the token's");
     }
 }

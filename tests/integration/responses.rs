@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 
 use group_import::http::envelope::MOST_RECORDS;
 use serde_json::{Value, json};
+use testing::dynamodb::{Action, Rule};
 use testing::function::{ADDRESS, Function, Response, post_event};
-use testing::proxy::{Action, Rule};
 use testing::shorthand::{numbered, numbered_pairs, off};
 use testing::stage::{Stage, TOKEN};
 
@@ -53,11 +53,11 @@ async fn with_function(stage: Stage) -> (Stage, Function) {
 
 /// Handles an event that must be rejected: only its token is read, and nothing is written.
 async fn rejected(stage: &Stage, function: &Function, event: Value) -> Response {
-    stage.proxy.reset();
+    stage.database.reset();
     let response = function.invoke(event).await;
-    let operations: BTreeSet<_> = stage.proxy.calls().into_iter().map(|call| call.operation).collect();
+    let operations: BTreeSet<_> = stage.database.calls().into_iter().map(|call| call.operation).collect();
     assert!(operations.is_subset(&BTreeSet::from(["GetItem".to_owned()])), "{operations:?}");
-    assert!(stage.proxy.count("GetItem") <= 1);
+    assert!(stage.database.count("GetItem") <= 1);
     assert_eq!(response.envelope["data"], Value::Null);
     let is_chinese = |c| ('\u{4e00}'..='\u{9fff}').contains(&c);
     assert!(response.msg().contains(is_chinese), "{}", response.msg());
@@ -122,7 +122,7 @@ async fn rejections_have_status_code_and_message() {
 
 #[tokio::test(start_paused = true)]
 async fn an_unchecked_token_is_503_with_retry_after() {
-    let (stage, function) = with_function(Stage::paused().await).await;
+    let (stage, function) = with_function(Stage::new().await).await;
     let errors = [
         (400, "ProvisionedThroughputExceededException"),
         (500, "InternalServerError"),
@@ -130,16 +130,16 @@ async fn an_unchecked_token_is_503_with_retry_after() {
         (400, "AccessDeniedException"),
     ];
     for (status, code) in errors {
-        stage.proxy.clear_rules();
-        stage.proxy.rule(Rule::on_any(Action::Error { status, code, message: "not now" }));
+        stage.database.clear_rules();
+        stage.database.rule(Rule::on_any(Action::Error { status, code, message: "not now" }));
         let response = function.invoke(event()).await;
         assert_eq!((response.status, response.code()), (503, "SERVICE_UNAVAILABLE"), "{code}");
         assert_eq!(response.envelope["data"], Value::Null);
         assert_eq!(response.headers["Retry-After"], "1");
         assert!(!response.msg().contains("not now"), "{}", response.msg());
-        assert_eq!(stage.proxy.count("BatchWriteItem"), 0);
+        assert_eq!(stage.database.count("BatchWriteItem"), 0);
     }
-    stage.proxy.clear_rules();
+    stage.database.clear_rules();
     function.invoke(event()).await.data();
 }
 
@@ -197,7 +197,7 @@ async fn the_retired_address_always_names_the_new_one() {
             let response = rejected(&stage, &function, event).await;
             assert_eq!((response.status, response.code()), (404, "NOT_FOUND"), "{method} {path}");
             assert!(response.msg().contains(ADDRESS), "{}", response.msg());
-            assert_eq!(stage.proxy.calls().len(), 0);
+            assert_eq!(stage.database.calls().len(), 0);
         }
     }
 }
@@ -210,7 +210,7 @@ async fn every_method_but_post_is_405_with_allow() {
         let response = rejected(&stage, &function, event).await;
         assert_eq!((response.status, response.code()), (405, "METHOD_NOT_ALLOWED"), "{method}");
         assert_eq!(response.headers["Allow"], "POST", "{method}");
-        assert_eq!(stage.proxy.calls().len(), 0, "{method}");
+        assert_eq!(stage.database.calls().len(), 0, "{method}");
     }
 }
 

@@ -9,8 +9,8 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
+use testing::dynamodb::{Action, Rule};
 use testing::function::{Function, Response, post_event};
-use testing::proxy::{Action, Rule};
 use testing::stage::{Stage, TOKEN};
 
 /// Some records succeed; the others fail with different codes.
@@ -54,7 +54,7 @@ async fn post(function: &Function, key: &str, body: &Value) -> Response {
 }
 
 fn operations(stage: &Stage) -> Vec<String> {
-    stage.proxy.calls().into_iter().map(|call| call.operation).collect()
+    stage.database.calls().into_iter().map(|call| call.operation).collect()
 }
 
 #[tokio::test]
@@ -69,7 +69,7 @@ async fn a_replay_is_identical_and_takes_two_calls() {
     assert_eq!(first.headers.get("Idempotent-Replayed"), None);
     let written = stage.membership_items().await;
 
-    stage.proxy.reset();
+    stage.database.reset();
     let second = post(&function, "k1", &mixed()).await;
     assert_eq!((second.status, &second.body), (200, &first.body));
     assert_eq!(second.headers["Idempotent-Replayed"], "true");
@@ -82,10 +82,10 @@ async fn without_the_header_the_table_is_unused() {
     let stage = stage().await;
     let function = stage.function_with(|config| config.tables.imports = None).await;
     for _ in 0..2 {
-        stage.proxy.reset();
+        stage.database.reset();
         function.post(TOKEN, mixed().to_string()).await.data();
-        assert_eq!((stage.proxy.count("GetItem"), stage.proxy.count("PutItem")), (1, 0));
-        assert_eq!(stage.proxy.count("UpdateItem"), 0);
+        assert_eq!((stage.database.count("GetItem"), stage.database.count("PutItem")), (1, 0));
+        assert_eq!(stage.database.count("UpdateItem"), 0);
     }
 }
 
@@ -119,7 +119,7 @@ async fn a_malformed_key_is_a_parameter_error() {
     let stage = stage().await;
     let function = stage.function().await;
     for key in ["", "two words", "键", &"k".repeat(256)] {
-        stage.proxy.reset();
+        stage.database.reset();
         let response = post(&function, key, &mixed()).await;
         assert_eq!((response.status, response.code()), (400, "PARAM_ERROR"), "{key}");
         assert!(response.msg().contains("Idempotency-Key"));
@@ -148,7 +148,7 @@ async fn exactly_one_concurrent_request_runs() {
             })
             .collect();
         assert_eq!(ran.len(), 1, "of {callers}");
-        assert_eq!(stage.proxy.count("BatchWriteItem"), 1, "of {callers}");
+        assert_eq!(stage.database.count("BatchWriteItem"), 1, "of {callers}");
         for other in responses.iter().filter(|response| !std::ptr::eq(*response, ran[0])) {
             if other.status == 200 {
                 assert_eq!(other.body, ran[0].body);
@@ -163,10 +163,10 @@ async fn exactly_one_concurrent_request_runs() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_run_is_taken_over_exactly_once() {
     let stage = stage().await;
-    stage.proxy.rule(Rule::on("BatchWriteItem", Action::Hang).times(1));
+    stage.database.rule(Rule::on("BatchWriteItem", Action::Hang).times(1));
     let mut process = stage.process(crate::FUNCTION.as_ref(), Duration::from_secs(30), &[]).await;
     process.send(event(TOKEN, "k1", &mixed()));
-    while stage.proxy.count("BatchWriteItem") == 0 {
+    while stage.database.count("BatchWriteItem") == 0 {
         sleep(Duration::from_millis(10)).await;
     }
     process.child.kill().await.expect("it ran");
@@ -195,13 +195,13 @@ async fn a_killed_run_is_taken_over_exactly_once() {
 async fn a_retry_after_an_unstored_outcome_runs_again() {
     let stage = stage().await;
     let down = Action::Error { status: 500, code: "InternalServerError", message: "down" };
-    stage.proxy.rule(Rule::on("UpdateItem", down));
+    stage.database.rule(Rule::on("UpdateItem", down));
     let function = stage.function().await;
     let first = post(&function, "k1", &mixed()).await;
     assert_eq!(first.failures().len(), 6);
     let memberships = stage.memberships().await;
 
-    stage.proxy.clear_rules();
+    stage.database.clear_rules();
     stage.end_lease("t1#k1").await;
     let again = post(&function, "k1", &mixed()).await;
     assert_eq!(again.headers.get("Idempotent-Replayed"), None);
@@ -227,30 +227,30 @@ fn outages() -> Vec<Action> {
 
 #[tokio::test(start_paused = true)]
 async fn a_failed_claim_stops_the_import() {
-    let stage = with_customers(Stage::paused().await).await;
+    let stage = with_customers(Stage::new().await).await;
     let function = stage.function().await;
     for outage in outages() {
-        stage.proxy.rule(Rule::on("PutItem", outage.clone()));
+        stage.database.rule(Rule::on("PutItem", outage.clone()));
         let response = post(&function, "k1", &mixed()).await;
         assert_eq!((response.status, response.code()), (503, "SERVICE_UNAVAILABLE"), "{outage:?}");
         assert_eq!(response.headers["Retry-After"], "1");
         assert!(stage.memberships().await.is_empty());
-        stage.proxy.clear_rules();
+        stage.database.clear_rules();
     }
     assert_eq!(post(&function, "k1", &mixed()).await.data()["importSuccessNum"], 2);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_failed_outcome_write_leaves_the_key_held() {
-    let stage = with_customers(Stage::paused().await).await;
+    let stage = with_customers(Stage::new().await).await;
     let function = stage.function().await;
     for (n, outage) in outages().into_iter().enumerate() {
-        stage.proxy.rule(Rule::on("UpdateItem", outage.clone()));
+        stage.database.rule(Rule::on("UpdateItem", outage.clone()));
         let key = format!("k{n}");
         let response = post(&function, &key, &mixed()).await;
         assert_eq!(response.data()["importSuccessNum"], 2, "{outage:?}");
         assert_eq!(stage.memberships().await.len(), 3, "{outage:?}");
-        stage.proxy.clear_rules();
+        stage.database.clear_rules();
         assert_eq!(post(&function, &key, &mixed()).await.code(), "IN_PROGRESS", "{outage:?}");
     }
 }
@@ -258,14 +258,14 @@ async fn a_failed_outcome_write_leaves_the_key_held() {
 /// The claim is stored, but no response says so.
 #[tokio::test(start_paused = true)]
 async fn a_claim_that_failed_holds_no_key() {
-    let stage = with_customers(Stage::paused().await).await;
+    let stage = with_customers(Stage::new().await).await;
     let function = stage.function().await;
     for (key, then) in [("k1", Action::Truncate), ("k2", Action::Garble), ("k3", Action::Reset)] {
-        stage.proxy.rule(Rule::on("PutItem", Action::Truncate).times(1));
-        stage.proxy.rule(Rule::on("PutItem", then.clone()));
+        stage.database.rule(Rule::on("PutItem", Action::Truncate).times(1));
+        stage.database.rule(Rule::on("PutItem", then.clone()));
         let response = post(&function, key, &mixed()).await;
         assert_eq!((response.status, response.code()), (503, "SERVICE_UNAVAILABLE"), "{then:?}");
-        stage.proxy.clear_rules();
+        stage.database.clear_rules();
         let again = post(&function, key, &mixed()).await;
         assert_eq!((again.status, again.headers.get("Idempotent-Replayed")), (200, None), "{then:?}");
     }
@@ -273,7 +273,7 @@ async fn a_claim_that_failed_holds_no_key() {
 
 #[tokio::test(start_paused = true)]
 async fn an_outcome_that_failed_holds_no_key() {
-    let stage = with_customers(Stage::paused().await).await;
+    let stage = with_customers(Stage::new().await).await;
     let function = stage.function().await;
     // One that is throttled is repeated until no time is left.
     let ends = |outage: &Action| {
@@ -281,11 +281,11 @@ async fn an_outcome_that_failed_holds_no_key() {
     };
     for (n, outage) in outages().into_iter().filter(ends).enumerate() {
         let is_outcome = |body: &Value| body["UpdateExpression"].to_string().contains("failures");
-        stage.proxy.rule(Rule::on("UpdateItem", outage.clone()).when(is_outcome));
+        stage.database.rule(Rule::on("UpdateItem", outage.clone()).when(is_outcome));
         let key = format!("k{n}");
         let first = post(&function, &key, &mixed()).await;
         assert_eq!(first.data()["importSuccessNum"], 2, "{outage:?}");
-        stage.proxy.clear_rules();
+        stage.database.clear_rules();
         let again = post(&function, &key, &mixed()).await;
         assert_eq!(
             (&again.body, again.headers.get("Idempotent-Replayed")),
@@ -298,7 +298,7 @@ async fn an_outcome_that_failed_holds_no_key() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_claim_survives_a_lost_response() {
     let stage = stage().await;
-    stage.proxy.rule(Rule::on("PutItem", Action::Truncate).times(1));
+    stage.database.rule(Rule::on("PutItem", Action::Truncate).times(1));
     let response = post(&stage.function().await, "k1", &mixed()).await;
     assert_eq!(response.data()["importSuccessNum"], 2);
     assert_eq!(response.headers.get("Idempotent-Replayed"), None);
@@ -327,8 +327,7 @@ async fn a_stored_outcome_stays_small() {
         json!({"publicParams": {"isMatching": true, "matchingType": 1, "optType": "add"}, "data": records});
     let first = post(&function, "k1", &body).await;
     assert_eq!(first.failures().len(), 5_000);
-    let item = stage.client.scan().table_name(&stage.names.imports).send().await.expect("a table").items;
-    let stored = format!("{item:?}").len();
-    assert!(stored < 30_000, "{stored} bytes in Rust's debug form");
+    let stored = json!(stage.items(&stage.names.imports).await).to_string().len();
+    assert!(stored < 30_000, "{stored} bytes of JSON");
     assert_eq!(post(&function, "k1", &body).await.body, first.body);
 }

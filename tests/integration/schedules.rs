@@ -29,8 +29,8 @@ use tokio::time::Instant;
 use reference::draw::{Import, TENANTS};
 use reference::world::Customer;
 use testing::capacity::Capacity;
+use testing::dynamodb::Throughput;
 use testing::function::{Function, Response, post_event};
-use testing::proxy::Throughput;
 use testing::stage::Stage;
 use trial::{FAULTS, OPERATIONS, Trial};
 
@@ -122,8 +122,8 @@ async fn run(trial: Trial) -> Vec<String> {
     let response = run.post().await;
     let took = start.elapsed();
     assert!(took.as_secs_f64() < run.trial.seconds, "response after {took:?}");
-    run.stage.proxy.clear_rules();
-    run.stage.proxy.throughput(Throughput::default());
+    run.stage.database.clear_rules();
+    run.stage.database.throughput(Throughput::default());
     run.function.seconds = 30.0;
     run.count_faults();
     run.judge(&response, took).await;
@@ -136,7 +136,7 @@ async fn run(trial: Trial) -> Vec<String> {
 
 impl Run {
     async fn prepare(trial: Trial) -> Self {
-        let stage = Stage::paused().await;
+        let stage = Stage::new().await;
         for tenant in TENANTS {
             stage.put_tenant(&format!("token-of-{tenant}"), json!({"tenantId": tenant})).await;
         }
@@ -162,12 +162,12 @@ impl Run {
             let body = json!({"publicParams": nothing, "data": [{"audienceUserId": "c0", "groups": "g"}]});
             run.function.post(&run.token(), body.to_string()).await.data();
         }
-        run.stage.proxy.reset();
-        run.trial.faults.iter().for_each(|planned| run.stage.proxy.rule(planned.rule()));
+        run.stage.database.reset();
+        run.trial.faults.iter().for_each(|planned| run.stage.database.rule(planned.rule()));
         if let Some(units) = run.trial.units_per_second {
             let capacity = || Some(Arc::new(Capacity::new(4, units / 4.0, 1.0)));
             let latency = Duration::from_millis(5);
-            run.stage.proxy.throughput(Throughput { reads: capacity(), writes: capacity(), latency });
+            run.stage.database.throughput(Throughput { reads: capacity(), writes: capacity(), latency });
         }
         run
     }
@@ -201,9 +201,9 @@ impl Run {
         if self.trial.direct {
             self.happened("trial: sent directly");
         }
-        let faults = self.stage.proxy.faults();
+        let faults = self.stage.database.faults();
         self.happened(if faults.is_empty() { "trial: no faults" } else { "trial: faults" });
-        if self.stage.proxy.throttled() > 0 {
+        if self.stage.database.throttled() > 0 {
             self.happened("trial: throttled beyond the capacity");
         }
         for (operation, fault) in faults {

@@ -29,9 +29,9 @@ use group_import::tenant::{Tenant, TenantId, TokenHash};
 use serde_json::json;
 use tracing::trace;
 
+use testing::dynamodb::{Action, Rule};
 use testing::function::post_event;
 use testing::log_search::{self, Secrets};
-use testing::proxy::{Action, Rule};
 use testing::shorthand::{numbered, off};
 use testing::stage::Stage;
 
@@ -40,7 +40,7 @@ async fn every_line_is_searched_as_text_and_as_json() {
     let stage = Stage::new().await;
     stage.put_tenant("token of the watched", json!({"tenantId": "watched-tenant"})).await;
     let function = stage.function().await;
-    stage.proxy.rule(Rule::on("BatchWriteItem", Action::Reset));
+    stage.database.rule(Rule::on("BatchWriteItem", Action::Reset));
     function.import_as("token of the watched", off("add"), numbered(1)).await.data();
     let lines = log_search::lines();
     let of_tenant: Vec<_> = lines.iter().filter(|line| line.contains("watched-tenant")).collect();

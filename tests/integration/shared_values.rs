@@ -2,7 +2,7 @@
 
 use group_import::config::{Config, IdentityLookup, SkipUnchanged};
 use serde_json::{Value, json};
-use testing::proxy::{Action, Rule, Share};
+use testing::dynamodb::{Action, Rule, Share};
 use testing::shorthand::{exact, fuzzy, pairs};
 use testing::stage::Stage;
 
@@ -33,9 +33,9 @@ async fn a_shared_value_costs_a_few_calls() {
         for set in [by_statement, by_query] {
             let function = stage.function_with(set).await;
             let import = async |data: Vec<Value>| {
-                stage.proxy.reset();
+                stage.database.reset();
                 let response = function.import(params.clone(), data.into()).await;
-                (response.failures().join(" "), stage.proxy.calls().len())
+                (response.failures().join(" "), stage.database.calls().len())
             };
             let (failures, without) = import(good.clone()).await;
             assert_eq!(failures, "");
@@ -57,12 +57,12 @@ async fn values_of_a_few_customers_cost_no_more_than_their_pages() {
         stage.put_customers((0..36 * sharing).map(customer)).await;
         let function = stage.function().await;
         for params in [fuzzy(1, "add"), exact("add")] {
-            stage.proxy.reset();
+            stage.database.reset();
             let data: Value = (0..36).map(|n| json!({"openid": format!("o{n}"), "groups": "g"})).collect();
             assert_eq!(function.import(params, data).await.failures(), ["AMBIGUOUS"; 36]);
             let pages = 4 * (9 * sharing).div_ceil(10);
-            assert_eq!(stage.proxy.count("ExecuteStatement"), pages, "{sharing} customers of each value");
-            assert_eq!(stage.proxy.count("Query"), 0);
+            assert_eq!(stage.database.count("ExecuteStatement"), pages, "{sharing} customers of each value");
+            assert_eq!(stage.database.count("Query"), 0);
         }
     }
 }
@@ -74,10 +74,10 @@ async fn every_value_of_a_statement_may_be_shared() {
     stage.put_customers((0..9 * 130).map(customer)).await;
     let data: Value = (0..9).map(|n| json!({"openid": format!("o{n}"), "groups": "g"})).collect();
     for params in [fuzzy(1, "add"), exact("add")] {
-        stage.proxy.reset();
+        stage.database.reset();
         let response = stage.function().await.import(params, data.clone()).await;
         assert_eq!(response.failures(), ["AMBIGUOUS"; 9]);
-        assert!(stage.proxy.calls().len() <= 1 + 3 * 9, "{} calls", stage.proxy.calls().len());
+        assert!(stage.database.calls().len() <= 1 + 3 * 9, "{} calls", stage.database.calls().len());
     }
 }
 
@@ -112,7 +112,7 @@ async fn exact_candidates_are_compared_with_a_value_of_more_than_100_customers()
         ]);
         for set in [by_statement, by_query] {
             let function = stage.function_with(set).await;
-            stage.proxy.reset();
+            stage.database.reset();
             let response = function.import(exact("add"), data.clone()).await;
             assert_eq!(
                 response.failures(),
@@ -121,7 +121,7 @@ async fn exact_candidates_are_compared_with_a_value_of_more_than_100_customers()
             );
             // `s4` and `d` are read for their IDs; only `s3` is left to compare.
             let compared = usize::from(sharing > 100);
-            assert_eq!(stage.proxy.count("BatchGetItem"), 1 + compared, "{sharing} customers");
+            assert_eq!(stage.database.count("BatchGetItem"), 1 + compared, "{sharing} customers");
         }
         assert_eq!(stage.memberships().await, pairs([("t1#s3", "a"), ("t1#s4", "e")]));
     }
@@ -135,10 +135,12 @@ async fn each_candidate_is_read_once_in_batches_of_100() {
     let data: Value = (0..500)
         .map(|n| json!({"phone": PHONE, "openid": format!("so{}", n / 2), "groups": format!("g{}", n % 2)}))
         .collect();
-    stage.proxy.rule(Rule::on("BatchGetItem", Action::Unprocessed { processed: Share::Count(60) }).times(1));
+    stage
+        .database
+        .rule(Rule::on("BatchGetItem", Action::Unprocessed { processed: Share::Fraction(1, 2) }).times(1));
     let response = function.import(exact("add"), data).await;
     assert_eq!(response.data()["importSuccessNum"], 500);
-    assert_eq!(stage.proxy.count("BatchGetItem"), 4, "three batches, and the rest of one");
+    assert_eq!(stage.database.count("BatchGetItem"), 4, "three batches, and the rest of one");
 }
 
 #[tokio::test]
@@ -146,7 +148,7 @@ async fn a_failed_comparison_fails_only_its_record() {
     let stage = Stage::new().await;
     stage.put_customers(sharers(101).chain(others(1))).await;
     let rejected = Action::Error { status: 400, code: "ResourceNotFoundException", message: "no" };
-    stage.proxy.rule(Rule::on("BatchGetItem", rejected));
+    stage.database.rule(Rule::on("BatchGetItem", rejected));
     let data = json!([
         {"phone": PHONE, "openid": "so0", "groups": "g"},
         {"phone": "13900000000", "groups": "g"},

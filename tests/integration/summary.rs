@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::ChildStdout;
 
+use testing::dynamodb::{Action, Rule, Share};
 use testing::function::{direct_event, post_event};
-use testing::proxy::{Action, Rule, Share};
 use testing::runtime_api::Process;
 use testing::shorthand::{exact, fuzzy, numbered, off, pairs};
 use testing::stage::{Stage, TENANT, TOKEN};
@@ -59,10 +59,10 @@ fn import(params: Value, data: Value) -> Value {
     post_event(TOKEN, json!({"publicParams": params, "data": data}).to_string())
 }
 
-/// The proxy's counts, by operation.
+/// The database's counts, by operation.
 fn counted(stage: &Stage) -> Value {
     let mut counts = BTreeMap::new();
-    for call in stage.proxy.calls() {
+    for call in stage.database.calls() {
         *counts.entry(call.operation).or_insert(0) += 1;
     }
     json!(counts)
@@ -96,12 +96,12 @@ async fn a_summary_counts_the_calls_of_the_database() {
     for faults in faults {
         let mut logged = Logged::json(&stage, &[("TOKEN_CACHE_SECONDS", "0")]).await;
         for event in events.clone() {
-            stage.proxy.reset();
-            stage.proxy.clear_rules();
-            faults.iter().for_each(|rule| stage.proxy.rule(rule.clone()));
+            stage.database.reset();
+            stage.database.clear_rules();
+            faults.iter().for_each(|rule| stage.database.rule(rule.clone()));
             let (_, summary) = logged.summary(event).await;
             assert_eq!(summary["calls"], counted(&stage), "{summary}");
-            assert_eq!(summary["databaseCalls"], stage.proxy.calls().len());
+            assert_eq!(summary["databaseCalls"], stage.database.calls().len());
         }
     }
 }
@@ -201,7 +201,7 @@ async fn a_rejected_request_without_a_tenant_has_a_short_summary() {
     let line = summary.to_string();
     assert!(line.len() < 500, "{} bytes: {line}", line.len());
     // An outage is no rejection: its cause is needed.
-    stage.proxy.rule(Rule::on("GetItem", Action::Reset));
+    stage.database.rule(Rule::on("GetItem", Action::Reset));
     let (_, failed) = logged.summary(post_event("another", "{}")).await;
     assert_part(&failed, &json!({"status": 503, "errors": 1, "databaseFailures": 1}));
 }
@@ -242,7 +242,7 @@ async fn an_outage_is_logged_once_and_counted() {
     let stage = Stage::new().await;
     let mut logged = Logged::json(&stage, &[]).await;
     let rejected = Action::Error { status: 400, code: "ResourceNotFoundException", message: "no table" };
-    stage.proxy.rule(Rule::on("BatchWriteItem", rejected));
+    stage.database.rule(Rule::on("BatchWriteItem", rejected));
     let (before, summary) = logged.summary(import(off("add"), numbered(500))).await;
     assert!(before.len() == 1 && before[0].contains("database call failed"), "{before:?}");
     assert_part(
@@ -259,7 +259,7 @@ async fn a_rejected_statement_is_logged_and_counted_once() {
     let stage = Stage::new().await;
     let mut logged = Logged::json(&stage, &[]).await;
     let denied = Action::Error { status: 400, code: "AccessDeniedException", message: "no" };
-    stage.proxy.rule(Rule::on("ExecuteStatement", denied));
+    stage.database.rule(Rule::on("ExecuteStatement", denied));
     let openids: Value = (0..300).map(|n| json!({"openid": format!("o{n}"), "groups": "g"})).collect();
     let (before, summary) = logged.summary(import(fuzzy(1, "add"), openids.clone())).await;
     assert!(before.len() == 1 && before[0].contains("AccessDeniedException"), "{before:?}");
@@ -275,8 +275,10 @@ async fn a_rejected_statement_is_logged_and_counted_once() {
 async fn throttled_and_unprocessed_calls_count_as_throttles() {
     let stage = Stage::new().await;
     let mut logged = Logged::json(&stage, &[]).await;
-    stage.proxy.rule(Rule::on("BatchWriteItem", THROTTLED).times(2));
-    stage.proxy.rule(Rule::on("BatchWriteItem", Action::Unprocessed { processed: Share::Count(1) }).times(1));
+    stage.database.rule(Rule::on("BatchWriteItem", THROTTLED).times(2));
+    stage
+        .database
+        .rule(Rule::on("BatchWriteItem", Action::Unprocessed { processed: Share::Count(1) }).times(1));
     let (_, summary) = logged.summary(import(off("add"), numbered(10))).await;
     assert_part(&summary, &json!({"throttles": 3, "succeeded": 10, "databaseFailures": 0}));
 }

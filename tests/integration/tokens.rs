@@ -3,8 +3,8 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
+use testing::dynamodb::{Action, Rule};
 use testing::function::{ADDRESS, Function, Response, post_event};
-use testing::proxy::{Action, Rule};
 use testing::shorthand::{numbered, off, pairs};
 use testing::stage::{Stage, TOKEN};
 
@@ -103,7 +103,7 @@ async fn a_tenant_is_admitted_by_its_item() {
 async fn a_token_is_read_by_its_hash_alone() {
     let stage = Stage::new().await;
     import_as(&stage.function().await, TOKEN).await.data();
-    let calls = stage.proxy.calls();
+    let calls = stage.database.calls();
     assert_eq!(calls[0].operation, "GetItem");
     let hash = calls[0].body["Key"]["tokenHash"]["S"].as_str().expect("a hash");
     assert!(hash.len() == 64 && hash.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')), "{hash}");
@@ -119,7 +119,7 @@ async fn without_a_cache_every_request_reads_its_tenant() {
     import_as(&function, TOKEN).await.data();
     stage.put_tenant(TOKEN, json!({"tenantId": "t1", "enabled": false})).await;
     assert_eq!(import_as(&function, TOKEN).await.code(), "FORBIDDEN");
-    assert_eq!(stage.proxy.count("GetItem"), 2);
+    assert_eq!(stage.database.count("GetItem"), 2);
 }
 
 #[tokio::test]
@@ -131,7 +131,7 @@ async fn a_cached_token_is_read_once() {
         import_as(&function, TOKEN).await.data();
         import_as(&function, "second").await.data();
     }
-    assert_eq!(stage.proxy.count("GetItem"), 2);
+    assert_eq!(stage.database.count("GetItem"), 2);
     assert_eq!(stage.memberships().await, pairs([("t1#c0", "g"), ("t2#c0", "g")]));
 }
 
@@ -140,7 +140,7 @@ async fn a_cached_token_needs_no_database() {
     let stage = Stage::new().await;
     let function = remembering(&stage, 3_600).await;
     import_as(&function, TOKEN).await.data();
-    stage.proxy.rule(Rule::on("GetItem", Action::Reset));
+    stage.database.rule(Rule::on("GetItem", Action::Reset));
     import_as(&function, TOKEN).await.data();
     assert_eq!(import_as(&function, "unknown").await.code(), "SERVICE_UNAVAILABLE");
 }
@@ -156,12 +156,12 @@ async fn only_valid_tokens_are_cached() {
     assert_eq!(import_as(&function, "new").await.code(), "FORBIDDEN");
     stage.put_tenant("new", json!({"tenantId": "#"})).await;
     assert_eq!(import_as(&function, "new").await.code(), "INTERNAL_ERROR");
-    stage.proxy.rule(Rule::on("GetItem", Action::Garble));
+    stage.database.rule(Rule::on("GetItem", Action::Garble));
     assert_eq!(import_as(&function, "new").await.code(), "SERVICE_UNAVAILABLE");
-    stage.proxy.clear_rules();
+    stage.database.clear_rules();
     stage.put_tenant("new", json!({"tenantId": "t2"})).await;
     import_as(&function, "new").await.data();
-    assert_eq!(stage.proxy.count("GetItem"), 6);
+    assert_eq!(stage.database.count("GetItem"), 6);
 }
 
 #[tokio::test]

@@ -9,8 +9,8 @@ use futures_util::future::join_all;
 use group_import::config::SkipUnchanged::{self, Always, Auto, Never};
 use serde_json::{Value, json};
 
+use testing::dynamodb::{Action, Rule, Share};
 use testing::function::{Function, REQUEST_ID};
-use testing::proxy::{Action, Rule, Share};
 use testing::shorthand::{numbered, numbered_pairs, off, pairs};
 use testing::stage::{BEFORE, Stage};
 
@@ -35,7 +35,7 @@ async fn checking_by_twos(stage: &Stage) -> Function {
 
 /// Calls of `BatchGetItem` and `BatchWriteItem`.
 fn calls(stage: &Stage) -> (usize, usize) {
-    (stage.proxy.count("BatchGetItem"), stage.proxy.count("BatchWriteItem"))
+    (stage.database.count("BatchGetItem"), stage.database.count("BatchWriteItem"))
 }
 
 /// How many memberships were written by this import and by the earlier one.
@@ -50,9 +50,9 @@ async fn what_one_call_writes_is_not_checked_first() {
     let stage = Stage::new().await;
     let function = stage.function().await;
     for (records, checks) in [(1, 0), (25, 0), (26, 1)] {
-        stage.proxy.reset();
+        stage.database.reset();
         assert_eq!(function.import(off("add"), numbered(records)).await.data()["status"], 1);
-        let calls = (stage.proxy.count("BatchGetItem"), stage.proxy.count("BatchWriteItem"));
+        let calls = (stage.database.count("BatchGetItem"), stage.database.count("BatchWriteItem"));
         // Of 26, the first 25 are in place by then.
         assert_eq!(calls, (checks, 1), "{records} records");
     }
@@ -90,7 +90,7 @@ async fn deletes_write_only_existing_memberships() {
     assert_eq!(function.import(off("delete"), numbered(250)).await.data()["importSuccessNum"], 250);
     assert_eq!(calls(&stage), (3, 0));
     put_earlier(&stage, 0..250).await;
-    stage.proxy.reset();
+    stage.database.reset();
     assert_eq!(function.import(off("delete"), numbered(250)).await.data()["importSuccessNum"], 250);
     assert_eq!(calls(&stage), (1, 10));
     assert_eq!(stage.memberships().await, BTreeSet::new());
@@ -131,10 +131,10 @@ async fn memberships_that_cannot_be_checked_are_written() {
     for fault in faults {
         // The sample itself, or one of the calls after it.
         for (passed, left_alone) in [(0, 0), (1, 100)] {
-            let stage = Stage::paused().await;
+            let stage = Stage::new().await;
             put_earlier(&stage, 0..250).await;
             let function = skipping(&stage, Auto).await;
-            stage.proxy.rule(Rule::on("BatchGetItem", fault.clone()).after(passed));
+            stage.database.rule(Rule::on("BatchGetItem", fault.clone()).after(passed));
             let response = function.import(off("add"), numbered(250)).await;
             assert_eq!(response.data()["importSuccessNum"], 250, "{fault:?}");
             assert_eq!(written_by(&stage).await, (250 - left_alone, left_alone), "{fault:?}");
@@ -144,11 +144,11 @@ async fn memberships_that_cannot_be_checked_are_written() {
 
 #[tokio::test(start_paused = true)]
 async fn a_check_that_hangs_leaves_time_for_writing() {
-    let stage = Stage::paused().await;
+    let stage = Stage::new().await;
     let function = checking_by_twos(&stage).await;
-    stage.proxy.rule(Rule::on("BatchGetItem", Action::Hang));
+    stage.database.rule(Rule::on("BatchGetItem", Action::Hang));
     assert_eq!(function.import(off("add"), numbered(1_000)).await.data()["importSuccessNum"], 1_000);
-    let calls = stage.proxy.calls().into_iter().filter(|call| call.operation == "BatchGetItem");
+    let calls = stage.database.calls().into_iter().filter(|call| call.operation == "BatchGetItem");
     let checks: BTreeSet<_> = calls.map(|call| call.body.to_string()).collect();
     assert_eq!(checks.len(), 2, "of ten, the two at the same time; what follows them is not checked");
     assert_eq!(stage.memberships().await, numbered_pairs(1_000));
@@ -156,12 +156,12 @@ async fn a_check_that_hangs_leaves_time_for_writing() {
 
 #[tokio::test(start_paused = true)]
 async fn unprocessed_keys_are_requested_again() {
-    let stage = Stage::paused().await;
+    let stage = Stage::new().await;
     put_earlier(&stage, 0..250).await;
     // One call at a time: a second one could have to wait for two pauses, longer than a check does.
     let function = stage.function_with(|config| config.lookup_concurrency = 1).await;
     let part = Action::Unprocessed { processed: Share::Fraction(1, 3) };
-    stage.proxy.rule(Rule::on("BatchGetItem", part).times(4));
+    stage.database.rule(Rule::on("BatchGetItem", part).times(4));
     assert_eq!(function.import(off("add"), numbered(250)).await.data()["status"], 1);
     assert_eq!(calls(&stage), (7, 0));
     assert_eq!(written_by(&stage).await, (0, 250));
@@ -171,9 +171,9 @@ async fn unprocessed_keys_are_requested_again() {
 async fn checks_reach_but_never_exceed_the_lookup_limit() {
     let stage = Stage::new().await;
     let function = checking_by_twos(&stage).await;
-    stage.proxy.rule(Rule::on("BatchGetItem", Action::Delay(Duration::from_millis(15))));
+    stage.database.rule(Rule::on("BatchGetItem", Action::Delay(Duration::from_millis(15))));
     assert_eq!(function.import(off("add"), numbered(1_000)).await.data()["status"], 1);
-    assert_eq!((stage.proxy.count("BatchGetItem"), stage.proxy.peak("BatchGetItem")), (10, 2));
+    assert_eq!((stage.database.count("BatchGetItem"), stage.database.peak("BatchGetItem")), (10, 2));
 }
 
 #[tokio::test]
@@ -219,10 +219,10 @@ async fn concurrent_imports_are_equivalent_to_some_order() {
         let function = skipping(&stage, skip).await;
         let mut there = BTreeSet::new();
         for round in 0..ROUNDS {
-            stage.proxy.clear_rules();
+            stage.database.clear_rules();
             for operation in ["BatchGetItem", "BatchWriteItem"] {
                 let pause = Duration::from_millis(random.u64(1..12));
-                stage.proxy.rule(Rule::on(operation, Action::Delay(pause)).times(random.usize(1..6)));
+                stage.database.rule(Rule::on(operation, Action::Delay(pause)).times(random.usize(1..6)));
             }
             let drawn: Vec<(_, _, BTreeSet<_>)> = (0..10)
                 .map(|_| {

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use reference::draw::{self, Import};
 use reference::world::World;
+use testing::dynamodb::{Action, Rule, Share};
 use testing::function::post_event;
-use testing::proxy::{Action, Rule, Share};
 use testing::shorthand::{numbered, off};
 use testing::stage::TOKEN;
 

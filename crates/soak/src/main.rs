@@ -30,7 +30,7 @@ use reference::draw::{Import, TENANTS};
 use reference::verdict::Faults;
 use reference::world::{Customer, World};
 use testing::capacity::Capacity;
-use testing::proxy::Throughput;
+use testing::dynamodb::Throughput;
 use testing::runtime_api::Process;
 use testing::stage::Stage;
 
@@ -114,7 +114,7 @@ impl Soak {
         stage.put_customers(world.customers.iter().map(Customer::item)).await;
         if let Some(units) = options.throttled {
             let capacity = || Some(Arc::new(Capacity::new(4, units / 4.0, 1.0)));
-            stage.proxy.throughput(Throughput {
+            stage.database.throughput(Throughput {
                 reads: capacity(),
                 writes: capacity(),
                 ..Default::default()
@@ -165,7 +165,7 @@ impl Soak {
                 self.import(&import).await;
             }
         }
-        self.stage.proxy.reset();
+        self.stage.database.reset();
     }
 
     /// The median of the resident memory in KiB, each time after the same large import: otherwise the size of the last
@@ -190,12 +190,12 @@ impl Soak {
             .map(|n| json!({"unionid": format!("stranger-{n}"), "groups": "vip"}))
             .collect();
         self.import_by_api(&Import { tenant: TENANTS[0], mode: "fuzzy 1", params, records }).await;
-        self.stage.proxy.reset();
+        self.stage.database.reset();
     }
 
     async fn end(mut self, earlier: u64, later: u64) -> ExitCode {
         // Every idle connection of the process is closed.
-        requests::cut(&mut self.stage.proxy).await;
+        requests::cut(&mut self.stage).await;
         let before = self.descriptors;
         self.first().await;
         println!("direct events: {}", self.direct);

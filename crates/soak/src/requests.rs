@@ -9,8 +9,8 @@ use reference::draw::{Import, TENANTS};
 use reference::reply;
 use reference::verdict::{Case, Faults};
 use testing::function::{Response, direct_event, post_event};
-use testing::proxy::Proxy;
 use testing::runtime_api::Outcome;
+use testing::stage::Stage;
 
 /// The maximum bytes of a body, the function's default.
 const MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
@@ -125,21 +125,21 @@ impl Soak {
         }
         let response = match self.draw.rng.u8(0..6) {
             0 => {
-                self.stage.proxy.close().await;
+                self.stage.close().await;
                 let response = self.invoke(event.clone()).await;
-                self.stage.proxy.open().await;
+                self.stage.open().await;
                 response
             }
             1 => self.invoke_while_cutting(event.clone()).await,
             _ => {
                 for _ in 0..self.draw.rng.usize(1..4) {
-                    self.stage.proxy.rule(self.draw.fault());
+                    self.stage.database.rule(self.draw.fault());
                 }
                 self.invoke(event.clone()).await
             }
         };
-        self.stage.proxy.clear_rules();
-        cut(&mut self.stage.proxy).await;
+        self.stage.database.clear_rules();
+        cut(&mut self.stage).await;
         // An abandoned write may still be on its way to the database.
         tokio::time::sleep(Duration::from_millis(20)).await;
 
@@ -159,7 +159,7 @@ impl Soak {
         let pause = Duration::from_millis(self.draw.rng.u64(0..40));
         let cut = async {
             tokio::time::sleep(pause).await;
-            cut(&mut self.stage.proxy).await;
+            cut(&mut self.stage).await;
         };
         let (answered, ()) = tokio::join!(self.process.invoke(event), cut);
         response(answered, is_direct)
@@ -197,7 +197,7 @@ fn response(answered: Outcome, is_direct: bool) -> Response {
 }
 
 /// Breaks every connection that the process has to the database.
-pub async fn cut(proxy: &mut Proxy) {
-    proxy.close().await;
-    proxy.open().await;
+pub async fn cut(stage: &mut Stage) {
+    stage.close().await;
+    stage.open().await;
 }

@@ -4,10 +4,13 @@
 //! `13800000001`; the others are numbered likewise. Some identifiers are missing, as in real data. Customer `1` is the
 //! one of the example on the platform's page.
 
+use std::io;
+
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::embedded::{CallError, call};
+use crate::dynamodb::Store;
+use crate::items::put_all;
 use crate::tables::TableNames;
 
 /// The token of the demo tenant. It is valid for the local database only.
@@ -25,52 +28,48 @@ const RIVAL_TENANT: &str = "rival";
 const CUSTOMERS: u32 = 300;
 const RIVAL_CUSTOMERS: u32 = 100;
 
-/// The most requests one `BatchWriteItem` takes (its API reference).
-const BATCH: usize = 25;
-
 /// Writes the demo data. Repeating it changes nothing, and memberships are never touched.
-pub async fn load(endpoint: &str, names: &TableNames) -> Result<(), CallError> {
-    put_all(endpoint, &names.tenants, vec![tenant(TENANT, TOKEN), tenant(RIVAL_TENANT, RIVAL_TOKEN)]).await?;
+///
+/// # Errors
+///
+/// The database cannot be reached, or rejects an item.
+pub async fn load(store: &Store, names: &TableNames) -> io::Result<()> {
+    put_all(store, &names.tenants, [tenant(TENANT, TOKEN), tenant(RIVAL_TENANT, RIVAL_TOKEN)]).await?;
     let customers = (1..=CUSTOMERS).map(customer).chain((1..=RIVAL_CUSTOMERS).map(rival_customer));
-    put_all(endpoint, &names.customers, customers.chain([platform_customer()]).collect()).await
+    // The customer of the example on the platform's page.
+    let customers = customers.chain([json!({"audienceUserId": "1", "tenantId": TENANT})]);
+    put_all(store, &names.customers, customers).await
 }
 
 fn tenant(id: &str, token: &str) -> Value {
     let hash: String = Sha256::digest(token).iter().map(|byte| format!("{byte:02x}")).collect();
-    let mut item = strings([("tokenHash", hash), ("tenantId", id.to_owned())]);
-    item["enabled"] = json!({"BOOL": true});
-    item["permissions"] = json!({"SS": ["audience:group"]});
-    item
+    json!({"tokenHash": hash, "tenantId": id, "enabled": true, "permissions": ["audience:group"]})
 }
 
 /// A customer of the demo tenant: every fifth lacks the unionid, every seventh the openid, every third the phone.
 fn customer(number: u32) -> Value {
-    let phone = match number {
-        101 | 102 => Some(SHARED_PHONE.to_owned()),
-        _ => (!number.is_multiple_of(3)).then(|| phone(number)),
-    };
-    let identifiers = [
-        ("unionid", (!number.is_multiple_of(5)).then(|| format!("u{number:04}"))),
-        ("openid", (!number.is_multiple_of(7)).then(|| openid(number))),
-        ("phone", phone),
-    ];
-    let id = [("audienceUserId", format!("c{number:04}")), ("tenantId", TENANT.to_owned())];
-    let identifiers = identifiers.into_iter().filter_map(|(name, value)| Some((name, value?)));
-    strings(id.into_iter().chain(identifiers))
+    let mut customer = json!({"audienceUserId": format!("c{number:04}"), "tenantId": TENANT});
+    if !number.is_multiple_of(5) {
+        customer["unionid"] = format!("u{number:04}").into();
+    }
+    if !number.is_multiple_of(7) {
+        customer["openid"] = openid(number).into();
+    }
+    if matches!(number, 101 | 102) {
+        customer["phone"] = SHARED_PHONE.into();
+    } else if !number.is_multiple_of(3) {
+        customer["phone"] = phone(number).into();
+    }
+    customer
 }
 
 fn rival_customer(number: u32) -> Value {
-    strings([
-        ("audienceUserId", format!("r{number:04}")),
-        ("tenantId", RIVAL_TENANT.to_owned()),
-        ("openid", openid(number)),
-        ("phone", phone(number)),
-    ])
-}
-
-/// The customer of the example on the platform's page.
-fn platform_customer() -> Value {
-    strings([("audienceUserId", "1".to_owned()), ("tenantId", TENANT.to_owned())])
+    json!({
+        "audienceUserId": format!("r{number:04}"),
+        "tenantId": RIVAL_TENANT,
+        "openid": openid(number),
+        "phone": phone(number),
+    })
 }
 
 fn openid(number: u32) -> String {
@@ -79,18 +78,4 @@ fn openid(number: u32) -> String {
 
 fn phone(number: u32) -> String {
     format!("138{number:08}")
-}
-
-fn strings(attributes: impl IntoIterator<Item = (&'static str, String)>) -> Value {
-    attributes.into_iter().map(|(name, value)| (name.to_owned(), json!({"S": value}))).collect()
-}
-
-async fn put_all(endpoint: &str, table: &str, items: Vec<Value>) -> Result<(), CallError> {
-    for batch in items.chunks(BATCH) {
-        let puts: Vec<_> = batch.iter().map(|item| json!({"PutRequest": {"Item": item}})).collect();
-        let response = call(endpoint, "BatchWriteItem", json!({"RequestItems": {table: puts}})).await?;
-        // An emulator does not throttle.
-        assert_eq!(response["UnprocessedItems"], json!({}), "the database left demo data unprocessed");
-    }
-    Ok(())
 }

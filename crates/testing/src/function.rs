@@ -5,7 +5,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use aws_config::Region;
 use aws_sdk_dynamodb::config::Credentials;
 use group_import::config::{Config, Tables};
-use group_import::database::connections::Connections;
 use group_import::database::{self, Database};
 use group_import::hash::sha256_hex;
 use group_import::http::handler::Handler;
@@ -15,9 +14,8 @@ use lambda_http::lambda_runtime::Diagnostic;
 use reference::reply::{self, Reply};
 use serde_json::{Value, json};
 
-use crate::embedded::{ACCESS_KEY, REGION};
 use crate::log_search;
-use crate::stage::{Stage, TOKEN};
+use crate::stage::{ACCESS_KEY, REGION, Stage, TOKEN};
 
 /// The address of the import.
 pub const ADDRESS: &str = "/api/integrate/audience/info/batchAdd";
@@ -46,20 +44,12 @@ impl Stage {
     pub async fn function_with(&self, set: impl FnOnce(&mut Config)) -> Function {
         let mut config = self.config();
         set(&mut config);
-        let mut sdk = sdk_config(&self.proxy.endpoint(), &config).await;
-        if self.clock_is_paused {
-            sdk = sdk.into_builder().http_client(self.proxy.in_process()).build();
-        }
+        let credentials = Credentials::new(ACCESS_KEY, ACCESS_KEY, None, None, "test");
+        let loader = database::sdk_config().region(Region::new(REGION)).credentials_provider(credentials);
+        let sdk = loader.http_client(self.database.connector()).load().await;
         let database = Database::new(&sdk, &config);
         Function { handler: Handler::new(config, database), seconds: 30.0 }
     }
-}
-
-/// The SDK's settings as the function makes them, for an emulator at `endpoint`.
-pub async fn sdk_config(endpoint: &str, config: &Config) -> aws_config::SdkConfig {
-    let credentials = Credentials::new(ACCESS_KEY, ACCESS_KEY, None, None, "test");
-    let loader = database::sdk_config().region(Region::new(REGION)).credentials_provider(credentials);
-    loader.endpoint_url(endpoint).http_client(Connections::new(config)).load().await
 }
 
 /// The function, and the duration of its invocations.

@@ -8,15 +8,14 @@
 //! - [`runtime_api`]: the Lambda Runtime API, and a function's process that polls it
 //! - [`tls`], with the feature `tls`: TLS for these servers
 //!
-//! With the feature `local`, a database for the local run, without the SDK:
+//! With the feature `local`, a database, without the SDK:
 //!
-//! - [`embedded`]: a DynamoDB inside this process; [`tables`]: its tables, from `template.yaml`; [`demo`]: demo data
+//! - [`dynamodb`]: a DynamoDB that counts, checks and breaks calls, in process or over HTTP
+//! - [`tables`]: its tables, from `template.yaml`; [`items`]: items in plain JSON; [`demo`]: demo data
 //!
 //! With the feature `stage`, the function on it:
 //!
-//! - [`client`]: the SDK's client
-//! - [`proxy`]: a proxy between the SDK and a database that counts, checks and breaks calls
-//! - [`stage`]: database, proxy, tenants, customers; [`function`]: the function, and its responses
+//! - [`stage`]: database, tenants, customers; [`function`]: the function, and its responses
 //! - [`log_search`]: the search of every log line
 //! - [`shorthand`]: parameters, records and states that many tests use
 
@@ -27,18 +26,16 @@ pub mod serve;
 #[cfg(feature = "tls")]
 pub mod tls;
 
-#[cfg(feature = "stage")]
-pub mod client;
 #[cfg(feature = "local")]
 pub mod demo;
 #[cfg(feature = "local")]
-pub mod embedded;
+pub mod dynamodb;
 #[cfg(feature = "stage")]
 pub mod function;
+#[cfg(feature = "local")]
+pub mod items;
 #[cfg(feature = "stage")]
 pub mod log_search;
-#[cfg(feature = "stage")]
-pub mod proxy;
 #[cfg(feature = "local")]
 mod real_time;
 #[cfg(feature = "stage")]

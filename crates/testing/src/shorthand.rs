@@ -50,7 +50,7 @@ pub fn failures_by(response: &Response, field: &str) -> BTreeMap<String, String>
 /// Resends the failed records unchanged, after the faults are lifted, and expects all of them to
 /// succeed.
 pub async fn resend(stage: &Stage, function: &Function, params: &Value, failed: &Response) {
-    stage.proxy.clear_rules();
+    stage.database.clear_rules();
     let response = repost(function, params, failed).await;
     assert_eq!(response.data()["errorData"], Value::Null, "the fault is lifted");
     assert_eq!(response.data()["importSuccessNum"], failed.data()["importFailNum"]);

@@ -1,22 +1,19 @@
-//! The function's environment: a real database with the project's tables, behind a proxy.
+//! The function's environment: a database with the project's tables.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use group_import::tenant::TokenHash;
 use serde_json::{Value, json};
 
-use crate::client;
-use crate::embedded::{ACCESS_KEY, Embedded, REGION};
+use crate::dynamodb::{Dynamodb, Store};
+use crate::items::{put_all, scan};
 use crate::log_search;
 use crate::memory::page::PAGE_ITEMS;
-use crate::proxy::{InProcess, Proxy, Upstream};
-use crate::real_time;
 use crate::runtime_api::Process;
+use crate::serve::{self, Server, Transport};
 use crate::tables::{self, TableNames};
 
 /// The token of every stage's default tenant.
@@ -25,64 +22,62 @@ pub const TOKEN: &str = "token-of-t1";
 /// The ID of that tenant.
 pub const TENANT: &str = "t1";
 
+/// The region of every client of a local database.
+pub const REGION: &str = "us-east-1";
+
+/// Access key and secret of every client of a local database.
+pub const ACCESS_KEY: &str = "local";
+
 /// The import of the memberships that a test puts itself.
 pub const BEFORE: &str = "before";
 
 /// The variable with the URL of a DynamoDB to use instead of the embedded one, such as `http://127.0.0.1:8000`.
 const TEST_ENDPOINT: &str = "DYNAMODB_TEST_ENDPOINT";
 
-/// A database with the project's tables, behind a proxy that counts, checks and can break calls.
+/// A database with the project's tables, which counts, checks and can break calls.
 pub struct Stage {
-    /// The endpoint of the function's SDK.
-    pub proxy: Proxy,
-    /// A client of the database itself: its calls are neither counted nor broken.
-    pub client: Client,
+    /// What the function calls.
+    pub database: Dynamodb,
     pub names: TableNames,
-    pub(crate) clock_is_paused: bool,
-    _database: Option<Embedded>,
+    /// The database over HTTP, for functions that are processes.
+    pub server: Server,
 }
 
 impl Stage {
-    /// Empty tables, except for the tenant [`TENANT`].
+    /// Empty tables, except for the tenant [`TENANT`]. The calls of functions in this process do not go through a socket,
+    /// so the clock may be paused.
     pub async fn new() -> Self {
-        Self::begin(false).await
-    }
-
-    /// Like [`new`](Self::new), in a test whose clock is paused: the calls of its functions and of its client do not go
-    /// through a socket here, and the clock stands still while the database is at work.
-    pub async fn paused() -> Self {
-        Self::begin(true).await
-    }
-
-    async fn begin(clock_is_paused: bool) -> Self {
         log_search::begin();
-        let (endpoint, database) = match std::env::var(TEST_ENDPOINT) {
-            Ok(endpoint) => (endpoint, None),
-            Err(_) => {
-                let database = dynoxide::Database::memory().expect("a database in memory");
-                let database = real_time::run(Embedded::start(database, 0)).await.expect("a free port");
-                (database.endpoint().to_owned(), Some(database))
-            }
+        let store = match std::env::var(TEST_ENDPOINT) {
+            Ok(endpoint) => Store::remote(&endpoint),
+            Err(_) => Store::memory(),
         };
-        let mut settings = client::settings(&endpoint);
-        if clock_is_paused {
-            settings = settings.http_client(InProcess::Upstream(Box::new(Upstream::new(&endpoint))));
-        }
-        let client = Client::from_conf(settings.build());
         // Stages may share a database, and a test may have seeded what it draws.
         let names = TableNames::prefixed(&format!("test-{:016x}-", RandomState::new().hash_one(())));
-        tables::create_all(&endpoint, &names).await.expect("the tables are created");
-        let proxy = Proxy::start(&endpoint).await;
-        proxy.table_key(&names.memberships, &["customerKey", "groupName"]);
-        proxy.page_size(Some(PAGE_ITEMS));
-        let stage = Self { proxy, client, names, clock_is_paused, _database: database };
+        tables::create_all(&store, &names).await.expect("the tables are created");
+        let database = Dynamodb::new(store);
+        database.table_key(&names.memberships, &["customerKey", "groupName"]);
+        database.page_size(Some(PAGE_ITEMS));
+        let server = database.serve(Transport::Plain, serve::ANY).await.expect("a free port");
+        let stage = Self { database, names, server };
         stage.put_tenant(TOKEN, json!({"tenantId": TENANT})).await;
         stage
     }
 
+    /// Closes the connections and the port of the server: new connections are refused.
+    pub async fn close(&mut self) {
+        self.server.stop().await;
+    }
+
+    /// Listens again, at the same address.
+    pub async fn open(&mut self) {
+        let address = self.server.address();
+        self.server = self.database.serve(Transport::Plain, address).await.expect("the port is free");
+    }
+
     /// The function as a separate process, with other settings. Each of its invocations has `time`.
     pub async fn process(&self, executable: &Path, time: Duration, more: &[(&str, &str)]) -> Process {
-        let endpoint = self.proxy.endpoint();
+        let endpoint = self.server.origin();
         let mut environment = vec![
             ("AWS_ENDPOINT_URL_DYNAMODB", &*endpoint),
             ("AWS_REGION", REGION),
@@ -98,46 +93,37 @@ impl Stage {
     }
 
     /// Puts a tenant for `token`, with these attributes.
-    pub async fn put_tenant(&self, token: &str, attributes: Value) {
+    pub async fn put_tenant(&self, token: &str, mut attributes: Value) {
         let hash = TokenHash::of(token);
         log_search::keep(token);
         log_search::keep(hash.as_str());
-        let mut item = item(&attributes);
-        item.insert("tokenHash".to_owned(), AttributeValue::S(hash.as_str().to_owned()));
-        self.put_all(&self.names.tenants, vec![item]).await;
+        attributes["tokenHash"] = hash.as_str().into();
+        self.put_all(&self.names.tenants, [attributes]).await;
     }
 
     /// Puts customers, each an object with at least `audienceUserId`; `tenantId` is [`TENANT`]
     /// unless given.
     pub async fn put_customers(&self, customers: impl IntoIterator<Item = Value>) {
-        let customers = customers.into_iter().map(|customer| {
+        let customers = customers.into_iter().map(|mut customer| {
             log_search::keep_identifiers(&customer);
-            let mut item = item(&customer);
-            item.entry("tenantId".to_owned()).or_insert_with(|| AttributeValue::S(TENANT.to_owned()));
-            item
+            if customer.get("tenantId").is_none() {
+                customer["tenantId"] = TENANT.into();
+            }
+            customer
         });
-        self.put_all(&self.names.customers, customers.collect()).await;
+        self.put_all(&self.names.customers, customers).await;
     }
 
     /// Puts memberships, each a customer key and a group name, as the import [`BEFORE`] left them.
     pub async fn put_memberships(&self, memberships: &BTreeSet<(String, String)>) {
         let items = memberships
             .iter()
-            .map(|(key, group)| item(&json!({"customerKey": key, "groupName": group, "importId": BEFORE})));
-        self.put_all(&self.names.memberships, items.collect()).await;
+            .map(|(key, group)| json!({"customerKey": key, "groupName": group, "importId": BEFORE}));
+        self.put_all(&self.names.memberships, items).await;
     }
 
-    async fn put_all(&self, table: &str, items: Vec<HashMap<String, AttributeValue>>) {
-        for batch in items.chunks(25) {
-            let puts = batch.iter().map(|item| {
-                let put =
-                    PutRequest::builder().set_item(Some(item.clone())).build().expect("the item is set");
-                WriteRequest::builder().put_request(put).build()
-            });
-            let answer = self.client.batch_write_item().request_items(table, puts.collect()).send().await;
-            let left = answer.expect("the items are put").unprocessed_items.unwrap_or_default();
-            assert!(left.is_empty(), "the database left items unprocessed");
-        }
+    async fn put_all(&self, table: &str, items: impl IntoIterator<Item = Value>) {
+        put_all(self.database.store(), table, items).await.expect("the items are put");
     }
 
     /// Ends the lease of the run that holds a key, `tenant#key`, as if its invocation had timed out: leases use the
@@ -152,16 +138,16 @@ impl Stage {
     }
 
     async fn set_import(&self, import_key: &str, attribute: &str, time: u128) {
-        let update = self
-            .client
-            .update_item()
-            .table_name(&self.names.imports)
-            .key("importKey", AttributeValue::S(import_key.to_owned()))
-            .condition_expression("attribute_exists(importKey)")
-            .update_expression("SET #attribute = :time")
-            .expression_attribute_names("#attribute", attribute)
-            .expression_attribute_values(":time", AttributeValue::N(time.to_string()));
-        update.send().await.expect("the key exists");
+        let update = json!({
+            "TableName": self.names.imports,
+            "Key": {"importKey": {"S": import_key}},
+            "ConditionExpression": "attribute_exists(importKey)",
+            "UpdateExpression": "SET #attribute = :time",
+            "ExpressionAttributeNames": {"#attribute": attribute},
+            "ExpressionAttributeValues": {":time": {"N": time.to_string()}},
+        });
+        let updated = self.database.store().call("UpdateItem", &update).await.expect("it is reached");
+        updated.expect_ok().expect("the key exists");
     }
 
     /// Every membership stored, as (customer key, group name).
@@ -171,38 +157,18 @@ impl Stage {
         items.iter().map(|item| (text(&item["customerKey"]), text(&item["groupName"]))).collect()
     }
 
-    /// Every membership's item, string attributes only.
+    /// Every membership's item.
     pub async fn membership_items(&self) -> Vec<Value> {
-        let mut pages =
-            self.client.scan().table_name(&self.names.memberships).into_paginator().items().send();
-        let mut items = Vec::new();
-        while let Some(item) = pages.next().await {
-            let item = item.expect("the table is read");
-            let strings = item
-                .into_iter()
-                .map(|(name, value)| (name, Value::from(value.as_s().expect("a string").as_str())));
-            items.push(Value::Object(strings.collect()));
-        }
-        items
+        self.items(&self.names.memberships).await
+    }
+
+    /// All items of a table, as plain JSON.
+    pub async fn items(&self, table: &str) -> Vec<Value> {
+        scan(self.database.store(), table).await.expect("the table is read")
     }
 }
 
 fn a_second_ago() -> Duration {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
     now - Duration::from_secs(1)
-}
-
-/// An item from JSON: strings, whole numbers, booleans, and arrays of strings as string sets.
-fn item(attributes: &Value) -> HashMap<String, AttributeValue> {
-    let value = |value: &Value| match value {
-        Value::String(text) => AttributeValue::S(text.clone()),
-        Value::Number(number) => AttributeValue::N(number.to_string()),
-        Value::Bool(flag) => AttributeValue::Bool(*flag),
-        Value::Array(list) => {
-            AttributeValue::Ss(list.iter().map(|text| text.as_str().expect("a string").to_owned()).collect())
-        }
-        Value::Null | Value::Object(_) => panic!("not supported as an attribute"),
-    };
-    let attributes = attributes.as_object().expect("an object");
-    attributes.iter().map(|(name, attribute)| (name.clone(), value(attribute))).collect()
 }

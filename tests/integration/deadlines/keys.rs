@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{SECONDS, with_little_time};
+use testing::dynamodb::{Action, Rule};
 use testing::function::{Function, Response, post_event};
-use testing::proxy::{Action, Rule};
 use testing::shorthand::{numbered, numbered_pairs, off};
 use testing::stage::{Stage, TOKEN};
 use tokio::time::Instant;
@@ -19,18 +19,18 @@ fn with_key(data: &Value) -> Value {
 /// and no fault rules, and the response.
 async fn import_while_hangs(stage: &Stage, operation: &'static str) -> (Function, Response) {
     let mut function = with_little_time(stage, |_| {}).await;
-    stage.proxy.rule(Rule::on(operation, Action::Hang));
+    stage.database.rule(Rule::on(operation, Action::Hang));
     let start = Instant::now();
     let response = function.invoke(with_key(&numbered(5))).await;
     assert!(start.elapsed().as_secs_f64() < SECONDS, "response after {:?}", start.elapsed());
     function.seconds = 30.0;
-    stage.proxy.clear_rules();
+    stage.database.clear_rules();
     (function, response)
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_hanging_claim_is_503_without_writes() {
-    let stage = Stage::paused().await;
+    let stage = Stage::new().await;
     let (function, response) = import_while_hangs(&stage, "PutItem").await;
     assert_eq!((response.status, response.code()), (503, "SERVICE_UNAVAILABLE"));
     assert_eq!(response.headers["Retry-After"], "1");
@@ -43,7 +43,7 @@ async fn a_hanging_claim_is_503_without_writes() {
 
 #[tokio::test(start_paused = true)]
 async fn a_hanging_outcome_write_still_gets_a_response() {
-    let stage = Stage::paused().await;
+    let stage = Stage::new().await;
     let (function, response) = import_while_hangs(&stage, "UpdateItem").await;
     assert_eq!(response.failures(), [""; 0]);
     assert_eq!(stage.memberships().await, numbered_pairs(5));
@@ -59,7 +59,7 @@ async fn a_hanging_outcome_write_still_gets_a_response() {
 
 #[tokio::test(start_paused = true)]
 async fn a_timed_out_keyed_import_stores_its_outcome() {
-    let stage = Stage::paused().await;
+    let stage = Stage::new().await;
     let (function, response) = import_while_hangs(&stage, "BatchWriteItem").await;
     assert_eq!(response.failures(), ["TIMEOUT"; 5]);
 

@@ -7,13 +7,13 @@ use group_import::config::{Config, IdentityLookup, SkipUnchanged};
 use serde_json::{Value, json};
 
 use super::{assert_timeouts, import, with_little_time};
-use testing::proxy::{Action, Rule};
+use testing::dynamodb::{Action, Rule};
 use testing::shorthand::{exact, fuzzy, numbered, numbered_pairs, off, pairs, repost};
 use testing::stage::Stage;
 
 #[tokio::test(start_paused = true)]
 async fn a_fuzzy_record_not_looked_up_is_a_timeout() {
-    let stage = Stage::paused().await;
+    let stage = Stage::new().await;
     stage
         .put_customers([
             json!({"audienceUserId": "c1", "unionid": "u1"}),
@@ -21,7 +21,7 @@ async fn a_fuzzy_record_not_looked_up_is_a_timeout() {
         ])
         .await;
     let mut function = with_little_time(&stage, |_| {}).await;
-    stage.proxy.rule(Rule::on("ExecuteStatement", Action::Delay(Duration::from_millis(500))));
+    stage.database.rule(Rule::on("ExecuteStatement", Action::Delay(Duration::from_millis(500))));
     let data = json!([
         {"unionid": "nobody", "openid": "o2", "groups": "g"},
         {"unionid": "u1", "groups": "g"},
@@ -31,7 +31,7 @@ async fn a_fuzzy_record_not_looked_up_is_a_timeout() {
     assert_eq!(response.failures(), ["TIMEOUT", "NOT_MATCHED"]);
     assert_eq!(stage.memberships().await, pairs([("t1#c1", "g")]));
     function.seconds = 30.0;
-    stage.proxy.clear_rules();
+    stage.database.clear_rules();
     repost(&function, &fuzzy(1, "add"), &response).await.data();
     assert_eq!(stage.memberships().await, pairs([("t1#c1", "g"), ("t1#c2", "g")]));
 }
@@ -39,12 +39,12 @@ async fn a_fuzzy_record_not_looked_up_is_a_timeout() {
 /// Makes every call hang that looks up values of this field.
 fn hang_on(stage: &Stage, field: &'static str) {
     if field == "audienceUserId" {
-        return stage.proxy.rule(Rule::on("BatchGetItem", Action::Hang));
+        return stage.database.rule(Rule::on("BatchGetItem", Action::Hang));
     }
     for operation in ["ExecuteStatement", "Query"] {
         let index = format!("{field}-index");
         let of_field = move |body: &Value| body.to_string().contains(&index);
-        stage.proxy.rule(Rule::on(operation, Action::Hang).when(of_field));
+        stage.database.rule(Rule::on(operation, Action::Hang).when(of_field));
     }
 }
 
@@ -65,7 +65,7 @@ async fn what_a_hanging_lookup_leaves_is_written() {
         }
     }
     let run = async |(params, order, hanging, lookup): (Value, [&'static str; 4], &'static str, _)| {
-        let stage = Stage::paused().await;
+        let stage = Stage::new().await;
         let customer = json!({"audienceUserId": "c1", "unionid": "c1", "openid": "c1", "phone": "c1"});
         stage.put_customers([customer]).await;
         let mut function = with_little_time(&stage, |config| config.identity_lookup = lookup).await;
@@ -87,7 +87,7 @@ async fn what_a_hanging_lookup_leaves_is_written() {
         assert_eq!(stage.memberships().await, pairs(imported), "{params} {hanging} {lookup:?}");
 
         function.seconds = 30.0;
-        stage.proxy.clear_rules();
+        stage.database.clear_rules();
         let again = repost(&function, &params, &response).await;
         let expected = ["INVALID_FIELD", "NOT_MATCHED", "NOT_MATCHED", "NOT_MATCHED", "NOT_MATCHED"];
         assert_eq!(again.failures(), expected);
@@ -99,17 +99,17 @@ async fn what_a_hanging_lookup_leaves_is_written() {
 
 #[tokio::test(start_paused = true)]
 async fn hanging_fallback_queries_are_timeouts() {
-    let stage = Stage::paused().await;
+    let stage = Stage::new().await;
     stage.put_customers([json!({"audienceUserId": "c0", "openid": "o"})]).await;
     let mut function = with_little_time(&stage, |_| {}).await;
     let rejected = Action::Error { status: 400, code: "ValidationException", message: "rejected" };
-    stage.proxy.rule(Rule::on("ExecuteStatement", rejected));
-    stage.proxy.rule(Rule::on("Query", Action::Hang));
+    stage.database.rule(Rule::on("ExecuteStatement", rejected));
+    stage.database.rule(Rule::on("Query", Action::Hang));
     let data = json!([{"openid": "o", "groups": "g"}, {"openid": "nobody", "groups": "g"}]);
     let response = import(&stage, &function, fuzzy(1, "add"), data).await;
     assert_eq!(response.failures(), ["TIMEOUT", "TIMEOUT"]);
     function.seconds = 30.0;
-    stage.proxy.clear_rules();
+    stage.database.clear_rules();
     let again = function.import(fuzzy(1, "add"), json!([{"openid": "o", "groups": "g"}])).await;
     assert_eq!(again.failures(), [""; 0]);
     assert_eq!(stage.memberships().await, numbered_pairs(1));
@@ -117,25 +117,25 @@ async fn hanging_fallback_queries_are_timeouts() {
 
 #[tokio::test(start_paused = true)]
 async fn slow_membership_checks_keep_completed_successes() {
-    let stage = Stage::paused().await;
+    let stage = Stage::new().await;
     let mut function = with_little_time(&stage, |config| {
         config.skip_unchanged = SkipUnchanged::Always;
         config.lookup_concurrency = 1;
     })
     .await;
     stage.put_memberships(&numbered_pairs(500)).await;
-    stage.proxy.rule(Rule::on("BatchGetItem", Action::Delay(Duration::from_millis(400))));
+    stage.database.rule(Rule::on("BatchGetItem", Action::Delay(Duration::from_millis(400))));
     let response = import(&stage, &function, off("add"), numbered(501)).await;
     let imported = response.data()["importSuccessNum"].as_u64().expect("a number");
     assert!((100..500).contains(&imported) && imported.is_multiple_of(100), "{imported}");
-    assert_eq!(stage.proxy.count("BatchWriteItem"), 0);
+    assert_eq!(stage.database.count("BatchWriteItem"), 0);
     assert_timeouts(&stage, &mut function, &off("add"), &response).await;
     assert_eq!(stage.memberships().await, numbered_pairs(501));
 }
 
 /// Records whose look-ups need several invocations: each identifies a customer by its last identifier alone.
 async fn resending_ends(params: Value, set: fn(&mut Config), records: usize) {
-    let stage = Stage::paused().await;
+    let stage = Stage::new().await;
     let customer = |n: usize| json!({"audienceUserId": format!("c{n}"), "phone": format!("139{n:08}")});
     stage.put_customers((0..records).map(customer)).await;
     let mut function = stage
@@ -146,7 +146,7 @@ async fn resending_ends(params: Value, set: fn(&mut Config), records: usize) {
         .await;
     function.seconds = 7.0;
     for operation in ["ExecuteStatement", "Query", "BatchGetItem"] {
-        stage.proxy.rule(Rule::on(operation, Action::Delay(Duration::from_millis(160))));
+        stage.database.rule(Rule::on(operation, Action::Delay(Duration::from_millis(160))));
     }
     let is_exact = params["matchingType"] == 1;
     let mut data: Value = (0..records)

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::sound;
+use testing::dynamodb::{Action, Rule};
 use testing::function::{ADDRESS, post_event};
-use testing::proxy::{Action, Rule};
 use testing::shorthand::{numbered, off};
 use testing::stage::{Stage, TOKEN};
 
@@ -49,13 +49,13 @@ async fn every_wrong_token_gets_the_same_response() {
         json!(TOKEN),
     ]);
     for headers in headers {
-        stage.proxy.reset();
+        stage.database.reset();
         let mut event = post_event(TOKEN, sound());
         event["headers"] = headers.clone();
         let response = function.invoke(event).await;
         let shown: String = headers.to_string().chars().take(80).collect();
         assert_eq!((response.status, &response.body), (401, &expected.body), "{shown}");
-        assert!(stage.proxy.calls().len() <= 1, "{shown}");
+        assert!(stage.database.calls().len() <= 1, "{shown}");
     }
     assert!(stage.memberships().await.is_empty());
 }
@@ -138,7 +138,7 @@ async fn rejections_show_neither_input_nor_database_errors() {
         assert_eq!(response.status, status, "{}", response.body);
         assert!(!response.body.contains("secret"), "{}", response.body);
     }
-    stage.proxy.rule(Rule::on_any(Action::Error {
+    stage.database.rule(Rule::on_any(Action::Error {
         status: 400,
         code: "ValidationException",
         message: "secret",

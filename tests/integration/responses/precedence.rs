@@ -1,8 +1,8 @@
 //! The order of the checks (contract, section 2).
 
 use serde_json::{Value, json};
+use testing::dynamodb::{Action, Rule};
 use testing::function::post_event;
-use testing::proxy::{Action, Rule};
 use testing::stage::TOKEN;
 
 use super::{DISABLED, MAX_BODY_BYTES, RETIRED_ADDRESS, edit_body, rejected, stage_and_function, with};
@@ -40,7 +40,7 @@ async fn an_earlier_check_takes_precedence() {
 #[tokio::test]
 async fn a_failed_token_check_precedes_later_checks_only() {
     let (stage, function) = stage_and_function().await;
-    stage.proxy.rule(Rule::on("GetItem", Action::Garble));
+    stage.database.rule(Rule::on("GetItem", Action::Garble));
     for change in [
         (|event| event["headers"]["content-type"] = "text/plain".into()) as Change,
         |event| edit_body(event, |body| body + &" ".repeat(MAX_BODY_BYTES)),
@@ -56,7 +56,7 @@ async fn a_failed_token_check_precedes_later_checks_only() {
     ];
     for (code, change) in earlier {
         let response = rejected(&stage, &function, with(change)).await;
-        assert_eq!((response.code(), stage.proxy.count("GetItem")), (code, 0));
+        assert_eq!((response.code(), stage.database.count("GetItem")), (code, 0));
     }
 }
 

@@ -1,9 +1,7 @@
 //! Outcomes that are stored for an `Idempotency-Key`: their size, and those that cannot be read any more.
 
-use std::collections::HashMap;
-
-use aws_sdk_dynamodb::types::AttributeValue;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
+use testing::dynamodb::Answer;
 use testing::shorthand::numbered;
 use testing::stage::{Stage, TENANT, TOKEN};
 
@@ -32,7 +30,7 @@ async fn five_thousand_matches_are_stored_and_replayed() {
     let body = explained((0..5_000).map(record).collect());
     let first = post(&function, "k1", &body).await;
     assert_eq!(first.data()["matches"].as_array().map(Vec::len), Some(3_334));
-    stage.proxy.reset();
+    stage.database.reset();
     let again = post(&function, "k1", &body).await;
     assert_eq!(again.headers["Idempotent-Replayed"], "true");
     assert_eq!(
@@ -63,28 +61,26 @@ async fn an_outcome_that_cannot_be_stored_is_413_before_writing() {
     }
 }
 
-type Item = HashMap<String, AttributeValue>;
-
 /// Changes the stored item of the only key.
-async fn rewrite(stage: &Stage, change: impl FnOnce(&mut Item)) {
-    let table = &stage.names.imports;
-    let items = stage.client.scan().table_name(table).send().await.expect("a table").items.expect("items");
-    let mut item = items.into_iter().next().expect("the key of the test");
-    change(&mut item);
-    stage.client.put_item().table_name(table).set_item(Some(item)).send().await.expect("it is written");
+async fn rewrite(stage: &Stage, change: impl FnOnce(&mut Map<String, Value>)) {
+    let (store, table) = (stage.database.store(), &stage.names.imports);
+    let mut stored = store.call("Scan", &json!({"TableName": table})).await.expect("it is read").body;
+    let item = &mut stored["Items"][0];
+    change(item.as_object_mut().expect("the key of the test"));
+    let put = store.call("PutItem", &json!({"TableName": table, "Item": item})).await;
+    put.and_then(Answer::expect_ok).expect("it is written");
 }
 
 #[tokio::test]
 async fn an_outcome_that_no_longer_fits_counts_as_none() {
-    let text = |text: &str| AttributeValue::S(text.to_owned());
-    let codes = |code: &str, ranges: &str| AttributeValue::M([(code.to_owned(), text(ranges))].into());
+    let codes = |code: &str, ranges: &str| json!({"M": {code: {"S": ranges}}});
     let unfit = [
         ("a code of a later version", vec![("failures", Some(codes("LATER", "1")))]),
         ("a record that is valid by now", vec![("failures", Some(codes("INVALID_FIELD", "0")))]),
         ("a record that was not sent", vec![("failures", Some(codes("TIMEOUT", "8")))]),
         (
             "matches in the form of an earlier version",
-            vec![("customers", None), ("matchedBy", None), ("matches", Some(text("[]")))],
+            vec![("customers", None), ("matchedBy", None), ("matches", Some(json!({"S": "[]"})))],
         ),
     ];
     for (what, changes) in unfit {
@@ -119,8 +115,7 @@ async fn a_success_under_earlier_rules_is_replayed() {
     let body = explained(json!([{"openid": "o\u{1}", "groups": "vip"}, {"openid": "o1", "groups": "vip"}]));
     post(&function, "k1", &body).await.data();
     rewrite(&stage, |item| {
-        let not_matched = ("NOT_MATCHED".to_owned(), AttributeValue::S("0".to_owned()));
-        item.insert("failures".to_owned(), AttributeValue::M([not_matched].into()));
+        item.insert("failures".to_owned(), json!({"M": {"NOT_MATCHED": {"S": "0"}}}));
     })
     .await;
     let again = post(&function, "k1", &body).await;

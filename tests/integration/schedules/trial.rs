@@ -13,7 +13,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use reference::draw::{self, Import};
 use reference::world::World;
-use testing::proxy::{Action, Rule, Share};
+use testing::dynamodb::{Action, Rule, Share};
 
 /// Size of the pool of identifiers: enough for two statements of an identifier and three batches of writes.
 const POOL: u32 = 12;
@@ -52,7 +52,7 @@ pub const FAULTS: [Action; 18] = [
     Action::Unprocessed { processed: Share::Fraction(1, 2) },
 ];
 
-/// A proxy rule that implements `Debug`.
+/// A rule that implements `Debug`.
 #[derive(Clone, Debug)]
 pub struct Planned {
     operation: Option<&'static str>,

@@ -16,7 +16,7 @@ impl Run {
     pub async fn judge(&mut self, response: &Response, took: Duration) {
         self.happened(format!("response: {}", response.status));
         assert!(matches!(response.status, 200 | 503), "{}", response.status);
-        let faults = self.stage.proxy.faults();
+        let faults = self.stage.database.faults();
         let of_token_or_claim =
             |(operation, _): &(String, _)| operation == "GetItem" || operation == "PutItem";
         // Look-ups have 70 % of the time for calls. A pause of up to two seconds does not start if that would end during

@@ -12,11 +12,12 @@ use std::io;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::process::ExitCode;
 
-use dynoxide::Database;
 use lexopt::ValueExt;
 use lexopt::prelude::{Long, Short};
 use testing::demo;
-use testing::embedded::Embedded;
+use testing::dynamodb::{Dynamodb, Store};
+use testing::memory::page::PAGE_ITEMS;
+use testing::serve::Transport;
 use testing::tables::{self, TableNames};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -82,19 +83,23 @@ async fn main() -> ExitCode {
 /// Starts everything and returns only when something has failed.
 async fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let db_port = free_port(options.db_port, "--db-port")?;
-    let database = Embedded::start(Database::memory()?, db_port).await?;
+    let database = Dynamodb::new(Store::memory());
+    database.page_size(Some(PAGE_ITEMS));
+    database.forget_calls();
+    let server = database.serve(Transport::Plain, (Ipv4Addr::LOCALHOST, db_port).into()).await?;
+    let endpoint = server.origin();
     // The names in CargoLambda.toml.
     let names = TableNames::prefixed("demo-");
-    tables::create_all(database.endpoint(), &names).await?;
-    demo::load(database.endpoint(), &names).await?;
+    tables::create_all(database.store(), &names).await?;
+    demo::load(database.store(), &names).await?;
     if options.db_only {
-        println!("The database is running at {}. Ctrl-C ends it.", database.endpoint());
+        println!("The database is running at {}. Ctrl-C ends it.", &endpoint);
         return std::future::pending().await;
     }
     let port = free_port(options.port, "--port")?;
-    let mut watch = Watch::start(port, database.endpoint())?;
+    let mut watch = Watch::start(port, &endpoint)?;
     watch.first_response(&guide::url(port), demo::TOKEN).await?;
-    println!("{}", guide::text(port, database.endpoint(), &names.memberships));
+    println!("{}", guide::text(port, &endpoint, &names.memberships));
     Err(watch.ended().await)
 }
 

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::{Value, json};
 
-use super::wire::Request;
+use super::call::Call;
 
 /// The key attributes of tables, by table name.
 pub type Keys = HashMap<String, Vec<String>>;
@@ -22,9 +22,9 @@ const MAX_WRITES: usize = 25;
 const MAX_KEYS: usize = 100;
 
 /// The message of the `ValidationException` that a call would get.
-pub fn rejection(request: &Request, keys: &Keys) -> Option<String> {
-    let body = &request.body;
-    match request.operation.as_str() {
+pub fn rejection(call: &Call, keys: &Keys) -> Option<String> {
+    let body = &call.body;
+    match call.operation.as_str() {
         "ExecuteStatement" => statement(body),
         "Query" if body["IndexName"].is_string() && body["ConsistentRead"] == true => {
             Some("Consistent reads are not supported on global secondary indexes".to_owned())

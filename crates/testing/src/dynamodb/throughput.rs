@@ -8,7 +8,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::batch;
-use super::wire::{self, Answer, Request, Upstream};
+use super::call::{Answer, Call};
+use super::store::Store;
 use crate::capacity::{Capacity, EXCEEDED};
 
 /// The capacities of all tables and indexes together.
@@ -25,27 +26,26 @@ const HASH_KEYS: [&str; 2] = ["customerKey", "audienceUserId"];
 
 impl Throughput {
     /// The response to a call beyond the capacity; `None` if it can be forwarded unchanged.
-    pub async fn throttle(&self, upstream: &Upstream, request: &Request) -> io::Result<Option<Answer>> {
+    pub async fn throttle(&self, store: &Store, call: &Call) -> io::Result<Option<Answer>> {
         if !self.latency.is_zero() {
             tokio::time::sleep(self.latency).await;
         }
-        match (request.operation.as_str(), &self.reads, &self.writes) {
-            ("BatchWriteItem", _, Some(writes)) => part(upstream, request, writes, 1.0).await.map(Some),
+        match (call.operation.as_str(), &self.reads, &self.writes) {
+            ("BatchWriteItem", _, Some(writes)) => part(store, call, writes, 1.0).await.map(Some),
             ("BatchGetItem", Some(reads), _) => {
-                let tables = request.body["RequestItems"].as_object().into_iter().flatten();
+                let tables = call.body["RequestItems"].as_object().into_iter().flatten();
                 let consistent = tables.map(|(_, keys)| &keys["ConsistentRead"]).any(|flag| *flag == true);
-                part(upstream, request, reads, if consistent { 1.0 } else { 0.5 }).await.map(Some)
+                part(store, call, reads, if consistent { 1.0 } else { 0.5 }).await.map(Some)
             }
             ("ExecuteStatement", Some(reads), _) => {
-                let mut values: Vec<_> =
-                    request.body["Parameters"].as_array().into_iter().flatten().collect();
+                let mut values: Vec<_> = call.body["Parameters"].as_array().into_iter().flatten().collect();
                 // The last parameter is the tenant.
                 values.pop();
                 let is_there = values.iter().all(|value| reads.take(&value.to_string(), 0.5));
                 Ok((!is_there).then(exceeded))
             }
             ("Query", Some(reads), _) => {
-                let value = request.body["ExpressionAttributeValues"][":value"].to_string();
+                let value = call.body["ExpressionAttributeValues"][":value"].to_string();
                 Ok((!reads.take(&value, 0.5)).then(exceeded))
             }
             _ => Ok(None),
@@ -54,20 +54,20 @@ impl Throughput {
 }
 
 /// Forwards the entries within the capacity.
-async fn part(upstream: &Upstream, request: &Request, capacity: &Capacity, units: f64) -> io::Result<Answer> {
+async fn part(store: &Store, call: &Call, capacity: &Capacity, units: f64) -> io::Result<Answer> {
     let hash_key = |entry: &Value| {
         let item = entry.pointer("/PutRequest/Item").or(entry.pointer("/DeleteRequest/Key")).unwrap_or(entry);
         HASH_KEYS.iter().find_map(|name| item.get(name)).map(Value::to_string).unwrap_or_default()
     };
-    let admitted: HashMap<String, bool> = batch::entries(request)
+    let admitted: HashMap<String, bool> = batch::entries(call)
         .map(|(table, entry)| (format!("{table} {entry}"), capacity.take(&hash_key(entry), units)))
         .collect();
     if !admitted.values().any(|is_admitted| *is_admitted) {
         return Ok(exceeded());
     }
-    batch::forward_part(upstream, request, |table, entry| admitted[&format!("{table} {entry}")]).await
+    batch::forward_part(store, call, |table, entry| admitted[&format!("{table} {entry}")]).await
 }
 
 fn exceeded() -> Answer {
-    wire::error(400, EXCEEDED, "The level of configured provisioned throughput for the table was exceeded.")
+    Answer::error(400, EXCEEDED, "The level of configured provisioned throughput for the table was exceeded.")
 }

@@ -1,4 +1,4 @@
-//! Which calls get a fault instead of a response of the upstream.
+//! Which calls get a fault instead of the response of the store.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::batch::Share;
-use super::wire::Request;
+use super::call::Call;
 
 /// What happens to a call that a [`Rule`] matches.
 #[derive(Clone, Debug)]
@@ -91,9 +91,9 @@ impl Rule {
     }
 
     /// The action for this call, if the rule matches; counts as one use.
-    pub(super) fn act_on(&mut self, request: &Request) -> Option<Action> {
-        if self.operation.is_some_and(|name| name != request.operation)
-            || self.when.as_ref().is_some_and(|when| !when(&request.body))
+    pub(super) fn act_on(&mut self, call: &Call) -> Option<Action> {
+        if self.operation.is_some_and(|name| name != call.operation)
+            || self.when.as_ref().is_some_and(|when| !when(&call.body))
         {
             return None;
         }

@@ -2,10 +2,10 @@
 
 use std::io;
 
-use hyper::StatusCode;
 use serde_json::{Map, Value, json};
 
-use super::wire::{self, Answer, Request, Upstream};
+use super::call::{Answer, Call};
+use super::store::Store;
 
 /// A part of a batch, counted in put and delete requests or in keys.
 #[derive(Clone, Copy, Debug)]
@@ -25,58 +25,58 @@ impl Share {
 }
 
 /// Forwards the first share of the entries, tables in the order of their names; the rest is unprocessed.
-pub async fn forward_share(upstream: &Upstream, request: &Request, processed: Share) -> io::Result<Answer> {
-    let mut open = processed.of(entries(request).count());
+pub async fn forward_share(store: &Store, call: &Call, processed: Share) -> io::Result<Answer> {
+    let mut open = processed.of(entries(call).count());
     let admit = |_: &str, _: &Value| {
         let is_open = open > 0;
         open = open.saturating_sub(1);
         is_open
     };
-    forward_part(upstream, request, admit).await
+    forward_part(store, call, admit).await
 }
 
 /// The entries of a batch, each with its table: put and delete requests, or keys.
-pub fn entries(request: &Request) -> impl Iterator<Item = (&str, &Value)> {
-    let place = match request.operation.as_str() {
+pub fn entries(call: &Call) -> impl Iterator<Item = (&str, &Value)> {
+    let place = match call.operation.as_str() {
         "BatchWriteItem" => "",
         _ => "/Keys",
     };
-    let tables = request.body["RequestItems"].as_object().into_iter().flatten();
+    let tables = call.body["RequestItems"].as_object().into_iter().flatten();
     let lists = tables.filter_map(move |(table, request)| Some((table, request.pointer(place)?.as_array()?)));
     lists.flat_map(|(table, list)| list.iter().map(move |entry| (table.as_str(), entry)))
 }
 
 /// Forwards the admitted entries; the rest is unprocessed.
 pub async fn forward_part(
-    upstream: &Upstream,
-    request: &Request,
+    store: &Store,
+    call: &Call,
     admit: impl FnMut(&str, &Value) -> bool,
 ) -> io::Result<Answer> {
     // Where a table's entries are, under its name, what the response calls unprocessed ones, and the response
     // when nothing was processed.
-    let (entries, left_over, nothing_done) = match request.operation.as_str() {
+    let (entries, left_over, nothing_done) = match call.operation.as_str() {
         "BatchWriteItem" => ("", "UnprocessedItems", json!({})),
         "BatchGetItem" => ("/Keys", "UnprocessedKeys", json!({"Responses": {}})),
-        _ => return upstream.send(request, &request.body).await,
+        _ => return store.call(&call.operation, &call.body).await,
     };
-    let (now, mut later) = split(&request.body["RequestItems"], entries, admit);
+    let (now, mut later) = split(&call.body["RequestItems"], entries, admit);
     // An empty batch is not a valid one.
     let mut answer = if now.is_empty() {
         nothing_done
     } else {
-        let mut body = request.body.clone();
+        let mut body = call.body.clone();
         body["RequestItems"] = now.into();
-        let answer = upstream.send(request, &body).await?;
-        if answer.status() != StatusCode::OK {
+        let answer = store.call(&call.operation, &body).await?;
+        if !answer.is_ok() {
             return Ok(answer);
         }
-        serde_json::from_slice(answer.body())?
+        answer.body
     };
-    if let Value::Object(of_upstream) = answer[left_over].take() {
-        append(&mut later, of_upstream, entries);
+    if let Value::Object(of_store) = answer[left_over].take() {
+        append(&mut later, of_store, entries);
     }
     answer[left_over] = later.into();
-    Ok(wire::json(StatusCode::OK, &answer))
+    Ok(Answer::ok(answer))
 }
 
 type Tables = Map<String, Value>;
@@ -100,9 +100,9 @@ fn split(tables: &Value, entries: &str, mut admit: impl FnMut(&str, &Value) -> b
     (now, later)
 }
 
-/// Adds what the upstream itself left unprocessed.
-fn append(later: &mut Tables, of_upstream: Tables, entries: &str) {
-    for (table, mut request) in of_upstream {
+/// Adds what the store itself left unprocessed.
+fn append(later: &mut Tables, of_store: Tables, entries: &str) {
+    for (table, mut request) in of_store {
         let held = later.get_mut(&table).and_then(|held| held.pointer_mut(entries));
         match (held, request.pointer_mut(entries)) {
             (Some(Value::Array(held)), Some(Value::Array(more))) => held.append(more),

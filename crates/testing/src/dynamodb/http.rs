@@ -1,0 +1,71 @@
+//! The database over HTTP.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+
+use futures_util::stream;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full, StreamBody};
+use hyper::Response;
+use hyper::body::{Bytes, Frame, Incoming};
+
+use super::call::{Answer, Sent};
+use super::{Dynamodb, operation};
+use crate::serve::{Server, Transport};
+
+/// A response being sent, which may break off.
+type Body = UnsyncBoxBody<Bytes, io::Error>;
+
+impl Dynamodb {
+    /// Serves it at an address, on the runtime of the caller.
+    ///
+    /// # Errors
+    ///
+    /// The address cannot be bound.
+    pub async fn serve(&self, transport: Transport, address: SocketAddr) -> io::Result<Server> {
+        let database = self.clone();
+        Server::start_over(transport, address, move |request| database.clone().read_and_respond(request))
+            .await
+    }
+
+    /// An error closes the connection without a response.
+    async fn read_and_respond(self, request: hyper::Request<Incoming>) -> io::Result<Response<Body>> {
+        let (head, body) = request.into_parts();
+        let operation = operation(head.headers.get("x-amz-target").and_then(|target| target.to_str().ok()));
+        let body = body.collect().await.map_err(io::Error::other)?;
+        let sent = self.call(operation, serde_json::from_slice(&body.to_bytes())?).await?;
+        let whole =
+            |body: String| Full::from(body).map_err(|never: Infallible| match never {}).boxed_unsync();
+        let response = |status: u16| {
+            Response::builder()
+                .status(status)
+                .header("content-type", "application/x-amz-json-1.0")
+                .header("x-amzn-requestid", self.request_id())
+        };
+        let response = match sent {
+            Sent::Answer(answer) => response(answer.status).body(whole(answer.body.to_string())),
+            Sent::Text(text) => response(200).body(whole(text.to_owned())),
+            Sent::Half(answer) => response(answer.status)
+                .header("content-length", answer.body.to_string().len())
+                .body(half(&answer)),
+        };
+        response.map_err(io::Error::other)
+    }
+}
+
+/// Half of the body, and then an error.
+fn half(answer: &Answer) -> Body {
+    let body = Bytes::from(answer.body.to_string());
+    let frames = stream::unfold(Some(body.slice(..body.len() / 2)), |half| async move {
+        match half {
+            Some(half) => Some((Ok(Frame::data(half)), None)),
+            None => {
+                // Hyper sends what it holds when there is nothing to do, and drops it on an error.
+                tokio::task::yield_now().await;
+                Some((Err(io::ErrorKind::UnexpectedEof.into()), None))
+            }
+        }
+    });
+    StreamBody::new(frames).boxed_unsync()
+}

@@ -1,0 +1,310 @@
+//! A DynamoDB for tests: a real implementation, and before it what emulators lack. It counts, delays and rejects calls,
+//! breaks their responses, pages and validates as DynamoDB on AWS does, and throttles.
+//!
+//! # Layout
+//!
+//! A call passes these layers, from the top:
+//!
+//! - [`connector`] in this process, or [`http`]: how it arrives
+//! - `dynamodb` (here): the record of calls, and the settings
+//! - [`rules`]: what DynamoDB rejects and emulators accept
+//! - [`fault`]: which faults affect which calls
+//! - [`throughput`]: throttling beyond the capacity of a table
+//! - [`pages`] and [`batch`]: small pages, and batches that are only partly processed
+//! - [`store`]: where the items are
+
+mod batch;
+mod call;
+#[cfg(feature = "stage")]
+mod connector;
+mod fault;
+mod http;
+mod pages;
+mod rules;
+mod store;
+mod throughput;
+
+use std::collections::HashMap;
+use std::future::pending;
+use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::time::Instant;
+
+pub use batch::Share;
+pub use call::{Answer, Call, Sent};
+#[cfg(feature = "stage")]
+pub use connector::Connector;
+pub use fault::{Action, Rule};
+use rules::Keys;
+pub use store::Store;
+pub use throughput::Throughput;
+
+/// The database; clones are the same one.
+#[derive(Clone)]
+pub struct Dynamodb(Arc<Shared>);
+
+struct Shared {
+    store: Store,
+    started: Instant,
+    responses: AtomicUsize,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    calls: Vec<Call>,
+    forgetful: bool,
+    faults: Vec<(String, Action)>,
+    loads: HashMap<String, Load>,
+    rules: Vec<Rule>,
+    page_size: Option<usize>,
+    query_page_size: Option<usize>,
+    statements_by_key: bool,
+    lenient: bool,
+    unreachable: bool,
+    keys: Keys,
+    throughput: Throughput,
+    throttled: usize,
+}
+
+/// The concurrent calls of one operation, now and at their peak.
+#[derive(Default)]
+struct Load {
+    now: usize,
+    peak: usize,
+}
+
+impl State {
+    fn load(&mut self, operation: &str) -> &mut Load {
+        self.loads.entry(operation.to_owned()).or_default()
+    }
+}
+
+impl Dynamodb {
+    pub fn new(store: Store) -> Self {
+        Self(Arc::new(Shared {
+            store,
+            started: Instant::now(),
+            responses: AtomicUsize::new(1),
+            state: Mutex::default(),
+        }))
+    }
+
+    /// A replacement for the network under an SDK's client.
+    #[cfg(feature = "stage")]
+    pub fn connector(&self) -> Connector {
+        Connector::new(self)
+    }
+
+    /// The implementation below; its calls are neither recorded nor checked nor broken.
+    pub fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    /// The time on the clock of [`Call::at`].
+    pub fn now(&self) -> Duration {
+        self.0.started.elapsed()
+    }
+
+    /// Every call since the start or the last [`reset`](Self::reset), in the order received.
+    pub fn calls(&self) -> Vec<Call> {
+        self.state().calls.clone()
+    }
+
+    /// From now on calls are not recorded, as in a database that runs for hours.
+    pub fn forget_calls(&self) {
+        self.state().forgetful = true;
+    }
+
+    /// Every call that a rule acted on: its operation and the action.
+    pub fn faults(&self) -> Vec<(String, Action)> {
+        self.state().faults.clone()
+    }
+
+    /// The number of calls of one operation, retries of the SDK included.
+    pub fn count(&self, operation: &str) -> usize {
+        self.state().calls.iter().filter(|call| call.operation == operation).count()
+    }
+
+    /// The peak of concurrent calls of one operation.
+    pub fn peak(&self, operation: &str) -> usize {
+        self.state().load(operation).peak
+    }
+
+    /// Clears the calls, the faults and the peaks. Rules and settings remain.
+    pub fn reset(&self) {
+        let mut state = self.state();
+        state.calls.clear();
+        state.faults.clear();
+        for load in state.loads.values_mut() {
+            load.peak = load.now;
+        }
+    }
+
+    /// Adds a rule after the existing ones: the first that matches a call acts.
+    pub fn rule(&self, rule: Rule) {
+        self.state().rules.push(rule);
+    }
+
+    pub fn clear_rules(&self) {
+        self.state().rules.clear();
+    }
+
+    /// The maximum items of a page of `ExecuteStatement`; `None`, the default, leaves paging to the store. DynamoDB
+    /// returns the results of an `IN` in pages of ten.
+    pub fn page_size(&self, items: Option<usize>) {
+        self.state().page_size = items;
+    }
+
+    /// The maximum items of a page of `Query`; `None`, the default, leaves paging to the store. On DynamoDB a page ends
+    /// at 1 MB.
+    pub fn query_page_size(&self, items: Option<usize>) {
+        self.state().query_page_size = items;
+    }
+
+    /// From now on each value of an `IN` is read by its key, as on AWS: emulators scan the index for each statement,
+    /// which takes minutes where tables are large. Needs a [`page_size`](Self::page_size).
+    pub fn statements_by_key(&self) {
+        self.state().statements_by_key = true;
+    }
+
+    /// From now on what DynamoDB rejects and emulators accept is not rejected.
+    pub fn accept_what_the_store_accepts(&self) {
+        self.state().lenient = true;
+    }
+
+    /// Whether connections are refused.
+    pub fn unreachable(&self, unreachable: bool) {
+        self.state().unreachable = unreachable;
+    }
+
+    /// The number of calls throttled entirely for lack of capacity.
+    pub fn throttled(&self) -> usize {
+        self.state().throttled
+    }
+
+    /// From now on the database throttles beyond these capacities. Calls for tokens and keys are not limited.
+    pub fn throughput(&self, throughput: Throughput) {
+        self.state().throughput = throughput;
+    }
+
+    /// Names the key attributes of a table, so that a repeated key in a batch can be rejected.
+    pub fn table_key(&self, table: &str, attributes: &[&str]) {
+        let attributes = attributes.iter().map(ToString::to_string).collect();
+        self.state().keys.insert(table.to_owned(), attributes);
+    }
+
+    /// A predicate that panicked fails its own test; the record is still valid.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The request ID of the next response.
+    fn request_id(&self) -> String {
+        format!("response-{}", self.0.responses.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// The response to a call.
+    ///
+    /// # Errors
+    ///
+    /// The connection closes without a response.
+    pub async fn call(&self, operation: &str, body: Value) -> io::Result<Sent> {
+        if self.state().unreachable {
+            return Err(io::ErrorKind::ConnectionRefused.into());
+        }
+        let call = Call { operation: operation.to_owned(), body, at: self.now() };
+        let _under_way = self.record(&call);
+        // Calls that begin at the same time are under way at the same time: the store does not wait.
+        tokio::task::yield_now().await;
+        if let Some(message) = self.rejection(&call) {
+            return Ok(Sent::Answer(Answer::invalid(&message)));
+        }
+        let answer = match self.action(&call) {
+            None => match self.throttle(&call).await? {
+                Some(answer) => answer,
+                None => self.forward(&call).await?,
+            },
+            Some(Action::Delay(duration)) => {
+                tokio::time::sleep(duration).await;
+                self.forward(&call).await?
+            }
+            Some(Action::Error { status, code, message }) => Answer::error(status, code, message),
+            Some(Action::Hang) => pending().await,
+            Some(Action::Reset) => return Err(io::ErrorKind::ConnectionReset.into()),
+            Some(Action::Truncate) => return Ok(Sent::Half(self.forward(&call).await?)),
+            Some(Action::Garble) => return Ok(Sent::Text("<html>no JSON</html>")),
+            Some(Action::Answer(body)) => return Ok(Sent::Text(body)),
+            Some(Action::Unprocessed { processed }) => {
+                batch::forward_share(self.store(), &call, processed).await?
+            }
+        };
+        Ok(Sent::Answer(answer))
+    }
+
+    fn record(&self, call: &Call) -> UnderWay {
+        let mut state = self.state();
+        if !state.forgetful {
+            state.calls.push(call.clone());
+        }
+        let load = state.load(&call.operation);
+        load.now += 1;
+        load.peak = load.peak.max(load.now);
+        UnderWay { database: self.clone(), operation: call.operation.clone() }
+    }
+
+    fn rejection(&self, call: &Call) -> Option<String> {
+        let state = self.state();
+        (!state.lenient).then(|| rules::rejection(call, &state.keys))?
+    }
+
+    fn action(&self, call: &Call) -> Option<Action> {
+        let mut state = self.state();
+        let action = state.rules.iter_mut().find_map(|rule| rule.act_on(call))?;
+        state.faults.push((call.operation.clone(), action.clone()));
+        Some(action)
+    }
+
+    async fn throttle(&self, call: &Call) -> io::Result<Option<Answer>> {
+        let throughput = self.state().throughput.clone();
+        let answer = throughput.throttle(self.store(), call).await?;
+        let is_throttled = answer.as_ref().is_some_and(|answer| !answer.is_ok());
+        self.state().throttled += usize::from(is_throttled);
+        Ok(answer)
+    }
+
+    async fn forward(&self, call: &Call) -> io::Result<Answer> {
+        let (page_size, query_page_size, by_key) = {
+            let state = self.state();
+            (state.page_size, state.query_page_size, state.statements_by_key)
+        };
+        match (call.operation.as_str(), page_size, query_page_size) {
+            ("ExecuteStatement", Some(size), _) => {
+                pages::statement(self.store(), &call.body, size, by_key).await
+            }
+            ("Query", _, Some(size)) => pages::query(self.store(), &call.body, size).await,
+            _ => self.store().call(&call.operation, &call.body).await,
+        }
+    }
+}
+
+/// The operation of an `X-Amz-Target`.
+fn operation(target: Option<&str>) -> &str {
+    target.and_then(|target| target.rsplit('.').next()).unwrap_or_default()
+}
+
+/// Counts a call as concurrent until its response or the client's disconnection.
+struct UnderWay {
+    database: Dynamodb,
+    operation: String,
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.database.state().load(&self.operation).now -= 1;
+    }
+}
