@@ -181,6 +181,9 @@ mod tests {
         assert_eq!(config.concurrent_requests, 1_600);
         assert_eq!(config.metrics, Some(Metrics { function: "f".into(), per_tenant: true }));
         assert!(read(&[("AWS_LAMBDA_LOG_FORMAT", "Text")]).is_ok_and(|config| config.metrics.is_none()));
+        let optional = set.iter().map(|(name, _)| *name).filter(|name| !REQUIRED.contains(name));
+        let empty: Vec<_> = optional.map(|name| (name, "")).collect();
+        assert_eq!(read(&empty), read(&[]), "an empty value is none");
     }
 
     #[test]

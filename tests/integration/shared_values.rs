@@ -158,3 +158,18 @@ async fn a_failed_comparison_fails_only_its_record() {
     assert_eq!(response.failures(), ["STORE_ERROR", "NOT_MATCHED"]);
     assert_eq!(stage.memberships().await, pairs([("t1#c0", "g")]));
 }
+
+#[tokio::test(start_paused = true)]
+async fn two_matches_are_ambiguous_whatever_is_left_to_compare() {
+    for (compared, code) in [(1, "TIMEOUT"), (2, "AMBIGUOUS")] {
+        let stage = Stage::new().await;
+        let pair = |n| json!({"audienceUserId": format!("p{n}"), "openid": "op", "phone": PHONE});
+        stage.put_customers(sharers(101).chain((0..3).map(pair))).await;
+        let part = |processed| Rule::on("BatchGetItem", Action::Unprocessed { processed });
+        stage.database.rule(part(Share::Count(compared)).times(1));
+        stage.database.rule(part(Share::Count(0)));
+        let data = json!([{"phone": PHONE, "openid": "op", "groups": "g"}]);
+        let response = stage.function().await.import(exact("add"), data).await;
+        assert_eq!(response.failures(), [code]);
+    }
+}
