@@ -99,24 +99,6 @@ soak: release ## Run the release binary under mixed requests and faults (longer:
 test-api: $(CARGO_LAMBDA) .local/test/installed ## Check client/ and docs/ (OpenAPI, pages, calls) against the running service
 	@$(PATH_LAMBDA) exec $(PYTEST) scripts/tests/api $(ARGS)
 
-REDOCLY := .local/redocly-cli-2.77.0
-REDOC := .local/redoc-2.5.4
-
-.PHONY: docs
-docs: $(REDOCLY)/installed $(REDOC)/redoc.standalone.js ## Check docs/openapi.yaml and render it as a page, .local/docs/api.html (Node 20)
-	@exec scripts/build-docs $(REDOCLY)/node_modules/.bin/redocly $(REDOC)/redoc.standalone.js .local/docs
-
-# It has no dependencies of its own.
-$(REDOCLY)/installed:
-	@npm install --silent --no-save --ignore-scripts --prefix $(REDOCLY) @redocly/cli@2.77.0
-	@touch $@
-
-# The script for browsers, which the package has ready. Redoc 3 would report the page's use to its makers.
-$(REDOC)/redoc.standalone.js:
-	@mkdir -p $(REDOC)
-	@cd $(REDOC) && npm pack --silent redoc@2.5.4 >/dev/null
-	@cd $(REDOC) && tar -xzf *.tgz --strip-components=2 package/bundles/redoc.standalone.js && rm *.tgz
-
 .PHONY: admin
 admin: .local/aws/installed ## Tokens, tenants, erasures, the customers table (make admin ARGS="token new --tenant acme --stack NAME")
 	@exec .local/aws/bin/python scripts/admin $(or $(ARGS),--help)
@@ -125,8 +107,8 @@ admin: .local/aws/installed ## Tokens, tenants, erasures, the customers table (m
 bulk: .local/aws/installed ## Import files of up to 100 million rows by the bulk stack (make bulk ARGS="--help")
 	@exec .local/aws/bin/python scripts/bulk $(ARGS)
 
-.PHONY: test-verify-aws
-test-verify-aws: .local/test/installed .local/emulator/installed ## Test what scripts/ has for AWS on an emulated AWS
+.PHONY: test-admin
+test-admin: .local/test/installed .local/emulator/installed ## Test make admin on an emulated AWS
 	@exec $(PYTEST) scripts/tests/aws $(ARGS)
 
 .PHONY: bench
@@ -141,20 +123,17 @@ release:
 .PHONY: tools
 tools: .local/deploy/installed ## Install what deploys to AWS (sam, cargo-lambda) into .local/deploy/bin
 
+ASL_VALIDATOR := .local/asl-validator
+
 .PHONY: validate
-validate: .local/deploy/installed ## Check the templates as a deployment would
+validate: .local/deploy/installed $(ASL_VALIDATOR)/installed ## Check both templates and the state machine as a deployment would (npm)
 	@# sam requires a region although it checks against none.
 	for template in template.yaml bulk/template.yaml; do \
 	  SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 .local/deploy/bin/sam validate --lint --template $$template || exit; \
 	done
 	@# Also where fewer types of resources exist.
 	.local/deploy/bin/cfn-lint --include-checks I --regions us-east-1 cn-north-1 cn-northwest-1 -- template.yaml bulk/template.yaml
-
-ASL_VALIDATOR := .local/asl-validator
-
-# sam and cfn-lint do not look inside a definition. The partition is filled in as a deployment does.
-.PHONY: validate-bulk
-validate-bulk: $(ASL_VALIDATOR)/installed ## Check the state machine of bulk/ (npm)
+	@# Neither looks inside a definition. The partition is filled in as a deployment does.
 	@sed 's/$${Partition}/aws/' bulk/import.asl.json >$(ASL_VALIDATOR)/import.asl.json
 	$(ASL_VALIDATOR)/node_modules/.bin/asl-validator --json-path $(ASL_VALIDATOR)/import.asl.json
 
