@@ -93,7 +93,7 @@ $(DENY)/bin/cargo-deny:
 
 .PHONY: soak
 soak: release ## Run the release binary under mixed requests and faults (longer: make soak ARGS="--minutes 30")
-	@NO_PROXY=127.0.0.1 cargo run --quiet --locked --package soak -- $(ARGS)
+	@NO_PROXY=127.0.0.1 cargo run --quiet --locked --package testing --features stage --bin soak -- $(ARGS)
 
 .PHONY: test-api
 test-api: $(CARGO_LAMBDA) .local/test/installed ## Check client/ and docs/ (OpenAPI, pages, calls) against the running service

@@ -35,9 +35,9 @@ use tokio::runtime::Runtime;
 use crate::double::Double;
 use crate::faults::Faults;
 use crate::world::{TENANT, world};
-use reference::reply::{self, Reply};
-use reference::verdict::{self, Case};
-use reference::world::World;
+use testing::model::reply::{self, Reply};
+use testing::model::verdict::{self, Case};
+use testing::model::world::World;
 
 /// Few enough that inputs exceed it.
 pub const MAX_RECORDS: usize = 30;

@@ -1,6 +1,6 @@
 //! The customers and memberships that exist when an event arrives.
 
-use reference::world::{Customer, World};
+use testing::model::world::{Customer, World};
 use testing::memory::{self, Memory};
 
 /// The tenant of every valid token.

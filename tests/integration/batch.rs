@@ -11,10 +11,10 @@ use tokio::runtime::Handle;
 use tokio::task::block_in_place;
 
 use crate::properties;
-use reference::draw::{self, Import, TENANTS};
-use reference::verdict::Case;
-use reference::world::{CODES, Customer, Ending, World};
 use testing::function::Function;
+use testing::model::draw::{self, Import, TENANTS};
+use testing::model::verdict::Case;
+use testing::model::world::{CODES, Customer, Ending, World};
 use testing::stage::{Stage, TENANT};
 
 /// Enough time for any machine: results must not depend on its speed.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use group_import::telemetry::summary::{BY_SOURCE, METRICS, NAMESPACE};
 use serde_json::{Value, json};
 
-use reference::world::CODES;
+use testing::model::world::CODES;
 
 /// The AWS metrics in use, by namespace, with the resource type of each (Amazon CloudWatch user guide,
 /// "AWS services that publish CloudWatch metrics").

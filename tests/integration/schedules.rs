@@ -26,11 +26,11 @@ use serde_json::{Value, json};
 use tokio::runtime;
 use tokio::time::Instant;
 
-use reference::draw::{Import, TENANTS};
-use reference::world::Customer;
 use testing::capacity::Capacity;
 use testing::dynamodb::Throughput;
 use testing::function::{Function, Response, post_event};
+use testing::model::draw::{Import, TENANTS};
+use testing::model::world::Customer;
 use testing::stage::Stage;
 use trial::{FAULTS, OPERATIONS, Trial};
 

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::model::reply::{self, Reply};
 use aws_config::Region;
 use aws_sdk_dynamodb::config::Credentials;
 use group_import::config::{Config, Tables};
@@ -11,7 +12,6 @@ use group_import::http::handler::Handler;
 use group_import::http::incoming::Incoming;
 use lambda_http::Context;
 use lambda_http::lambda_runtime::Diagnostic;
-use reference::reply::{self, Reply};
 use serde_json::{Value, json};
 
 use crate::log_search;

@@ -2,6 +2,7 @@
 //!
 //! # Layout
 //!
+//! - [`model`]: the contract once more, and what must hold of a response
 //! - [`memory`]: a fast, strict DynamoDB in memory, in process or over HTTP
 //! - [`capacity`]: the throughput of a table, beyond which it throttles
 //! - [`serve`]: HTTP servers on this machine
@@ -21,6 +22,7 @@
 
 pub mod capacity;
 pub mod memory;
+pub mod model;
 pub mod runtime_api;
 pub mod serve;
 #[cfg(feature = "tls")]

@@ -14,7 +14,7 @@ use tracing::level_filters::LevelFilter;
 use tracing_subscriber::fmt;
 use tracing_subscriber::layer::SubscriberExt;
 
-use reference::text;
+use crate::model::text;
 
 /// The function's own words in its log lines. A value that is a part of them cannot be distinguished.
 const VOCABULARY: &str = "\

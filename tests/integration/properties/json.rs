@@ -13,11 +13,11 @@ use proptest::sample::select;
 use serde_json::{Map, Value, json};
 
 use super::{Coverage, check, config};
-use reference::draw;
-use reference::reply::Reply;
-use reference::request::{FIELDS, Request};
-use reference::verdict::Case;
-use reference::world::{CODES, World};
+use testing::model::draw;
+use testing::model::reply::Reply;
+use testing::model::request::{FIELDS, Request};
+use testing::model::verdict::Case;
+use testing::model::world::{CODES, World};
 use testing::shorthand::without_indexes;
 
 /// JSON text, and its meaning in the contract: a string, null, or neither.

@@ -16,8 +16,8 @@ use proptest::test_runner::{Config, TestCaseResult};
 use serde_json::json;
 
 use super::{Coverage, check, config};
-use reference::draw::{self, Import};
-use reference::world::{CODES, Ending, MOST_LISTED, Outages, World};
+use testing::model::draw::{self, Import};
+use testing::model::world::{CODES, Ending, MOST_LISTED, Outages, World};
 
 const POOL: u32 = 6;
 

@@ -13,7 +13,7 @@ use proptest::test_runner::Config;
 use serde_json::json;
 
 use super::{Coverage, check, config};
-use reference::text;
+use testing::model::text;
 
 /// Characters and pieces with a meaning to the parser, and similar ones without: U+180E and U+2016 are neither white
 /// space, nor marks, nor dashes, and the full-width comma separates nothing.

@@ -11,9 +11,9 @@ use proptest::sample::select;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
-use reference::draw::{self, Import};
-use reference::world::World;
 use testing::dynamodb::{Action, Rule, Share};
+use testing::model::draw::{self, Import};
+use testing::model::world::World;
 
 /// Size of the pool of identifiers: enough for two statements of an identifier and three batches of writes.
 const POOL: u32 = 12;

@@ -8,8 +8,8 @@ use group_import::config::SkipUnchanged;
 use serde_json::{Value, json};
 
 use super::Run;
-use reference::verdict::{Case, Faults, Verdict};
 use testing::function::{REQUEST_ID, Response};
+use testing::model::verdict::{Case, Faults, Verdict};
 use testing::stage::BEFORE;
 
 impl Run {

@@ -10,7 +10,7 @@
 //! - [`request`]: the body of a request, parsed
 //! - [`reply`]: what must hold for every response
 //! - [`verdict`]: what must hold for the response to an import, and for what it stored
-//! - [`draw`]: random worlds and imports (feature `draw`)
+//! - [`draw`]: random worlds and imports (feature `stage`)
 
 /// Returns a formatted error unless the condition holds.
 macro_rules! ensure {
@@ -21,7 +21,7 @@ macro_rules! ensure {
     };
 }
 
-#[cfg(feature = "draw")]
+#[cfg(feature = "stage")]
 pub mod draw;
 pub mod reply;
 pub mod request;

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Map, Value, json};
 
-use crate::world::{Customer, Outages, World};
+use super::world::{Customer, Outages, World};
 
 /// The tenants of every world.
 pub const TENANTS: [&str; 2] = ["t1", "t2"];

@@ -1,9 +1,9 @@
 //! The model reads what people send as the vectors say, which the function's tests read, too.
 
-use reference::request::{near_miss, variant_of};
-use reference::text::{has_control_character, has_replacement_character, split, value};
-use reference::world::World;
 use serde_json::{Value, json};
+use testing::model::request::{near_miss, variant_of};
+use testing::model::text::{has_control_character, has_replacement_character, split, value};
+use testing::model::world::World;
 
 fn vectors(kind: &str) -> Vec<Value> {
     let all: Value = serde_json::from_str(include_str!("../../../tests/vectors/sent.json")).expect("JSON");

@@ -5,10 +5,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::{Soak, TOKENS};
-use reference::draw::{Import, TENANTS};
-use reference::reply;
-use reference::verdict::{Case, Faults};
 use testing::function::{Response, direct_event, post_event};
+use testing::model::draw::{Import, TENANTS};
+use testing::model::reply;
+use testing::model::verdict::{Case, Faults};
 use testing::runtime_api::Outcome;
 use testing::stage::Stage;
 

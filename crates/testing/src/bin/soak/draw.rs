@@ -8,10 +8,10 @@ use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::{Value, json};
 
-use reference::draw::{self, Import};
-use reference::world::World;
 use testing::dynamodb::{Action, Rule, Share};
 use testing::function::post_event;
+use testing::model::draw::{self, Import};
+use testing::model::world::World;
 use testing::shorthand::{numbered, off};
 use testing::stage::TOKEN;
 

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use reference::reply::Reply;
-use reference::verdict::{Case, Faults, Verdict};
-use reference::world::{Customer, World};
 use serde_json::{Value, json};
+use testing::model::reply::Reply;
+use testing::model::verdict::{Case, Faults, Verdict};
+use testing::model::world::{Customer, World};
 
 /// A success, a failure returned verbatim, two equal ones, and another success.
 const RECORDS: &str = r#"[{"phone":"+86 13800000001","groups":"vip,new"}, {"openid":1e999, "x":1,"Phone":[ 1],"groups":"\u0076ip"},

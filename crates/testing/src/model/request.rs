@@ -8,7 +8,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use serde_json::{Number, Value};
 
-use crate::text::fold;
+use super::text::fold;
 
 /// The default limit on the records of a request.
 pub const MAX_RECORDS: usize = 5_000;

@@ -26,11 +26,11 @@ use tokio::io::{copy, sink};
 use crate::draw::{DISABLED, Draw};
 use crate::options::Options;
 use crate::vitals::Vitals;
-use reference::draw::{Import, TENANTS};
-use reference::verdict::Faults;
-use reference::world::{Customer, World};
 use testing::capacity::Capacity;
 use testing::dynamodb::Throughput;
+use testing::model::draw::{Import, TENANTS};
+use testing::model::verdict::Faults;
+use testing::model::world::{Customer, World};
 use testing::runtime_api::Process;
 use testing::stage::Stage;
 

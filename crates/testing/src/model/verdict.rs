@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::reply::{Members, Reply, member, parse, text};
-use crate::request::{MAX_RECORDS, Request};
-use crate::world::{CODES, Ending, World, is_retryable};
+use super::reply::{Members, Reply, member, parse, text};
+use super::request::{MAX_RECORDS, Request};
+use super::world::{CODES, Ending, World, is_retryable};
 
 /// Codes caused by the record itself: no fault replaces them.
 const OF_THE_RECORD: [&str; 3] = ["INVALID_FIELD", "MISSING_IDENTIFIER", "MISSING_GROUPS"];

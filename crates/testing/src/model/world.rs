@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::request::FIELDS;
-use crate::text::{fold, has_control_character, has_replacement_character, is_blank, split, value};
+use super::request::FIELDS;
+use super::text::{fold, has_control_character, has_replacement_character, is_blank, split, value};
 
 /// The record codes in the order of the contract's table (section 4).
 pub const CODES: [&str; 8] = [
