@@ -11,7 +11,7 @@ use testing::shorthand::{fuzzy, numbered, off};
 use testing::stage::{Stage, TOKEN};
 
 use crate::dashboard::{assert_exists, resources};
-use crate::summary::Logged;
+use crate::summary::{Logged, import};
 
 /// The bytes of a line of the access log, about.
 const ACCESS_BYTES: u64 = 450;
@@ -152,7 +152,7 @@ fn breaches(alarm: &Value, value: f64) -> bool {
     }
 }
 
-/// The properties of each alarm with the defaults of parameters; the heartbeat of an hour.
+/// The properties of each alarm with the defaults of parameters; the heartbeat of three hours.
 fn alarms() -> BTreeMap<String, Value> {
     let parameters = crate::template::read()["Parameters"].take();
     let resources = resources();
@@ -226,10 +226,6 @@ fn text(value: &Value) -> &str {
 
 fn number(value: &Value) -> u64 {
     value.as_u64().expect("a number")
-}
-
-fn import(params: Value, data: Value) -> Value {
-    post_event(TOKEN, json!({"publicParams": params, "data": data}).to_string())
 }
 
 #[test]

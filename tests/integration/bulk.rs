@@ -77,7 +77,7 @@ fn all_but_final_errors_are_retried() {
 
 #[test]
 fn an_invocation_ends_before_its_task_times_out() {
-    let template: Value = serde_saphyr::from_str(include_str!("../../template.yaml")).expect("YAML");
+    let template = crate::template::read();
     let timeout = number(&template["Resources"]["Function"]["Properties"], "Timeout");
     assert!(timeout < number(&task("Csv"), "TimeoutSeconds"));
 }

@@ -10,10 +10,7 @@ use testing::function::Response;
 use testing::shorthand::{exact, failures_by, fuzzy, numbered, numbered_pairs, off, pairs, resend};
 use testing::stage::Stage;
 
-const BROKEN: Action = Action::Error { status: 500, code: "InternalServerError", message: "broken" };
 const REJECTED: Action = Action::Error { status: 400, code: "ValidationException", message: "rejected" };
-const THROTTLED: Action =
-    Action::Error { status: 400, code: "ProvisionedThroughputExceededException", message: "slow down" };
 
 /// Whether the body of a call contains this text as a complete string.
 fn contains(text: &str) -> impl Fn(&Value) -> bool + Send + Sync + 'static {
@@ -47,7 +44,7 @@ fn assert_retryable(response: &Response) {
 async fn a_failed_write_fails_only_its_own_records() {
     let stage = Stage::new().await;
     let function = stage.function().await;
-    stage.database.rule(Rule::on("BatchWriteItem", BROKEN).when(contains("c30")));
+    stage.database.rule(Rule::on("BatchWriteItem", Action::BROKEN).when(contains("c30")));
     let response = function.import(off("add"), numbered(60)).await;
     let affected = in_call_with(&stage, "BatchWriteItem", "c30", (0..60).map(|n| format!("c{n}")));
     assert_eq!(affected.len(), 25);
@@ -69,7 +66,7 @@ async fn a_success_has_all_its_groups_written() {
         {"audienceUserId": "c1", "groups": "g0,g1"},
         {"audienceUserId": "c1", "groups": "g29"},
     ]);
-    stage.database.rule(Rule::on("BatchWriteItem", BROKEN).when(contains("g29")));
+    stage.database.rule(Rule::on("BatchWriteItem", Action::BROKEN).when(contains("g29")));
     let response = function.import(off("add"), data).await;
     let failed = response.data()["errorData"].as_array().expect("failures");
     assert_eq!(failed.len(), 2);
@@ -93,7 +90,7 @@ async fn a_failed_lookup_fails_only_its_own_records() {
         let data: Value = (0..records).map(|n| json!({field: id(n), "groups": "g"})).collect();
         for params in [exact("add"), fuzzy(1, "add"), fuzzy(2, "add")] {
             stage.database.reset();
-            stage.database.rule(Rule::on(operation, BROKEN).when(contains("c3")));
+            stage.database.rule(Rule::on(operation, Action::BROKEN).when(contains("c3")));
             let response = function.import(params.clone(), data.clone()).await;
             stage.database.clear_rules();
             let affected = in_call_with(&stage, operation, "c3", (0..records).map(id));
@@ -116,13 +113,13 @@ async fn a_failed_lookup_stops_fuzzy_matching() {
         json!([{"audienceUserId": "c1", "unionid": "u1", "openid": "o1", "phone": "1", "groups": "g"}]);
     for (way, first) in [(1, "unionid-index"), (2, "phone-index")] {
         for lookup in [IdentityLookup::Statement, IdentityLookup::Query] {
-            for fault in [BROKEN, THROTTLED, Action::Reset, Action::Garble] {
+            for fault in [Action::BROKEN, Action::THROTTLED, Action::Reset, Action::Garble] {
                 let function = stage.function_with(|config| config.identity_lookup = lookup).await;
                 stage.database.reset();
                 let of_first = move |body: &Value| body.to_string().contains(first);
                 stage.database.rule(Rule::on_any(fault.clone()).when(of_first));
                 let response = function.import(fuzzy(way, "add"), data.clone()).await;
-                let code = if fault.name() == THROTTLED.name() { "TIMEOUT" } else { "STORE_ERROR" };
+                let code = if fault.name() == Action::THROTTLED.name() { "TIMEOUT" } else { "STORE_ERROR" };
                 assert_eq!(response.failures(), [code], "{fault:?}");
                 let calls = stage.database.calls();
                 assert!(calls.iter().skip(1).all(|call| of_first(&call.body)), "{calls:?}");
@@ -143,9 +140,9 @@ async fn a_failed_exact_lookup_is_a_store_error() {
         ])
         .await;
     let function = stage.function().await;
-    stage
-        .database
-        .rule(Rule::on("ExecuteStatement", BROKEN).when(|body| body.to_string().contains("openid-index")));
+    stage.database.rule(
+        Rule::on("ExecuteStatement", Action::BROKEN).when(|body| body.to_string().contains("openid-index")),
+    );
     let data = json!([
         {"unionid": "u1", "openid": "o1", "groups": "g"},
         {"unionid": "u1", "groups": "h"},
@@ -161,7 +158,7 @@ async fn a_failed_exact_lookup_is_a_store_error() {
 async fn unprocessed_items_are_retried() {
     let stage = Stage::new().await;
     stage.put_customers((0..40).map(|n| json!({"audienceUserId": format!("c{n}")}))).await;
-    let function = stage.function().await;
+    let function = stage.function_with(|config| config.skip_unchanged = SkipUnchanged::Never).await;
     for params in [exact("add"), exact("delete")] {
         for (operation, processed, times) in [
             ("BatchWriteItem", Share::Count(0), 2),
@@ -170,9 +167,11 @@ async fn unprocessed_items_are_retried() {
             ("BatchGetItem", Share::Fraction(1, 3), 5),
         ] {
             stage.database.clear_rules();
+            stage.database.reset();
             stage.database.rule(Rule::on(operation, Action::Unprocessed { processed }).times(times));
             let response = function.import(params.clone(), numbered(40)).await;
             assert_eq!(response.failures(), [""; 0], "{operation} {processed:?}");
+            assert_eq!(stage.database.faults().len(), times, "{operation} {processed:?}");
             let expected = if params == exact("add") { 40 } else { 0 };
             assert_eq!(stage.memberships().await, numbered_pairs(expected));
         }
@@ -190,7 +189,7 @@ async fn unprocessed_items_of_no_record_put_the_whole_batch_in_doubt() {
         r#"{"UnprocessedItems":{"m":[{"PutRequest":{"Item":{"customerKey":{"S":"t2#c0"},"groupName":{"S":"g"}}}}]}}"#,
         r#"{"UnprocessedItems":{"m":[{"PutRequest":{"Item":{"customerKey":{"S":"t1#c9"},"groupName":{"S":"g"}}}}]}}"#,
     ] {
-        stage.database.rule(Rule::on("BatchWriteItem", Action::Answer(answer)).times(1));
+        stage.database.rule(Rule::on("BatchWriteItem", Action::Respond(answer)).times(1));
         let response = function.import(off("add"), numbered(5)).await;
         assert_eq!(response.failures(), ["STORE_ERROR"; 5], "{answer}");
         assert_retryable(&response);

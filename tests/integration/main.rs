@@ -1,4 +1,4 @@
-//! The function against a real DynamoDB, over HTTP: one program, so that it is linked once.
+//! The function on a database in this process, and as a process that calls it over HTTP: one program, so that it is linked once.
 
 mod alarms;
 mod batch;

@@ -14,9 +14,6 @@ use testing::runtime_api::Process;
 use testing::shorthand::{exact, fuzzy, numbered, off, pairs};
 use testing::stage::{Stage, TENANT, TOKEN};
 
-const THROTTLED: Action =
-    Action::Error { status: 400, code: "ProvisionedThroughputExceededException", message: "slow down" };
-
 /// A process and its log.
 pub struct Logged {
     process: Process,
@@ -55,7 +52,7 @@ impl Logged {
     }
 }
 
-fn import(params: Value, data: Value) -> Value {
+pub fn import(params: Value, data: Value) -> Value {
     post_event(TOKEN, json!({"publicParams": params, "data": data}).to_string())
 }
 
@@ -86,7 +83,7 @@ async fn a_summary_counts_the_calls_of_the_database() {
     ];
     let faults = [
         vec![],
-        vec![Rule::on_any(THROTTLED).after(1).times(3)],
+        vec![Rule::on_any(Action::THROTTLED).after(1).times(3)],
         vec![Rule::on("BatchWriteItem", Action::Unprocessed { processed: Share::Count(7) }).times(2)],
         vec![
             Rule::on("BatchWriteItem", Action::Reset).times(1),
@@ -275,7 +272,7 @@ async fn a_rejected_statement_is_logged_and_counted_once() {
 async fn throttled_and_unprocessed_calls_count_as_throttles() {
     let stage = Stage::new().await;
     let mut logged = Logged::json(&stage, &[]).await;
-    stage.database.rule(Rule::on("BatchWriteItem", THROTTLED).times(2));
+    stage.database.rule(Rule::on("BatchWriteItem", Action::THROTTLED).times(2));
     stage
         .database
         .rule(Rule::on("BatchWriteItem", Action::Unprocessed { processed: Share::Count(1) }).times(1));

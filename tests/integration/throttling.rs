@@ -7,14 +7,12 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use group_import::config::{IdentityLookup, SkipUnchanged};
 use serde_json::{Value, json};
-use testing::capacity::{Capacity, EXCEEDED};
+use testing::capacity::Capacity;
 use testing::dynamodb::{Action, Rule, Share, Throughput};
 use testing::function::{Function, Response, post_event};
 use testing::shorthand::{exact, fuzzy, numbered, numbered_pairs, off, resend};
 use testing::stage::{Stage, TOKEN};
 use tokio::time::Instant;
-
-const THROTTLED: Action = Action::Error { status: 400, code: EXCEEDED, message: "slow down" };
 
 /// The duration of a call to DynamoDB.
 const LATENCY: Duration = Duration::from_millis(5);
@@ -108,7 +106,7 @@ async fn customer_ids_are_read_despite_throttling() {
 
 #[tokio::test(start_paused = true)]
 async fn a_throttled_check_of_memberships_is_abandoned() {
-    for unprocessed in [THROTTLED, Action::Unprocessed { processed: Share::Count(0) }] {
+    for unprocessed in [Action::THROTTLED, Action::Unprocessed { processed: Share::Count(0) }] {
         let stage = Stage::new().await;
         let function = stage.function_with(|config| config.skip_unchanged = SkipUnchanged::Always).await;
         stage.put_memberships(&numbered_pairs(300)).await;
@@ -125,7 +123,7 @@ async fn a_check_of_memberships_does_not_wait_for_a_slow_pace() {
     fastrand::seed(5);
     let stage = Stage::new().await;
     let function = stage.function_with(|config| config.skip_unchanged = SkipUnchanged::Always).await;
-    stage.database.rule(Rule::on("BatchGetItem", THROTTLED).times(1));
+    stage.database.rule(Rule::on("BatchGetItem", Action::THROTTLED).times(1));
     function.import(off("add"), numbered(1)).await.data();
     let started = Instant::now();
     assert_eq!(function.import(off("add"), numbered(1_000)).await.failures(), [""; 0]);
@@ -139,7 +137,7 @@ async fn throttled_look_ups_do_not_slow_the_check_of_memberships() {
     stage.put_customers([json!({"audienceUserId": "c0"})]).await;
     stage.put_memberships(&numbered_pairs(1_000)).await;
     let function = stage.function_with(|config| config.skip_unchanged = SkipUnchanged::Always).await;
-    stage.database.rule(Rule::on("BatchGetItem", THROTTLED).times(10));
+    stage.database.rule(Rule::on("BatchGetItem", Action::THROTTLED).times(10));
     assert_eq!(function.import(exact("add"), numbered(1)).await.failures(), [""; 0]);
     stage.database.reset();
     assert_eq!(function.import(off("add"), numbered(1_000)).await.failures(), [""; 0]);
@@ -149,16 +147,16 @@ async fn throttled_look_ups_do_not_slow_the_check_of_memberships() {
 #[tokio::test(start_paused = true)]
 async fn permanent_throttling_is_a_timeout() {
     let cases = [
-        ("ExecuteStatement", fuzzy(1, "add"), IdentityLookup::Statement, THROTTLED),
-        ("Query", exact("add"), IdentityLookup::Query, THROTTLED),
-        ("BatchGetItem", exact("add"), IdentityLookup::Statement, THROTTLED),
+        ("ExecuteStatement", fuzzy(1, "add"), IdentityLookup::Statement, Action::THROTTLED),
+        ("Query", exact("add"), IdentityLookup::Query, Action::THROTTLED),
+        ("BatchGetItem", exact("add"), IdentityLookup::Statement, Action::THROTTLED),
         (
             "BatchGetItem",
             exact("add"),
             IdentityLookup::Statement,
             Action::Unprocessed { processed: Share::Count(0) },
         ),
-        ("BatchWriteItem", off("add"), IdentityLookup::Statement, THROTTLED),
+        ("BatchWriteItem", off("add"), IdentityLookup::Statement, Action::THROTTLED),
         (
             "BatchWriteItem",
             off("delete"),
@@ -203,7 +201,7 @@ async fn tokens_and_keys_are_checked_despite_throttling() {
     event["headers"]["idempotency-key"] = "k1".into();
     for operation in ["GetItem", "PutItem", "UpdateItem"] {
         // The SDK alone would have given up.
-        stage.database.rule(Rule::on(operation, THROTTLED).times(12));
+        stage.database.rule(Rule::on(operation, Action::THROTTLED).times(12));
     }
     assert_eq!(function.invoke(event.clone()).await.failures(), [""; 0]);
     assert_eq!(stage.database.count("UpdateItem"), 13);
@@ -211,7 +209,7 @@ async fn tokens_and_keys_are_checked_despite_throttling() {
     assert_eq!(again.headers["Idempotent-Replayed"], "true");
     for operation in ["GetItem", "PutItem"] {
         let before = stage.database.count(operation);
-        stage.database.rule(Rule::on(operation, THROTTLED));
+        stage.database.rule(Rule::on(operation, Action::THROTTLED));
         let response = function.invoke(event.clone()).await;
         assert_eq!((response.status, response.code()), (503, "SERVICE_UNAVAILABLE"), "{operation}");
         stage.database.clear_rules();
@@ -231,7 +229,7 @@ async fn calls_end_a_limit_and_time_does_not() {
         assert_eq!(function.import(off("add"), data).await.failures(), [""; 0]);
         started.elapsed().as_secs_f64()
     };
-    stage.database.rule(Rule::on("BatchWriteItem", THROTTLED).times(30));
+    stage.database.rule(Rule::on("BatchWriteItem", Action::THROTTLED).times(30));
     assert!(seconds(records(0, 100)).await > 1.0);
     tokio::time::advance(Duration::from_secs(600)).await;
     assert!(seconds(records(1, 100)).await > 0.1, "the next import begins at the pace of the last");
@@ -249,7 +247,7 @@ async fn throttled_again_after_a_calm_few_calls_are_in_vain() {
         let mut functions = Vec::new();
         for n in 0..processes {
             let function = stage.function_with(|config| config.skip_unchanged = SkipUnchanged::Never).await;
-            stage.database.rule(Rule::on("BatchWriteItem", THROTTLED).times(1));
+            stage.database.rule(Rule::on("BatchWriteItem", Action::THROTTLED).times(1));
             function.import(off("add"), records(n, 1)).await.data();
             functions.push(function);
         }
@@ -284,7 +282,7 @@ async fn the_pace_recovers_within_seconds_of_total_throttling() {
     let stage = Stage::new().await;
     let function = stage.function_with(|config| config.skip_unchanged = SkipUnchanged::Never).await;
     stage.database.throughput(Throughput { latency: LATENCY, ..Throughput::default() });
-    stage.database.rule(Rule::on("BatchWriteItem", THROTTLED));
+    stage.database.rule(Rule::on("BatchWriteItem", Action::THROTTLED));
     assert_eq!(function.import(off("add"), records(0, 20)).await.failures(), ["TIMEOUT"; 20]);
     stage.database.clear_rules();
     // 80 calls: as many seconds at the lowest rate.

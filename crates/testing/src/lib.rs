@@ -1,4 +1,4 @@
-//! Test doubles and helpers shared by tests, benchmarks, the fuzzer and the local run.
+//! Databases, servers and shorthand shared by tests, benchmarks, the fuzzer and the local run.
 //!
 //! # Layout
 //!

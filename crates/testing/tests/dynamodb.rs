@@ -8,14 +8,12 @@ use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use testing::dynamodb::{Action, Answer, Dynamodb, Rule, Sent, Share, Store};
+use testing::dynamodb::{Action, Dynamodb, Response, Rule, Sent, Share, Store};
 use testing::items::{put_all, scan};
 use testing::stage::{ACCESS_KEY, REGION};
 
 const TABLE: &str = "customers";
 const INDEX: &str = "phone-index";
-const REFUSED: Action =
-    Action::Error { status: 400, code: "ProvisionedThroughputExceededException", message: "slow down" };
 
 /// A database with one table, with customers `0` to `n - 1` who share a phone number.
 async fn with_customers(n: usize) -> Dynamodb {
@@ -36,7 +34,7 @@ async fn with_customers(n: usize) -> Dynamodb {
         "BillingMode": "PAY_PER_REQUEST",
     });
     let database = Dynamodb::new(Store::memory());
-    database.store().call("CreateTable", &table).await.and_then(Answer::expect_ok).unwrap();
+    database.store().call("CreateTable", &table).await.and_then(Response::expect_ok).unwrap();
     let customers = (0..n).map(|id| json!({"id": id.to_string(), "tenant": "t", "phone": "1"}));
     put_all(database.store(), TABLE, customers).await.unwrap();
     database.table_key(TABLE, &["id", "tenant"]);
@@ -44,9 +42,9 @@ async fn with_customers(n: usize) -> Dynamodb {
 }
 
 /// The response to a call, which must be whole.
-async fn answer(database: &Dynamodb, operation: &str, body: Value) -> Answer {
+async fn answer(database: &Dynamodb, operation: &str, body: Value) -> Response {
     match database.call(operation, body).await.expect("a response") {
-        Sent::Answer(answer) => answer,
+        Sent::Whole(answer) => answer,
         other => panic!("{other:?}"),
     }
 }
@@ -111,9 +109,9 @@ async fn each_fault_is_the_error_named() {
         database.rule(Rule::on("Scan", fault));
         client.scan().table_name(TABLE).send().await
     };
-    let refused = scan(REFUSED).await.unwrap_err();
-    assert_eq!(refused.message(), Some("slow down"));
-    assert!(refused.into_service_error().is_provisioned_throughput_exceeded_exception());
+    let throttled = scan(Action::THROTTLED).await.unwrap_err();
+    assert_eq!(throttled.message(), Some("slow down"));
+    assert!(throttled.into_service_error().is_provisioned_throughput_exceeded_exception());
     for fault in [Action::Reset, Action::Truncate] {
         assert!(matches!(scan(fault).await, Err(SdkError::DispatchFailure(_))));
     }
@@ -122,7 +120,7 @@ async fn each_fault_is_the_error_named() {
     let start = tokio::time::Instant::now();
     assert_eq!(scan(Action::Delay(Duration::from_secs(1))).await.unwrap().count(), 1);
     assert_eq!(start.elapsed(), Duration::from_secs(1));
-    assert_eq!(scan(Action::Answer(r#"{"Count": 7}"#)).await.unwrap().count(), 7);
+    assert_eq!(scan(Action::Respond(r#"{"Count": 7}"#)).await.unwrap().count(), 7);
     assert!(tokio::time::timeout(Duration::from_secs(60), scan(Action::Hang)).await.is_err());
     database.clear_rules();
     database.unreachable(true);
@@ -163,8 +161,8 @@ async fn an_unprocessed_part_is_returned_and_has_no_effect() {
 async fn the_first_rule_that_matches_acts() {
     let database = with_customers(1).await;
     let of_seven = |body: &Value| body["RequestItems"][TABLE][0]["PutRequest"]["Item"]["id"]["S"] == "7";
-    database.rule(Rule::on("Query", REFUSED).after(1).times(2));
-    database.rule(Rule::on("BatchWriteItem", REFUSED).when(of_seven));
+    database.rule(Rule::on("Query", Action::THROTTLED).after(1).times(2));
+    database.rule(Rule::on("BatchWriteItem", Action::THROTTLED).when(of_seven));
     let mut outcomes = Vec::new();
     for (operation, body) in std::iter::repeat_n(("Query", query()), 5)
         .chain([("BatchWriteItem", puts([6])), ("BatchWriteItem", puts([7]))])

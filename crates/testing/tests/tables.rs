@@ -1,7 +1,7 @@
 //! The tables of `template.yaml` are those of the contract.
 
 use serde_json::{Value, json};
-use testing::dynamodb::{Answer, Store};
+use testing::dynamodb::{Response, Store};
 use testing::items::{put_all, scan};
 use testing::tables::{self, TableNames};
 
@@ -13,7 +13,7 @@ async fn created() -> (Store, TableNames) {
 
 async fn call(store: &Store, operation: &str, table: &str) -> Value {
     let answer = store.call(operation, &json!({"TableName": table})).await;
-    answer.and_then(Answer::expect_ok).unwrap()
+    answer.and_then(Response::expect_ok).unwrap()
 }
 
 /// The key as `HASH name, RANGE name`.

@@ -1,7 +1,7 @@
 //! Outcomes that are stored for an `Idempotency-Key`: their size, and those that cannot be read any more.
 
 use serde_json::{Map, Value, json};
-use testing::dynamodb::Answer;
+use testing::dynamodb::Response;
 use testing::shorthand::numbered;
 use testing::stage::{Stage, TENANT, TOKEN};
 
@@ -68,7 +68,7 @@ async fn rewrite(stage: &Stage, change: impl FnOnce(&mut Map<String, Value>)) {
     let item = &mut stored["Items"][0];
     change(item.as_object_mut().expect("the key of the test"));
     let put = store.call("PutItem", &json!({"TableName": table, "Item": item})).await;
-    put.and_then(Answer::expect_ok).expect("it is written");
+    put.and_then(Response::expect_ok).expect("it is written");
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::io;
 
 use serde_json::{Map, Value, json};
 
-use super::call::{Answer, Call};
+use super::call::{Call, Response};
 use super::store::Store;
 
 /// A part of a batch, counted in put and delete requests or in keys.
@@ -25,7 +25,7 @@ impl Share {
 }
 
 /// Forwards the first share of the entries, tables in the order of their names; the rest is unprocessed.
-pub async fn forward_share(store: &Store, call: &Call, processed: Share) -> io::Result<Answer> {
+pub async fn forward_share(store: &Store, call: &Call, processed: Share) -> io::Result<Response> {
     let mut open = processed.of(entries(call).count());
     let admit = |_: &str, _: &Value| {
         let is_open = open > 0;
@@ -51,7 +51,7 @@ pub async fn forward_part(
     store: &Store,
     call: &Call,
     admit: impl FnMut(&str, &Value) -> bool,
-) -> io::Result<Answer> {
+) -> io::Result<Response> {
     // Where a table's entries are, under its name, what the response calls unprocessed ones, and the response
     // when nothing was processed.
     let (entries, left_over, nothing_done) = match call.operation.as_str() {
@@ -61,22 +61,22 @@ pub async fn forward_part(
     };
     let (now, mut later) = split(&call.body["RequestItems"], entries, admit);
     // An empty batch is not a valid one.
-    let mut answer = if now.is_empty() {
+    let mut response = if now.is_empty() {
         nothing_done
     } else {
         let mut body = call.body.clone();
         body["RequestItems"] = now.into();
-        let answer = store.call(&call.operation, &body).await?;
-        if !answer.is_ok() {
-            return Ok(answer);
+        let response = store.call(&call.operation, &body).await?;
+        if !response.is_ok() {
+            return Ok(response);
         }
-        answer.body
+        response.body
     };
-    if let Value::Object(of_store) = answer[left_over].take() {
+    if let Value::Object(of_store) = response[left_over].take() {
         append(&mut later, of_store, entries);
     }
-    answer[left_over] = later.into();
-    Ok(Answer::ok(answer))
+    response[left_over] = later.into();
+    Ok(Response::ok(response))
 }
 
 type Tables = Map<String, Value>;

@@ -17,13 +17,13 @@ pub struct Call {
 
 /// A complete response.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Answer {
+pub struct Response {
     /// The HTTP status.
     pub status: u16,
     pub body: Value,
 }
 
-impl Answer {
+impl Response {
     pub fn ok(body: Value) -> Self {
         Self { status: 200, body }
     }
@@ -58,9 +58,9 @@ impl Answer {
 /// What is sent in response to a call.
 #[derive(Debug)]
 pub enum Sent {
-    Answer(Answer),
+    Whole(Response),
     /// A body that need not be JSON, with status 200.
     Text(&'static str),
     /// The whole response is announced; it breaks off in the middle.
-    Half(Answer),
+    Half(Response),
 }

@@ -33,7 +33,7 @@ impl Connector {
         let body = request.body().bytes().expect("the SDK holds the bodies of these calls in memory");
         let sent = self.0.call(operation, serde_json::from_slice(body)?).await?;
         let (status, body) = match sent {
-            Sent::Answer(answer) => (answer.status, answer.body.to_string()),
+            Sent::Whole(response) => (response.status, response.body.to_string()),
             Sent::Text(text) => (200, text.to_owned()),
             Sent::Half(_) => return Err(io::ErrorKind::UnexpectedEof.into()),
         };

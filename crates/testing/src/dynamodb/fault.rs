@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::batch::Share;
 use super::call::Call;
+use crate::capacity::EXCEEDED;
 
 /// What happens to a call that a [`Rule`] matches.
 #[derive(Clone, Debug)]
@@ -25,13 +26,16 @@ pub enum Action {
     /// Responds 200 with a body that is not JSON; nothing is forwarded. The SDK does not retry it.
     Garble,
     /// Responds 200 with this body; nothing is forwarded.
-    Answer(&'static str),
+    Respond(&'static str),
     /// Forwards the first part of a `BatchWriteItem` or `BatchGetItem` and returns the rest as
     /// unprocessed. Other operations are forwarded whole.
     Unprocessed { processed: Share },
 }
 
 impl Action {
+    pub const THROTTLED: Self = Self::Error { status: 400, code: EXCEEDED, message: "slow down" };
+    pub const BROKEN: Self = Self::Error { status: 500, code: "InternalServerError", message: "broken" };
+
     /// The name under which the action is counted: that of an error is its code.
     pub fn name(&self) -> &'static str {
         match self {
@@ -41,7 +45,7 @@ impl Action {
             Self::Reset => "reset",
             Self::Truncate => "truncate",
             Self::Garble => "garble",
-            Self::Answer(_) => "answer",
+            Self::Respond(_) => "respond",
             Self::Unprocessed { .. } => "unprocessed",
         }
     }

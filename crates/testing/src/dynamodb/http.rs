@@ -7,10 +7,9 @@ use std::net::SocketAddr;
 use futures_util::stream;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
-use hyper::Response;
 use hyper::body::{Bytes, Frame, Incoming};
 
-use super::call::{Answer, Sent};
+use super::call::{Response, Sent};
 use super::{Dynamodb, operation};
 use crate::serve::{Server, Transport};
 
@@ -30,33 +29,33 @@ impl Dynamodb {
     }
 
     /// An error closes the connection without a response.
-    async fn read_and_respond(self, request: hyper::Request<Incoming>) -> io::Result<Response<Body>> {
+    async fn read_and_respond(self, request: hyper::Request<Incoming>) -> io::Result<hyper::Response<Body>> {
         let (head, body) = request.into_parts();
         let operation = operation(head.headers.get("x-amz-target").and_then(|target| target.to_str().ok()));
         let body = body.collect().await.map_err(io::Error::other)?;
         let sent = self.call(operation, serde_json::from_slice(&body.to_bytes())?).await?;
         let whole =
             |body: String| Full::from(body).map_err(|never: Infallible| match never {}).boxed_unsync();
-        let response = |status: u16| {
-            Response::builder()
+        let builder = |status: u16| {
+            hyper::Response::builder()
                 .status(status)
                 .header("content-type", "application/x-amz-json-1.0")
                 .header("x-amzn-requestid", self.request_id())
         };
         let response = match sent {
-            Sent::Answer(answer) => response(answer.status).body(whole(answer.body.to_string())),
-            Sent::Text(text) => response(200).body(whole(text.to_owned())),
-            Sent::Half(answer) => response(answer.status)
-                .header("content-length", answer.body.to_string().len())
-                .body(half(&answer)),
+            Sent::Whole(response) => builder(response.status).body(whole(response.body.to_string())),
+            Sent::Text(text) => builder(200).body(whole(text.to_owned())),
+            Sent::Half(response) => builder(response.status)
+                .header("content-length", response.body.to_string().len())
+                .body(half(&response)),
         };
         response.map_err(io::Error::other)
     }
 }
 
 /// Half of the body, and then an error.
-fn half(answer: &Answer) -> Body {
-    let body = Bytes::from(answer.body.to_string());
+fn half(response: &Response) -> Body {
+    let body = Bytes::from(response.body.to_string());
     let frames = stream::unfold(Some(body.slice(..body.len() / 2)), |half| async move {
         match half {
             Some(half) => Some((Ok(Frame::data(half)), None)),

@@ -35,7 +35,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 pub use batch::Share;
-pub use call::{Answer, Call, Sent};
+pub use call::{Call, Response, Sent};
 #[cfg(feature = "stage")]
 pub use connector::Connector;
 pub use fault::{Action, Rule};
@@ -222,28 +222,28 @@ impl Dynamodb {
         // Calls that begin at the same time are under way at the same time: the store does not wait.
         tokio::task::yield_now().await;
         if let Some(message) = self.rejection(&call) {
-            return Ok(Sent::Answer(Answer::invalid(&message)));
+            return Ok(Sent::Whole(Response::invalid(&message)));
         }
-        let answer = match self.action(&call) {
+        let response = match self.action(&call) {
             None => match self.throttle(&call).await? {
-                Some(answer) => answer,
+                Some(response) => response,
                 None => self.forward(&call).await?,
             },
             Some(Action::Delay(duration)) => {
                 tokio::time::sleep(duration).await;
                 self.forward(&call).await?
             }
-            Some(Action::Error { status, code, message }) => Answer::error(status, code, message),
+            Some(Action::Error { status, code, message }) => Response::error(status, code, message),
             Some(Action::Hang) => pending().await,
             Some(Action::Reset) => return Err(io::ErrorKind::ConnectionReset.into()),
             Some(Action::Truncate) => return Ok(Sent::Half(self.forward(&call).await?)),
             Some(Action::Garble) => return Ok(Sent::Text("<html>no JSON</html>")),
-            Some(Action::Answer(body)) => return Ok(Sent::Text(body)),
+            Some(Action::Respond(body)) => return Ok(Sent::Text(body)),
             Some(Action::Unprocessed { processed }) => {
                 batch::forward_share(self.store(), &call, processed).await?
             }
         };
-        Ok(Sent::Answer(answer))
+        Ok(Sent::Whole(response))
     }
 
     fn record(&self, call: &Call) -> UnderWay {
@@ -269,15 +269,15 @@ impl Dynamodb {
         Some(action)
     }
 
-    async fn throttle(&self, call: &Call) -> io::Result<Option<Answer>> {
+    async fn throttle(&self, call: &Call) -> io::Result<Option<Response>> {
         let throughput = self.state().throughput.clone();
-        let answer = throughput.throttle(self.store(), call).await?;
-        let is_throttled = answer.as_ref().is_some_and(|answer| !answer.is_ok());
+        let response = throughput.throttle(self.store(), call).await?;
+        let is_throttled = response.as_ref().is_some_and(|response| !response.is_ok());
         self.state().throttled += usize::from(is_throttled);
-        Ok(answer)
+        Ok(response)
     }
 
-    async fn forward(&self, call: &Call) -> io::Result<Answer> {
+    async fn forward(&self, call: &Call) -> io::Result<Response> {
         let (page_size, query_page_size, by_key) = {
             let state = self.state();
             (state.page_size, state.query_page_size, state.statements_by_key)

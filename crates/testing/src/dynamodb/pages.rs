@@ -9,13 +9,13 @@ use std::io;
 
 use serde_json::{Value, json};
 
-use super::call::Answer;
+use super::call::Response;
 use super::store::Store;
 use crate::memory;
 
 /// A page of a statement. A continuation is the place in its results, valid only for the statement and parameters that it
 /// was returned for. With `by_key`, the store reads each value by its key.
-pub async fn statement(store: &Store, request: &Value, size: usize, by_key: bool) -> io::Result<Answer> {
+pub async fn statement(store: &Store, request: &Value, size: usize, by_key: bool) -> io::Result<Response> {
     let mut hasher = DefaultHasher::new();
     (&request["Statement"], &request["Parameters"]).hash(&mut hasher);
     let of_this = format!("{:016x}-", hasher.finish());
@@ -35,12 +35,12 @@ pub async fn statement(store: &Store, request: &Value, size: usize, by_key: bool
         Err(rejection) => return Ok(rejection),
     };
     let page = from.and_then(|from| memory::page::page(items.iter(), from, at_most(size, request)));
-    let Some((page, next)) = page else { return Ok(Answer::invalid("NextToken does not match request")) };
+    let Some((page, next)) = page else { return Ok(Response::invalid("NextToken does not match request")) };
     let mut body = json!({"Items": page});
     if let Some(next) = next {
         body["NextToken"] = format!("{of_this}{next}").into();
     }
-    Ok(Answer::ok(body))
+    Ok(Response::ok(body))
 }
 
 /// All items of a statement or a query, or the response that was no success. A page's `ended_at` is the `begin`
@@ -51,14 +51,14 @@ async fn read_to_the_end(
     mut request: Value,
     begin: &str,
     ended_at: &str,
-) -> io::Result<Result<Vec<Value>, Answer>> {
+) -> io::Result<Result<Vec<Value>, Response>> {
     let mut items = Vec::new();
     loop {
-        let answer = store.call(operation, &request).await?;
-        if !answer.is_ok() {
-            return Ok(Err(answer));
+        let response = store.call(operation, &request).await?;
+        if !response.is_ok() {
+            return Ok(Err(response));
         }
-        let mut page = answer.body;
+        let mut page = response.body;
         if let Value::Array(found) = page["Items"].take() {
             items.extend(found);
         }
@@ -73,7 +73,7 @@ async fn read_to_the_end(
 /// `IN`.
 ///
 /// Of the form `SELECT "a", "b" FROM "table"."index" WHERE "field" IN [?, ...] AND "other" = ?`.
-async fn read_by_key(store: &Store, request: &Value) -> io::Result<Result<Vec<Value>, Answer>> {
+async fn read_by_key(store: &Store, request: &Value) -> io::Result<Result<Vec<Value>, Response>> {
     let statement = request["Statement"].as_str().expect("a statement");
     let names: Vec<_> = statement.split('"').skip(1).step_by(2).collect();
     let [selected @ .., table, index, field, other] = &names[..] else {
@@ -102,7 +102,7 @@ async fn read_by_key(store: &Store, request: &Value) -> io::Result<Result<Vec<Va
 }
 
 /// `Query` pages by itself, given a `Limit`.
-pub async fn query(store: &Store, request: &Value, size: usize) -> io::Result<Answer> {
+pub async fn query(store: &Store, request: &Value, size: usize) -> io::Result<Response> {
     let mut body = request.clone();
     body["Limit"] = at_most(size, &body).into();
     store.call("Query", &body).await

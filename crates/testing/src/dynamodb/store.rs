@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::call::Answer;
+use super::call::Response;
 use crate::real_time;
 
 /// A DynamoDB implementation.
@@ -44,7 +44,7 @@ impl Store {
     /// # Errors
     ///
     /// A remote implementation cannot be reached, or sends no JSON.
-    pub async fn call(&self, operation: &str, body: &Value) -> io::Result<Answer> {
+    pub async fn call(&self, operation: &str, body: &Value) -> io::Result<Response> {
         match self {
             Self::Embedded(database) => Ok(embedded(database, operation, body)),
             Self::Remote(remote) => remote.call(operation, body).await,
@@ -52,7 +52,7 @@ impl Store {
     }
 }
 
-fn embedded(database: &Database, operation: &str, body: &Value) -> Answer {
+fn embedded(database: &Database, operation: &str, body: &Value) -> Response {
     let outcome = match operation {
         "BatchGetItem" => run(body, |request| database.batch_get_item(request)),
         "BatchWriteItem" => run(body, |request| database.batch_write_item(request)),
@@ -69,8 +69,8 @@ fn embedded(database: &Database, operation: &str, body: &Value) -> Answer {
         _ => Err(DynoxideError::SerializationException(format!("{operation} is not supported"))),
     };
     match outcome {
-        Ok(body) => Answer::ok(body),
-        Err(error) => Answer {
+        Ok(body) => Response::ok(body),
+        Err(error) => Response {
             status: error.status_code(),
             body: serde_json::from_str(&error.to_json()).expect("an error is JSON"),
         },
@@ -82,8 +82,8 @@ fn run<Q: DeserializeOwned, A: Serialize>(
     call: impl FnOnce(Q) -> dynoxide::Result<A>,
 ) -> dynoxide::Result<Value> {
     let invalid = |error: serde_json::Error| DynoxideError::SerializationException(error.to_string());
-    let answer = call(Q::deserialize(body).map_err(invalid)?)?;
-    serde_json::to_value(answer).map_err(invalid)
+    let response = call(Q::deserialize(body).map_err(invalid)?)?;
+    serde_json::to_value(response).map_err(invalid)
 }
 
 /// A DynamoDB implementation at an address.
@@ -98,7 +98,7 @@ const AUTHORIZATION: &str = "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-
                              SignedHeaders=host;x-amz-date;x-amz-target, Signature=0";
 
 impl Remote {
-    async fn call(&self, operation: &str, body: &Value) -> io::Result<Answer> {
+    async fn call(&self, operation: &str, body: &Value) -> io::Result<Response> {
         let request = Request::post(&self.origin)
             .header("content-type", "application/x-amz-json-1.0")
             .header("x-amz-target", format!("DynamoDB_20120810.{operation}"))
@@ -111,7 +111,7 @@ impl Remote {
             let response = client.request(request).await.map_err(io::Error::other)?;
             let status = response.status().as_u16();
             let body = response.into_body().collect().await.map_err(io::Error::other)?;
-            Ok(Answer { status, body: serde_json::from_slice(&body.to_bytes())? })
+            Ok(Response { status, body: serde_json::from_slice(&body.to_bytes())? })
         })
         .await
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::batch;
-use super::call::{Answer, Call};
+use super::call::{Call, Response};
 use super::store::Store;
 use crate::capacity::{Capacity, EXCEEDED};
 
@@ -26,7 +26,7 @@ const HASH_KEYS: [&str; 2] = ["customerKey", "audienceUserId"];
 
 impl Throughput {
     /// The response to a call beyond the capacity; `None` if it can be forwarded unchanged.
-    pub async fn throttle(&self, store: &Store, call: &Call) -> io::Result<Option<Answer>> {
+    pub async fn throttle(&self, store: &Store, call: &Call) -> io::Result<Option<Response>> {
         if !self.latency.is_zero() {
             tokio::time::sleep(self.latency).await;
         }
@@ -54,7 +54,7 @@ impl Throughput {
 }
 
 /// Forwards the entries within the capacity.
-async fn part(store: &Store, call: &Call, capacity: &Capacity, units: f64) -> io::Result<Answer> {
+async fn part(store: &Store, call: &Call, capacity: &Capacity, units: f64) -> io::Result<Response> {
     let hash_key = |entry: &Value| {
         let item = entry.pointer("/PutRequest/Item").or(entry.pointer("/DeleteRequest/Key")).unwrap_or(entry);
         HASH_KEYS.iter().find_map(|name| item.get(name)).map(Value::to_string).unwrap_or_default()
@@ -68,6 +68,10 @@ async fn part(store: &Store, call: &Call, capacity: &Capacity, units: f64) -> io
     batch::forward_part(store, call, |table, entry| admitted[&format!("{table} {entry}")]).await
 }
 
-fn exceeded() -> Answer {
-    Answer::error(400, EXCEEDED, "The level of configured provisioned throughput for the table was exceeded.")
+fn exceeded() -> Response {
+    Response::error(
+        400,
+        EXCEEDED,
+        "The level of configured provisioned throughput for the table was exceeded.",
+    )
 }

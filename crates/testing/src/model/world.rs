@@ -166,21 +166,21 @@ impl World {
         } else {
             ["unionid", "openid", "phone", "audienceUserId"]
         };
-        let mut answers = Vec::new();
+        let mut results = Vec::new();
         for field in order {
             let Some(value) = value(record, field) else { continue };
-            let answer = match outages.of_look_up(field, &value) {
+            let result = match outages.of_look_up(field, &value) {
                 Some(code) => Err(code),
                 None => Ok(self.who(tenant, field, &value)),
             };
             ending.reads.push((field, value));
-            let decides = !exact && answer != Ok(Vec::new());
-            answers.push(answer);
+            let decides = !exact && result != Ok(Vec::new());
+            results.push(result);
             if decides {
                 break;
             }
         }
-        match if exact { intersect(outages, answers) } else { decide(answers) } {
+        match if exact { intersect(outages, results) } else { decide(results) } {
             Ok(customer) => ending.customer = Some(customer),
             Err(code) => ending.code = Some(code),
         }
@@ -239,11 +239,11 @@ fn check(params: &Value, record: &Value) -> Option<&'static str> {
     first(&codes)
 }
 
-type Answer = Result<Vec<String>, &'static str>;
+type Found = Result<Vec<String>, &'static str>;
 
-/// Fuzzy: the last answer decides, since only an empty one is followed by another.
-fn decide(answers: Vec<Answer>) -> Result<String, &'static str> {
-    let mut matched = answers.into_iter().next_back().expect("some identifier is given")?;
+/// Fuzzy: the last result decides, since only an empty one is followed by another.
+fn decide(results: Vec<Found>) -> Result<String, &'static str> {
+    let mut matched = results.into_iter().next_back().expect("some identifier is given")?;
     match matched.len() {
         0 => Err("NOT_MATCHED"),
         1 => Ok(matched.remove(0)),
@@ -251,12 +251,12 @@ fn decide(answers: Vec<Answer>) -> Result<String, &'static str> {
     }
 }
 
-/// Exact: the customer in all answers. A conflict is known only when all answers are. Where an answer is too long to be
+/// Exact: the customer in all results. A conflict is known only when all results are. Where an result is too long to be
 /// listed, the customers in the other ones are looked up by their IDs, to be compared.
-fn intersect(outages: &Outages, answers: Vec<Answer>) -> Result<String, &'static str> {
+fn intersect(outages: &Outages, results: Vec<Found>) -> Result<String, &'static str> {
     let mut codes = Vec::new();
-    for answer in &answers {
-        match answer {
+    for result in &results {
+        match result {
             Ok(matched) if matched.is_empty() => codes.push("NOT_MATCHED"),
             Ok(_) => {}
             Err(code) => codes.push(code),
@@ -265,9 +265,9 @@ fn intersect(outages: &Outages, answers: Vec<Answer>) -> Result<String, &'static
     if let Some(code) = first(&codes) {
         return Err(code);
     }
-    let answers: Vec<_> = answers.into_iter().flatten().collect();
-    let in_all = |answers: &[&Vec<String>], id: &String| answers.iter().all(|answer| answer.contains(id));
-    let (listed, unlisted): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.len() <= MOST_LISTED);
+    let results: Vec<_> = results.into_iter().flatten().collect();
+    let in_all = |results: &[&Vec<String>], id: &String| results.iter().all(|result| result.contains(id));
+    let (listed, unlisted): (Vec<_>, Vec<_>) = results.iter().partition(|result| result.len() <= MOST_LISTED);
     let Some(first_list) = listed.first() else { return Err("AMBIGUOUS") };
     let candidates: Vec<_> = first_list.iter().filter(|id| in_all(&listed, id)).collect();
     let mut common = Vec::new();

@@ -21,7 +21,7 @@ const POOL: u32 = 12;
 pub const DISABLED: &str = "token-of-a-disabled-tenant";
 
 /// A request that must be rejected.
-pub struct Refused {
+pub struct Rejected {
     pub event: Value,
     pub status: u64,
     pub code: &'static str,
@@ -78,7 +78,7 @@ impl Draw {
     }
 
     /// An invalid request.
-    pub fn refused(&mut self) -> Refused {
+    pub fn rejected(&mut self) -> Rejected {
         let sound = json!({"publicParams": off("add"), "data": numbered(1)}).to_string();
         let mut event = post_event(TOKEN, sound.clone());
         let (status, code) = match self.rng.u8(0..17) {
@@ -152,7 +152,7 @@ impl Draw {
                 (400, "PARAM_ERROR")
             }
         };
-        Refused { event, status, code }
+        Rejected { event, status, code }
     }
 
     /// A fault of some calls, or of all.

@@ -156,7 +156,7 @@ impl Soak {
 
     async fn step(&mut self) {
         match self.draw.rng.u8(0..20) {
-            0..=2 => self.refused().await,
+            0..=2 => self.rejected().await,
             3..=4 => self.repeat().await,
             5..=8 => self.import_through_faults().await,
             9..=11 => self.import_with_key().await,

@@ -107,10 +107,10 @@ impl Soak {
         self.stored_is_right().await;
     }
 
-    pub async fn refused(&mut self) {
-        let refused = self.draw.refused();
-        let response = self.invoke(refused.event).await;
-        assert_eq!((response.status, response.code()), (refused.status, refused.code));
+    pub async fn rejected(&mut self) {
+        let rejected = self.draw.rejected();
+        let response = self.invoke(rejected.event).await;
+        assert_eq!((response.status, response.code()), (rejected.status, rejected.code));
         assert_eq!(response.envelope["data"], Value::Null);
         self.stored_is_right().await;
     }
