@@ -2,6 +2,7 @@
 
 import csv
 import json
+from pathlib import Path
 
 import import_groups
 from aws_tools.client import Failure
@@ -19,6 +20,18 @@ FINAL = {
     "States.QueryEvaluationError",
     "States.DataLimitExceeded",
 }
+
+
+def path(given, input, is_dry):
+    """Where failed rows go. Those of an earlier run are kept; those of a dry run are not in the way of the real one."""
+    input = Path(input)
+    word = "dry-run-failed" if is_dry else "failed"
+    path = given.failed or input.with_suffix(f".{word}{input.suffix or '.jsonl'}")
+    if path.exists() and not given.overwrite:
+        raise Failure(f"{path} exists: move it away, name another by --failed, or --overwrite it")
+    if not path.parent.is_dir():
+        raise Failure(f"{path.parent} is no directory")
+    return path
 
 
 def failed_rows(s3, bucket, run, counts):

@@ -59,6 +59,11 @@ class Run:
         return json.loads(self.execution["input"])
 
     @property
+    def is_dry(self):
+        params = self.input.get("publicParams")
+        return isinstance(params, dict) and bool(params.get("dryRun"))
+
+    @property
     def total(self):
         return self.items["total"]
 

@@ -1,6 +1,7 @@
-"""docs/bulk.md has the options of `make bulk`, the parameters of the stack, and the batches and retries of the state
-machine."""
+"""The arguments of `make bulk`; docs/bulk.md has its options, the parameters of the stack, and the batches and retries
+of the state machine."""
 
+import argparse
 import json
 import re
 import subprocess
@@ -10,6 +11,8 @@ import pytest
 import yaml
 
 from api import markdown
+from aws_tools.client import Failure
+from bulk_tools import results
 
 BULK = markdown.PROJECT / "bulk"
 PAGES = ["bulk.md", "bulk.zh.md"]
@@ -29,10 +32,43 @@ def page(request):
     return (markdown.PROJECT / "docs" / request.param).read_text(encoding="utf-8")
 
 
+def run(*arguments):
+    command = [sys.executable, markdown.PROJECT / "scripts" / "bulk", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        pytest.param(["rows.csv", "--match", "off", "--unknown"], "unrecognized arguments: --unknown", id="unknown"),
+        pytest.param(["rows.csv", "--match", "off", "--concurrency", "0"], "not a number from 1 to 10000", id="value"),
+        pytest.param(["--resume", "run", "--concurrency", "8"], "--concurrency must be left out", id="resume"),
+        pytest.param(["--redrive", "run", "--dry-run"], "--dry-run must be left out", id="redrive"),
+        pytest.param(
+            ["rows.csv", "--match", "exact", "--identify-way", "1"], "--identify-way must be left out", id="order"
+        ),
+    ],
+)
+def test_wrong_flags_do_not_end_as_failed_rows(arguments, message):
+    ended = run("--stack", "bulk", *arguments)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert message in ended.stderr
+
+
+def test_failed_rows_of_a_dry_run_are_not_in_the_way_of_the_real_one(tmp_path):
+    given = argparse.Namespace(failed=None, overwrite=False)
+    dry = results.path(given, tmp_path / "rows.csv", is_dry=True)
+    dry.touch()
+    assert dry.name == "rows.dry-run-failed.csv"
+    real = results.path(given, tmp_path / "rows.csv", is_dry=False)
+    real.touch()
+    assert real.name == "rows.failed.csv"
+    with pytest.raises(Failure, match="exists"):
+        results.path(given, tmp_path / "rows.csv", is_dry=False)
+
+
 def test_page_has_every_option(page):
-    command = [sys.executable, markdown.PROJECT / "scripts" / "bulk", "--help"]
-    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    options = set(re.findall(r"^  (--[a-z-]+)", shown, re.MULTILINE)) - OF_EVERY_PROGRAM
+    options = set(re.findall(r"^  (--[a-z-]+)", run("--help").stdout, re.MULTILINE)) - OF_EVERY_PROGRAM
     assert {"--stack", "--redrive"} < options
     assert [option for option in options if f"`{option}" not in page] == []
 

@@ -102,7 +102,7 @@ def test_dry_run_writes_nothing(bulk, file, tmp_path):
     ended = bulk.import_(file([*made, {"openid": "nobody", "groups": "dry"}]), "--dry-run", cwd=tmp_path)
     assert ended.returncode == 2, ended.err
     assert ended.out.startswith("dry run: 21 rows: 20 would be imported, 1 failed")
-    assert rows.errors(tmp_path / "rows.failed.csv") == {20: "NOT_MATCHED"}
+    assert rows.errors(tmp_path / "rows.dry-run-failed.csv") == {20: "NOT_MATCHED"}
     assert bulk.pairs("dry") == set()
 
 
@@ -137,7 +137,7 @@ def test_objects_below_a_prefix_are_one_run(bulk, tmp_path, format, objects):
 
 
 @pytest.mark.parametrize("address", ["s3://other/incoming/rows/", "s3://{}/results/rows/", "s3://{}/incoming/rows.csv"])
-def test_address_that_no_run_reads_is_refused(bulk, tmp_path, address):
+def test_address_that_no_run_reads_is_rejected(bulk, tmp_path, address):
     ended = bulk.import_(address.format(bulk.bucket), "--format", "csv", cwd=tmp_path)
     assert (ended.returncode, ended.out) == (1, "")
     assert ended.err == f"error: an INPUT in S3 is s3://{bulk.bucket}/incoming/PREFIX/, and needs --format\n"
