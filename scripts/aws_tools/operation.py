@@ -15,11 +15,13 @@ def start(given):
     """Undoes `stop`: what the stack's parameter says is in force again."""
     function, reserved = function_of(given)
     client = aws.client("lambda", given)
-    if reserved:
+    if not reserved:
+        client.delete_function_concurrency(FunctionName=function)
+    elif int(reserved):
         client.put_function_concurrency(FunctionName=function, ReservedConcurrentExecutions=int(reserved))
     else:
-        client.delete_function_concurrency(FunctionName=function)
-    aws.say(f"started: ReservedConcurrency={reserved}")
+        raise aws.Failure("the parameter ReservedConcurrency is 0: change it by set")
+    aws.say(f"started: ReservedConcurrency={reserved}" if reserved else "started")
 
 
 def function_of(given):

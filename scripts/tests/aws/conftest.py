@@ -67,11 +67,12 @@ def create_table(database):
 
 @pytest.fixture
 def deploy(emulator):
-    """Deploys a stack of one function with the environment variables given, for the time of the test; its name."""
+    """Deploys a stack of one function with these environment variables and what else its template has, for the time of
+    the test; returns its name."""
     formation = emulator.client("cloudformation")
     name = f"stack-{secrets.token_hex(4)}"
 
-    def create(variables):
+    def create(variables, **template):
         properties = {
             "Runtime": "python3.12",
             "Handler": "index.handler",
@@ -79,7 +80,7 @@ def deploy(emulator):
             "Code": {"ZipFile": "def handler(event, context): pass"},
             "Environment": {"Variables": variables},
         }
-        template = {"Resources": {"Function": {"Type": "AWS::Lambda::Function", "Properties": properties}}}
+        template["Resources"] = {"Function": {"Type": "AWS::Lambda::Function", "Properties": properties}}
         formation.create_stack(StackName=name, TemplateBody=json.dumps(template))
         formation.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
         return name
