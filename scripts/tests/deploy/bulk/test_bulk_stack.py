@@ -80,7 +80,8 @@ def test_end_of_a_run_is_mailed(pinned, received, emulator):
     assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", MAIL)
     pinned.states.start_execution(stateMachineArn=pinned.machine, name="mailed", input="{}")
     assert received() == (
-        '"The bulk import mailed of bulk-of-one-tenant has ended: FAILED. Its rows: make bulk, --resume mailed."'
+        '"The bulk import mailed of bulk-of-one-tenant has ended: FAILED. Its rows:'
+        " make bulk ARGS='--resume mailed --stack bulk-of-one-tenant'\""
     )
 
 
@@ -89,6 +90,7 @@ def test_failed_run_raises_the_alarm(pinned, topic):
     assert (alarm["Namespace"], alarm["MetricName"], alarm["Threshold"]) == ("AWS/States", "ExecutionsFailed", 1)
     assert alarm["Dimensions"] == [{"Name": "StateMachineArn", "Value": pinned.machine}]
     assert alarm["AlarmActions"] == [topic]
+    assert 'make bulk ARGS="--resume RUN --stack bulk-of-one-tenant"' in alarm["AlarmDescription"]
 
 
 def test_stack_of_one_tenant_imports_for_it_alone(pinned, tmp_path):
