@@ -406,12 +406,12 @@ def joined(fields):
     return ",".join('"' + field.replace('"', '""') + '"' if re.search('[,"\r\n]', field) else field for field in fields)
 
 
-def refused(constant):
+def rejected_constant(constant):
     raise ValueError(f"{constant} is no JSON")
 
 
 # Numbers stay as they are written. In responses they are compared by their values.
-DECODER = json.JSONDecoder(parse_constant=refused, parse_int=str, parse_float=str)
+DECODER = json.JSONDecoder(parse_constant=rejected_constant, parse_int=str, parse_float=str)
 RESPONSES = json.JSONDecoder(parse_int=float)
 
 

@@ -20,7 +20,7 @@ SCHEMATHESIS = pathlib.Path(sys.executable).parent / "schemathesis"
 # Fixed, so that a run can be repeated.
 SEED = 20
 
-# Which requests are good is in the table below: the document cannot say all of it.
+# Which requests are good is in tests/vectors/requests.json: the document cannot say all of it.
 CHECKS = "negative_data_rejection,positive_data_acceptance"
 
 REQUESTS = json.loads((markdown.PROJECT / "tests/vectors/requests.json").read_text(encoding="utf-8"))["requests"]

@@ -102,9 +102,9 @@ def test_run_with_fewer_slots_than_batches_succeeds(bulk, one_slot, tmp_path):
     assert rows.errors(tmp_path / "throttled.failed.jsonl") == errors
 
 
-def test_more_batches_than_lambda_runs_are_refused(bulk, one_slot, file, tmp_path):
+def test_more_batches_than_lambda_runs_are_rejected(bulk, one_slot, file, tmp_path):
     before = bulk.last_run()
-    ended = bulk.import_(file(rows.make(1, "refused")), "--concurrency", 2, cwd=tmp_path)
+    ended = bulk.import_(file(rows.make(1, "rejected")), "--concurrency", 2, cwd=tmp_path)
     assert (ended.returncode, ended.out) == (1, "")
     assert ended.err == (
         "error: Lambda runs at most 1 invocations of the function at a time, those for the API included:"
@@ -115,7 +115,7 @@ def test_more_batches_than_lambda_runs_are_refused(bulk, one_slot, file, tmp_pat
 
 def test_account_limits_batches_where_nothing_is_reserved(bulk, emulator, file, tmp_path):
     limit = emulator.client("lambda").get_account_settings()["AccountLimit"]["UnreservedConcurrentExecutions"]
-    ended = bulk.import_(file(rows.make(1, "refused")), "--concurrency", limit + 1, cwd=tmp_path)
+    ended = bulk.import_(file(rows.make(1, "rejected")), "--concurrency", limit + 1, cwd=tmp_path)
     assert f"Lambda runs at most {limit} invocations" in ended.err
 
 
@@ -129,8 +129,8 @@ def test_failed_run_is_redriven(bulk, emulator, fault, faults, file, tmp_path):
     assert f"--redrive {bulk.last_run()}" in ended.err
     assert set(rows.errors(tmp_path / "rows.failed.csv").values()) == {"INTERNAL_ERROR"}
 
-    refused = bulk.run("--redrive", bulk.last_run(), cwd=tmp_path)
-    assert (refused.returncode, "rows.failed.csv exists" in refused.err) == (1, True)
+    rejected = bulk.run("--redrive", bulk.last_run(), cwd=tmp_path)
+    assert (rejected.returncode, "rows.failed.csv exists" in rejected.err) == (1, True)
 
     faults.clear()
     # What AWS says of a run may be some seconds old.

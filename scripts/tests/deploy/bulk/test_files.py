@@ -42,7 +42,7 @@ def test_table_is_imported(bulk, tmp_path, data, options):
         pytest.param("rows.xlsx", b"", id="workbook"),
     ],
 )
-def test_file_that_the_client_refuses_starts_nothing(bulk, tmp_path, name, data):
+def test_file_that_the_client_rejects_starts_nothing(bulk, tmp_path, name, data):
     (tmp_path / name).write_bytes(data)
     with pytest.raises(import_groups.Stop) as reason:
         upload.open_file(tmp_path / name, None, None)

@@ -119,7 +119,7 @@ def test_hash_of_the_tenant_of_the_stack_is_accepted(runs, given):
 
 @pytest.mark.parametrize("format", ["csv", "jsonl"])
 def test_batch_that_is_too_large_comes_back_as_failed_rows(runs, faults, format):
-    """With the rows that a batch has room for: the answer fits a task."""
+    """With the rows that a batch has room for: the response fits a task."""
     place = "incoming/large/"
     row = {"openid": "too-large", "groups": "g"}
     row["groups"] *= BATCH_BYTES // BATCH - len(json.dumps({"index": 999, "row": row}, separators=(",", ":"))) - 2
