@@ -276,3 +276,19 @@ async fn denied_reads_fail_only_their_records() {
     assert_eq!(response.data()["errorData"][0]["retryable"], true);
     assert_eq!(stage.memberships().await, pairs([("t1#c1", "g")]));
 }
+
+#[tokio::test]
+async fn a_customer_on_two_pages_is_one_match() {
+    // An index that changes between two pages may return an item on both.
+    const FIRST: &str =
+        r#"{"Items": [{"audienceUserId": {"S": "c1"}, "openid": {"S": "o1"}}], "NextToken": "next"}"#;
+    const LAST: &str = r#"{"Items": [{"audienceUserId": {"S": "c1"}, "openid": {"S": "o1"}}]}"#;
+    let stage = Stage::new().await;
+    for page in [FIRST, LAST] {
+        stage.database.rule(Rule::on("ExecuteStatement", Action::Respond(page)).times(1));
+    }
+    let data = json!([{"openid": "o1", "groups": "g"}]);
+    assert_eq!(stage.function().await.import(fuzzy(1, "add"), data).await.failures(), [""; 0]);
+    assert_eq!(stage.memberships().await, pairs([("t1#c1", "g")]));
+    assert_eq!(stage.database.count("ExecuteStatement"), 2);
+}
