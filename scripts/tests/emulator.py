@@ -21,6 +21,15 @@ REGION = "us-east-1"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 
 
+def leave_accounts():
+    """No account or proxy that the environment names: all servers are on this machine."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1"
+    os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
+    os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
+
+
 class Emulator(Group):
     """A process of ministack. Everything that it writes lies under `directory`."""
 
@@ -28,6 +37,13 @@ class Emulator(Group):
         self.port = free_port()
         self.endpoint = f"http://127.0.0.1:{self.port}"
         self.session = boto3.Session(*CREDENTIALS.values(), region_name=REGION)
+        # What leads a program here. The AWS CLI and boto3 read the region from different variables.
+        self.variables = {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            **CREDENTIALS,
+        }
         # Little of this process's own environment, as the functions inherit it.
         environment = {
             **{name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ},
@@ -45,6 +61,9 @@ class Emulator(Group):
             **settings,
         }
         super().__init__(command, directory / "emulator.log", env=environment, cwd=TESTS)
+
+    def wait_until_healthy(self):
+        self.wait_until(self.is_healthy, 60)
 
     def is_healthy(self):
         try:

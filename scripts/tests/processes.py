@@ -72,6 +72,12 @@ def run(command, log, **options):
         raise RuntimeError(f"{group} ended with {group.process.returncode}")
 
 
+def end_as_by_ctrl_c():
+    """`kill` and a closed terminal end this process through every `with` statement, as Ctrl-C does."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+
+
 def free_port():
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))

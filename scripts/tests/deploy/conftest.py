@@ -3,18 +3,11 @@ process of this machine."""
 
 import itertools
 import json
-import os
-import pathlib
-import re
-import subprocess
 
 import pytest
 
-from deploy.stack import Sam, Stack
-from emulator import COMPLETED, CREDENTIALS, REGION
-
-PROJECT = pathlib.Path(__file__).resolve().parents[3]
-TOOLS = PROJECT / ".local" / "deploy" / "bin"
+from deploy.stack import PROJECT, Sam, Stack
+from emulator import COMPLETED
 
 # As many as a request may have, by the default of the template.
 MAX_RECORDS = 5000
@@ -63,35 +56,15 @@ def emulator_command():
     return COMPLETED
 
 
-def documented_path():
-    """PATH as the page for operators sets it. cargo-lambda finds zig by way of the first python3."""
-    page = (PROJECT / "docs" / "operations" / "deploying.md").read_text(encoding="utf-8")
-    (export,) = re.findall(r"^make tools && (export PATH=\S+)", page, re.MULTILINE)
-    command = ["bash", "-c", f'{export}; printf %s "$PATH"']
-    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
-
-
 @pytest.fixture(scope="session")
 def sam(emulator, tmp_path_factory):
-    directory = tmp_path_factory.mktemp("sam")
-    environment = {
-        **os.environ,
-        **CREDENTIALS,
-        "AWS_ENDPOINT_URL": emulator.endpoint,
-        "AWS_REGION": REGION,
-        "AWS_DEFAULT_REGION": REGION,
-        "PATH": documented_path(),
-        "SAM_CLI_TELEMETRY": "0",
-        # Else sam keeps a file of its own in the user's home.
-        "__SAM_CLI_APP_DIR": str(directory / "home"),
-    }
-    return Sam(TOOLS / "sam", directory, environment)
+    return Sam(emulator, tmp_path_factory.mktemp("sam"))
 
 
 @pytest.fixture(scope="session")
 def template(sam):
     """Built by sam. The first time it compiles for minutes."""
-    return sam.build(PROJECT)
+    return sam.build(PROJECT / "target" / "sam")
 
 
 @pytest.fixture(scope="session")

@@ -1,11 +1,17 @@
 """A stack, deployed by sam as a user would, its tables and its API."""
 
 import hashlib
+import os
+import pathlib
 import platform
+import re
+import subprocess
 
 import requests
 
 from processes import run
+
+PROJECT = pathlib.Path(__file__).resolve().parents[3]
 
 # That of this machine, so that it can run the function.
 ARCHITECTURE = "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64"
@@ -19,23 +25,35 @@ FUZZY = {"isMatching": True, "matchingType": 2, "identifyWay": 1, "optType": "ad
 TABLES = {"TenantsTable", "CustomersTable", "MembershipsTable", "ImportsTable"}
 
 
-class Sam:
-    """sam with the environment given; the output of each command lies in the directory."""
+def documented_path():
+    """PATH as the page for operators sets it. cargo-lambda finds zig by way of the first python3."""
+    page = (PROJECT / "docs" / "operations" / "deploying.md").read_text(encoding="utf-8")
+    (export,) = re.findall(r"^make tools && (export PATH=\S+)", page, re.MULTILINE)
+    command = ["bash", "-c", f'{export}; printf %s "$PATH"']
+    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
 
-    def __init__(self, executable, directory, environment):
-        self.executable = executable
+
+class Sam:
+    """sam on an emulator; the output of each command lies in the directory."""
+
+    def __init__(self, emulator, directory):
+        self.executable = PROJECT / ".local" / "deploy" / "bin" / "sam"
         self.directory = directory
-        self.environment = environment
+        self.variables = {
+            "SAM_CLI_TELEMETRY": "0",
+            # Else sam keeps a file of its own in the user's home.
+            "__SAM_CLI_APP_DIR": str(directory / "home"),
+        }
+        self.environment = {**os.environ, **emulator.variables, **self.variables, "PATH": documented_path()}
 
     def run(self, verb, *arguments, title=""):
         # From a directory without a template: sam would use that.
         log = self.directory / f"{verb}{title}.log"
         run([self.executable, verb, *arguments], log, cwd=self.directory, env=self.environment)
 
-    def build(self, project):
+    def build(self, built):
         """Builds the function as for AWS and returns the template that deploys it."""
-        built = project / "target" / "sam"
-        options = ["--template-file", project / "template.yaml", "--build-dir", built]
+        options = ["--template-file", PROJECT / "template.yaml", "--build-dir", built]
         self.run("build", *options, "--parameter-overrides", f"Architecture={ARCHITECTURE}")
         return built / "template.yaml"
 
@@ -124,14 +142,14 @@ class Tables:
         self.customers = dynamodb.Table(outputs["CustomersTable"])
         self.memberships = dynamodb.Table(outputs["MembershipsTable"])
 
-    def put_tenant(self):
-        token_hash = hashlib.sha256(TOKEN.encode()).hexdigest()
-        self.tenants.put_item(Item={"tokenHash": token_hash, "tenantId": TENANT, "permissions": {"audience:group"}})
+    def put_tenant(self, tenant=TENANT, token=TOKEN):
+        token_hash = hashlib.sha256(token.encode()).hexdigest()
+        self.tenants.put_item(Item={"tokenHash": token_hash, "tenantId": tenant, "permissions": {"audience:group"}})
 
-    def put_customers(self, customers):
+    def put_customers(self, customers, tenant=TENANT):
         with self.customers.batch_writer() as batch:
             for customer in customers:
-                batch.put_item(Item={"tenantId": TENANT, **customer})
+                batch.put_item(Item={"tenantId": tenant, **customer})
 
     def describe(self, name):
         return self.client.describe_table(TableName=self.names[name])["Table"]

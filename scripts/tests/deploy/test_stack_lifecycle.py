@@ -1,16 +1,14 @@
 """The stack is updated, deleted, and its tables are used by a new one. The tests build on each other, in this order."""
 
 import os
-import pathlib
 import subprocess
 import sys
 
 import pytest
 
-from deploy.stack import Stack
-from emulator import CREDENTIALS, REGION
+from deploy.stack import PROJECT, Stack
 
-ADMIN = pathlib.Path(__file__).resolve().parents[2] / "admin"
+ADMIN = PROJECT / "scripts" / "admin"
 
 # The parameters of settings that have no tests of their own here, by the function's variables.
 SETTINGS = {
@@ -39,7 +37,7 @@ def admin(emulator, updated):
 
     def run(*arguments, status=0):
         command = [sys.executable, ADMIN, *arguments, "--stack", updated.name]
-        environment = {**os.environ, **CREDENTIALS, "AWS_REGION": REGION, "AWS_ENDPOINT_URL": emulator.endpoint}
+        environment = {**os.environ, **emulator.variables}
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == status, done.stderr
         return done.stderr

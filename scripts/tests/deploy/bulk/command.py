@@ -6,11 +6,10 @@ import signal
 import subprocess
 import sys
 
-from deploy.stack import TENANT
-from emulator import CREDENTIALS, REGION
+from deploy.stack import PROJECT, TENANT
 
-SCRIPT = pathlib.Path(__file__).resolve().parents[3] / "bulk"
-TEMPLATE = SCRIPT.parents[1] / "bulk" / "template.yaml"
+SCRIPT = PROJECT / "scripts" / "bulk"
+TEMPLATE = PROJECT / "bulk" / "template.yaml"
 
 
 class Bulk:
@@ -28,9 +27,7 @@ class Bulk:
         """Starts the command in a directory; `states` is another address of Step Functions."""
         environment = {
             **os.environ,
-            **CREDENTIALS,
-            "AWS_REGION": REGION,
-            "AWS_ENDPOINT_URL": self.emulator.endpoint,
+            **self.emulator.variables,
             "AWS_ENDPOINT_URL_SFN": states or self.emulator.endpoint,
         }
         return subprocess.Popen(
