@@ -69,12 +69,19 @@ class Sandbox(Group):
         endpoint = re.search(r"AWS_ENDPOINT_URL=(\S+)", self.guide())[1]
         return boto3.Session(*CREDENTIALS.values(), region_name=REGION).client(service, endpoint_url=endpoint)
 
+    def resource(self, name):
+        cloudformation = self.client("cloudformation")
+        found = cloudformation.describe_stack_resource(StackName="group-import", LogicalResourceId=name)
+        return found["StackResourceDetail"]["PhysicalResourceId"]
+
     def timeout(self):
         """That of the deployed function."""
-        cloudformation = self.client("cloudformation")
-        found = cloudformation.describe_stack_resource(StackName="group-import", LogicalResourceId="Function")
-        name = found["StackResourceDetail"]["PhysicalResourceId"]
-        return self.client("lambda").get_function_configuration(FunctionName=name)["Timeout"]
+        function = self.resource("Function")
+        return self.client("lambda").get_function_configuration(FunctionName=function)["Timeout"]
+
+    def memberships(self):
+        items = self.client("dynamodb").scan(TableName=self.resource("MembershipsTable"))["Items"]
+        return {(item["audienceUserId"]["S"], item["groupName"]["S"]) for item in items}
 
     def end(self, number):
         """Sends a signal and returns the exit status."""
@@ -87,11 +94,11 @@ def folders():
 
 
 def processes_of(folder):
-    """The emulator of the sandbox and its functions, by the folder for their files."""
+    """The processes with the sandbox's folder in their environment: the emulator, its functions, sam."""
     found = set()
     for environ in pathlib.Path("/proc").glob("[0-9]*/environ"):
         with contextlib.suppress(OSError):
-            if f"{folder}\0".encode() in environ.read_bytes():
+            if str(folder).encode() in environ.read_bytes():
                 found.add(environ.parent.name)
     return found
 
@@ -133,17 +140,18 @@ def test_disabled_tenant_gets_403_until_it_is_enabled(sandbox):
 
 
 def test_customer_is_counted_then_erased(sandbox):
-    counts = [("customers", 1), ("memberships", 2), ("idempotency keys", 0)]
+    counts = [("memberships", 2), ("customers", 1), ("idempotency keys", 0)]
     assert sandbox.paste("Erasing") == [
         f"{part}: {number} {outcome}" for outcome in ("to delete", "deleted") for part, number in counts
     ]
 
 
-def test_bulk_import_returns_the_failed_row(sandbox):
+def test_bulk_import_writes_and_returns_the_failed_row(sandbox):
     sandbox.paste("A bulk import")
     with (sandbox.folder() / "rows.failed.csv").open(encoding="utf-8-sig", newline="") as file:
         (failed,) = csv.DictReader(file)
     assert (failed["audienceUserId"], failed["errorCode"]) == ("nobody", "NOT_MATCHED")
+    assert {("c0002", "spring"), ("c0003", "vip")} <= sandbox.memberships()
 
 
 def test_stopped_function_serves_no_call_until_the_start(sandbox):
