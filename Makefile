@@ -32,7 +32,7 @@ test: ## Check form, lints and docs, and run every test
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
 	@# Read in the source only.
-	RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" cargo doc --locked --workspace --exclude customer-group-import --no-deps
+	RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" cargo doc --locked --workspace --all-features --exclude customer-group-import --no-deps
 	@# The tests talk to servers on this machine, whatever proxy the environment names.
 	NO_PROXY=127.0.0.1 cargo test --locked --workspace --all-targets
 
