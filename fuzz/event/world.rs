@@ -1,7 +1,7 @@
 //! The customers and memberships that exist when an event arrives.
 
-use testing::model::world::{Customer, World};
 use testing::memory::{self, Memory};
+use testing::model::world::{Customer, World};
 
 /// The tenant of every valid token.
 pub const TENANT: &str = "demo";
