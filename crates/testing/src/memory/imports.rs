@@ -35,11 +35,11 @@ impl Memory {
         rule(fits, || format!("not the update of an import's run: {body}"))?;
         let values = &body["ExpressionAttributeValues"];
         let imports = &mut self.state().imports;
+        // A claim whose call failed may have had no effect: without an item the condition fails as well.
         let item = imports.get_mut(text(&body["Key"]["importKey"])?);
-        let item = item.ok_or_else(|| Violation::new("an import without a claim"))?;
-        if item["run"] != values[":run"] {
+        let Some(item) = item.filter(|item| item["run"] == values[":run"]) else {
             return Ok(Response::error("UpdateItem", CONDITION_FAILED));
-        }
+        };
         let expression = body["UpdateExpression"].as_str().and_then(|text| text.strip_prefix("SET "));
         for assignment in expression.ok_or_else(|| Violation::new("an update that sets nothing"))?.split(", ")
         {
