@@ -138,6 +138,7 @@ fn only_dead_or_expired_claims_are_taken_over() {
     };
     let status =
         |operation: &str, body: Value| call(&memory, operation, &body).expect("no rule is broken").status;
+    assert_eq!(status("UpdateItem", end("1")), 400, "there is no claim");
     assert_eq!(status("PutItem", claim("1", "h", 0)), 200);
     let theirs = call(&memory, "PutItem", &claim("2", "h", 29)).expect("no rule is broken");
     assert_eq!(
