@@ -9,7 +9,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::{Bytes, Frame, Incoming};
 
-use super::call::{Response, Sent};
+use super::call::Sent;
 use super::{Dynamodb, operation};
 use crate::serve::{Server, Transport};
 
@@ -45,17 +45,17 @@ impl Dynamodb {
         let response = match sent {
             Sent::Whole(response) => builder(response.status).body(whole(response.body.to_string())),
             Sent::Text(text) => builder(200).body(whole(text.to_owned())),
-            Sent::Half(response) => builder(response.status)
-                .header("content-length", response.body.to_string().len())
-                .body(half(&response)),
+            Sent::Half(response) => {
+                let body = Bytes::from(response.body.to_string());
+                builder(response.status).header("content-length", body.len()).body(half(&body))
+            }
         };
         response.map_err(io::Error::other)
     }
 }
 
 /// Half of the body, and then an error.
-fn half(response: &Response) -> Body {
-    let body = Bytes::from(response.body.to_string());
+fn half(body: &Bytes) -> Body {
     let frames = stream::unfold(Some(body.slice(..body.len() / 2)), |half| async move {
         match half {
             Some(half) => Some((Ok(Frame::data(half)), None)),

@@ -246,7 +246,7 @@ impl Dynamodb {
         Ok(Sent::Whole(response))
     }
 
-    fn record(&self, call: &Call) -> UnderWay {
+    fn record<'a>(&'a self, call: &'a Call) -> UnderWay<'a> {
         let mut state = self.state();
         if !state.forgetful {
             state.calls.push(call.clone());
@@ -254,7 +254,7 @@ impl Dynamodb {
         let load = state.load(&call.operation);
         load.now += 1;
         load.peak = load.peak.max(load.now);
-        UnderWay { database: self.clone(), operation: call.operation.clone() }
+        UnderWay { database: self, operation: &call.operation }
     }
 
     fn rejection(&self, call: &Call) -> Option<String> {
@@ -298,13 +298,13 @@ fn operation(target: Option<&str>) -> &str {
 }
 
 /// Counts a call as concurrent until its response or the client's disconnection.
-struct UnderWay {
-    database: Dynamodb,
-    operation: String,
+struct UnderWay<'a> {
+    database: &'a Dynamodb,
+    operation: &'a str,
 }
 
-impl Drop for UnderWay {
+impl Drop for UnderWay<'_> {
     fn drop(&mut self) {
-        self.database.state().load(&self.operation).now -= 1;
+        self.database.state().load(self.operation).now -= 1;
     }
 }

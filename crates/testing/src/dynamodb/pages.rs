@@ -23,6 +23,8 @@ pub async fn statement(store: &Store, request: &Value, size: usize, by_key: bool
         None => Some(0),
         Some(token) => token.strip_prefix(&of_this).and_then(|place| place.parse().ok()),
     };
+    let invalid = || Response::invalid("NextToken does not match request");
+    let Some(from) = from else { return Ok(invalid()) };
     let items = if by_key {
         read_by_key(store, request).await?
     } else {
@@ -34,8 +36,8 @@ pub async fn statement(store: &Store, request: &Value, size: usize, by_key: bool
         Ok(items) => items,
         Err(rejection) => return Ok(rejection),
     };
-    let page = from.and_then(|from| memory::page::page(items.iter(), from, at_most(size, request)));
-    let Some((page, next)) = page else { return Ok(Response::invalid("NextToken does not match request")) };
+    let page = memory::page::page(items.iter(), from, at_most(size, request));
+    let Some((page, next)) = page else { return Ok(invalid()) };
     let mut body = json!({"Items": page});
     if let Some(next) = next {
         body["NextToken"] = format!("{of_this}{next}").into();
