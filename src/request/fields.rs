@@ -1,6 +1,8 @@
 //! Reads selected members of a JSON object without decoding them.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt;
 
 use serde::Deserialize;
@@ -69,6 +71,25 @@ impl<'de, const N: usize, F: FnMut(&str, &'de RawValue)> Visitor<'de> for Member
         }
         Ok(Fields(fields))
     }
+}
+
+/// Members, each name once: in the place of its first value, with its last, as in `JSON.parse`.
+pub fn last_of_repeated<M>(members: Vec<M>, name: impl Fn(&M) -> &str) -> Vec<M> {
+    if members.len() < 2 {
+        return members;
+    }
+    let mut places: HashMap<String, usize> = HashMap::new();
+    let mut distinct = Vec::new();
+    for member in members {
+        match places.entry(name(&member).to_owned()) {
+            Entry::Occupied(place) => distinct[*place.get()] = member,
+            Entry::Vacant(place) => {
+                place.insert(distinct.len());
+                distinct.push(member);
+            }
+        }
+    }
+    distinct
 }
 
 /// The text of a JSON string; `None` if `raw` is not one or its escapes are not valid Unicode.

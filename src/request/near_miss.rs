@@ -1,6 +1,6 @@
 //! Misspelt and misplaced parameters: a mistyped `dryRun` must not become an import (contract, section 3).
 
-use crate::request::fields::Fields;
+use crate::request::fields::{Fields, last_of_repeated};
 use crate::request::name::{fold, is_alike, shown};
 use crate::request::params::{NAMES, ParameterError};
 
@@ -39,15 +39,18 @@ pub fn parse_fields<'a, const N: usize>(
     json: &'a str,
     place: Place,
 ) -> serde_json::Result<(Fields<'a, N>, Option<ParameterError>)> {
-    let mut first = None;
+    let mut near_misses = Vec::new();
     let fields = Fields::parse_with(names, json, |name, value| {
-        if first.is_none() && value.get() != "null" {
-            first = parameter_meant(name, place).map(|position| {
-                let path = if place == Place::Inside { "publicParams." } else { "" };
-                ParameterError::near_miss(format!("{path}{}", shown(name)), PATHS[position])
-            });
+        if let Some(position) = parameter_meant(name, place) {
+            near_misses.push((name.to_owned(), position, value));
         }
     })?;
+    let near_misses = last_of_repeated(near_misses, |(name, ..)| name);
+    let first = near_misses.into_iter().find(|(.., value)| value.get() != "null");
+    let first = first.map(|(name, position, _)| {
+        let path = if place == Place::Inside { "publicParams." } else { "" };
+        ParameterError::near_miss(format!("{path}{}", shown(&name)), PATHS[position])
+    });
     Ok((fields, first))
 }
 
@@ -110,6 +113,13 @@ mod tests {
         let opt_type = Some(("Opt_Type".to_owned(), "publicParams.optType"));
         assert_eq!(near_miss(json, Place::Beside), opt_type);
         assert_eq!(near_miss(r#"{"explian":null}"#, Place::Inside), None);
+        // Of a repeated one the last value counts.
+        let json = r#"{"dryrun":1,"Opt_Type":0,"dry\u0072un":null,"Opt_Type":1}"#;
+        for (place, path) in [(Place::Inside, "publicParams.Opt_Type"), (Place::Beside, "Opt_Type")] {
+            assert_eq!(near_miss(json, place), Some((path.to_owned(), "publicParams.optType")));
+        }
+        let dryrun = Some(("publicParams.dryrun".to_owned(), "publicParams.dryRun"));
+        assert_eq!(near_miss(r#"{"dryrun":null,"x":1,"dryrun":0}"#, Place::Inside), dryrun);
 
         let long = format!(r#"{{"dryRun\n{}":[1e999]}}"#, "名".repeat(40));
         let shown = format!("publicParams.dryRun?{}", "名".repeat(25));

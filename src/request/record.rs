@@ -1,15 +1,13 @@
 //! One record of an import: as sent, and validated (contract, section 4).
 
 use std::borrow::Cow;
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::fmt;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::value::RawValue;
 
 use crate::request::failure::{Failure, FieldFault};
-use crate::request::fields::{self, Fields};
+use crate::request::fields::{self, Fields, last_of_repeated};
 use crate::request::group::GroupNames;
 use crate::request::identifier::{Identifier, Identifiers};
 use crate::request::name::{is_alike, shown};
@@ -64,7 +62,8 @@ impl<'a> SentRecord<'a> {
                 variants.push(Variant { name: name.to_owned(), position, value });
             }
         });
-        Some(Self { fields: fields.ok()?, variants: last_of_repeated(variants) })
+        let variants = last_of_repeated(variants, |variant| &variant.name);
+        Some(Self { fields: fields.ok()?, variants })
     }
 
     /// Validates the record for an import of this mode.
@@ -127,25 +126,6 @@ impl<'a> SentRecord<'a> {
         };
         self.variants.iter().find(|variant| variant.position == position && is_given(variant.value))
     }
-}
-
-/// The variants, each name once: in the place of its first value, with its last, as in `JSON.parse`.
-fn last_of_repeated(variants: Vec<Variant<'_>>) -> Vec<Variant<'_>> {
-    if variants.len() < 2 {
-        return variants;
-    }
-    let mut places: HashMap<String, usize> = HashMap::new();
-    let mut distinct: Vec<Variant<'_>> = Vec::new();
-    for variant in variants {
-        match places.entry(variant.name.clone()) {
-            Entry::Occupied(place) => distinct[*place.get()].value = variant.value,
-            Entry::Vacant(place) => {
-                place.insert(distinct.len());
-                distinct.push(variant);
-            }
-        }
-    }
-    distinct
 }
 
 fn invalid(position: usize, fault: FieldFault) -> Failure {
