@@ -184,7 +184,16 @@ fn ranges(ranges: Ranges) -> AttributeValue {
 
 /// The earlier run of an item; `None` if this program did not write the item.
 fn earlier(item: &Item) -> Option<Earlier> {
-    let text = |value: &AttributeValue| value.as_s().ok().cloned();
+    let outcome = |failures| outcome(item, failures).unwrap_or_else(StoredOutcome::unreadable);
+    Some(Earlier {
+        body_hash: item.get("bodyHash").and_then(text)?,
+        run: item.get("run").and_then(text)?,
+        outcome: item.get("failures").map(outcome),
+    })
+}
+
+/// The outcome of an item; `None` if another version of this program stored it in a form of its own.
+fn outcome(item: &Item, failures: &AttributeValue) -> Option<StoredOutcome> {
     let ranges = |value: &AttributeValue| -> Option<Ranges> {
         value.as_m().ok()?.iter().map(|(name, ranges)| Some((name.clone(), text(ranges)?))).collect()
     };
@@ -195,13 +204,9 @@ fn earlier(item: &Item) -> Option<Earlier> {
         }
         _ => None,
     };
-    let outcome = match item.get("failures") {
-        None => None,
-        Some(failures) => Some(StoredOutcome { failures: ranges(failures)?, matches }),
-    };
-    Some(Earlier {
-        body_hash: item.get("bodyHash").and_then(text)?,
-        run: item.get("run").and_then(text)?,
-        outcome,
-    })
+    Some(StoredOutcome { failures: ranges(failures)?, matches })
+}
+
+fn text(value: &AttributeValue) -> Option<String> {
+    value.as_s().ok().cloned()
 }

@@ -63,6 +63,11 @@ impl From<&Report> for StoredOutcome {
 }
 
 impl StoredOutcome {
+    /// An outcome that could not be read: it fits no request.
+    pub fn unreadable() -> Self {
+        Self { failures: Ranges::from([(String::new(), String::new())]), matches: None }
+    }
+
     /// An upper bound on the size of the outcome of an import of `records` records, whatever fails.
     pub fn most_bytes(records: usize, matches: Option<&Matches>) -> usize {
         // A list's element takes one byte besides its text (DynamoDB, "Item sizes and formats").
@@ -223,6 +228,7 @@ mod tests {
         let failures = || ranges("TIMEOUT", "1");
         let right = StoredOutcome { failures: failures(), matches: matches("exact", "1", &["c1"]) };
         assert!(right.clone().restore(&request).is_some());
+        assert!(StoredOutcome::unreadable().restore(&request).is_none());
         for (code, text) in [("TIMEOUT", "9"), ("INVALID_FIELD", "1"), ("ELSE", "1"), ("TIMEOUT", "x")] {
             let stored = StoredOutcome { failures: ranges(code, text), ..right.clone() };
             assert!(stored.restore(&request).is_none(), "{code} {text}");

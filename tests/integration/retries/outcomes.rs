@@ -82,6 +82,12 @@ async fn an_outcome_that_no_longer_fits_counts_as_none() {
             "matches in the form of an earlier version",
             vec![("customers", None), ("matchedBy", None), ("matches", Some(json!({"S": "[]"})))],
         ),
+        ("failures in the form of a later version", vec![("failures", Some(json!({"S": "TIMEOUT:1"})))]),
+        (
+            "a range in the form of a later version",
+            vec![("failures", Some(json!({"M": {"TIMEOUT": {"N": "1"}}})))],
+        ),
+        ("customers in the form of a later version", vec![("customers", Some(json!({"S": "c1"})))]),
     ];
     for (what, changes) in unfit {
         let stage = stage().await;
