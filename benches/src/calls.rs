@@ -1,7 +1,6 @@
 //! The calls of an import, compared with the fewest possible.
 
-use testing::memory::server::{Calls, FURTHER_PAGE, OF_MEMBERSHIPS};
-
+use crate::database::{Calls, FURTHER_PAGE, OF_MEMBERSHIPS};
 use crate::process::{Process, Program};
 use crate::report::Limits;
 use crate::workload::{Import, Matching, SIZES};

@@ -5,6 +5,7 @@
 //!
 //! # Layout
 //!
+//! - `database`: a DynamoDB of hash maps, and the calls of it
 //! - `workload`: the imports and their expected results
 //! - `process`: a program's process, and what an invocation of it costs
 //! - `speed`: programs side by side; `tls`: the first import of a process, and later ones
@@ -14,6 +15,7 @@
 //! - `report`: medians, and values beside their limits
 
 mod calls;
+mod database;
 mod instructions;
 mod process;
 mod report;
@@ -29,8 +31,9 @@ use std::time::Duration;
 
 use lexopt::ValueExt;
 use lexopt::prelude::Long;
-use testing::memory::server::MemoryServer;
+use testing::serve::Transport;
 
+use crate::database::Database;
 use crate::report::Limits;
 use crate::workload::Workload;
 
@@ -40,7 +43,7 @@ type Failure = Box<dyn Error>;
 /// The imports, and the database that they run against.
 struct Bench {
     workload: Workload,
-    database: MemoryServer,
+    database: Database,
 }
 
 /// The flags.
@@ -57,7 +60,7 @@ struct Options {
 async fn main() -> Result<(), Failure> {
     let options = options()?;
     let workload = Workload::new();
-    let database = MemoryServer::start(workload.memory()).await?;
+    let database = Database::start(Transport::Plain, workload.customers()).await?;
     let bench = Bench { workload, database };
     let mut limits = Limits::default();
     if options.check {

@@ -7,11 +7,10 @@ use std::{fs, io};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
-use testing::memory::server::MemoryServer;
-use testing::memory::{CUSTOMERS, MEMBERSHIPS, TENANTS};
 use testing::runtime_api::{self, Times};
 
 use crate::Failure;
+use crate::database::Database;
 
 /// Below the project's root, where `make` runs the bench, as all its files are.
 const FUNCTION: &str = "target/release/customer-group-import";
@@ -63,7 +62,7 @@ pub struct Process {
 
 impl Process {
     /// Starts a program without the bench's environment, and waits until it polls for an event.
-    pub async fn start(program: &Program, database: &MemoryServer) -> Result<Self, Failure> {
+    pub async fn start(program: &Program, database: &Database) -> Result<Self, Failure> {
         let (executable, arguments) = program.command.split_first().ok_or("no command")?;
         let mut command = runtime_api::command(executable);
         command
@@ -72,10 +71,10 @@ impl Process {
             .env("AWS_DEFAULT_REGION", "us-east-1")
             .env("AWS_ACCESS_KEY_ID", "bench")
             .env("AWS_SECRET_ACCESS_KEY", "bench")
-            .env("AWS_ENDPOINT_URL_DYNAMODB", database.endpoint())
-            .env("TENANTS_TABLE", TENANTS)
-            .env("CUSTOMERS_TABLE", CUSTOMERS)
-            .env("MEMBERSHIPS_TABLE", MEMBERSHIPS)
+            .env("AWS_ENDPOINT_URL_DYNAMODB", database.server.origin())
+            .env("TENANTS_TABLE", &database.names.tenants)
+            .env("CUSTOMERS_TABLE", &database.names.customers)
+            .env("MEMBERSHIPS_TABLE", &database.names.memberships)
             // The tenant is read only once, however long the bench runs.
             .env("TOKEN_CACHE_SECONDS", "86400")
             .envs(program.environment.iter().map(|(name, value)| (name, value)))

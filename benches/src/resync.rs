@@ -1,9 +1,8 @@
 //! The cost of a nightly resync: calls, units and price, by the share of memberships that exist already.
 
 use fastrand::Rng;
-use testing::memory::Units;
-use testing::memory::server::{OF_MEMBERSHIPS, Tally};
 
+use crate::database::{OF_MEMBERSHIPS, Tally};
 use crate::process::{Process, Program};
 use crate::report::Limits;
 use crate::workload::{Import, LARGEST, Matching, SEED};
@@ -28,7 +27,7 @@ pub async fn check(bench: &Bench, limits: &mut Limits) -> Result<(), Failure> {
         let never = run(bench, &import, "never").await?;
         let calls = |kind| auto.calls.get(kind).copied().unwrap_or_default();
         let (checks, writes) = (calls(OF_MEMBERSHIPS), calls("BatchWriteItem"));
-        let (new, Units { read, write }) = (new * 100.0, auto.units);
+        let (new, read, write) = (new * 100.0, auto.read_units, auto.write_units);
         let [price, beside] = [auto, never].map(price);
         println!("| {new} % | {checks} | {writes} | {read} | {write} | {price:.2} | {beside:.2} |");
         results.push((writes, (price / beside * 1e4).round() as usize));
@@ -48,6 +47,6 @@ async fn run(bench: &Bench, import: &Import, setting: &str) -> Result<Tally, Fai
 }
 
 /// Of a million records, in US dollars.
-fn price(Tally { units, .. }: Tally) -> f64 {
-    (units.read * READ_UNIT + units.write * WRITE_UNIT) * 1e6 / LARGEST as f64
+fn price(tally: Tally) -> f64 {
+    (tally.read_units * READ_UNIT + tally.write_units * WRITE_UNIT) * 1e6 / LARGEST as f64
 }

@@ -2,13 +2,13 @@
 //! has two (contract, section 5).
 
 use serde_json::{Value, json};
-use testing::memory::server::MemoryServer;
-use testing::memory::{Customer, Memory};
+use testing::serve::Transport;
 
 use crate::Failure;
+use crate::database::Database;
 use crate::process::{Cost, Process, Program};
 use crate::report::Limits;
-use crate::workload::{LARGEST, TENANT, event};
+use crate::workload::{LARGEST, customer, event};
 
 /// The customers who share a phone, and the good records beside the one that has it.
 const SHARERS: usize = 20_000;
@@ -23,8 +23,8 @@ const MOST_CPU_MS: usize = 2_000;
 const MOST_MEMORY_KIB: usize = 64 * 1024;
 
 pub async fn check(limits: &mut Limits) -> Result<(), Failure> {
-    let database = MemoryServer::start(memory()).await?;
-    database.delay(DELAY_MS);
+    let database = Database::start(Transport::Plain, customers()).await?;
+    database.set(DELAY_MS, None);
     for (name, mut params, failed) in [
         // By the phone alone, the records of two shared values are ambiguous.
         ("Fuzzy", json!({"matchingType": 2, "identifyWay": 2}), LARGEST),
@@ -38,9 +38,9 @@ pub async fn check(limits: &mut Limits) -> Result<(), Failure> {
             let good: Vec<_> = (0..GOOD).map(|n| json!({"phone": format!("g{n}"), "groups": "g"})).collect();
             let shared = [vec![json!({"phone": "crowd", "groups": "g"})], good.clone()].concat();
             let mut calls = async |data, failed| -> Result<usize, Failure> {
-                database.take_tally();
+                database.take_tally()?;
                 import(&mut process, &params, data, failed).await?;
-                Ok(database.take_tally().calls.values().sum())
+                Ok(database.take_tally()?.calls.values().sum())
             };
             // The first import reads the tenant.
             calls(good.clone(), 0).await?;
@@ -61,14 +61,14 @@ pub async fn check(limits: &mut Limits) -> Result<(), Failure> {
     Ok(())
 }
 
-fn memory() -> Memory {
-    let customer =
-        |id, identifiers: [Option<String>; 3]| Customer { tenant: TENANT.to_owned(), id, identifiers };
-    let crowd = (0..SHARERS).map(|n| customer(format!("s{n}"), [None, None, Some("crowd".to_owned())]));
-    let good = (0..GOOD).map(|n| customer(format!("g{n}"), [None, None, Some(format!("g{n}"))]));
+fn customers() -> impl Iterator<Item = Value> {
+    let with_phone =
+        |id: String, phone: &str| customer(&[String::new(), String::new(), phone.to_owned(), id]);
+    let crowd = (0..SHARERS).map(move |n| with_phone(format!("s{n}"), "crowd"));
+    let good = (0..GOOD).map(move |n| with_phone(format!("g{n}"), &format!("g{n}")));
     let both = (0..LARGEST)
-        .map(|n| customer(format!("c{n}"), [format!("u{n}"), "null".to_owned(), "0".to_owned()].map(Some)));
-    Memory::new(TENANT, crowd.chain(good).chain(both))
+        .map(|n| customer(&[format!("u{n}"), "null".to_owned(), "0".to_owned(), format!("c{n}")]));
+    crowd.chain(good).chain(both)
 }
 
 /// Runs an import of which this many records must fail.

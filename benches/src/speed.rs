@@ -19,7 +19,7 @@ pub async fn measure(bench: &Bench, time: Duration) -> Result<(), Failure> {
     println!("| ---: | --- | ---: | --- | ---: | ---: | ---: | ---: | ---: |");
     let fuzzy = [0, 5].into_iter().flat_map(|delay| SIZES.map(|records| (records, Matching::Fuzzy, delay)));
     for (records, matching, delay_ms) in fuzzy.chain([(LARGEST, Matching::Exact, 5)]) {
-        bench.database.delay(delay_ms);
+        bench.database.set(delay_ms, None);
         let import = bench.workload.import(matching, records);
         let query = Program { name: "query", ..Program::function().with("IDENTITY_LOOKUP", "query") };
         for program in [Program::function(), query, Program::python()] {
@@ -43,6 +43,6 @@ pub async fn measure(bench: &Bench, time: Duration) -> Result<(), Failure> {
             );
         }
     }
-    bench.database.delay(0);
+    bench.database.set(0, None);
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! Imports into a table that throttles: failed records, and time and calls beside the least possible.
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use futures_util::future::try_join_all;
@@ -16,6 +17,9 @@ const PARTITIONS: usize = 4;
 const WRITES: f64 = 1_000.0;
 const BURST_SECONDS: f64 = 1.0;
 
+/// The duration of a call.
+const DELAY_MS: u64 = 5;
+
 /// The time limit of the template's function.
 const INVOCATION: Duration = Duration::from_secs(29);
 
@@ -27,8 +31,8 @@ const FEWER_WRITES: f64 = 125.0;
 /// Runs imports of 5,000 records at once, each in its own process, which write even existing memberships; and one in a
 /// process that was throttled before a calm.
 pub async fn measure(bench: &Bench) -> Result<(), Failure> {
-    bench.database.delay(5);
-    bench.database.memory().reset([]);
+    bench.database.set(DELAY_MS, None);
+    bench.database.reset(&HashSet::new()).await?;
     let import = bench.workload.import(Matching::Fuzzy, LARGEST);
     let program = Program { invocation: INVOCATION, ..Program::function().with("SKIP_UNCHANGED", "never") };
     let start = |processes| try_join_all((0..processes).map(|_| Process::start(&program, &bench.database)));
@@ -44,7 +48,7 @@ pub async fn measure(bench: &Bench) -> Result<(), Failure> {
         import.send(&mut process[0]).await?;
     }
     throttle(bench, &import, &mut process, "after calm", FEWER_WRITES).await?;
-    bench.database.delay(0);
+    bench.database.set(0, None);
     Ok(())
 }
 
@@ -57,13 +61,13 @@ async fn throttle(
     writes: f64,
 ) -> Result<(), Failure> {
     let at_once = processes.len();
-    bench.database.take_tally();
-    bench.database.limit_writes(Some(Capacity::new(PARTITIONS, writes, BURST_SECONDS)));
+    bench.database.take_tally()?;
+    bench.database.set(DELAY_MS, Some(Capacity::new(PARTITIONS, writes, BURST_SECONDS)));
     let started = Instant::now();
     let sent = try_join_all(processes.iter_mut().map(|process| import.send(process))).await?;
     let seconds = started.elapsed().as_secs_f64();
-    bench.database.limit_writes(None);
-    let calls = bench.database.take_tally().calls["BatchWriteItem"];
+    bench.database.set(DELAY_MS, None);
+    let calls = bench.database.take_tally()?.calls["BatchWriteItem"];
     let failed: usize = sent.iter().map(|(_, failed)| failed).sum();
     let memberships = at_once * import.after.len();
     let least = memberships as f64 / (PARTITIONS as f64 * writes);

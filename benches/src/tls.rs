@@ -4,11 +4,11 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use testing::memory::server::MemoryServer;
 use testing::serve::Transport;
 use testing::tls::Tls;
 
 use crate::calls::fewest;
+use crate::database::Database;
 use crate::process::{Process, Program};
 use crate::report::{Limits, medians};
 use crate::workload::{LARGEST, Matching, SIZES};
@@ -27,15 +27,15 @@ const CALLS_AT_A_TIME: usize = 32;
 const TRUSTED: &str = "target/bench-certificates.pem";
 
 /// The database over TLS.
-async fn secured(bench: &Bench) -> Result<(MemoryServer, Tls), Failure> {
+async fn secured(bench: &Bench) -> Result<(Database, Tls), Failure> {
     let tls = Tls::new();
-    let database = MemoryServer::start_over(Transport::Tls(tls.clone()), bench.workload.memory()).await?;
+    let database = Database::start(Transport::Tls(tls.clone()), bench.workload.customers()).await?;
     fs::write(TRUSTED, tls.trusted())?;
     Ok((database, tls))
 }
 
 /// Starts a program that trusts the database, by the variables of the SDK for Rust and of boto3.
-async fn start(program: Program, database: &MemoryServer) -> Result<Process, Failure> {
+async fn start(program: Program, database: &Database) -> Result<Process, Failure> {
     let program = program.with("SSL_CERT_FILE", TRUSTED).with("AWS_CA_BUNDLE", TRUSTED);
     Process::start(&program, database).await
 }
@@ -49,7 +49,7 @@ pub async fn measure(bench: &Bench, time: Duration) -> Result<(), Failure> {
     println!("| ---: | ---: | --- |{}", " ---: |".repeat(8));
     let (database, tls) = secured(bench).await?;
     for (records, delay_ms) in [(1, 5), (LARGEST, 5), (LARGEST, 0)] {
-        database.delay(delay_ms);
+        database.set(delay_ms, None);
         let import = bench.workload.import(Matching::Fuzzy, records);
         for program in [Program::function(), Program::python()] {
             let (mut starts, mut firsts, mut later, mut handshakes) = (vec![], vec![], vec![], 0);

@@ -7,10 +7,9 @@ use std::iter::repeat_with;
 
 use fastrand::Rng;
 use serde_json::{Value, json};
-use testing::memory::server::{MemoryServer, Tally};
-use testing::memory::{Customer, FIELDS, Membership, Memory};
 
 use crate::Failure;
+use crate::database::{Database, Membership, Tally};
 use crate::process::{Cost, Process};
 
 pub const TENANT: &str = "tenant-1";
@@ -29,6 +28,9 @@ const GROUPS: usize = 50;
 
 /// The share of the records that have an identifier, in the order of [`FIELDS`], which is that of `identifyWay` 1.
 const SHARES: [f64; 4] = [0.6, 0.6, 0.6, 0.4];
+
+/// The fields of the identifiers: each has an index, except the ID, which is the table's key.
+const FIELDS: [&str; 4] = ["unionid", "openid", "phone", "audienceUserId"];
 
 /// All records; an import of fewer takes the first ones.
 pub struct Workload {
@@ -73,13 +75,9 @@ impl Workload {
         Self { records: (0..LARGEST).map(|index| Record::draw(&mut rng, index)).collect() }
     }
 
-    /// The database with the customers.
-    pub fn memory(&self) -> Memory {
-        let known = self.records.iter().filter(|record| record.known).map(|record| {
-            let [unionid, openid, phone, id] = record.identifiers.clone();
-            Customer { tenant: TENANT.to_owned(), id, identifiers: [unionid, openid, phone].map(Some) }
-        });
-        Memory::new(TENANT, known)
+    /// The customers, each plain JSON.
+    pub fn customers(&self) -> impl Iterator<Item = Value> {
+        self.records.iter().filter(|record| record.known).map(|record| customer(&record.identifiers))
     }
 
     /// An import of the first records.
@@ -163,22 +161,15 @@ impl Record {
 
 impl Import {
     /// Runs the import from the memberships before, and checks its result: an incorrect program is not measured.
-    pub async fn run(
-        &self,
-        process: &mut Process,
-        database: &MemoryServer,
-    ) -> Result<(Cost, Tally), Failure> {
-        database.memory().reset(self.before.clone());
-        database.take_tally();
+    pub async fn run(&self, process: &mut Process, database: &Database) -> Result<(Cost, Tally), Failure> {
+        database.reset(&self.before).await?;
+        database.take_tally()?;
         let (cost, failed) = self.send(process).await?;
         if failed > 0 {
             return Err(format!("{failed} records failed that should not").into());
         }
-        let tally = database.take_tally();
-        if let Some(violation) = tally.violations.first() {
-            return Err(format!("the database rejected {violation}").into());
-        }
-        let stored = database.memory().memberships();
+        let tally = database.take_tally()?;
+        let stored = database.memberships().await?;
         if stored != self.after {
             let (stored, expected) = (stored.len(), self.after.len());
             return Err(format!("{stored} memberships are stored, not the expected {expected}").into());
@@ -198,6 +189,15 @@ impl Import {
         }
         Ok((cost, failed - self.strangers))
     }
+}
+
+/// A customer with these identifiers, in the order of [`FIELDS`]; none where empty.
+pub fn customer(identifiers: &[String; 4]) -> Value {
+    let mut customer = json!({"tenantId": TENANT});
+    for (field, value) in FIELDS.iter().zip(identifiers).filter(|(_, value)| !value.is_empty()) {
+        customer[field] = value.as_str().into();
+    }
+    customer
 }
 
 /// The event that API Gateway sends for a request, as JSON text.

@@ -1,101 +1,115 @@
 //! The faults of the database, encoded in the input.
 
-use group_import::config::IdentityLookup;
+use std::time::Duration;
 
-/// What happens to a call instead of a response.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    None,
-    /// An error in DynamoDB's form: HTTP status and code.
-    Error(u16, &'static str),
-    /// The connection breaks before the call is processed.
-    Reset,
-    /// The connection breaks after the call is processed.
-    AnswerLost,
-    /// There is never a response.
-    Hang,
-    /// A response after some seconds.
-    Slow(u64),
-    /// 200 with a body that is not JSON.
-    Garbled,
-    /// 200 with the first half of the response.
-    Truncated,
-    /// Only a part of a batch is processed, given by this divisor: 0 none, 2 half.
-    Unprocessed(usize),
-    /// `tenants` has no item for the token, a disabled one, or a malformed one.
-    Token(Token),
+use testing::dynamodb::{Action, Dynamodb, Rule, Share};
+
+/// The item of every token that no fault is for.
+const VALID: &str = r#"{"Item": {"tenantId": {"S": "demo"}, "enabled": {"BOOL": true}}}"#;
+
+/// One whose tenant is malformed.
+const MALFORMED: &str = r#"{"Item": {"tenantId": {"S": "a#b"}}}"#;
+
+/// No fault: the call is only counted.
+const NONE: Action = Action::Delay(Duration::ZERO);
+
+const fn error(status: u16, code: &'static str) -> Action {
+    Action::Error { status, code, message: "a fault" }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Token {
-    Unknown,
-    Disabled,
-    Expired,
-    Malformed,
+/// Only one table is read by single items, so these are items of a token.
+const fn token(item: &'static str) -> (Option<&'static str>, Action) {
+    (Some("GetItem"), Action::Respond(item))
 }
 
-const FAULTS: [Fault; 21] = [
-    Fault::None,
-    Fault::Error(500, "InternalServerError"),
-    Fault::Error(400, "ProvisionedThroughputExceededException"),
-    Fault::Error(400, "ThrottlingException"),
-    Fault::Error(400, "ValidationException"),
-    Fault::Error(400, "AccessDeniedException"),
-    Fault::Error(400, "ResourceNotFoundException"),
-    Fault::Error(503, ""),
-    Fault::Reset,
-    Fault::AnswerLost,
-    Fault::Hang,
-    Fault::Slow(3),
-    Fault::Slow(20),
-    Fault::Garbled,
-    Fault::Truncated,
-    Fault::Unprocessed(0),
-    Fault::Unprocessed(2),
-    Fault::Token(Token::Unknown),
-    Fault::Token(Token::Disabled),
-    Fault::Token(Token::Expired),
-    Fault::Token(Token::Malformed),
+const fn unprocessed(operation: &'static str, processed: Share) -> (Option<&'static str>, Action) {
+    (Some(operation), Action::Unprocessed { processed })
+}
+
+/// Every fault, with the operation that it is for, unless it is for all.
+const FAULTS: [(Option<&str>, Action); 22] = [
+    (None, NONE),
+    (None, error(500, "InternalServerError")),
+    (None, error(400, "ProvisionedThroughputExceededException")),
+    (None, error(400, "ThrottlingException")),
+    (None, error(400, "ValidationException")),
+    (None, error(400, "AccessDeniedException")),
+    (None, error(400, "ResourceNotFoundException")),
+    (None, error(503, "")),
+    (None, Action::Reset),
+    (None, Action::Truncate),
+    (None, Action::Hang),
+    (None, Action::Delay(Duration::from_secs(3))),
+    (None, Action::Delay(Duration::from_secs(20))),
+    (None, Action::Garble),
+    unprocessed("BatchGetItem", Share::Count(0)),
+    unprocessed("BatchGetItem", Share::Fraction(1, 2)),
+    unprocessed("BatchWriteItem", Share::Count(0)),
+    unprocessed("BatchWriteItem", Share::Fraction(1, 2)),
+    token("{}"),
+    token(r#"{"Item": {"tenantId": {"S": "demo"}, "enabled": {"BOOL": false}}}"#),
+    token(r#"{"Item": {"tenantId": {"S": "demo"}, "expiresAt": {"N": "1"}}}"#),
+    token(MALFORMED),
 ];
 
 /// The SDK's attempts at a call: a fault that lasts for so many is an outage.
 const ATTEMPTS: usize = 4;
 
-/// The faults of one run, in the order of the calls: each byte is that of one attempt or of a whole call.
-#[derive(Clone, Debug)]
-pub struct Faults {
-    pub lookup: IdentityLookup,
-    /// Whether they repeat.
-    for_ever: bool,
-    calls: Vec<Fault>,
-    next: usize,
+/// Enough for the calls of any input, where faults repeat.
+const MOST: usize = 400;
+
+/// The faults of one run, each byte that of one attempt or of a whole call.
+pub struct Faults<'i> {
+    /// Whether customers are looked up by queries.
+    pub by_query: bool,
+    repeat: bool,
+    bytes: &'i [u8],
 }
 
-impl Faults {
-    pub const NONE: Self =
-        Self { lookup: IdentityLookup::Statement, for_ever: false, calls: Vec::new(), next: 0 };
+impl<'i> Faults<'i> {
+    pub const NONE: Self = Self { by_query: false, repeat: false, bytes: &[] };
 
     /// Splits an input: the event, and after the first NUL a byte of settings and the faults.
-    pub fn split(input: &[u8]) -> (&[u8], Self) {
+    pub fn split(input: &'i [u8]) -> (&'i [u8], Self) {
         let end = input.iter().position(|byte| *byte == 0).unwrap_or(input.len());
         let (json, rest) = input.split_at(end);
-        let [0, settings, faults @ ..] = rest else { return (json, Self::NONE) };
-        let lookup = if settings & 1 == 0 { IdentityLookup::Statement } else { IdentityLookup::Query };
-        let calls = faults.iter().flat_map(|byte| {
-            let (times, which) = (usize::from(*byte) / FAULTS.len(), usize::from(*byte) % FAULTS.len());
-            vec![FAULTS[which]; if times.is_multiple_of(2) { 1 } else { ATTEMPTS }]
-        });
-        let calls = calls.collect();
-        (json, Self { lookup, for_ever: settings & 2 != 0, calls, next: 0 })
+        let (settings, bytes) = match rest {
+            [0, settings, bytes @ ..] => (*settings, bytes),
+            _ => (0, &[][..]),
+        };
+        (json, Self { by_query: settings & 1 != 0, repeat: settings & 2 != 0, bytes })
     }
 
-    /// What happens to the next call.
-    pub fn next(&mut self) -> Fault {
-        if self.for_ever && self.next >= self.calls.len() {
-            self.next = 0;
+    /// Each is for the next call that it can be for. Every token is valid.
+    pub fn set(&self, database: &Dynamodb) {
+        database.reset();
+        database.clear_rules();
+        let rounds = if self.repeat { MOST } else { 1 };
+        let bytes = std::iter::repeat_n(self.bytes, rounds).flatten().take(MOST);
+        for byte in bytes.map(|byte| usize::from(*byte)) {
+            let (operation, fault) = FAULTS[byte % FAULTS.len()].clone();
+            let rule = operation.map_or(Rule::on_any(fault.clone()), |operation| Rule::on(operation, fault));
+            let lasts = byte / FAULTS.len() % 2 == 1;
+            database.rule(rule.times(if lasts { ATTEMPTS } else { 1 }));
         }
-        let fault = self.calls.get(self.next).copied().unwrap_or(Fault::None);
-        self.next += 1;
-        fault
+        database.rule(Rule::on("GetItem", Action::Respond(VALID)));
+    }
+}
+
+/// Which faults have occurred.
+pub struct Met {
+    pub any: bool,
+    pub malformed_tenant: bool,
+}
+
+impl Met {
+    pub fn by(database: &Dynamodb) -> Self {
+        let faults = database.faults();
+        let is_none =
+            |fault: &Action| matches!(fault, Action::Delay(Duration::ZERO) | Action::Respond(VALID));
+        Self {
+            any: faults.iter().any(|(_, fault)| !is_none(fault)),
+            malformed_tenant: faults.iter().any(|(_, fault)| matches!(fault, Action::Respond(MALFORMED))),
+        }
     }
 }

@@ -6,38 +6,39 @@
 //! # Layout
 //!
 //! - `main` (here): the function, called twice: with the faults, then without them
-//! - [`world`]: customers and memberships; [`double`]: the database under the SDK; [`faults`]: its faults
+//! - [`world`]: customers and memberships; [`faults`]: the faults of the database
 //! - [`mutation`]: changes to an event's body, and to the faults
 
 #![no_main]
 
-mod double;
 mod faults;
 mod mutation;
 mod world;
 
+use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_config::Region;
 use aws_credential_types::Credentials;
 use group_import::config::{Config, IdentityLookup, SkipUnchanged, Tables};
-use group_import::database::{self, Database};
+use group_import::database;
 use group_import::http::event::Header;
 use group_import::http::handler::Handler;
 use group_import::http::incoming::Incoming;
 use lambda_http::Context;
 use lambda_http::lambda_runtime::Diagnostic;
 use libfuzzer_sys::{Corpus, fuzz_mutator, fuzz_target};
-use serde_json::Value;
-use testing::memory::{CUSTOMERS, IMPORTS, MEMBERSHIPS, TENANTS};
+use serde_json::{Value, json};
+use testing::dynamodb::{Dynamodb, Maps, PAGE_ITEMS, Store};
+use testing::items::{put_all, scan};
+use testing::tables::{self, TableNames};
 use tokio::runtime::Runtime;
 
-use crate::double::Double;
-use crate::faults::Faults;
+use crate::faults::{Faults, Met};
 use crate::world::{TENANT, world};
 use testing::model::reply::{self, Reply};
 use testing::model::verdict::{self, Case};
-use testing::model::world::World;
+use testing::model::world::{Customer, World};
 
 /// Few enough that inputs exceed it.
 pub const MAX_RECORDS: usize = 30;
@@ -47,27 +48,40 @@ struct Function {
     runtime: Runtime,
     by_statement: Handler,
     by_query: Handler,
-    double: Double,
+    names: TableNames,
+    maps: Maps,
+    database: Dynamodb,
 }
 
 impl Function {
     fn new() -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
         let runtime = runtime.expect("a runtime");
-        let double = Double::new();
+        let (names, maps) = (TableNames::prefixed(""), Maps::default());
+        let store = Store::Maps(maps.clone());
+        runtime.block_on(async {
+            tables::create_all(&store, &names).await.expect("the tables are created");
+            let customers = world().customers;
+            put_all(&store, &names.customers, customers.iter().map(Customer::item))
+                .await
+                .expect("they are put");
+        });
+        let database = runtime.block_on(async { Dynamodb::new(store) });
+        database.page_size(Some(PAGE_ITEMS));
+        database.statements_by_key();
         let sdk = database::sdk_config()
             .region(Region::new("local"))
             .credentials_provider(Credentials::new("fuzz", "fuzz", None, None, "fuzz"))
             .endpoint_url("http://double")
-            .http_client(double.clone())
+            .http_client(database.connector())
             .load();
         let sdk = runtime.block_on(sdk);
         let handler = |identity_lookup, skip_unchanged| {
             let tables = Tables {
-                tenants: TENANTS.to_owned(),
-                customers: CUSTOMERS.to_owned(),
-                memberships: MEMBERSHIPS.to_owned(),
-                imports: Some(IMPORTS.to_owned()),
+                tenants: names.tenants.clone(),
+                customers: names.customers.clone(),
+                memberships: names.memberships.clone(),
+                imports: Some(names.imports.clone()),
             };
             let config = Config {
                 max_records: MAX_RECORDS,
@@ -77,21 +91,36 @@ impl Function {
                 skip_unchanged,
                 ..Config::new(tables)
             };
-            let database = Database::new(&sdk, &config);
+            let database = database::Database::new(&sdk, &config);
             Handler::new(config, database)
         };
         let by_statement = handler(IdentityLookup::Statement, SkipUnchanged::Auto);
         let by_query = handler(IdentityLookup::Query, SkipUnchanged::Always);
-        Self { runtime, by_statement, by_query, double }
+        Self { runtime, by_statement, by_query, names, maps, database }
     }
 
-    fn answer(&self, json: &[u8], lookup: IdentityLookup) -> Value {
+    /// Stores nothing but the customers and these memberships.
+    fn begin(&self, world: &World) {
+        self.maps.clear(&self.names.imports);
+        self.maps.clear(&self.names.memberships);
+        let memberships = world.memberships.iter();
+        let items = memberships.map(|(key, group)| json!({"customerKey": key, "groupName": group}));
+        let put = put_all(self.database.store(), &self.names.memberships, items);
+        self.runtime.block_on(put).expect("they are put");
+    }
+
+    /// The stored memberships, as (customer key, group name).
+    fn memberships(&self) -> BTreeSet<(String, String)> {
+        let text = |value: &Value| value.as_str().expect("keys are texts").to_owned();
+        let items = self.runtime.block_on(scan(self.database.store(), &self.names.memberships));
+        let items = items.expect("the table is there").into_iter();
+        items.map(|item| (text(&item["customerKey"]), text(&item["groupName"]))).collect()
+    }
+
+    fn answer(&self, json: &[u8], by_query: bool) -> Value {
         // As the runtime does it.
         let event: Incoming = serde_json::from_slice(json).expect("an event");
-        let handler = match lookup {
-            IdentityLookup::Statement => &self.by_statement,
-            IdentityLookup::Query => &self.by_query,
-        };
+        let handler = if by_query { &self.by_query } else { &self.by_statement };
         let mut context = Context::default();
         context.request_id = "8476a536-e9f4-11e8-9739-2dfe598c3fcd".to_owned();
         let cut_off = SystemTime::now() + Duration::from_secs(29);
@@ -142,22 +171,23 @@ fn run(function: &Function, json: &[u8], event: &Incoming, faults: Faults) {
         Incoming::Direct(event) => (event.body.get().as_bytes(), false),
         Incoming::Unknown => (json, false),
     };
-    let lookup = faults.lookup;
+    let world = world();
 
-    function.double.begin(faults);
-    let first = function.answer(json, lookup);
-    let met = function.double.met();
+    function.begin(&world);
+    faults.set(&function.database);
+    let first = function.answer(json, faults.by_query);
+    let met = Met::by(&function.database);
     let mut excused = if met.any { verdict::Faults::OF_CALLS } else { verdict::Faults::NONE };
     excused.internal_error = met.malformed_tenant;
-    holds(function, world(), body, excused, &first);
+    holds(function, &world, body, excused, &first);
 
     // What failed succeeds now, and what succeeded is unchanged; but a key keeps its outcome.
-    let world = World { memberships: function.double.memberships().clone(), ..world() };
-    function.double.heal();
-    let second = function.answer(json, lookup);
+    let world = World { memberships: function.memberships(), ..world };
+    Faults::NONE.set(&function.database);
+    let second = function.answer(json, faults.by_query);
     let kept = met.any && has_key;
     let excused = if kept { verdict::Faults::OF_CALLS } else { verdict::Faults::NONE };
-    holds(function, world, body, excused, &second);
+    holds(function, &world, body, excused, &second);
     if !met.any {
         assert_eq!(first["body"], second["body"], "the response to the same request is the same");
     }
@@ -168,11 +198,13 @@ fn to_text(reply: &group_import::http::reply::Reply) -> String {
 }
 
 /// Compares a response, and what is stored now, with the model.
-fn holds(function: &Function, world: World, body: &[u8], faults: verdict::Faults, reply: &Value) {
-    let case = Case { max_records: MAX_RECORDS, faults, ..Case::new(&world, TENANT, body) };
+fn holds(function: &Function, world: &World, body: &[u8], faults: verdict::Faults, reply: &Value) {
+    let case = Case { max_records: MAX_RECORDS, faults, ..Case::new(world, TENANT, body) };
     let verdict = Reply::open(reply).and_then(|reply| case.judge(&reply));
-    let stored = verdict.and_then(|verdict| verdict.stored(&function.double.memberships()));
+    let stored = verdict.and_then(|verdict| verdict.stored(&function.memberships()));
     stored.unwrap_or_else(|wrong| panic!("{wrong}: {reply}"));
+    let rejections = function.database.rejections();
+    assert!(rejections.is_empty(), "no input causes a call that is not valid: {rejections:?}");
 }
 
 fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {

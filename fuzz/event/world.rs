@@ -1,6 +1,5 @@
 //! The customers and memberships that exist when an event arrives.
 
-use testing::memory::{self, Memory};
 use testing::model::world::{Customer, World};
 
 /// The tenant of every valid token.
@@ -33,12 +32,4 @@ pub fn world() -> World {
     let memberships = [("c0001", "spring"), ("c0002", "vip"), ("c0003", "spring")];
     let memberships = memberships.map(|(id, group)| (format!("{TENANT}#{id}"), group.to_owned()));
     World { customers, memberships: memberships.into() }
-}
-
-/// The database with the customers of [`world`].
-pub fn memory() -> Memory {
-    let customers = world().customers.into_iter().map(|Customer { tenant, id, unionid, openid, phone }| {
-        memory::Customer { tenant, id, identifiers: [unionid, openid, phone] }
-    });
-    Memory::new(TENANT, customers)
 }

@@ -8,10 +8,9 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
 use testing::function::{Response, post_event};
-use testing::memory::server::MemoryServer;
-use testing::memory::{CUSTOMERS, Customer, MEMBERSHIPS, Memory, TENANTS};
 use testing::runtime_api::Process;
-use testing::serve::Transport;
+use testing::serve::{self, Server, Transport};
+use testing::stage::{Stage, TOKEN};
 use testing::tls::Tls;
 use tokio::net::TcpListener;
 
@@ -23,27 +22,26 @@ const MANY: usize = 600;
 
 struct Secured {
     tls: Tls,
-    database: MemoryServer,
+    stage: Stage,
+    server: Server,
     process: Process,
 }
 
 impl Secured {
     async fn start() -> Self {
         let tls = Tls::new();
-        let customers = (0..MANY).map(|number| Customer {
-            tenant: "t".to_owned(),
-            id: format!("c{number}"),
-            identifiers: [None, Some(format!("o{number}")), None],
-        });
-        let memory = Memory::new("t", customers);
-        let database = MemoryServer::start_over(Transport::Tls(tls.clone()), memory).await;
-        let database = database.expect("there is a free port");
-        let endpoint = database.endpoint();
-        let port = endpoint.rsplit(':').next().expect("a port");
+        let stage = Stage::new().await;
+        let customer =
+            |number| json!({"audienceUserId": format!("c{number}"), "openid": format!("o{number}")});
+        stage.put_customers((0..MANY).map(customer)).await;
+        let server = stage.database.serve(Transport::Tls(tls.clone()), serve::ANY).await;
+        let server = server.expect("there is a free port");
+        let port = server.address().port();
         let trusted = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("certificates-{port}.pem"));
         fs::write(&trusted, tls.trusted()).expect("the folder is there");
-        let process = start(&endpoint, &[("SSL_CERT_FILE", trusted.to_str().expect("text"))]).await;
-        Self { tls, database, process }
+        let process =
+            start(&stage, &server.origin(), &[("SSL_CERT_FILE", trusted.to_str().expect("text"))]).await;
+        Self { tls, stage, server, process }
     }
 
     /// Waits until the process has started.
@@ -56,11 +54,10 @@ impl Secured {
         let params = json!({"isMatching": true, "matchingType": 1, "optType": "add"});
         let record = |number| json!({"openid": format!("o{number}"), "groups": "vip"});
         let data: Vec<Value> = (0..records).map(record).collect();
-        let event = post_event("token", json!({"publicParams": params, "data": data}).to_string());
+        let event = post_event(TOKEN, json!({"publicParams": params, "data": data}).to_string());
         let outcome = self.process.invoke(event).await;
         assert_eq!(Response::read(&outcome.body).failures(), [""; 0], "{records} records");
-        let violations = self.database.take_tally().violations;
-        assert_eq!(violations, [""; 0]);
+        assert_eq!(self.stage.database.rejections(), [""; 0]);
     }
 
     fn signal(&self, signal: Signal) {
@@ -69,18 +66,10 @@ impl Secured {
     }
 }
 
-async fn start(endpoint: &str, more: &[(&str, &str)]) -> Process {
-    let mut environment = vec![
-        ("AWS_ENDPOINT_URL_DYNAMODB", endpoint),
-        ("AWS_REGION", "us-east-1"),
-        ("AWS_ACCESS_KEY_ID", "test"),
-        ("AWS_SECRET_ACCESS_KEY", "test"),
-        ("TENANTS_TABLE", TENANTS),
-        ("CUSTOMERS_TABLE", CUSTOMERS),
-        ("MEMBERSHIPS_TABLE", MEMBERSHIPS),
-    ];
-    environment.extend(more);
-    Process::start(crate::FUNCTION.as_ref(), &environment, Duration::from_secs(30)).await
+/// Starts a process that calls this endpoint.
+async fn start(stage: &Stage, endpoint: &str, more: &[(&str, &str)]) -> Process {
+    let environment = [&[("AWS_ENDPOINT_URL_DYNAMODB", endpoint)], more].concat();
+    stage.process(crate::FUNCTION.as_ref(), Duration::from_secs(30), &environment).await
 }
 
 #[tokio::test]
@@ -88,7 +77,7 @@ async fn the_start_opens_the_connection_that_small_imports_use() {
     let mut secured = Secured::start().await;
     secured.started().await;
     assert_eq!(secured.tls.handshakes(), 1);
-    assert!(secured.database.take_tally().calls.is_empty(), "nothing is sent");
+    assert!(secured.stage.database.calls().is_empty(), "nothing is sent");
     for _ in 0..3 {
         secured.import(1).await;
     }
@@ -111,7 +100,7 @@ async fn connections_closed_while_the_process_is_frozen_fail_no_record() {
     secured.import(MANY).await;
     let before = secured.tls.handshakes();
     secured.signal(Signal::SIGSTOP);
-    secured.database.close_connections();
+    secured.server.close_connections();
     secured.signal(Signal::SIGCONT);
     secured.import(MANY).await;
     assert!(secured.tls.handshakes() > before, "all connections were closed");
@@ -124,7 +113,7 @@ async fn connections_that_broke_unnoticed_fail_no_record() {
     for records in [1, MANY] {
         secured.import(MANY).await;
         secured.signal(Signal::SIGSTOP);
-        secured.database.break_connections();
+        secured.server.break_connections();
         secured.signal(Signal::SIGCONT);
         secured.import(records).await;
     }
@@ -136,9 +125,9 @@ async fn silent_connections_fail_no_record() {
     let run = async |records| {
         let mut secured = Secured::start().await;
         secured.import(MANY).await;
-        secured.database.silence_connections();
+        secured.server.silence_connections();
         secured.import(records).await;
-        secured.database.unanswered()
+        secured.server.unanswered()
     };
     let (one, many) = tokio::join!(run(1), run(MANY));
     assert_eq!(one, 1, "the second attempt takes a new connection");
@@ -147,11 +136,12 @@ async fn silent_connections_fail_no_record() {
 
 #[tokio::test]
 async fn the_process_starts_although_the_database_does_not_respond() {
+    let stage = Stage::new().await;
     let silent = TcpListener::bind("127.0.0.1:0").await.expect("there is a free port");
     let endpoint = format!("https://{}", silent.local_addr().expect("it is bound"));
-    let mut process = start(&endpoint, &[]).await;
+    let mut process = start(&stage, &endpoint, &[]).await;
     process.poll().await.expect("the process starts");
     drop(silent);
-    let mut process = start(&endpoint, &[]).await;
+    let mut process = start(&stage, &endpoint, &[]).await;
     process.poll().await.expect("the process starts");
 }

@@ -3,16 +3,15 @@
 //! # Layout
 //!
 //! - [`model`]: the contract once more, and what must hold of a response
-//! - [`memory`]: a fast, strict DynamoDB in memory, in process or over HTTP
+//! - [`dynamodb`]: a DynamoDB that counts, checks and breaks calls, in process or over HTTP
+//! - [`tables`]: its tables, from `template.yaml`; [`items`]: items in plain JSON
 //! - [`capacity`]: the throughput of a table, beyond which it throttles
 //! - [`serve`]: HTTP servers on this machine
 //! - [`runtime_api`]: the Lambda Runtime API, and a function's process that polls it
 //! - [`tls`], with the feature `tls`: TLS for these servers
 //!
-//! With the feature `local`, a database, without the SDK:
-//!
-//! - [`dynamodb`]: a DynamoDB that counts, checks and breaks calls, in process or over HTTP
-//! - [`tables`]: its tables, from `template.yaml`; [`items`]: items in plain JSON; [`demo`]: demo data
+//! With the feature `connector`, it replaces the network under the SDK's client. With the feature `local`, there is a
+//! real implementation in it, without the SDK; and [`demo`], data for it.
 //!
 //! With the feature `stage`, the function on it:
 //!
@@ -21,21 +20,19 @@
 //! - [`shorthand`]: parameters, records and states that many tests use
 
 pub mod capacity;
-pub mod memory;
+pub mod dynamodb;
+pub mod items;
 pub mod model;
 pub mod runtime_api;
 pub mod serve;
+pub mod tables;
 #[cfg(feature = "tls")]
 pub mod tls;
 
 #[cfg(feature = "local")]
 pub mod demo;
-#[cfg(feature = "local")]
-pub mod dynamodb;
 #[cfg(feature = "stage")]
 pub mod function;
-#[cfg(feature = "local")]
-pub mod items;
 #[cfg(feature = "stage")]
 pub mod log_search;
 #[cfg(feature = "local")]
@@ -44,5 +41,3 @@ mod real_time;
 pub mod shorthand;
 #[cfg(feature = "stage")]
 pub mod stage;
-#[cfg(feature = "local")]
-pub mod tables;

@@ -8,10 +8,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use group_import::tenant::TokenHash;
 use serde_json::{Value, json};
 
-use crate::dynamodb::{Dynamodb, Store};
+use crate::dynamodb::{Dynamodb, PAGE_ITEMS, Store};
 use crate::items::{put_all, scan};
 use crate::log_search;
-use crate::memory::page::PAGE_ITEMS;
+
 use crate::runtime_api::Process;
 use crate::serve::{self, Server, Transport};
 use crate::tables::{self, TableNames};

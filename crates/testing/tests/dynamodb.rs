@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use testing::dynamodb::{Action, Dynamodb, Response, Rule, Sent, Share, Store};
 use testing::items::{put_all, scan};
 use testing::stage::{ACCESS_KEY, REGION};
+use testing::tables::{self, TableNames};
 
 const TABLE: &str = "customers";
 const INDEX: &str = "phone-index";
@@ -236,10 +237,15 @@ async fn what_aws_rejects_is_rejected() {
     let delete = json!({"DeleteRequest": {"Key": key(1)}});
     twice["RequestItems"][TABLE].as_array_mut().expect("entries").push(delete);
     let literal = statement("SELECT id FROM customers WHERE tenant = ? AND id in ('a', ?)", &["t", "a"]);
+    let mut empty = query();
+    empty["ExpressionAttributeValues"][":phone"]["S"] = "".into();
     for (operation, request, message) in [
         ("ExecuteStatement", select(&["1", "2", "1"]), "Overlapping conditions"),
         ("ExecuteStatement", literal, "Overlapping conditions"),
         ("ExecuteStatement", select(&phones), "The IN lists contain 51"),
+        ("ExecuteStatement", select(&["1", &"x".repeat(2_049)]), "One or more parameter values were invalid"),
+        ("ExecuteStatement", select(&["1", ""]), "One or more parameter values were invalid"),
+        ("Query", empty, "One or more parameter values were invalid"),
         ("ExecuteStatement", statement(&long, &[]), "1 validation error detected: Value at 'statement'"),
         ("ExecuteStatement", consistent(select(&["1"])), "Strongly consistent read"),
         ("Query", consistent(query()), "Consistent reads"),
@@ -267,4 +273,127 @@ async fn what_aws_rejects_is_rejected() {
     }
     database.accept_what_the_store_accepts();
     assert!(answer(&database, "ExecuteStatement", select(&phones)).await.is_ok());
+}
+
+/// A response with what may come in any order in the order of its text; of an error, the code.
+fn comparable(mut response: Response) -> (u16, Value) {
+    for list in ["/Items", "/Responses/customers"] {
+        if let Some(Value::Array(items)) = response.body.pointer_mut(list) {
+            items.sort_unstable_by_key(Value::to_string);
+        }
+    }
+    if response.body["__type"].is_string() {
+        response.body = json!({"code": response.body["__type"], "Item": response.body["Item"]});
+    }
+    (response.status, response.body)
+}
+
+/// The calls of the function, and some that are not valid.
+#[tokio::test]
+async fn hash_maps_respond_like_the_embedded_database() {
+    let names = TableNames::prefixed("");
+    let stores = [Store::maps(), Store::memory()];
+    for store in &stores {
+        tables::create_all(store, &names).await.unwrap();
+    }
+    let key = |id: &str| json!({"audienceUserId": {"S": id}, "tenantId": {"S": "t"}});
+    let customer = |id: &str, phone: &str| {
+        let mut customer = key(id);
+        customer["phone"] = json!({"S": phone});
+        json!({"PutRequest": {"Item": customer}})
+    };
+    let write = |writes: Value| ("BatchWriteItem", json!({"RequestItems": {"customers": writes}}));
+    let read = |keys: Value| {
+        let keys = json!({"Keys": keys, "ProjectionExpression": "audienceUserId, phone"});
+        ("BatchGetItem", json!({"RequestItems": {"customers": keys}}))
+    };
+    let query = |phone: &str, more: Value| {
+        let mut query = json!({
+            "TableName": "customers",
+            "IndexName": "phone-index",
+            "KeyConditionExpression": "#identifier = :value AND tenantId = :tenant",
+            "ExpressionAttributeNames": {"#identifier": "phone"},
+            "ExpressionAttributeValues": {":value": {"S": phone}, ":tenant": {"S": "t"}},
+        });
+        query.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        ("Query", query)
+    };
+    let last = |id: &str| {
+        let mut last = key(id);
+        last["phone"] = json!({"S": "1"});
+        json!({"ExclusiveStartKey": last, "Limit": 2})
+    };
+    let claim = |run: &str, hash: &str, now: u64| {
+        let number = |number: u64| json!({"N": number.to_string()});
+        (
+            "PutItem",
+            json!({
+                "TableName": "imports",
+                "Item": {
+                    "importKey": {"S": "t#k"}, "bodyHash": {"S": hash}, "run": {"S": run},
+                    "leaseUntil": number(now + 30), "expiresAt": number(now + 100),
+                },
+                "ConditionExpression": "attribute_not_exists(importKey) OR expiresAt <= :now \
+                    OR (bodyHash = :bodyHash AND attribute_not_exists(failures) AND leaseUntil <= :now)",
+                "ExpressionAttributeValues": {":now": number(now), ":bodyHash": {"S": hash}},
+                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+            }),
+        )
+    };
+    let end = |run: &str| {
+        (
+            "UpdateItem",
+            json!({
+                "TableName": "imports",
+                "Key": {"importKey": {"S": "t#k"}},
+                "ConditionExpression": "#run = :run",
+                "UpdateExpression": "SET failures = :failures, leaseUntil = :never",
+                "ExpressionAttributeNames": {"#run": "run"},
+                "ExpressionAttributeValues": {":run": {"S": run}, ":failures": {"M": {}}, ":never": {"N": "0"}},
+            }),
+        )
+    };
+    let import = || ("GetItem", json!({"TableName": "imports", "Key": {"importKey": {"S": "t#k"}}}));
+    let long = "x".repeat(2_049);
+    let calls = [
+        write(json!([customer("a", "1"), customer("b", "1"), customer("c", "1"), customer("d", "2")])),
+        write(
+            json!([customer("d", "1"), {"DeleteRequest": {"Key": key("c")}}, {"DeleteRequest": {"Key": key("x")}}]),
+        ),
+        query("1", json!({})),
+        query("2", json!({})),
+        query("1", json!({"Limit": 2})),
+        query("1", json!({"Limit": 3})),
+        query("1", last("b")),
+        query("1", last("d")),
+        read(json!([key("a"), key("x"), key("d")])),
+        ("Scan", json!({"TableName": "customers"})),
+        // Not valid.
+        write(json!([])),
+        write(json!([customer("e", "3"), customer("", "3")])),
+        write(json!([customer("e", "3"), customer(&long, "3")])),
+        write(json!([{"DeleteRequest": {"Key": {"audienceUserId": {"S": "a"}}}}])),
+        read(json!([])),
+        read(json!([key(&long)])),
+        // Valid, and without effect.
+        query("3", json!({})),
+        // A key is free, its lease has not ended, it is another body's, it is taken over, it has an outcome, it has expired.
+        end("1"),
+        claim("1", "h", 100),
+        claim("2", "h", 129),
+        claim("2", "another", 130),
+        claim("2", "h", 130),
+        end("1"),
+        end("2"),
+        import(),
+        claim("3", "h", 161),
+        claim("3", "another", 230),
+        import(),
+    ];
+    for (operation, request) in calls {
+        let [maps, embedded] = &stores;
+        let maps = comparable(maps.call(operation, &request).await.unwrap());
+        let embedded = comparable(embedded.call(operation, &request).await.unwrap());
+        assert_eq!(maps, embedded, "{operation} {request}");
+    }
 }

@@ -11,15 +11,22 @@
 //! - [`fault`]: which faults affect which calls
 //! - [`throughput`]: throttling beyond the capacity of a table
 //! - [`pages`] and [`batch`]: small pages, and batches that are only partly processed
-//! - [`store`]: where the items are
+//! - [`store`]: where the items are: in an [`embedded`] database, a [`remote`] one, or [`maps`], which know
+//!   [`expression`]s
 
 mod batch;
 mod call;
-#[cfg(feature = "stage")]
+#[cfg(feature = "connector")]
 mod connector;
+#[cfg(feature = "local")]
+mod embedded;
+mod expression;
 mod fault;
 mod http;
+mod maps;
 mod pages;
+#[cfg(feature = "local")]
+mod remote;
 mod rules;
 mod store;
 mod throughput;
@@ -36,9 +43,11 @@ use tokio::time::Instant;
 
 pub use batch::Share;
 pub use call::{Call, Response, Sent};
-#[cfg(feature = "stage")]
+#[cfg(feature = "connector")]
 pub use connector::Connector;
 pub use fault::{Action, Rule};
+pub use maps::Maps;
+pub use pages::PAGE_ITEMS;
 use rules::Keys;
 pub use store::Store;
 pub use throughput::Throughput;
@@ -56,7 +65,7 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
-    calls: Vec<Call>,
+    calls: Vec<Arc<Call>>,
     forgetful: bool,
     faults: Vec<(String, Action)>,
     loads: HashMap<String, Load>,
@@ -67,6 +76,7 @@ struct State {
     lenient: bool,
     unreachable: bool,
     keys: Keys,
+    rejections: Vec<String>,
     throughput: Throughput,
     throttled: usize,
 }
@@ -95,7 +105,7 @@ impl Dynamodb {
     }
 
     /// A replacement for the network under an SDK's client.
-    #[cfg(feature = "stage")]
+    #[cfg(feature = "connector")]
     pub fn connector(&self) -> Connector {
         Connector::new(self)
     }
@@ -112,7 +122,7 @@ impl Dynamodb {
 
     /// Every call since the start or the last [`reset`](Self::reset), in the order received.
     pub fn calls(&self) -> Vec<Call> {
-        self.state().calls.clone()
+        self.state().calls.iter().map(|call| Call::clone(call)).collect()
     }
 
     /// From now on calls are not recorded, as in a database that runs for hours.
@@ -135,11 +145,17 @@ impl Dynamodb {
         self.state().load(operation).peak
     }
 
-    /// Clears the calls, the faults and the peaks. Rules and settings remain.
+    /// The calls that were not valid: operation and message. Not those that a rule rejected.
+    pub fn rejections(&self) -> Vec<String> {
+        self.state().rejections.clone()
+    }
+
+    /// Clears the record of calls, and the peaks. Rules and settings remain.
     pub fn reset(&self) {
         let mut state = self.state();
         state.calls.clear();
         state.faults.clear();
+        state.rejections.clear();
         for load in state.loads.values_mut() {
             load.peak = load.now;
         }
@@ -217,12 +233,12 @@ impl Dynamodb {
         if self.state().unreachable {
             return Err(io::ErrorKind::ConnectionRefused.into());
         }
-        let call = Call { operation: operation.to_owned(), body, at: self.now() };
+        let call = Arc::new(Call { operation: operation.to_owned(), body, at: self.now() });
         let _under_way = self.record(&call);
         // Calls that begin at the same time are under way at the same time: the store does not wait.
         tokio::task::yield_now().await;
         if let Some(message) = self.rejection(&call) {
-            return Ok(Sent::Whole(Response::invalid(&message)));
+            return Ok(Sent::Whole(self.record_rejection(&call, Response::invalid(&message))));
         }
         let response = match self.action(&call) {
             None => match self.throttle(&call).await? {
@@ -246,10 +262,10 @@ impl Dynamodb {
         Ok(Sent::Whole(response))
     }
 
-    fn record<'a>(&'a self, call: &'a Call) -> UnderWay<'a> {
+    fn record<'a>(&'a self, call: &'a Arc<Call>) -> UnderWay<'a> {
         let mut state = self.state();
         if !state.forgetful {
-            state.calls.push(call.clone());
+            state.calls.push(Arc::clone(call));
         }
         let load = state.load(&call.operation);
         load.now += 1;
@@ -282,13 +298,22 @@ impl Dynamodb {
             let state = self.state();
             (state.page_size, state.query_page_size, state.statements_by_key)
         };
-        match (call.operation.as_str(), page_size, query_page_size) {
+        let response = match (call.operation.as_str(), page_size, query_page_size) {
             ("ExecuteStatement", Some(size), _) => {
                 pages::statement(self.store(), &call.body, size, by_key).await
             }
             ("Query", _, Some(size)) => pages::query(self.store(), &call.body, size).await,
             _ => self.store().call(&call.operation, &call.body).await,
+        };
+        response.map(|response| self.record_rejection(call, response))
+    }
+
+    fn record_rejection(&self, call: &Call, response: Response) -> Response {
+        if response.body["__type"].as_str().is_some_and(|code| code.ends_with("#ValidationException")) {
+            let message = format!("{}: {}", call.operation, response.body["message"]);
+            self.state().rejections.push(message);
         }
+        response
     }
 }
 

@@ -11,7 +11,9 @@ use serde_json::{Value, json};
 
 use super::call::Response;
 use super::store::Store;
-use crate::memory;
+
+/// Results of `IN` come in pages of up to 10 items (DynamoDB developer guide, PartiQL select).
+pub const PAGE_ITEMS: usize = 10;
 
 /// A page of a statement. A continuation is the place in its results, valid only for the statement and parameters that it
 /// was returned for. With `by_key`, the store reads each value by its key.
@@ -25,57 +27,57 @@ pub async fn statement(store: &Store, request: &Value, size: usize, by_key: bool
     };
     let invalid = || Response::invalid("NextToken does not match request");
     let Some(from) = from else { return Ok(invalid()) };
+    let size = at_most(size, request);
     let items = if by_key {
-        read_by_key(store, request).await?
+        read_by_key(store, request, from + size).await?
     } else {
         let mut request = request.clone();
         request["NextToken"].take();
-        read_to_the_end(store, "ExecuteStatement", request, "NextToken", "NextToken").await?
+        read_to_the_end(store, request).await?
     };
     let items = match items {
         Ok(items) => items,
         Err(rejection) => return Ok(rejection),
     };
-    let page = memory::page::page(items.iter(), from, at_most(size, request));
-    let Some((page, next)) = page else { return Ok(invalid()) };
-    let mut body = json!({"Items": page});
-    if let Some(next) = next {
-        body["NextToken"] = format!("{of_this}{next}").into();
+    let Some(rest) = items.get(from..) else { return Ok(invalid()) };
+    let mut body = json!({"Items": rest[..size.min(rest.len())]});
+    if rest.len() >= size {
+        body["NextToken"] = format!("{of_this}{}", from + size).into();
     }
     Ok(Response::ok(body))
 }
 
-/// All items of a statement or a query, or the response that was no success. A page's `ended_at` is the `begin`
-/// of the next one.
-async fn read_to_the_end(
-    store: &Store,
-    operation: &str,
-    mut request: Value,
-    begin: &str,
-    ended_at: &str,
-) -> io::Result<Result<Vec<Value>, Response>> {
+/// All items of a statement, or the response that was no success.
+async fn read_to_the_end(store: &Store, mut request: Value) -> io::Result<Result<Vec<Value>, Response>> {
     let mut items = Vec::new();
     loop {
-        let response = store.call(operation, &request).await?;
+        let mut response = store.call("ExecuteStatement", &request).await?;
         if !response.is_ok() {
             return Ok(Err(response));
         }
-        let mut page = response.body;
-        if let Value::Array(found) = page["Items"].take() {
-            items.extend(found);
-        }
-        match page[ended_at].take() {
+        take_items(&mut response, &mut items);
+        match response.body["NextToken"].take() {
             Value::Null => return Ok(Ok(items)),
-            place => request[begin] = place,
+            place => request["NextToken"] = place,
         }
     }
 }
 
-/// All items of a statement, with a `Query` for each value: emulators, unlike DynamoDB, scan the whole index for an
-/// `IN`.
+fn take_items(response: &mut Response, items: &mut Vec<Value>) {
+    if let Value::Array(found) = response.body["Items"].take() {
+        items.extend(found);
+    }
+}
+
+/// At least the first `most` items of a statement, with a `Query` for each value: emulators, unlike DynamoDB, scan the
+/// whole index for an `IN`.
 ///
 /// Of the form `SELECT "a", "b" FROM "table"."index" WHERE "field" IN [?, ...] AND "other" = ?`.
-async fn read_by_key(store: &Store, request: &Value) -> io::Result<Result<Vec<Value>, Response>> {
+async fn read_by_key(
+    store: &Store,
+    request: &Value,
+    most: usize,
+) -> io::Result<Result<Vec<Value>, Response>> {
     let statement = request["Statement"].as_str().expect("a statement");
     let names: Vec<_> = statement.split('"').skip(1).step_by(2).collect();
     let [selected @ .., table, index, field, other] = &names[..] else {
@@ -85,17 +87,22 @@ async fn read_by_key(store: &Store, request: &Value) -> io::Result<Result<Vec<Va
     let (other_value, values) = parameters.split_last().expect("parameters");
     let mut items = Vec::new();
     for value in values {
+        if items.len() >= most {
+            break;
+        }
         let body = json!({
             "TableName": table,
             "IndexName": index,
             "KeyConditionExpression": "#field = :value AND #other = :other",
             "ExpressionAttributeNames": {"#field": field, "#other": other},
             "ExpressionAttributeValues": {":value": value, ":other": other_value},
+            "Limit": most,
         });
-        match read_to_the_end(store, "Query", body, "ExclusiveStartKey", "LastEvaluatedKey").await? {
-            Ok(found) => items.extend(found),
-            Err(rejection) => return Ok(Err(rejection)),
+        let mut response = store.call("Query", &body).await?;
+        if !response.is_ok() {
+            return Ok(Err(response));
         }
+        take_items(&mut response, &mut items);
     }
     for item in &mut items {
         item.as_object_mut().expect("an item").retain(|name, _| selected.contains(&&**name));

@@ -16,16 +16,28 @@ pub type Keys = HashMap<String, Vec<String>>;
 const MAX_STATEMENT: usize = 8_192;
 /// Values of an `IN` list; of several lists, their product.
 const MAX_IN_VALUES: usize = 50;
+/// Bytes of a partition key.
+const MAX_PARTITION_KEY: usize = 2_048;
 /// Put and delete requests of a `BatchWriteItem`, over all tables.
 const MAX_WRITES: usize = 25;
 /// Keys of a `BatchGetItem`, over all tables.
 const MAX_KEYS: usize = 100;
+
+const UNFIT_KEY: &str =
+    "One or more parameter values were invalid: Size of hashkey is not within 1 and 2048 bytes";
+
+fn fits(value: &Value) -> bool {
+    value["S"].as_str().is_none_or(|text| (1..=MAX_PARTITION_KEY).contains(&text.len()))
+}
 
 /// The message of the `ValidationException` that a call would get.
 pub fn rejection(call: &Call, keys: &Keys) -> Option<String> {
     let body = &call.body;
     match call.operation.as_str() {
         "ExecuteStatement" => statement(body),
+        "Query" if body["ExpressionAttributeValues"].as_object().is_some_and(|it| !it.values().all(fits)) => {
+            Some(UNFIT_KEY.to_owned())
+        }
         "Query" if body["IndexName"].is_string() && body["ConsistentRead"] == true => {
             Some("Consistent reads are not supported on global secondary indexes".to_owned())
         }
@@ -88,6 +100,9 @@ fn statement(body: &Value) -> Option<String> {
     let is_distinct = |list: &Vec<Value>| list.iter().collect::<HashSet<_>>().len() == list.len();
     if !lists.iter().all(is_distinct) {
         return Some("Overlapping conditions with range keys are not supported in where clause".to_owned());
+    }
+    if !lists.iter().flatten().all(fits) {
+        return Some(UNFIT_KEY.to_owned());
     }
     let product: usize = lists.iter().map(Vec::len).product();
     (product > MAX_IN_VALUES)
