@@ -1,8 +1,7 @@
 //! One import, from its records to its result: look-ups, resolution, writes.
 
 use crate::database::Claimed::{Ours, Theirs};
-use crate::database::claim::{Claim, Earlier};
-use crate::database::{Claimed, ImportKey, Session, Writing};
+use crate::database::{Claim, Claimed, Earlier, Key, Session, Writing};
 use crate::request::ImportRequest;
 use crate::request::failure::Outage;
 use crate::request::identifier::Identifiers;
@@ -73,7 +72,7 @@ impl Import<'_, '_> {
     ///
     /// # Errors
     /// See [`ImportError`]; no membership was written.
-    pub async fn run_once(self, key: ImportKey<'_>, claim: &Claim) -> Result<Ended, ImportError> {
+    pub async fn run_once(self, key: Key<'_>, claim: &Claim) -> Result<Ended, ImportError> {
         let mut claimed = self.claim(key, claim, None).await?;
         // An outcome that does not fit the request counts as a run that left none.
         if let Theirs(earlier) = &claimed
@@ -87,12 +86,7 @@ impl Import<'_, '_> {
         }
     }
 
-    async fn claim(
-        self,
-        key: ImportKey<'_>,
-        claim: &Claim,
-        unfit: Option<&str>,
-    ) -> Result<Claimed, ImportError> {
+    async fn claim(self, key: Key<'_>, claim: &Claim, unfit: Option<&str>) -> Result<Claimed, ImportError> {
         self.session.claim(key, claim, unfit).await.map_err(ImportError::KeyUnchecked)
     }
 
@@ -107,7 +101,7 @@ impl Import<'_, '_> {
         })
     }
 
-    async fn run_claimed(self, key: ImportKey<'_>, claim: &Claim) -> Result<Run, ImportError> {
+    async fn run_claimed(self, key: Key<'_>, claim: &Claim) -> Result<Run, ImportError> {
         let result = self.run_within(Some(MAX_OUTCOME_BYTES)).await;
         match &result {
             Ok(run) => self.session.store_outcome(key, claim, (&run.report).into()).await,

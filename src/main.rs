@@ -4,8 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use group_import::config::Config;
-use group_import::database::connections::Connections;
-use group_import::database::{self, Database};
+use group_import::database::{self, Connections, Database};
 use group_import::http::handler::Handler;
 use group_import::http::incoming::Incoming;
 use group_import::telemetry::log;

@@ -11,8 +11,7 @@ use lambda_http::Context;
 use tracing::{error, warn};
 
 use crate::config::{Config, MAX_PAYLOAD_BYTES};
-use crate::database::claim::Claim;
-use crate::database::{Database, ImportKey, Session, Tally, TenantError};
+use crate::database::{Claim, Database, Key, Session, Tally, TenantError};
 use crate::deadline::Deadline;
 use crate::http::envelope::{self, ImportResult, MOST_RECORDS, Response};
 use crate::http::event::{Event, Header};
@@ -169,7 +168,7 @@ impl Handler {
         let ended = match &key {
             Some(key) => {
                 let table = self.config.tables.imports.as_deref().ok_or(Rejection::KeysNotSupported)?;
-                import.run_once(ImportKey { table, tenant, key }, &Claim::new(body, session.deadline())).await
+                import.run_once(Key { table, tenant, key }, &Claim::new(body, session.deadline())).await
             }
             None => import.run().await.map(Ended::Ran),
         };

@@ -7,8 +7,7 @@ use std::fmt;
 use std::process::Command;
 use std::time::Duration;
 
-use group_import::database::Claimed;
-use group_import::database::claim::{Claim, Earlier};
+use group_import::database::{Claim, Claimed, Earlier};
 use group_import::deadline::Deadline;
 use group_import::http::envelope::{ImportResult, Response};
 use group_import::http::incoming::Incoming;

@@ -16,19 +16,19 @@ use crate::deadline::Deadline;
 
 /// The call that the SDK is executing, for [`Attempts`].
 #[derive(Clone)]
-pub(super) struct Call {
+pub struct Call {
     pub operation: &'static str,
     pub deadline: Deadline,
     pub tally: Tally,
 }
 
 tokio::task_local! {
-    pub(super) static CALL: Call;
+    pub static CALL: Call;
 }
 
 /// Counts the SDK's attempts at a call, and prevents further ones after the deadline for new calls.
 #[derive(Debug)]
-pub(super) struct Attempts;
+pub struct Attempts;
 
 #[derive(Debug, thiserror::Error)]
 #[error("no time left for an attempt")]
@@ -78,7 +78,7 @@ impl Intercept for Attempts {
 /// Leaves throttled calls to this program, which repeats them at the pace that the table can bear. The SDK would give
 /// up after four attempts.
 #[derive(Debug)]
-pub(super) struct ThrottledOnce;
+pub struct ThrottledOnce;
 
 impl ClassifyRetry for ThrottledOnce {
     fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
@@ -99,7 +99,7 @@ const THROTTLING: [&str; 3] =
     ["ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded"];
 
 /// Whether an error's code means throttling.
-pub(super) fn is_throttling_code(code: &str) -> bool {
+pub fn is_throttling_code(code: &str) -> bool {
     THROTTLING.contains(&code)
 }
 

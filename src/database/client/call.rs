@@ -2,22 +2,21 @@
 
 use std::error::Error;
 use std::fmt::Write;
-use std::time::Duration;
 
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::RequestId;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tracing::warn;
 
-use super::Session;
 use super::attempts::{CALL, Call, is_throttling_code};
-use super::customers::EXECUTE_STATEMENT;
+use super::pace::Pace;
+use super::usage::Tally;
 use crate::deadline::Deadline;
 use crate::request::failure::Outage;
 
 /// Why a call failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum CallError {
+pub enum CallError {
     /// The database rejected the request, which may be due to one of its items: it may accept the others in requests of
     /// their own.
     Invalid,
@@ -29,10 +28,13 @@ pub(super) enum CallError {
     Outage(Outage),
 }
 
-pub(super) const INVALID: &str = "ValidationException";
+/// PartiQL's operation. A statement that is rejected is replaced by queries.
+pub const EXECUTE_STATEMENT: &str = "ExecuteStatement";
+
+pub const INVALID: &str = "ValidationException";
 /// Further codes by which one item fails the whole batch (DynamoDB API reference, `BatchWriteItem`).
 const ONE_ITEM: [&str; 2] = ["ItemCollectionSizeLimitExceededException", "ReplicatedWriteConflictException"];
-pub(super) const DENIED: &str = "AccessDeniedException";
+pub const DENIED: &str = "AccessDeniedException";
 
 impl From<CallError> for Outage {
     fn from(error: CallError) -> Self {
@@ -45,31 +47,31 @@ impl From<CallError> for Outage {
     }
 }
 
-impl Session<'_> {
+/// The calls of one invocation: within its deadline, and counted in its tally.
+#[derive(Clone, Copy)]
+pub struct Calls<'i> {
+    pub deadline: Deadline,
+    pub tally: &'i Tally,
+}
+
+impl Calls<'_> {
     /// Sends a request until it is not throttled, within the deadline.
-    pub(super) async fn call_patiently<T, E, F>(
+    pub async fn send<T, E, F>(
         &self,
         operation: &'static str,
-        mut request: impl FnMut() -> F,
+        request: impl FnMut() -> F,
     ) -> Result<T, CallError>
     where
         F: Future<Output = Result<T, SdkError<E>>>,
         E: ProvideErrorMetadata + Error + 'static,
     {
-        let mut backoff = Backoff::default();
-        loop {
-            match self.call(operation, request()).await {
-                Err(CallError::Throttled) => {
-                    backoff.pause(self.deadline).await.map_err(CallError::Outage)?;
-                }
-                ended => return ended,
-            }
-        }
+        self.send_at(&Pace::default(), operation, request).await
     }
 
-    /// Sends a request until it is not throttled, within the deadline, at the pace of look-ups.
-    pub(super) async fn read<T, E, F>(
+    /// The same, at this pace.
+    pub async fn send_at<T, E, F>(
         &self,
+        pace: &Pace,
         operation: &'static str,
         mut request: impl FnMut() -> F,
     ) -> Result<T, CallError>
@@ -77,7 +79,6 @@ impl Session<'_> {
         F: Future<Output = Result<T, SdkError<E>>>,
         E: ProvideErrorMetadata + Error + 'static,
     {
-        let pace = &self.database.look_ups;
         loop {
             let started = pace.ready(self.deadline.no_new_calls()).await.map_err(CallError::Outage)?;
             match self.call(operation, request()).await {
@@ -92,7 +93,7 @@ impl Session<'_> {
     }
 
     /// Sends a request and waits for its response, both within the deadline.
-    pub(super) fn call<T, E>(
+    pub fn call<T, E>(
         &self,
         operation: &'static str,
         request: impl Future<Output = Result<T, SdkError<E>>>,
@@ -171,7 +172,7 @@ fn error_chain(error: &dyn Error) -> String {
 ///
 /// Not `StreamExt::buffer_unordered`: the compiler cannot prove its future `Send` when jobs borrow
 /// (rust-lang/rust#102211).
-pub(super) async fn at_most<J, F: Future>(
+pub async fn at_most<J, F: Future>(
     bound: usize,
     jobs: Vec<J>,
     mut work: impl FnMut(J) -> F,
@@ -184,30 +185,6 @@ pub(super) async fn at_most<J, F: Future>(
         running.extend(jobs.next().map(&mut work));
     }
     results
-}
-
-/// The pauses between the attempts at a throttled call that no [`Pace`](super::pace::Pace) limits: exponential, with
-/// full jitter.
-#[derive(Default)]
-struct Backoff {
-    pauses: u32,
-}
-
-impl Backoff {
-    const INITIAL: Duration = Duration::from_millis(50);
-    const MAX: Duration = Duration::from_secs(1);
-
-    /// Pauses; fails if no call may start after the pause.
-    async fn pause(&mut self, deadline: Deadline) -> Result<(), Outage> {
-        let bound = Self::INITIAL.saturating_mul(2u32.saturating_pow(self.pauses)).min(Self::MAX);
-        let pause = bound.mul_f64(fastrand::f64());
-        self.pauses += 1;
-        if !deadline.allows_calls_in(pause) {
-            return Err(Outage::Timeout);
-        }
-        tokio::time::sleep(pause).await;
-        Ok(())
-    }
 }
 
 #[cfg(test)]

@@ -38,7 +38,7 @@ const RESPONSES: f64 = 5.0;
 
 /// The rate of calls of one kind.
 #[derive(Debug, Default)]
-pub(super) struct CallRate {
+pub struct CallRate {
     /// Unlimited until a call is throttled, and again after a rise beyond [`MAX_RATE`].
     limit: Option<Limit>,
     /// The accepted calls, of which each counts less by the factor e for each second since: about those of the last
@@ -123,7 +123,7 @@ impl Limit {
 }
 
 /// The share of the items of a call that the database processed.
-pub(super) fn accepted_share(unprocessed: usize, items: usize) -> f64 {
+pub fn accepted_share(unprocessed: usize, items: usize) -> f64 {
     1.0 - unprocessed as f64 / items as f64
 }
 

@@ -71,7 +71,7 @@ impl Connections {
     }
 
     /// Waits until a connection was opened, or could not be.
-    pub(super) async fn opened(&self) {
+    pub async fn opened(&self) {
         self.0.opened.notified().await;
     }
 

@@ -8,9 +8,9 @@ use tokio::time::Instant;
 use super::call_rate::CallRate;
 use crate::request::failure::Outage;
 
-/// The pace of the calls of one kind.
+/// The pace of the calls of one kind; of a single call, with a pace of its own, that of its repetitions.
 #[derive(Debug, Default)]
-pub(super) struct Pace {
+pub struct Pace {
     rate: Mutex<CallRate>,
     /// Who waits for the next call; the others queue, so that one is woken, not all.
     turn: tokio::sync::Mutex<()>,
@@ -18,14 +18,14 @@ pub(super) struct Pace {
 
 /// A call that was started, for the record of its response.
 #[derive(Clone, Copy)]
-pub(super) struct Started(Instant);
+pub struct Started(Instant);
 
 impl Pace {
     /// Waits until a call may start.
     ///
     /// # Errors
     /// None may start before `end`.
-    pub(super) async fn ready(&self, end: Instant) -> Result<Started, Outage> {
+    pub async fn ready(&self, end: Instant) -> Result<Started, Outage> {
         let turn = tokio::time::timeout_at(end, self.turn.lock()).await;
         let _turn = turn.map_err(|_| Outage::Timeout)?;
         loop {
@@ -42,7 +42,7 @@ impl Pace {
     }
 
     /// Records the response to a call, of which this share was accepted: 1 is all of it, 0 a throttled call.
-    pub(super) fn record(&self, Started(started): Started, accepted: f64) {
+    pub fn record(&self, Started(started): Started, accepted: f64) {
         self.rate().record(started, Instant::now(), accepted);
     }
 
@@ -63,8 +63,8 @@ mod tests {
     use testing::capacity::Capacity;
 
     use super::*;
-    use crate::database::call_rate::accepted_share;
-    use crate::database::write_queue::BATCH_WRITE_ITEMS;
+    use crate::database::client::accepted_share;
+    use crate::database::tables::BATCH_WRITE_ITEMS;
 
     /// One call a second.
     fn lowest() -> Pace {

@@ -67,16 +67,18 @@ impl Tally {
         self.lock().clone()
     }
 
-    pub(super) fn sent(&self, operation: &'static str) {
+    /// Counts a request.
+    pub(in crate::database) fn sent(&self, operation: &'static str) {
         *self.lock().calls.entry(operation).or_default() += 1;
     }
 
-    pub(super) fn throttled(&self) {
+    /// Counts a throttled response.
+    pub(in crate::database) fn throttled(&self) {
         self.lock().throttles += 1;
     }
 
     /// Counts a failure, and returns whether it is the first of its kind.
-    pub(super) fn failed(&self, operation: &'static str, cause: &str) -> bool {
+    pub(in crate::database) fn failed(&self, operation: &'static str, cause: &str) -> bool {
         let mut usage = self.lock();
         let failures = usage.failures.entry((operation, cause.to_owned())).or_default();
         *failures += 1;
@@ -84,7 +86,7 @@ impl Tally {
     }
 
     /// Counts the memberships skipped as unchanged, and those written.
-    pub(super) fn memberships(&self, opt_type: OptType, unchanged: usize, written: usize) {
+    pub(in crate::database) fn memberships(&self, opt_type: OptType, unchanged: usize, written: usize) {
         let mut usage = self.lock();
         usage.unchanged += unchanged;
         match opt_type {
@@ -94,7 +96,7 @@ impl Tally {
     }
 
     /// Runs a stage and adds its time.
-    pub(super) async fn during<F: Future>(&self, stage: Stage, work: F) -> F::Output {
+    pub(in crate::database) async fn during<F: Future>(&self, stage: Stage, work: F) -> F::Output {
         let start = Instant::now();
         let output = work.await;
         *self.lock().waited.entry(stage).or_default() += start.elapsed();

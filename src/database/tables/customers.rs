@@ -2,9 +2,10 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::call::CallError;
-use super::existing::Batch;
-use super::{Item, Session, attribute};
+use super::items::Batch;
+use super::{Item, attribute};
+use crate::database::Session;
+use crate::database::client::{CallError, EXECUTE_STATEMENT};
 use crate::request::failure::Outage;
 use crate::request::identifier::{Identifier, Identifiers};
 use crate::resolution::lookup::{Customer, Found, Lookup, LookupResult};
@@ -16,8 +17,6 @@ pub(super) const PAGE_ITEMS: usize = 10;
 /// Values per statement. DynamoDB accepts up to 50. Nine values with one customer each do not fill a page, so no second,
 /// empty page is fetched.
 pub(super) const STATEMENT_VALUES: usize = PAGE_ITEMS - 1;
-
-pub(super) const EXECUTE_STATEMENT: &str = "ExecuteStatement";
 
 const CUSTOMER_ID: &str = "audienceUserId";
 const TENANT_ID: &str = "tenantId";
@@ -61,7 +60,10 @@ impl Session<'_> {
                 .statement(&statement)
                 .set_parameters(Some(parameters()))
                 .set_next_token(next_token);
-            let page = self.read(EXECUTE_STATEMENT, || request.clone().send()).await?;
+            let page = self
+                .calls
+                .send_at(&self.database.look_ups, EXECUTE_STATEMENT, || request.clone().send())
+                .await?;
             for item in page.items.unwrap_or_default() {
                 let (value, customer) = (string(&item, field)?, string(&item, CUSTOMER_ID)?);
                 if let Some(position) = values.iter().position(|sent| *sent == value) {
@@ -101,7 +103,8 @@ impl Session<'_> {
                 .expression_attribute_values(":tenant", AttributeValue::S(tenant.as_str().to_owned()))
                 .limit(lookup.most as i32 + 1)
                 .set_exclusive_start_key(start);
-            let page = self.read("Query", || request.clone().send()).await?;
+            let page =
+                self.calls.send_at(&self.database.look_ups, "Query", || request.clone().send()).await?;
             for item in page.items.unwrap_or_default() {
                 add(&mut customers, string(&item, CUSTOMER_ID)?, lookup.most);
             }
@@ -112,7 +115,7 @@ impl Session<'_> {
         }
     }
 
-    /// Looks up at most [`BATCH_GET_KEYS`](super::existing::BATCH_GET_KEYS) customer IDs.
+    /// Looks up at most [`BATCH_GET_KEYS`](super::items::BATCH_GET_KEYS) customer IDs.
     pub(super) async fn get(&self, tenant: &TenantId, lookup: &Lookup<'_>) -> Vec<LookupResult> {
         let ids = &lookup.values;
         let all = Identifier::ALL.map(Identifier::field).join(", ");

@@ -5,9 +5,9 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::KeysAndAttributes;
 use tokio::time::Instant;
 
-use super::call::CallError;
-use super::call_rate::accepted_share;
-use super::{Database, Item, Session};
+use super::Item;
+use crate::database::client::{CallError, accepted_share};
+use crate::database::{Database, Session};
 use crate::request::failure::Outage;
 
 /// The most keys of one `BatchGetItem` (DynamoDB API reference).
@@ -45,7 +45,7 @@ impl Session<'_> {
         let Database { look_ups, checks, .. } = self.database;
         let pace = if batch.patient { look_ups } else { checks };
         let outage = loop {
-            let mut end = self.deadline.no_new_calls();
+            let mut end = self.calls.deadline.no_new_calls();
             if !batch.patient {
                 end = end.min(Instant::now() + IMPATIENCE);
             }
@@ -63,7 +63,7 @@ impl Session<'_> {
                     }
                     pending = unprocessed;
                     if !pending.is_empty() {
-                        self.tally.throttled();
+                        self.calls.tally.throttled();
                     }
                 }
             }
@@ -99,7 +99,7 @@ impl Session<'_> {
             .build()
             .expect("BUG: the keys are set");
         let request = self.database.client.batch_get_item().request_items(batch.table, keys).send();
-        let output = self.call("BatchGetItem", request).await?;
+        let output = self.calls.call("BatchGetItem", request).await?;
         let found = output.responses.into_iter().flatten().flat_map(|(_, items)| items);
         let unprocessed = output.unprocessed_keys.into_iter().flatten().flat_map(|(_, keys)| keys.keys);
         // An item that was not requested makes the whole response invalid.

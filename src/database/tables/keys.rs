@@ -1,6 +1,7 @@
-//! The imports with an `Idempotency-Key`: which request runs one, and its outcome.
+//! The keys: of all requests with the same `Idempotency-Key`, one runs the import, and its outcome is stored (contract,
+//! section 8).
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
@@ -9,13 +10,18 @@ use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use tracing::warn;
 
-use super::call::CallError;
-use super::claim::{Claim, Earlier};
-use super::{Item, Session, Stage};
+use super::Item;
+use crate::database::client::CallError;
+use crate::database::{Session, Stage};
+use crate::deadline::Deadline;
+use crate::hash::sha256_hex;
 use crate::request::failure::Outage;
 use crate::request::idempotency_key::IdempotencyKey;
 use crate::resolution::stored::{Ranges, StoredMatches, StoredOutcome};
 use crate::tenant::TenantId;
+
+/// How long a key is kept.
+const KEY_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A claim succeeds if the key is new or expired, or if its run failed: its lease has ended without
 /// an outcome, or its outcome is unfit. One conditional write, so exactly one of several concurrent claims succeeds.
@@ -26,6 +32,40 @@ const CLAIM: &str = "attribute_not_exists(importKey) OR expiresAt <= :now \
 /// How long the release of a claim may take.
 const RELEASE_TIME: Duration = Duration::from_secs(2);
 
+/// One invocation's claim to run the import of a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// The SHA-256 of the request's body, in hex.
+    pub body_hash: String,
+    /// The unique ID of this run. Not the request ID, which comes from outside.
+    pub run: String,
+    /// When the claim was made, in milliseconds since 1970.
+    pub now_ms: u64,
+    /// When the invocation ends at the latest, in milliseconds since 1970: a run without an outcome
+    /// by then has failed.
+    pub lease_until_ms: u64,
+    /// When the key expires, in seconds since 1970.
+    pub expires_at: u64,
+}
+
+impl Claim {
+    /// A claim made now, by an invocation with this deadline, for this body.
+    pub fn new(body: &[u8], deadline: &Deadline) -> Self {
+        let now = SystemTime::now();
+        Self {
+            body_hash: sha256_hex(body),
+            run: format!("{:032x}", fastrand::u128(..)),
+            now_ms: since_1970(now).as_millis() as u64,
+            lease_until_ms: since_1970(deadline.cut_off()).as_millis() as u64,
+            expires_at: since_1970(now + KEY_LIFETIME).as_secs(),
+        }
+    }
+}
+
+fn since_1970(time: SystemTime) -> Duration {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
 /// The result of a claim.
 #[derive(Debug)]
 pub enum Claimed {
@@ -35,9 +75,20 @@ pub enum Claimed {
     Theirs(Earlier),
 }
 
-/// Where an import with a key is stored.
+/// What another run stored under a key.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Earlier {
+    /// The SHA-256 of that run's body, in hex.
+    pub body_hash: String,
+    /// The ID of that run.
+    pub run: String,
+    /// Its outcome, once it has ended.
+    pub outcome: Option<StoredOutcome>,
+}
+
+/// A key, and where it is stored.
 #[derive(Clone, Copy)]
-pub struct ImportKey<'k> {
+pub struct Key<'k> {
     /// The table, `IMPORTS_TABLE`.
     pub table: &'k str,
     /// The tenant that sent the key.
@@ -46,7 +97,7 @@ pub struct ImportKey<'k> {
     pub key: &'k IdempotencyKey,
 }
 
-impl ImportKey<'_> {
+impl Key<'_> {
     fn attribute(self) -> AttributeValue {
         AttributeValue::S(format!("{}#{}", self.tenant.as_str(), self.key.as_str()))
     }
@@ -57,28 +108,23 @@ impl Session<'_> {
     ///
     /// # Errors
     /// The database did not respond, or returned an item that this program did not write.
-    pub async fn claim(
-        &self,
-        import: ImportKey<'_>,
-        claim: &Claim,
-        unfit: Option<&str>,
-    ) -> Result<Claimed, Outage> {
-        let attempt = self.try_claim(import, claim, unfit.unwrap_or("none"));
-        let claimed = self.tally.during(Stage::Key, attempt).await;
+    pub async fn claim(&self, key: Key<'_>, claim: &Claim, unfit: Option<&str>) -> Result<Claimed, Outage> {
+        let attempt = self.try_claim(key, claim, unfit.unwrap_or("none"));
+        let claimed = self.calls.tally.during(Stage::Key, attempt).await;
         if claimed.is_err() {
             // It may be stored nevertheless, and nothing runs.
-            self.release_claim(import, claim).await;
+            self.release_claim(key, claim).await;
         }
         claimed
     }
 
-    async fn try_claim(&self, import: ImportKey<'_>, claim: &Claim, unfit: &str) -> Result<Claimed, Outage> {
+    async fn try_claim(&self, key: Key<'_>, claim: &Claim, unfit: &str) -> Result<Claimed, Outage> {
         let put = self
             .database
             .client
             .put_item()
-            .table_name(import.table)
-            .item("importKey", import.attribute())
+            .table_name(key.table)
+            .item("importKey", key.attribute())
             .item("bodyHash", AttributeValue::S(claim.body_hash.clone()))
             .item("run", AttributeValue::S(claim.run.clone()))
             .item("leaseUntil", AttributeValue::N(claim.lease_until_ms.to_string()))
@@ -97,30 +143,27 @@ impl Session<'_> {
                 _ => Err(error),
             },
         };
-        let theirs = match self.call_patiently("PutItem", || request(put.clone())).await? {
+        let theirs = match self.calls.send("PutItem", || request(put.clone())).await? {
             None => return Ok(Claimed::Ours),
             Some(Some(item)) => item,
             // Not every emulator returns the item with the failure.
-            Some(None) => self.import(import).await?.ok_or(Outage::StoreError)?,
+            Some(None) => self.stored(key).await?.ok_or(Outage::StoreError)?,
         };
         let theirs = earlier(&theirs).ok_or(Outage::StoreError)?;
         // If the SDK sent the write twice, the existing claim is this one.
         Ok(if theirs.run == claim.run { Claimed::Ours } else { Claimed::Theirs(theirs) })
     }
 
-    async fn import(&self, import: ImportKey<'_>) -> Result<Option<Item>, CallError> {
+    async fn stored(&self, key: Key<'_>) -> Result<Option<Item>, CallError> {
         let client = &self.database.client;
-        let request = client
-            .get_item()
-            .table_name(import.table)
-            .key("importKey", import.attribute())
-            .consistent_read(true);
-        Ok(self.call_patiently("GetItem", || request.clone().send()).await?.item)
+        let request =
+            client.get_item().table_name(key.table).key("importKey", key.attribute()).consistent_read(true);
+        Ok(self.calls.send("GetItem", || request.clone().send()).await?.item)
     }
 
     /// Stores the outcome of a run. If that fails, the run counts as failed, at the latest when its lease ends: the
     /// next request with the key runs the import again, which ends in the same state.
-    pub async fn store_outcome(&self, import: ImportKey<'_>, claim: &Claim, outcome: StoredOutcome) {
+    pub async fn store_outcome(&self, key: Key<'_>, claim: &Claim, outcome: StoredOutcome) {
         let mut values = Item::from([(":failures".to_owned(), ranges(outcome.failures))]);
         let mut expression = "SET failures = :failures";
         if let Some(StoredMatches { customers, matched_by }) = outcome.matches {
@@ -129,23 +172,23 @@ impl Session<'_> {
             values.insert(":matchedBy".to_owned(), ranges(matched_by));
             expression = "SET failures = :failures, customers = :customers, matchedBy = :matchedBy";
         }
-        if self.update_run(import, claim, expression, values).await.is_err() {
-            self.release_claim(import, claim).await;
+        if self.update_run(key, claim, expression, values).await.is_err() {
+            self.release_claim(key, claim).await;
         }
     }
 
     /// Ends the lease of a run without an outcome, so that the next request can run immediately. If that fails, it has
     /// to wait for the end of the lease.
-    pub async fn release_claim(&self, import: ImportKey<'_>, claim: &Claim) {
+    pub async fn release_claim(&self, key: Key<'_>, claim: &Claim) {
         let values = Item::from([(":never".to_owned(), AttributeValue::N("0".to_owned()))]);
-        let release = self.update_run(import, claim, "SET leaseUntil = :never", values);
+        let release = self.update_run(key, claim, "SET leaseUntil = :never", values);
         // A response that is due does not wait for it longer.
         let _ = tokio::time::timeout(RELEASE_TIME, release).await;
     }
 
     async fn update_run(
         &self,
-        import: ImportKey<'_>,
+        key: Key<'_>,
         claim: &Claim,
         expression: &str,
         values: Item,
@@ -154,8 +197,8 @@ impl Session<'_> {
             .database
             .client
             .update_item()
-            .table_name(import.table)
-            .key("importKey", import.attribute())
+            .table_name(key.table)
+            .key("importKey", key.attribute())
             .update_expression(expression)
             .set_expression_attribute_values(Some(values))
             .condition_expression("#run = :run")
@@ -170,9 +213,9 @@ impl Session<'_> {
             },
         };
         // Also after the deadline for other calls: a response that is sent must be replayable.
-        let session = Self { deadline: self.deadline.last_call(), ..*self };
-        let ended = session.call_patiently("UpdateItem", || request(update.clone()));
-        self.tally.during(Stage::Key, ended).await.inspect_err(|error| {
+        let calls = self.until(self.calls.deadline.last_call()).calls;
+        let ended = calls.send("UpdateItem", || request(update.clone()));
+        self.calls.tally.during(Stage::Key, ended).await.inspect_err(|error| {
             warn!(?error, "the end of a run was not stored");
         })
     }
@@ -209,4 +252,19 @@ fn outcome(item: &Item, failures: &AttributeValue) -> Option<StoredOutcome> {
 
 fn text(value: &AttributeValue) -> Option<String> {
     value.as_s().ok().cloned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn lease_ends_with_the_invocation() {
+        let deadline = Deadline::new(30_000, Duration::from_millis(1_500));
+        let claim = Claim::new(b"{}", &deadline);
+        let lease = claim.lease_until_ms - claim.now_ms;
+        assert!((29_000..=30_000).contains(&lease), "{lease}");
+        assert_eq!(claim.expires_at, claim.now_ms / 1000 + 86_400);
+        assert_ne!(Claim::new(b"{}", &deadline).run, claim.run);
+    }
 }

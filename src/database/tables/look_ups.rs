@@ -7,11 +7,11 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::time::Instant;
 use tracing::warn;
 
-use super::call::{CallError, DENIED, INVALID};
-use super::customers::{EXECUTE_STATEMENT, PAGE_ITEMS, Reading, STATEMENT_VALUES};
-use super::existing::BATCH_GET_KEYS;
-use super::{Session, Stage};
+use super::customers::{PAGE_ITEMS, Reading, STATEMENT_VALUES};
+use super::items::BATCH_GET_KEYS;
 use crate::config::IdentityLookup;
+use crate::database::client::{CallError, DENIED, EXECUTE_STATEMENT, INVALID};
+use crate::database::{Session, Stage};
 use crate::request::failure::Outage;
 use crate::request::identifier::Identifier;
 use crate::resolution::lookup::{Found, Lookup, LookupResult};
@@ -35,17 +35,17 @@ impl Session<'_> {
     /// call fails only its own values.
     pub async fn look_up(&self, tenant: &TenantId, resolution: &mut Resolution<'_>) {
         if !resolution.is_decided() {
-            self.tally.during(Stage::LookUps, self.look_up_all(tenant, resolution)).await;
+            self.calls.tally.during(Stage::LookUps, self.look_up_all(tenant, resolution)).await;
         }
     }
 
     async fn look_up_all<'r>(&self, tenant: &TenantId, resolution: &mut Resolution<'r>) {
-        let session = &Self { deadline: self.deadline.of_look_ups(), ..*self };
+        let session = &self.until(self.calls.deadline.of_look_ups());
         let start = |lookup: Lookup<'r>| async move {
             let results = session.look_up_values(tenant, &lookup).await;
             (lookup, results)
         };
-        let half_time = tokio::time::sleep_until(self.deadline.half_time_of_look_ups());
+        let half_time = tokio::time::sleep_until(self.calls.deadline.half_time_of_look_ups());
         tokio::pin!(half_time);
         let mut hurry = false;
         let mut running = FuturesUnordered::new();
@@ -118,7 +118,7 @@ impl Session<'_> {
         let from = Instant::now() + STATEMENTS_SUSPENDED;
         let suspended = self.statements_from().replace(from);
         if suspended.is_none_or(|from| Instant::now() >= from) {
-            self.tally.failed(EXECUTE_STATEMENT, code);
+            self.calls.tally.failed(EXECUTE_STATEMENT, code);
             warn!(
                 code,
                 "a PartiQL statement was rejected: reading by Query for some minutes; see IDENTITY_LOOKUP"

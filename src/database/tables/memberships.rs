@@ -6,9 +6,10 @@ use aws_sdk_dynamodb::primitives::{DateTime, DateTimeFormat};
 use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, PutRequest, WriteRequest};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
-use super::call::CallError;
 use super::write_queue::{WriteQueue, Written};
-use super::{Database, Item, Session, Stage, attribute};
+use super::{Item, attribute};
+use crate::database::client::CallError;
+use crate::database::{Database, Session, Stage};
 use crate::request::failure::Outage;
 use crate::request::params::OptType;
 use crate::resolution::membership::Membership;
@@ -62,7 +63,7 @@ impl Session<'_> {
 
         let now = timestamp(SystemTime::now());
         let writer = Writer { session: self, writing, now: &now };
-        let results = self.tally.during(Stage::Writes, writer.write(&changed)).await;
+        let results = self.calls.tally.during(Stage::Writes, writer.write(&changed)).await;
 
         let initial = |unchanged: &bool| if *unchanged { Ok(()) } else { Err(Outage::Timeout) };
         let mut written: Vec<Written> = unchanged.iter().map(initial).collect();
@@ -70,7 +71,7 @@ impl Session<'_> {
             written[position] = result;
         }
         let succeeded = positions.iter().filter(|&&position| written[position].is_ok()).count();
-        self.tally.memberships(writing.opt_type, memberships.len() - positions.len(), succeeded);
+        self.calls.tally.memberships(writing.opt_type, memberships.len() - positions.len(), succeeded);
         written
     }
 }
@@ -97,7 +98,7 @@ impl Writer<'_> {
                         writes.record(started, accepted);
                     }
                 }
-                started = writes.ready(self.session.deadline.no_new_calls()), if may_start => {
+                started = writes.ready(self.session.calls.deadline.no_new_calls()), if may_start => {
                     let Ok(started) = started else {
                         queue.end();
                         continue;
@@ -122,7 +123,7 @@ impl Writer<'_> {
         let Database { client, tables, .. } = self.session.database;
         let requests = batch.iter().map(|&position| self.request(memberships[position])).collect();
         let request = client.batch_write_item().request_items(&tables.memberships, requests).send();
-        let output = self.session.call("BatchWriteItem", request).await?;
+        let output = self.session.calls.call("BatchWriteItem", request).await?;
         let unprocessed = output.unprocessed_items.into_iter().flatten().flat_map(|(_, requests)| requests);
         let position = |request: WriteRequest| {
             let put = request.put_request.map(|put| put.item);
@@ -134,7 +135,7 @@ impl Writer<'_> {
         let unprocessed: Option<Vec<_>> = unprocessed.map(position).collect();
         let unprocessed = unprocessed.ok_or(CallError::Outage(Outage::StoreError))?;
         if !unprocessed.is_empty() {
-            self.session.tally.throttled();
+            self.session.calls.tally.throttled();
         }
         Ok(unprocessed)
     }

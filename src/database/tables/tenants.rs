@@ -2,7 +2,8 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::{Item, Session, Stage};
+use super::Item;
+use crate::database::{Session, Stage};
 use crate::request::failure::Outage;
 use crate::tenant::{Tenant, TenantId, TokenHash};
 
@@ -31,8 +32,8 @@ impl Session<'_> {
             .table_name(&self.database.tables.tenants)
             .key("tokenHash", AttributeValue::S(token.as_str().to_owned()))
             .consistent_read(true);
-        let output = self.call_patiently("GetItem", || request.clone().send());
-        let output = self.tally.during(Stage::Token, output).await;
+        let output = self.calls.send("GetItem", || request.clone().send());
+        let output = self.calls.tally.during(Stage::Token, output).await;
         let output = output.map_err(|error| TenantError::Outage(error.into()))?;
         output.item.map(|item| tenant(&item)).transpose()
     }

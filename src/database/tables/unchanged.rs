@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::call::at_most;
-use super::existing::{BATCH_GET_KEYS, Batch};
+use super::Item;
+use super::items::{BATCH_GET_KEYS, Batch};
 use super::memberships::Writing;
 use super::write_queue::BATCH_WRITE_ITEMS;
-use super::{Item, Session, Stage};
 use crate::config::SkipUnchanged;
+use crate::database::client::at_most;
+use crate::database::{Session, Stage};
 use crate::request::params::OptType;
 use crate::resolution::membership::Membership;
 use crate::resolution::unchanged::{SAMPLE_SIZE, check_pays, sample};
@@ -68,7 +69,7 @@ impl Session<'_> {
         });
         let desired = writing.opt_type == OptType::Add;
         let mut checked = 0;
-        for (positions, results) in self.tally.during(Stage::Unchanged, checks).await {
+        for (positions, results) in self.calls.tally.during(Stage::Unchanged, checks).await {
             for (&position, exists) in positions.iter().zip(results) {
                 checked += usize::from(exists.is_some());
                 unchanged[position] = exists == Some(desired);

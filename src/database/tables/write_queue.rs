@@ -3,12 +3,11 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
-use super::call::CallError;
-use super::call_rate::accepted_share;
+use crate::database::client::{CallError, accepted_share};
 use crate::request::failure::Outage;
 
 /// The most items of one `BatchWriteItem` (DynamoDB API reference).
-pub(super) const BATCH_WRITE_ITEMS: usize = 25;
+pub const BATCH_WRITE_ITEMS: usize = 25;
 
 /// The result of writing one item.
 pub type Written = Result<(), Outage>;

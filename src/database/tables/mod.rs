@@ -1,0 +1,29 @@
+//! What is read and written: tenants, customers, memberships, keys.
+
+mod customers;
+mod items;
+mod keys;
+mod look_ups;
+mod memberships;
+mod tenants;
+mod unchanged;
+mod write_queue;
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+pub use keys::{Claim, Claimed, Earlier, Key};
+pub use memberships::Writing;
+pub use tenants::TenantError;
+#[cfg(test)]
+pub(super) use write_queue::BATCH_WRITE_ITEMS;
+pub use write_queue::Written;
+
+/// An item, or the key of one.
+type Item = HashMap<String, AttributeValue>;
+
+/// A string attribute of an item.
+fn attribute(name: &str, text: &str) -> (String, AttributeValue) {
+    (name.to_owned(), AttributeValue::S(text.to_owned()))
+}
