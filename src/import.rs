@@ -1,9 +1,10 @@
 //! One import, from its records to its result: look-ups, resolution, writes.
 
+use crate::config::MAX_PAYLOAD_BYTES;
 use crate::database::Claimed::{Ours, Theirs};
 use crate::database::{Claim, Claimed, Earlier, Key, Session, Writing};
+use crate::rejection::Rejection;
 use crate::request::ImportRequest;
-use crate::request::failure::Outage;
 use crate::request::identifier::Identifiers;
 use crate::request::params::Params;
 use crate::resolution::customer::Outcome;
@@ -49,30 +50,13 @@ pub struct Run {
     pub matched: usize,
 }
 
-/// Why an import did not run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ImportError {
-    /// The requested explanation would make the response larger than Lambda can return.
-    #[error("the response would be too large")]
-    ResponseTooLarge,
-    /// The outcome could be too large to be stored for the `Idempotency-Key`.
-    #[error("the outcome would be too large to be stored")]
-    OutcomeTooLarge,
-    /// The `Idempotency-Key` was used earlier with another body.
-    #[error("the key was used earlier with another body")]
-    KeyReused,
-    /// The `Idempotency-Key` could not be checked.
-    #[error("the key could not be checked")]
-    KeyUnchecked(Outage),
-}
-
 impl Import<'_, '_> {
     /// Runs the import, unless a request with the same key has run it or is running it (contract,
     /// section 8).
     ///
     /// # Errors
-    /// See [`ImportError`]; no membership was written.
-    pub async fn run_once(self, key: Key<'_>, claim: &Claim) -> Result<Ended, ImportError> {
+    /// The key was used with another body or cannot be checked, or as [`run`](Self::run); no membership was written.
+    pub async fn run_once(self, key: Key<'_>, claim: &Claim) -> Result<Ended, Rejection> {
         let mut claimed = self.claim(key, claim, None).await?;
         // An outcome that does not fit the request counts as a run that left none.
         if let Theirs(earlier) = &claimed
@@ -86,14 +70,14 @@ impl Import<'_, '_> {
         }
     }
 
-    async fn claim(self, key: Key<'_>, claim: &Claim, unfit: Option<&str>) -> Result<Claimed, ImportError> {
-        self.session.claim(key, claim, unfit).await.map_err(ImportError::KeyUnchecked)
+    async fn claim(self, key: Key<'_>, claim: &Claim, unfit: Option<&str>) -> Result<Claimed, Rejection> {
+        self.session.claim(key, claim, unfit).await.map_err(|_| Rejection::Unavailable)
     }
 
     /// How an earlier run with the key ended; `None` if its outcome does not fit the request.
-    fn ended(self, earlier: &Earlier, claim: &Claim) -> Result<Option<Ended>, ImportError> {
+    fn ended(self, earlier: &Earlier, claim: &Claim) -> Result<Option<Ended>, Rejection> {
         if earlier.body_hash != claim.body_hash {
-            return Err(ImportError::KeyReused);
+            return Err(Rejection::KeyReused);
         }
         Ok(match &earlier.outcome {
             None => Some(Ended::InProgress),
@@ -101,7 +85,7 @@ impl Import<'_, '_> {
         })
     }
 
-    async fn run_claimed(self, key: Key<'_>, claim: &Claim) -> Result<Run, ImportError> {
+    async fn run_claimed(self, key: Key<'_>, claim: &Claim) -> Result<Run, Rejection> {
         let result = self.run_within(Some(MAX_OUTCOME_BYTES)).await;
         match &result {
             Ok(run) => self.session.store_outcome(key, claim, (&run.report).into()).await,
@@ -114,12 +98,12 @@ impl Import<'_, '_> {
     ///
     /// # Errors
     /// The requested explanation does not fit the response; no membership was written.
-    pub async fn run(self) -> Result<Run, ImportError> {
+    pub async fn run(self) -> Result<Run, Rejection> {
         self.run_within(None).await
     }
 
     /// Runs the import, whose outcome may have this size in bytes if it is stored.
-    async fn run_within(self, outcome_bytes: Option<usize>) -> Result<Run, ImportError> {
+    async fn run_within(self, outcome_bytes: Option<usize>) -> Result<Run, Rejection> {
         let params = self.request.params;
         let Params { opt_type, dry_run, explain, .. } = params;
         let checked: Vec<_> = self.request.records.iter().map(|sent| sent.check(params)).collect();
@@ -129,11 +113,11 @@ impl Import<'_, '_> {
         let outcomes = self.resolve(valid.iter().map(|(_, record)| &record.identifiers)).await;
         let matches = explain.then(|| Matches::new(valid.iter().map(|(index, _)| *index).zip(&outcomes)));
         if matches.as_ref().is_some_and(|matches| matches.escaped_bytes() > self.room_for_matches) {
-            return Err(ImportError::ResponseTooLarge);
+            return Err(Rejection::ResponseTooLarge(MAX_PAYLOAD_BYTES));
         }
         let most_bytes = StoredOutcome::most_bytes(checked.len(), matches.as_ref());
-        if outcome_bytes.is_some_and(|limit| most_bytes > limit) {
-            return Err(ImportError::OutcomeTooLarge);
+        if let Some(limit) = outcome_bytes.filter(|limit| most_bytes > *limit) {
+            return Err(Rejection::OutcomeTooLarge(limit));
         }
 
         let plan = WritePlan::new(outcomes.iter().zip(valid.iter().map(|(_, record)| &record.groups)));

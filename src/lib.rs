@@ -14,7 +14,7 @@
 //! - [`request`]: parsing and validating a request; pure
 //! - [`tenant`]: tokens and their tenants
 //!
-//! Used by all: [`config`], [`deadline`], [`hash`].
+//! Used by all: [`config`], [`deadline`], [`hash`], [`rejection`].
 
 #![warn(missing_docs)]
 
@@ -24,6 +24,7 @@ pub mod deadline;
 pub mod hash;
 pub mod http;
 pub mod import;
+pub mod rejection;
 pub mod request;
 pub mod resolution;
 pub mod telemetry;

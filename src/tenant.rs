@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::hash::sha256_hex;
+use crate::rejection::Rejection;
 
 /// The permission that an import requires.
 const PERMISSION: &str = "audience:group";
@@ -70,17 +71,6 @@ pub struct Tenant {
     pub expires_at: Option<f64>,
 }
 
-/// Why a known token is rejected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Denial {
-    /// The token has expired.
-    #[error("the token has expired")]
-    Expired,
-    /// The tenant is disabled or lacks the permission.
-    #[error("the tenant is disabled or lacks the permission")]
-    Forbidden,
-}
-
 /// A tenant that may import.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Admission {
@@ -95,14 +85,14 @@ impl Tenant {
     ///
     /// # Errors
     /// In this order: the token has expired; the tenant is disabled or lacks the permission.
-    pub fn admit(self, now: SystemTime) -> Result<Admission, Denial> {
+    pub fn admit(self, now: SystemTime) -> Result<Admission, Rejection> {
         let admission = Admission { tenant: self.id, expires_at: self.expires_at };
         if admission.has_expired(now) {
-            return Err(Denial::Expired);
+            return Err(Rejection::Token);
         }
         let permitted = |permissions: &Vec<String>| permissions.iter().any(|held| held == PERMISSION);
         if !self.enabled || !self.permissions.as_ref().is_none_or(permitted) {
-            return Err(Denial::Forbidden);
+            return Err(Rejection::Forbidden);
         }
         Ok(admission)
     }
@@ -201,13 +191,13 @@ mod tests {
         let permissions = |held: &[&str]| Some(held.iter().map(|&held| held.to_owned()).collect());
         let cases = [
             (tenant(), Ok(())),
-            (Tenant { enabled: false, ..tenant() }, Err(Denial::Forbidden)),
+            (Tenant { enabled: false, ..tenant() }, Err(Rejection::Forbidden)),
             (Tenant { permissions: permissions(&["x", "audience:group"]), ..tenant() }, Ok(())),
-            (Tenant { permissions: permissions(&["audience"]), ..tenant() }, Err(Denial::Forbidden)),
-            (Tenant { permissions: permissions(&[]), ..tenant() }, Err(Denial::Forbidden)),
+            (Tenant { permissions: permissions(&["audience"]), ..tenant() }, Err(Rejection::Forbidden)),
+            (Tenant { permissions: permissions(&[]), ..tenant() }, Err(Rejection::Forbidden)),
             (Tenant { expires_at: Some(1001.0), ..tenant() }, Ok(())),
-            (Tenant { expires_at: Some(1000.0), ..tenant() }, Err(Denial::Expired)),
-            (Tenant { expires_at: Some(999.0), enabled: false, ..tenant() }, Err(Denial::Expired)),
+            (Tenant { expires_at: Some(1000.0), ..tenant() }, Err(Rejection::Token)),
+            (Tenant { expires_at: Some(999.0), enabled: false, ..tenant() }, Err(Rejection::Token)),
         ];
         for (tenant, expected) in cases {
             assert_eq!(tenant.clone().admit(at(1000)).map(|_| ()), expected, "{tenant:?}");

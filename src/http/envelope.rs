@@ -6,7 +6,8 @@ use lambda_http::http::StatusCode;
 use serde::Serialize;
 
 use crate::config::MAX_PAYLOAD_BYTES;
-use crate::http::rejection::Rejection;
+use crate::http::rejection;
+use crate::rejection::Rejection;
 use crate::request::ImportRequest;
 use crate::request::failure::MAX_MESSAGE_BYTES;
 use crate::request::fields;
@@ -112,7 +113,8 @@ impl Response {
 
     /// The response to a rejected request.
     pub fn rejection(rejection: &Rejection) -> Self {
-        Self::new(rejection.status(), rejection.code(), &rejection.message(), None, rejection.header())
+        let (status, code, message) = rejection::report(rejection);
+        Self::new(status, code, &message, None, rejection::header(rejection))
     }
 
     fn new(

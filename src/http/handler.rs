@@ -17,13 +17,12 @@ use crate::http::envelope::{self, ImportResult, MOST_RECORDS, Response};
 use crate::http::event::{Event, Header};
 use crate::http::incoming::{DirectEvent, Incoming};
 use crate::http::preconditions::{idempotency_key, once, require_json, route};
-use crate::http::rejection::Rejection;
 use crate::http::reply::{FailedInvocation, Reply};
-use crate::import::{Ended, Import, ImportError, Run};
-use crate::request::{BodyFault, ImportRequest, RequestError};
-use crate::resolution::stored::MAX_OUTCOME_BYTES;
+use crate::import::{Ended, Import, Run};
+use crate::rejection::Rejection;
+use crate::request::ImportRequest;
 use crate::telemetry::summary::{Completion, Figures, Source, Summary};
-use crate::tenant::{Denial, TenantCache, TenantId, TokenHash};
+use crate::tenant::{TenantCache, TenantId, TokenHash};
 
 /// The function's state across requests.
 pub struct Handler {
@@ -94,7 +93,7 @@ impl Handler {
         let tenant = self.authenticate(TokenHash::of(token), &invocation).await?;
         invocation.summary.tenant = Some(tenant.clone());
         require_json(event.header("content-type"))?;
-        let body = event.body.as_deref().ok_or(Rejection::Unreadable(BodyFault::NotUtf8))?;
+        let body = event.body.as_deref().ok_or(Rejection::NotUtf8)?;
         self.import(&tenant, body, event.header("idempotency-key"), invocation).await
     }
 
@@ -127,10 +126,7 @@ impl Handler {
             }
         })?;
         let tenant = tenant.ok_or(Rejection::Token)?;
-        let admission = tenant.admit(SystemTime::now()).map_err(|denial| match denial {
-            Denial::Expired => Rejection::Token,
-            Denial::Forbidden => Rejection::Forbidden,
-        })?;
+        let admission = tenant.admit(SystemTime::now())?;
         let tenant = admission.tenant.clone();
         self.tenants.insert(token, admission, requested_at);
         Ok(tenant)
@@ -142,11 +138,7 @@ impl Handler {
         if body.len() > max_body_bytes {
             return Err(Rejection::BodyTooLarge(max_body_bytes));
         }
-        let request = ImportRequest::parse(body, max_records).map_err(|error| match error {
-            RequestError::Unreadable(fault) => Rejection::Unreadable(fault),
-            RequestError::TooManyRecords => Rejection::TooManyRecords(max_records),
-            RequestError::Parameter(error) => Rejection::Parameter(error),
-        })?;
+        let request = ImportRequest::parse(body, max_records)?;
         let room = envelope::room_for_matches(body.len(), &request)
             .ok_or(Rejection::ResponseTooLarge(MAX_PAYLOAD_BYTES))?;
         Ok((request, room))
@@ -172,13 +164,7 @@ impl Handler {
             }
             None => import.run().await.map(Ended::Ran),
         };
-        let ended = ended.map_err(|error| match error {
-            ImportError::ResponseTooLarge => Rejection::ResponseTooLarge(MAX_PAYLOAD_BYTES),
-            ImportError::OutcomeTooLarge => Rejection::OutcomeTooLarge(MAX_OUTCOME_BYTES),
-            ImportError::KeyReused => Rejection::KeyReused,
-            ImportError::KeyUnchecked(_) => Rejection::Unavailable,
-        })?;
-        Ok(match &ended {
+        Ok(match &ended? {
             Ended::Ran(Run { report, matched }) => {
                 summary.figures = Some(Figures::new(*matched, report));
                 Response::result(&ImportResult::new(request, report))

@@ -1,9 +1,11 @@
 //! What must hold of a request before its body is read: address, method, content type, `Idempotency-Key`.
 
 use crate::http::event::Header;
-use crate::http::rejection::{ADDRESS, Rejection};
+use crate::rejection::Rejection;
 use crate::request::idempotency_key::IdempotencyKey;
-use crate::request::params::ParameterError;
+
+/// The address of the import, as `msg` names it.
+pub const ADDRESS: &str = "/api/integrate/audience/info/batchAdd";
 
 /// The address that the platform has retired (the platform's page).
 const RETIRED_ADDRESS: &str = "/api/integrate/audience/group/batchAdd";
@@ -53,13 +55,13 @@ pub fn once(header: Header<'_>) -> Header<'_> {
 ///
 /// # Errors
 /// The key is invalid, or there are several different ones.
-pub fn idempotency_key(header: Header<'_>) -> Result<Option<IdempotencyKey>, ParameterError> {
+pub fn idempotency_key(header: Header<'_>) -> Result<Option<IdempotencyKey>, Rejection> {
     let key = match once(header) {
         Header::Absent => return Ok(None),
         Header::Value(text) => IdempotencyKey::parse(text),
         Header::Several => None,
     };
-    key.map(Some).ok_or_else(|| ParameterError::new("Idempotency-Key", "1到255个可见ASCII字符"))
+    key.map(Some).ok_or_else(|| Rejection::parameter("Idempotency-Key", "1到255个可见ASCII字符"))
 }
 
 /// Accepts JSON, and a request without a content type.
@@ -92,6 +94,7 @@ fn has_several(value: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::rejection::report;
 
     #[test]
     fn address_allows_a_base_path_and_a_slash() {
@@ -135,7 +138,7 @@ mod tests {
                 assert_eq!(route(&path, method), Err(Rejection::Retired), "{method} {path}");
             }
         }
-        assert!(Rejection::Retired.message().contains(ADDRESS));
+        assert!(report(&Rejection::Retired).2.contains(ADDRESS));
     }
 
     #[test]
@@ -205,7 +208,8 @@ mod tests {
         let twice = format!("{long}, {long}");
         assert_eq!(key(Header::Value(&twice)), Ok(true), "the same key twice");
         for header in [Header::Value("not visible"), Header::Value(""), Header::Several] {
-            assert_eq!(key(header).map_err(|error| error.field), Err("Idempotency-Key".to_owned()));
+            let expected = Rejection::parameter("Idempotency-Key", "1到255个可见ASCII字符");
+            assert_eq!(key(header), Err(expected));
         }
     }
 }

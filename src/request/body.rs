@@ -3,8 +3,9 @@
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
+use crate::rejection::Rejection;
 use crate::request::near_miss::{Place, parse_fields};
-use crate::request::params::{ParameterError, Params};
+use crate::request::params::Params;
 use crate::request::record::SentRecord;
 
 /// The import that a request describes.
@@ -16,39 +17,6 @@ pub struct ImportRequest<'a> {
     pub records: Vec<SentRecord<'a>>,
 }
 
-/// Why a body is not JSON.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BodyFault {
-    /// It is empty or blank.
-    #[error("empty")]
-    Empty,
-    /// It is not UTF-8: compressed, or in another encoding.
-    #[error("not UTF-8")]
-    NotUtf8,
-    /// The text ends being JSON here; both numbers count from 1, columns in characters.
-    #[error("not JSON at line {line} column {column}")]
-    NotJson {
-        /// The line.
-        line: usize,
-        /// The column in the line.
-        column: usize,
-    },
-}
-
-/// Why a body cannot be parsed.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum RequestError {
-    /// The body is not JSON.
-    #[error(transparent)]
-    Unreadable(#[from] BodyFault),
-    /// There are more records than the limit.
-    #[error("more records than the limit")]
-    TooManyRecords,
-    /// A parameter is missing or invalid.
-    #[error(transparent)]
-    Parameter(#[from] ParameterError),
-}
-
 const NAMES: [&str; 2] = ["publicParams", "data"];
 
 impl<'a> ImportRequest<'a> {
@@ -57,8 +25,8 @@ impl<'a> ImportRequest<'a> {
     ///
     /// # Errors
     /// In this order: the body is not JSON, has too many records, or has an invalid parameter.
-    pub fn parse(body: &'a [u8], max_records: usize) -> Result<Self, RequestError> {
-        let text = str::from_utf8(body).map_err(|_| BodyFault::NotUtf8)?;
+    pub fn parse(body: &'a [u8], max_records: usize) -> Result<Self, Rejection> {
+        let text = str::from_utf8(body).map_err(|_| Rejection::NotUtf8)?;
         // A byte order mark: some editors and languages write one (contract, section 2).
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let (body, misplaced) =
@@ -67,21 +35,21 @@ impl<'a> ImportRequest<'a> {
 
         let elements = data.and_then(array);
         if elements.as_ref().is_some_and(|elements| elements.len() > max_records) {
-            return Err(RequestError::TooManyRecords);
+            return Err(Rejection::TooManyRecords(max_records));
         }
         if let Some(near_miss) = misplaced {
-            return Err(near_miss.into());
+            return Err(near_miss);
         }
         let params = Params::parse(public_params)?;
         let elements = elements
             .filter(|elements| !elements.is_empty())
-            .ok_or_else(|| ParameterError::new("data", "非空数组"))?;
+            .ok_or_else(|| Rejection::parameter("data", "非空数组"))?;
         let records = elements
             .into_iter()
             .enumerate()
             .map(|(index, element)| {
                 SentRecord::parse(element)
-                    .ok_or_else(|| ParameterError::new(format!("data[{index}]"), "对象"))
+                    .ok_or_else(|| Rejection::parameter(format!("data[{index}]"), "对象"))
             })
             .collect::<Result<_, _>>()?;
         Ok(Self { params, records })
@@ -89,21 +57,21 @@ impl<'a> ImportRequest<'a> {
 }
 
 /// Why `text` is not the JSON object that it should be.
-fn not_an_object(text: &str, error: &serde_json::Error) -> RequestError {
+fn not_an_object(text: &str, error: &serde_json::Error) -> Rejection {
     if text.trim_ascii().is_empty() {
-        return BodyFault::Empty.into();
+        return Rejection::EmptyBody;
     }
     // What is no object is reported at its first byte, whatever follows.
     let syntax = if error.is_data() { serde_json::from_str::<IgnoredAny>(text).err() } else { None };
     let error = syntax.as_ref().unwrap_or(error);
     if error.is_data() {
-        return ParameterError::new("body", "JSON对象").into();
+        return Rejection::parameter("body", "JSON对象");
     }
     let line = text.split('\n').nth(error.line().saturating_sub(1)).unwrap_or_default();
     // serde_json counts bytes; a character has one byte that continues no other.
     let is_continuation = |byte: &u8| (0x80..0xc0).contains(byte);
     let column = line.bytes().take(error.column()).filter(|byte| !is_continuation(byte)).count();
-    BodyFault::NotJson { line: error.line(), column: column.max(1) }.into()
+    Rejection::NotJson { line: error.line(), column: column.max(1) }
 }
 
 fn array(raw: &RawValue) -> Option<Vec<&RawValue>> {
@@ -116,7 +84,7 @@ mod tests {
 
     const PARAMS: &str = r#""publicParams":{"isMatching":false,"optType":"add"}"#;
 
-    fn parse(body: &str) -> Result<usize, RequestError> {
+    fn parse(body: &str) -> Result<usize, Rejection> {
         ImportRequest::parse(body.as_bytes(), 3).map(|request| request.records.len())
     }
 
@@ -126,7 +94,7 @@ mod tests {
 
     fn invalid_field(body: &str) -> Option<String> {
         match parse(body) {
-            Err(RequestError::Parameter(error)) => Some(error.field),
+            Err(Rejection::Parameter(error)) => Some(error.field),
             _ => None,
         }
     }
@@ -146,10 +114,10 @@ mod tests {
     #[test]
     fn unreadable_body_is_reported_with_its_place() {
         for body in ["", " ", "\r\n\t", "\u{feff}", "\u{feff}\n"] {
-            assert_eq!(parse(body), Err(BodyFault::Empty.into()), "{body:?}");
+            assert_eq!(parse(body), Err(Rejection::EmptyBody), "{body:?}");
         }
         let utf16 = [0xff, 0xfe, b'{', 0, b'}', 0];
-        assert_eq!(ImportRequest::parse(&utf16, 3).err(), Some(BodyFault::NotUtf8.into()));
+        assert_eq!(ImportRequest::parse(&utf16, 3).err(), Some(Rejection::NotUtf8));
         for (body, line, column) in [
             ("{", 1, 1),
             ("{}}", 1, 3),
@@ -164,7 +132,7 @@ mod tests {
             ("[1,", 1, 3),
             ("7 x", 1, 3),
         ] {
-            assert_eq!(parse(body), Err(BodyFault::NotJson { line, column }.into()), "{body:?}");
+            assert_eq!(parse(body), Err(Rejection::NotJson { line, column }), "{body:?}");
         }
     }
 
@@ -198,7 +166,7 @@ mod tests {
                     format!(r#"{{"{name}":{value},{PARAMS},"data":[{{}}]}}"#),
                     format!(r#"{{"{name}":{value}}}"#),
                 ] {
-                    let Err(RequestError::Parameter(error)) = parse(&body) else { panic!("{body}") };
+                    let Err(Rejection::Parameter(error)) = parse(&body) else { panic!("{body}") };
                     assert_eq!((&*error.field, error.expected), (name, &*format!("publicParams.{expected}")));
                 }
             }
@@ -211,6 +179,6 @@ mod tests {
     #[test]
     fn too_many_records_precedes_invalid_parameters() {
         assert_eq!(parse(&format!(r#"{{{PARAMS},"data":[{{}},{{}},{{}}]}}"#)), Ok(3));
-        assert_eq!(parse(r#"{"data":[{},{},{},0]}"#), Err(RequestError::TooManyRecords));
+        assert_eq!(parse(r#"{"data":[{},{},{},0]}"#), Err(Rejection::TooManyRecords(3)));
     }
 }

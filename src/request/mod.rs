@@ -15,7 +15,6 @@ pub mod idempotency_key;
 pub mod identifier;
 pub mod name;
 mod near_miss;
-mod parameter_error;
 pub mod params;
 pub mod record;
 pub mod text;
@@ -28,4 +27,4 @@ fn vectors(kind: &str) -> Vec<serde_json::Value> {
     serde_json::from_value(all[kind].take()).expect("a list")
 }
 
-pub use body::{BodyFault, ImportRequest, RequestError};
+pub use body::ImportRequest;

@@ -1,10 +1,13 @@
 //! Misspelt and misplaced parameters: a mistyped `dryRun` must not become an import (contract, section 3).
 
+use crate::rejection::Rejection;
 use crate::request::fields::{Fields, last_of_repeated};
 use crate::request::name::{fold, is_alike, shown};
-use crate::request::params::{NAMES, ParameterError};
 
-/// The paths of the parameters in the body, in the order of [`NAMES`].
+/// The names of the parameters.
+pub const NAMES: [&str; 6] = ["isMatching", "matchingType", "identifyWay", "optType", "dryRun", "explain"];
+
+/// Their paths in the body.
 const PATHS: [&str; NAMES.len()] = [
     "publicParams.isMatching",
     "publicParams.matchingType",
@@ -38,7 +41,7 @@ pub fn parse_fields<'a, const N: usize>(
     names: &'static [&'static str; N],
     json: &'a str,
     place: Place,
-) -> serde_json::Result<(Fields<'a, N>, Option<ParameterError>)> {
+) -> serde_json::Result<(Fields<'a, N>, Option<Rejection>)> {
     let mut near_misses = Vec::new();
     let fields = Fields::parse_with(names, json, |name, value| {
         if let Some(position) = parameter_meant(name, place) {
@@ -49,7 +52,7 @@ pub fn parse_fields<'a, const N: usize>(
     let first = near_misses.into_iter().find(|(.., value)| value.get() != "null");
     let first = first.map(|(name, position, _)| {
         let path = if place == Place::Inside { "publicParams." } else { "" };
-        ParameterError::near_miss(format!("{path}{}", shown(&name)), PATHS[position])
+        Rejection::near_miss(format!("{path}{}", shown(&name)), PATHS[position])
     });
     Ok((fields, first))
 }
@@ -105,7 +108,10 @@ mod tests {
     fn the_first_near_miss_is_named_as_sent() {
         let near_miss = |json: &str, place| {
             let (_, first) = parse_fields(&["isMatching"], json, place).expect("an object");
-            first.map(|error| (error.field, error.expected))
+            first.map(|rejection| match rejection {
+                Rejection::Parameter(error) => (error.field, error.expected),
+                other => panic!("{other:?}"),
+            })
         };
         let json = r#"{"isMatching":1,"x":1,"dryrun":null,"Opt_Type":0,"explian":1}"#;
         let opt_type = Some(("publicParams.Opt_Type".to_owned(), "publicParams.optType"));

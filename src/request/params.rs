@@ -2,10 +2,10 @@
 
 use serde_json::value::RawValue;
 
+use crate::rejection::Rejection;
 use crate::request::fields;
 use crate::request::identifier::Identifier;
-use crate::request::near_miss::{Place, parse_fields};
-pub use crate::request::parameter_error::ParameterError;
+use crate::request::near_miss::{NAMES, Place, parse_fields};
 
 /// What an import does with each membership.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,10 +87,6 @@ pub struct Params {
     pub explain: bool,
 }
 
-/// The names of the parameters.
-pub(super) const NAMES: [&str; 6] =
-    ["isMatching", "matchingType", "identifyWay", "optType", "dryRun", "explain"];
-
 const BOOLEAN: &str = "布尔值true或false";
 
 impl Params {
@@ -99,11 +95,12 @@ impl Params {
     /// # Errors
     /// A name is a near miss of a parameter's, or a field that the mode uses is missing or invalid. Other fields are
     /// not checked.
-    pub fn parse(sent: Option<&RawValue>) -> Result<Self, ParameterError> {
-        let error = |name: &str, expected| Err(ParameterError::new(format!("publicParams.{name}"), expected));
+    pub fn parse(sent: Option<&RawValue>) -> Result<Self, Rejection> {
+        let error =
+            |name: &str, expected| Err(Rejection::parameter(format!("publicParams.{name}"), expected));
         let (fields, misspelt) = sent
             .and_then(|raw| parse_fields(&NAMES, raw.get(), Place::Inside).ok())
-            .ok_or_else(|| ParameterError::new("publicParams", "对象"))?;
+            .ok_or_else(|| Rejection::parameter("publicParams", "对象"))?;
         if let Some(near_miss) = misspelt {
             return Err(near_miss);
         }
@@ -132,7 +129,7 @@ impl Params {
         let option = |name: &str, field: Option<&RawValue>| match field.map(RawValue::get) {
             None | Some("null" | "false") => Ok(false),
             Some("true") => Ok(true),
-            Some(_) => Err(ParameterError::new(format!("publicParams.{name}"), BOOLEAN)),
+            Some(_) => Err(Rejection::parameter(format!("publicParams.{name}"), BOOLEAN)),
         };
         Ok(Self {
             matching,
@@ -157,9 +154,16 @@ fn number(field: Option<&RawValue>) -> Option<f64> {
 mod tests {
     use super::*;
 
+    fn field(rejection: Rejection) -> String {
+        match rejection {
+            Rejection::Parameter(error) => error.field,
+            other => panic!("{other:?}"),
+        }
+    }
+
     fn parse(json: &str) -> Result<Params, String> {
         let raw: &RawValue = serde_json::from_str(json).expect("the case is JSON");
-        Params::parse(Some(raw)).map_err(|error| error.field)
+        Params::parse(Some(raw)).map_err(field)
     }
 
     #[test]

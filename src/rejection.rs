@@ -1,0 +1,108 @@
+//! Why a request is rejected as a whole (contract, section 2).
+
+use std::fmt;
+
+/// Why a request is rejected. Except for a defect, no membership was written, and only the token was
+/// read unless the `Idempotency-Key`, the size of the explanation or of the outcome is the reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rejection {
+    /// No such address.
+    NotFound,
+    /// The payload of the invocation is neither kind of event (contract, section 11).
+    UnknownEvent,
+    /// The address that the platform has retired.
+    Retired,
+    /// A method other than `POST`.
+    MethodNotAllowed,
+    /// The token is missing, unknown or expired; the response is the same.
+    Token,
+    /// The token is valid, but the tenant is disabled or lacks the permission.
+    Forbidden,
+    /// The `Idempotency-Key` was used earlier with another body.
+    KeyReused,
+    /// The token or the `Idempotency-Key` could not be checked.
+    Unavailable,
+    /// The content type is not JSON.
+    UnsupportedMediaType,
+    /// The body is larger than this many bytes.
+    BodyTooLarge(usize),
+    /// There are more than this many records.
+    TooManyRecords(usize),
+    /// The response could be larger than this many bytes.
+    ResponseTooLarge(usize),
+    /// The outcome could be larger than this many bytes, the most that an `Idempotency-Key` can keep.
+    OutcomeTooLarge(usize),
+    /// The body is empty or blank.
+    EmptyBody,
+    /// The body is not UTF-8: compressed, or in another encoding.
+    NotUtf8,
+    /// The text of the body ends being JSON here; both numbers count from 1, columns in characters.
+    NotJson {
+        /// The line.
+        line: usize,
+        /// The column in the line.
+        column: usize,
+    },
+    /// A parameter is missing, invalid or misnamed.
+    Parameter(ParameterError),
+    /// There is an `Idempotency-Key`, but no table for the outcomes.
+    KeysNotSupported,
+    /// A defect of the function.
+    Internal,
+}
+
+impl Rejection {
+    /// That `field`, a path in the body such as `publicParams.optType`, is not as expected, in Chinese.
+    pub fn parameter(field: impl Into<String>, expected: &'static str) -> Self {
+        Self::Parameter(ParameterError { field: field.into(), expected, is_near_miss: false })
+    }
+
+    /// That a member's name, as sent, at its path, is a near miss of the parameter at another path.
+    pub fn near_miss(field: String, meant: &'static str) -> Self {
+        Self::Parameter(ParameterError { field, expected: meant, is_near_miss: true })
+    }
+
+    /// The rejection without a name that the caller invented: what a direct event returns is kept by others, such as the
+    /// history of a state machine (contract, section 3).
+    pub fn anonymous(self) -> Self {
+        match self {
+            Self::Parameter(ParameterError { expected, is_near_miss: true, .. }) => {
+                Self::parameter(expected, "准确的字段名和位置")
+            }
+            other => other,
+        }
+    }
+}
+
+/// Which parameter is at fault, and what was expected (contract, section 3).
+#[derive(Clone, PartialEq, Eq)]
+pub struct ParameterError {
+    /// Its path in the body, such as `publicParams.optType` or `data[3]`.
+    pub field: String,
+    /// The expected value, in Chinese, or the path of the parameter that is meant; for the caller.
+    pub expected: &'static str,
+    /// Whether `field` has a name that the caller invented.
+    is_near_miss: bool,
+}
+
+/// Does not show the field, whose name may be the caller's.
+impl fmt::Debug for ParameterError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ParameterError").field("expected", &self.expected).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rejection_shows_no_name_that_the_caller_invented() {
+        let name = "publicParams.dryRun13800000001".to_owned();
+        let near_miss = Rejection::near_miss(name, "publicParams.dryRun");
+        assert!(!format!("{near_miss:?}").contains("138"));
+        assert_eq!(near_miss.anonymous(), Rejection::parameter("publicParams.dryRun", "准确的字段名和位置"));
+        let other = Rejection::parameter("data[3]", "对象");
+        assert_eq!(other.clone().anonymous(), other);
+    }
+}
