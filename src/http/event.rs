@@ -11,7 +11,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::value::RawValue;
 
-use crate::request::fields::{self, Fields};
+use crate::request::fields::{self, Members};
 
 /// An HTTP request as API Gateway sends it, from an HTTP API (payload format 2.0) or a REST API
 /// (1.0). Missing members are empty.
@@ -61,34 +61,25 @@ impl fmt::Debug for Header<'_> {
     }
 }
 
-/// The members of an event that are used.
-pub const NAMES: [&str; 8] = [
-    "rawPath",
-    "path",
-    "requestContext",
-    "httpMethod",
-    "headers",
-    "multiValueHeaders",
-    "body",
-    "isBase64Encoded",
-];
-
 impl Event {
-    /// The event with these members, in the order of [`NAMES`]; a member of another form counts as missing.
-    pub fn new(members: [Option<&RawValue>; NAMES.len()]) -> Self {
-        let [raw_path, path, context, method, headers, multi_value_headers, body, base64] = members;
-        let text = |raw: Option<&RawValue>| raw.and_then(fields::text).unwrap_or_default().into_owned();
+    /// The event with these members; one of another form counts as missing.
+    pub fn new(event: &Members<'_>) -> Self {
+        let context = object(event, "requestContext");
         // Recognised by a member that only 2.0 has: emulators also add members of 1.0 to 2.0.
-        let (format, path, method) = match context.and_then(http_method) {
-            Some(method) => (Format::Http, raw_path, Some(method)),
-            None => (Format::Rest, path, method),
+        let http = object(&context, "http");
+        let (format, path, method) = match http.get("method") {
+            Some(method) => (Format::Http, event.get("rawPath"), Some(method)),
+            None => (Format::Rest, event.get("path"), event.get("httpMethod")),
         };
         Self {
             path: text(path),
             method: text(method),
-            body: decode(text(body), base64.is_some_and(|raw| raw.get() == "true")),
-            headers: collect([headers, multi_value_headers]),
-            gateway_request_id: context.and_then(request_id),
+            body: decode(
+                text(event.get("body")),
+                event.get("isBase64Encoded").is_some_and(|raw| raw.get() == "true"),
+            ),
+            headers: headers(event),
+            gateway_request_id: Some(text(context.get("requestId"))).filter(|id| is_id(id)),
             format,
         }
     }
@@ -103,17 +94,19 @@ impl Event {
     }
 }
 
-/// `requestContext.http.method` of payload format 2.0.
-fn http_method(context: &RawValue) -> Option<&RawValue> {
-    let http = Fields::parse(&["http"], context.get()).ok()?.get(0)?;
-    Fields::parse(&["method"], http.get()).ok()?.get(0)
+/// The members of a member that is an object; none, if it is missing or another value.
+fn object<'a>(members: &Members<'a>, name: &str) -> Members<'a> {
+    members.get(name).and_then(|raw| fields::members(raw.get())).unwrap_or_default()
 }
 
-/// `requestContext.requestId`, if it has the form of an ID: it is written to the log.
-fn request_id(context: &RawValue) -> Option<String> {
-    let id = fields::text(Fields::parse(&["requestId"], context.get()).ok()?.get(0)?)?;
-    let has_form = (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic());
-    has_form.then(|| id.into_owned())
+/// The text of a member that is one.
+fn text(member: Option<&&RawValue>) -> String {
+    member.and_then(|raw| fields::text(raw)).unwrap_or_default().into_owned()
+}
+
+/// Whether it has the form of an ID: it is written to the log.
+fn is_id(text: &str) -> bool {
+    (1..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 fn decode(body: String, is_base64: bool) -> Option<Vec<u8>> {
@@ -121,12 +114,9 @@ fn decode(body: String, is_base64: bool) -> Option<Vec<u8>> {
 }
 
 /// All values of all headers; REST APIs send each header in two lists.
-fn collect(lists: [Option<&RawValue>; 2]) -> HashMap<String, Vec<String>> {
+fn headers(event: &Members<'_>) -> HashMap<String, Vec<String>> {
     let mut headers: HashMap<String, Vec<String>> = HashMap::new();
-    let lists = lists.into_iter().flatten();
-    let entries =
-        lists.filter_map(|list| serde_json::from_str::<HashMap<String, &RawValue>>(list.get()).ok());
-    for (name, raw) in entries.flatten() {
+    for (name, raw) in ["headers", "multiValueHeaders"].into_iter().flat_map(|list| object(event, list)) {
         let values = headers.entry(name.to_ascii_lowercase()).or_default();
         match serde_json::from_str::<Vec<&RawValue>>(raw.get()) {
             Ok(several) => values.extend(several.into_iter().filter_map(fields::text).map(String::from)),
@@ -142,8 +132,7 @@ mod tests {
     use serde_json::json;
 
     fn parse(json: &str) -> Event {
-        let members = Fields::parse(&NAMES, json).expect("an object");
-        Event::new(std::array::from_fn(|position| members.get(position)))
+        Event::new(&fields::members(json).expect("an object"))
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use crate::http::event::{self, Event};
-use crate::request::fields::{self, Fields};
+use crate::http::event::Event;
+use crate::request::fields;
 use crate::tenant::TokenHash;
 
 /// The payload of an invocation.
@@ -25,32 +25,22 @@ pub struct DirectEvent {
     pub body: Box<RawValue>,
 }
 
-const NAMES: [&str; event::NAMES.len() + 3] = {
-    let mut names = ["tokenHash"; event::NAMES.len() + 3];
-    let mut position = 0;
-    while position < event::NAMES.len() {
-        names[position] = event::NAMES[position];
-        position += 1;
-    }
-    names[TOKEN_HASH + 1] = "publicParams";
-    names[TOKEN_HASH + 2] = "data";
-    names
-};
-const REQUEST_CONTEXT: usize = 2;
-const TOKEN_HASH: usize = event::NAMES.len();
+/// The members of which a direct event has at least one.
+const DIRECT: [&str; 3] = ["tokenHash", "publicParams", "data"];
 
 impl Incoming {
     /// Parses a payload.
     pub fn parse(json: Box<RawValue>) -> Self {
-        let Ok(members) = Fields::parse(&NAMES, json.get()) else { return Self::Unknown };
+        let Some(members) = fields::members(json.get()) else { return Self::Unknown };
         // A caller of the API sets none of these members: what it sends is inside `body`, `headers` and the like.
-        if members.get(REQUEST_CONTEXT).is_some() {
-            return Self::Api(Event::new(std::array::from_fn(|position| members.get(position))));
+        if members.contains_key("requestContext") {
+            return Self::Api(Event::new(&members));
         }
-        if (TOKEN_HASH..NAMES.len()).all(|position| members.get(position).is_none()) {
+        if !DIRECT.iter().any(|name| members.contains_key(*name)) {
             return Self::Unknown;
         }
-        let token = members.get(TOKEN_HASH).and_then(fields::text).and_then(|hash| TokenHash::parse(&hash));
+        let hash = members.get("tokenHash").and_then(|raw| fields::text(raw));
+        let token = hash.and_then(|hash| TokenHash::parse(&hash));
         Self::Direct(DirectEvent { token, body: json })
     }
 }
@@ -68,12 +58,6 @@ mod tests {
 
     fn parse(json: &str) -> Incoming {
         serde_json::from_str(json).expect("every JSON text is a payload")
-    }
-
-    #[test]
-    fn names_are_those_of_both_kinds() {
-        assert_eq!(NAMES[REQUEST_CONTEXT], "requestContext");
-        assert_eq!(NAMES[TOKEN_HASH..], ["tokenHash", "publicParams", "data"]);
     }
 
     #[test]

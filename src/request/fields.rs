@@ -16,26 +16,18 @@ use serde_json::value::RawValue;
 pub struct Fields<'a, const N: usize>([Option<&'a RawValue>; N]);
 
 impl<'a, const N: usize> Fields<'a, N> {
-    /// Reads the members called `names` from the text of a JSON object.
-    ///
-    /// # Errors
-    /// The text is not JSON, or (`is_data()`) it is not an object.
-    pub fn parse(names: &'static [&'static str; N], json: &'a str) -> serde_json::Result<Self> {
-        Self::parse_with(names, json, |_, _| ())
-    }
-
-    /// Reads the members called `names`, and passes the name and the value of each other member to `other`. In a name
+    /// Reads the members called `names` from the text of a JSON object, and passes the name and the value of each other member to `other`. In a name
     /// that is not valid Unicode, each half of a surrogate pair is U+FFFD.
     ///
     /// # Errors
     /// The text is not JSON, or (`is_data()`) it is not an object.
-    pub fn parse_with(
+    pub fn parse(
         names: &'static [&'static str; N],
         json: &'a str,
         other: impl FnMut(&str, &'a RawValue),
     ) -> serde_json::Result<Self> {
         let mut deserializer = serde_json::Deserializer::from_str(json);
-        let fields = deserializer.deserialize_map(Members { names, other })?;
+        let fields = deserializer.deserialize_map(Reader { names, other })?;
         deserializer.end()?;
         Ok(fields)
     }
@@ -46,12 +38,25 @@ impl<'a, const N: usize> Fields<'a, N> {
     }
 }
 
-struct Members<const N: usize, F> {
+/// All members of a JSON object by their names, each as the JSON text that was sent.
+pub type Members<'a> = HashMap<String, &'a RawValue>;
+
+/// Reads all members of the object that `json` is; `None` if it is none.
+pub fn members(json: &str) -> Option<Members<'_>> {
+    let mut members = Members::new();
+    Fields::parse(&[], json, |name, value| {
+        members.insert(name.to_owned(), value);
+    })
+    .ok()?;
+    Some(members)
+}
+
+struct Reader<const N: usize, F> {
     names: &'static [&'static str; N],
     other: F,
 }
 
-impl<'de, const N: usize, F: FnMut(&str, &'de RawValue)> Visitor<'de> for Members<N, F> {
+impl<'de, const N: usize, F: FnMut(&str, &'de RawValue)> Visitor<'de> for Reader<N, F> {
     type Value = Fields<'de, N>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -155,7 +160,7 @@ mod tests {
     const NAMES: [&str; 2] = ["phone", "openid"];
 
     fn parse(json: &str) -> Vec<Option<&str>> {
-        let fields = Fields::parse(&NAMES, json).expect("an object");
+        let fields = Fields::parse(&NAMES, json, |_, _| ()).expect("an object");
         (0..2).map(|position| fields.get(position).map(RawValue::get)).collect()
     }
 
@@ -177,7 +182,7 @@ mod tests {
     fn other_members_are_passed_on() {
         let mut others = Vec::new();
         let json = r#"{"phone":1,"\u0050hone":[2],"a\ud800\udfff\ud83d\ude00\udc00\n":3,"":null}"#;
-        Fields::parse_with(&NAMES, json, |name, value| others.push((name.to_owned(), value.get())))
+        Fields::parse(&NAMES, json, |name, value| others.push((name.to_owned(), value.get())))
             .expect("an object");
         let expected = [("Phone", "[2]"), ("a\u{103ff}\u{1f600}\u{fffd}\n", "3"), ("", "null")];
         assert_eq!(others, expected.map(|(name, value)| (name.to_owned(), value)));
@@ -192,7 +197,7 @@ mod tests {
     #[test]
     fn errors_distinguish_non_objects_from_invalid_json() {
         for (json, is_data) in [("[]", true), ("1", true), ("{", false), ("{} x", false), ("", false)] {
-            let error = Fields::parse(&NAMES, json).expect_err(json);
+            let error = Fields::parse(&NAMES, json, |_, _| ()).expect_err(json);
             assert_eq!(error.is_data(), is_data, "{json}");
         }
     }

@@ -43,7 +43,7 @@ pub fn parse_fields<'a, const N: usize>(
     place: Place,
 ) -> serde_json::Result<(Fields<'a, N>, Option<Rejection>)> {
     let mut near_misses = Vec::new();
-    let fields = Fields::parse_with(names, json, |name, value| {
+    let fields = Fields::parse(names, json, |name, value| {
         if let Some(position) = parameter_meant(name, place) {
             near_misses.push((name.to_owned(), position, value));
         }

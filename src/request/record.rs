@@ -57,7 +57,7 @@ impl<'a> SentRecord<'a> {
     /// Parses one element of `data`; `None` if it is not an object.
     pub fn parse(element: &'a RawValue) -> Option<Self> {
         let mut variants = Vec::new();
-        let fields = Fields::parse_with(&FIELDS, element.get(), |name, value| {
+        let fields = Fields::parse(&FIELDS, element.get(), |name, value| {
             if let Some(position) = FIELDS.iter().position(|field| is_alike(name, field)) {
                 variants.push(Variant { name: name.to_owned(), position, value });
             }

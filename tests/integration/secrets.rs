@@ -148,7 +148,8 @@ async fn debug_output_contains_no_secrets() {
     let sent = event.body.clone().expect("a body");
     let request = ImportRequest::parse(&sent, 10).expect("an import");
     let [first, second] = &request.records[..] else { panic!("two records were sent") };
-    let fields = Fields::parse(&["data"], str::from_utf8(&sent).expect("text")).expect("an object");
+    let fields =
+        Fields::parse(&["data"], str::from_utf8(&sent).expect("text"), |_, _| ()).expect("an object");
     let record = first.check(request.params).expect("a valid record");
     let failure = second.check(request.params).expect_err("an invalid record");
     let failed = FailedRecord { index: 1, sent: second, failure };

@@ -64,7 +64,8 @@ mod tests {
 
     use super::*;
     use crate::database::client::accepted_share;
-    use crate::database::tables::BATCH_WRITE_ITEMS;
+
+    const BATCH_WRITE_ITEMS: usize = 25;
 
     /// One call a second.
     fn lowest() -> Pace {

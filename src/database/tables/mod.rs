@@ -16,8 +16,6 @@ use aws_sdk_dynamodb::types::AttributeValue;
 pub use keys::{Claim, Claimed, Earlier, Key};
 pub use memberships::Writing;
 pub use tenants::TenantError;
-#[cfg(test)]
-pub(super) use write_queue::BATCH_WRITE_ITEMS;
 pub use write_queue::Written;
 
 /// An item, or the key of one.
