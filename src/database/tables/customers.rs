@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::items::Batch;
-use super::{Item, attribute};
+use super::Item;
 use crate::database::Session;
 use crate::database::client::{CallError, EXECUTE_STATEMENT};
 use crate::request::failure::Outage;
@@ -118,18 +118,16 @@ impl Session<'_> {
     /// Looks up at most [`BATCH_GET_KEYS`](super::items::BATCH_GET_KEYS) customer IDs.
     pub(super) async fn get(&self, tenant: &TenantId, lookup: &Lookup<'_>) -> Vec<LookupResult> {
         let ids = &lookup.values;
-        let all = Identifier::ALL.map(Identifier::field).join(", ");
+        let fields =
+            if lookup.with_identifiers { &Identifier::ALL[..] } else { &[Identifier::AudienceUserId] };
+        let projection: Vec<_> = fields.iter().map(|field| field.field()).chain([TENANT_ID]).collect();
         let batch = Batch {
             table: &self.database.tables.customers,
-            projection: if lookup.with_identifiers { &all } else { CUSTOMER_ID },
+            key: [CUSTOMER_ID, TENANT_ID],
+            keys: ids.iter().map(|id| [id.to_string(), tenant.as_str().to_owned()]).collect(),
+            projection: &projection.join(", "),
             consistent: false,
             patient: true,
-            count: ids.len(),
-            key: |position: usize| key(tenant, &ids[position]),
-            position: |item: &Item| {
-                let id = string(item, CUSTOMER_ID).ok()?;
-                ids.iter().position(|sent| *sent == id)
-            },
         };
         let results = self.get_items(&batch).await.into_iter().zip(ids);
         let found = results.map(|(item, id)| {
@@ -160,10 +158,6 @@ fn add(customers: &mut Vec<String>, customer: &str, most: usize) {
     if customers.len() <= most && !customers.iter().any(|earlier| earlier == customer) {
         customers.push(customer.to_owned());
     }
-}
-
-fn key(tenant: &TenantId, id: &str) -> Item {
-    Item::from([attribute(CUSTOMER_ID, id), attribute(TENANT_ID, tenant.as_str())])
 }
 
 fn index(identifier: Identifier) -> String {

@@ -1,11 +1,12 @@
 //! Reading items by their keys, up to a hundred by one call.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::KeysAndAttributes;
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use tokio::time::Instant;
 
-use super::Item;
+use super::{Item, attribute};
 use crate::database::client::{CallError, accepted_share};
 use crate::database::{Database, Session};
 use crate::request::failure::Outage;
@@ -16,32 +17,47 @@ pub(super) const BATCH_GET_KEYS: usize = 100;
 /// How long checks, which need not be made, wait for their turn.
 const IMPATIENCE: Duration = Duration::from_millis(100);
 
-/// At most [`BATCH_GET_KEYS`] distinct items that may exist, each identified by its position.
-pub(super) struct Batch<'w, K, P> {
+/// At most [`BATCH_GET_KEYS`] distinct items that may exist.
+pub(super) struct Batch<'w> {
     pub table: &'w str,
-    /// The attributes read of each item: at least those that `position` needs.
+    /// The names of the key's attributes.
+    pub key: [&'w str; 2],
+    /// Their values for each item.
+    pub keys: Vec<[String; 2]>,
+    /// The attributes read of each item, the key among them.
     pub projection: &'w str,
     /// Whether the reads are strongly consistent, which costs twice as much.
     pub consistent: bool,
     /// Whether these are look-ups, which wait for their turn, and whose calls are repeated if nothing was accepted; not
     /// checks, which need not be made.
     pub patient: bool,
-    pub count: usize,
-    /// The key of the item at a position.
-    pub key: K,
-    /// The position of an item or of its key.
-    pub position: P,
+}
+
+impl Batch<'_> {
+    fn attributes(&self, position: usize) -> Item {
+        let [partition, sort] = &self.keys[position];
+        Item::from([attribute(self.key[0], partition), attribute(self.key[1], sort)])
+    }
+
+    /// The positions of the items, by their keys.
+    fn positions(&self) -> HashMap<[&str; 2], usize> {
+        self.keys.iter().map(|key| key.each_ref().map(String::as_str)).zip(0..).collect()
+    }
+
+    /// The key of an item.
+    fn key_of<'i>(&self, item: &'i Item) -> Option<[&'i str; 2]> {
+        let text = |name| item.get(name).map(AttributeValue::as_s)?.ok().map(String::as_str);
+        Some([text(self.key[0])?, text(self.key[1])?])
+    }
 }
 
 impl Session<'_> {
-    /// The items that exist: one call, and further ones for what is throttled, if the batch is patient.
-    pub(super) async fn get_items<K, P>(&self, batch: &Batch<'_, K, P>) -> Vec<Result<Option<Item>, Outage>>
-    where
-        K: Fn(usize) -> Item,
-        P: Fn(&Item) -> Option<usize>,
-    {
-        let mut items: Vec<_> = (0..batch.count).map(|_| Ok(None)).collect();
-        let mut pending: Vec<usize> = (0..batch.count).collect();
+    /// The items that exist, in the order of their keys: one call, and further ones for what is throttled, if the batch
+    /// is patient.
+    pub(super) async fn get_items(&self, batch: &Batch<'_>) -> Vec<Result<Option<Item>, Outage>> {
+        let positions = batch.positions();
+        let mut items: Vec<_> = batch.keys.iter().map(|_| Ok(None)).collect();
+        let mut pending: Vec<usize> = (0..batch.keys.len()).collect();
         let Database { look_ups, checks, .. } = self.database;
         let pace = if batch.patient { look_ups } else { checks };
         let outage = loop {
@@ -54,7 +70,7 @@ impl Session<'_> {
                 Err(outage) => break outage,
             };
             let requested = pending.len();
-            match self.get_batch(batch, &pending).await {
+            match self.get_batch(batch, &positions, &pending).await {
                 Err(CallError::Throttled) => {}
                 Err(error) => break error.into(),
                 Ok((found, unprocessed)) => {
@@ -81,17 +97,14 @@ impl Session<'_> {
         items
     }
 
-    /// One call: returns the items found, each with its position, and the positions of the unprocessed keys.
-    async fn get_batch<K, P>(
+    /// One call for the items at these positions: returns those found, and the positions of the unprocessed keys.
+    async fn get_batch(
         &self,
-        batch: &Batch<'_, K, P>,
-        positions: &[usize],
-    ) -> Result<(Vec<(usize, Item)>, Vec<usize>), CallError>
-    where
-        K: Fn(usize) -> Item,
-        P: Fn(&Item) -> Option<usize>,
-    {
-        let keys = positions.iter().map(|&position| (batch.key)(position)).collect();
+        batch: &Batch<'_>,
+        positions: &HashMap<[&str; 2], usize>,
+        pending: &[usize],
+    ) -> Result<(Vec<(usize, Item)>, Vec<usize>), CallError> {
+        let keys = pending.iter().map(|&position| batch.attributes(position)).collect();
         let keys = KeysAndAttributes::builder()
             .set_keys(Some(keys))
             .projection_expression(batch.projection)
@@ -103,7 +116,10 @@ impl Session<'_> {
         let found = output.responses.into_iter().flatten().flat_map(|(_, items)| items);
         let unprocessed = output.unprocessed_keys.into_iter().flatten().flat_map(|(_, keys)| keys.keys);
         // An item that was not requested makes the whole response invalid.
-        let position = |item: &Item| (batch.position)(item).ok_or(CallError::Outage(Outage::StoreError));
+        let position = |item: &Item| {
+            let position = batch.key_of(item).and_then(|key| positions.get(&key).copied());
+            position.ok_or(CallError::Outage(Outage::StoreError))
+        };
         let found = found.map(|item| Ok((position(&item)?, item))).collect::<Result<_, CallError>>()?;
         Ok((found, unprocessed.map(|key| position(&key)).collect::<Result<_, _>>()?))
     }

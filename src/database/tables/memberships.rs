@@ -16,8 +16,7 @@ use crate::resolution::membership::Membership;
 use crate::tenant::TenantId;
 
 /// The key attributes of a membership's item.
-const CUSTOMER_KEY: &str = "customerKey";
-const GROUP_NAME: &str = "groupName";
+pub(super) const KEY: [&str; 2] = ["customerKey", "groupName"];
 
 /// What all writes of one import share.
 #[derive(Clone, Copy)]
@@ -32,23 +31,20 @@ pub struct Writing<'i> {
 
 impl Writing<'_> {
     /// The key of a membership's item.
-    pub(super) fn key(self, membership: Membership<'_>) -> Item {
-        Item::from(self.key_attributes(membership))
+    pub(super) fn key(self, membership: Membership<'_>) -> [String; 2] {
+        [format!("{}#{}", self.tenant.as_str(), membership.customer), membership.group.to_owned()]
     }
 
-    fn key_attributes(self, membership: Membership<'_>) -> [(String, AttributeValue); 2] {
-        [attribute(CUSTOMER_KEY, &self.customer_key(membership)), attribute(GROUP_NAME, membership.group)]
-    }
-
-    fn customer_key(self, membership: Membership<'_>) -> String {
-        format!("{}#{}", self.tenant.as_str(), membership.customer)
+    fn attributes(self, membership: Membership<'_>) -> [(String, AttributeValue); 2] {
+        let [customer, group] = self.key(membership);
+        [attribute(KEY[0], &customer), attribute(KEY[1], &group)]
     }
 
     /// The membership that an item or its key stands for; `None` if it is not one of this tenant.
-    pub(super) fn membership(self, item: &Item) -> Option<Membership<'_>> {
-        let text = |name| item.get(name).map(AttributeValue::as_s)?.ok();
-        let customer = text(CUSTOMER_KEY)?.strip_prefix(self.tenant.as_str())?.strip_prefix('#')?;
-        Some(Membership { customer, group: text(GROUP_NAME)? })
+    fn membership(self, item: &Item) -> Option<Membership<'_>> {
+        let [customer, group] = KEY.map(|name| item.get(name).and_then(|value| value.as_s().ok()));
+        let customer = customer?.strip_prefix(self.tenant.as_str())?.strip_prefix('#')?;
+        Some(Membership { customer, group: group? })
     }
 }
 
@@ -143,7 +139,7 @@ impl Writer<'_> {
     fn request(self, membership: Membership<'_>) -> WriteRequest {
         match self.writing.opt_type {
             OptType::Add => {
-                let [customer, group] = self.writing.key_attributes(membership);
+                let [customer, group] = self.writing.attributes(membership);
                 let item = Item::from([
                     customer,
                     group,
@@ -156,7 +152,7 @@ impl Writer<'_> {
                 WriteRequest::builder().put_request(put).build()
             }
             OptType::Delete => {
-                let key = self.writing.key(membership);
+                let key = Item::from(self.writing.attributes(membership));
                 let delete =
                     DeleteRequest::builder().set_key(Some(key)).build().expect("BUG: the key is set");
                 WriteRequest::builder().delete_request(delete).build()

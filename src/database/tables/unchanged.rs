@@ -1,11 +1,9 @@
 //! Checking which memberships are already in the desired state, so that they need no write.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::Item;
 use super::items::{BATCH_GET_KEYS, Batch};
-use super::memberships::Writing;
+use super::memberships::{KEY, Writing};
 use super::write_queue::BATCH_WRITE_ITEMS;
 use crate::config::SkipUnchanged;
 use crate::database::client::at_most;
@@ -80,16 +78,14 @@ impl Session<'_> {
 
     /// Whether each of at most [`BATCH_GET_KEYS`] memberships exists; `None` if the check failed.
     async fn check_batch(&self, writing: Writing<'_>, chunk: &[Membership<'_>]) -> Vec<Option<bool>> {
-        let positions: HashMap<Membership<'_>, usize> = chunk.iter().copied().zip(0..).collect();
         let batch = Batch {
             table: &self.database.tables.memberships,
-            projection: "customerKey, groupName",
+            key: KEY,
+            keys: chunk.iter().map(|&membership| writing.key(membership)).collect(),
+            projection: &KEY.join(", "),
             consistent: true,
             // The time is better spent on writing.
             patient: false,
-            count: chunk.len(),
-            key: |position: usize| writing.key(chunk[position]),
-            position: |item: &Item| positions.get(&writing.membership(item)?).copied(),
         };
         let items = self.get_items(&batch).await.into_iter();
         items.map(|item| item.ok().map(|item| item.is_some())).collect()
