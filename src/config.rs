@@ -4,6 +4,8 @@ mod environment;
 
 use std::time::Duration;
 
+use environment::Environment;
+
 /// All settings. The SDK itself reads `AWS_ENDPOINT_URL_DYNAMODB`, the region and the credentials.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -85,7 +87,7 @@ pub enum ConfigError {
         /// The variable.
         name: &'static str,
         /// The valid values.
-        expected: &'static str,
+        expected: String,
     },
 }
 
@@ -125,7 +127,7 @@ impl Config {
     /// # Errors
     /// A required variable is missing, also of those that Lambda sets, or a value is invalid.
     pub fn from_env() -> Result<Self, ConfigError> {
-        Self::read(&|name| std::env::var_os(name))
+        Self::read(&Environment(&|name| std::env::var_os(name)))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Reading the settings from environment variables.
 
 use std::ffi::OsString;
-use std::str::FromStr;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::{
@@ -21,98 +21,106 @@ const REQUIRED: [&str; 7] = [
     "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
 ];
 
+/// The variables by name.
+pub(super) struct Environment<'e>(pub &'e dyn Fn(&str) -> Option<OsString>);
+
 impl Config {
-    /// Reads the variables that `environment` returns by name.
-    pub(super) fn read(environment: &dyn Fn(&str) -> Option<OsString>) -> Result<Self, ConfigError> {
-        let is_missing = |name: &&str| environment(name).is_none_or(|value| value.is_empty());
+    /// Reads the settings.
+    pub(super) fn read(environment: &Environment<'_>) -> Result<Self, ConfigError> {
+        let is_missing = |name: &&str| environment.0(name).is_none_or(|value| value.is_empty());
         let missing: Vec<_> = REQUIRED.into_iter().filter(is_missing).collect();
         if !missing.is_empty() {
             return Err(ConfigError::Missing(missing));
         }
-        let value = |name: &'static str, expected| match environment(name) {
-            Some(value) if !value.is_empty() => {
-                value.into_string().map(Some).map_err(|_| ConfigError::Invalid { name, expected })
-            }
-            _ => Ok(None),
-        };
-        let table = |name| value(name, "a table's name")?.ok_or_else(|| ConfigError::Missing(vec![name]));
-        let number =
-            |name, default, range: std::ops::RangeInclusive<usize>, expected| match value(name, expected)? {
-                None => Ok(default),
-                Some(value) => usize::from_str(&value)
-                    .ok()
-                    .filter(|number| range.contains(number))
-                    .ok_or(ConfigError::Invalid { name, expected }),
-            };
-
-        const CONCURRENCY: &str = "a whole number from 1 to 200";
-        let concurrency = |name, default| number(name, default, 1..=MAX_CONCURRENT_CALLS, CONCURRENCY);
-        const FLAG: &str = "true or false";
-        let flag = |name| match value(name, FLAG)?.as_deref() {
-            None | Some("false") => Ok(false),
-            Some("true") => Ok(true),
-            Some(_) => Err(ConfigError::Invalid { name, expected: FLAG }),
-        };
-        let per_tenant = flag("METRICS_PER_TENANT")?;
-        let has_metrics = value(LOG_FORMAT, "text or JSON")?.is_some_and(|format| is_json(&format));
-        let function = value("AWS_LAMBDA_FUNCTION_NAME", "a function's name")?.unwrap_or_default();
-
-        const LOOKUP: &str = "statement or query";
-        const SKIP: &str = "auto, always or never";
+        let required = |name| Ok(environment.text(name)?.unwrap_or_default());
         let default = Self::new(Tables {
-            tenants: table("TENANTS_TABLE")?,
-            customers: table("CUSTOMERS_TABLE")?,
-            memberships: table("MEMBERSHIPS_TABLE")?,
-            imports: value("IMPORTS_TABLE", "a table's name")?,
+            tenants: required("TENANTS_TABLE")?,
+            customers: required("CUSTOMERS_TABLE")?,
+            memberships: required("MEMBERSHIPS_TABLE")?,
+            imports: environment.text("IMPORTS_TABLE")?,
         });
+        let calls = 1..=MAX_CONCURRENT_CALLS;
+        let seconds = default.token_cache.as_secs() as usize;
+        let milliseconds = default.deadline_margin.as_millis() as usize;
+        let lookups = [("statement", IdentityLookup::Statement), ("query", IdentityLookup::Query)];
+        let skips = [
+            ("auto", SkipUnchanged::Auto),
+            ("always", SkipUnchanged::Always),
+            ("never", SkipUnchanged::Never),
+        ];
+        let flags = [("true", true), ("false", false)];
+        let metrics = Metrics {
+            function: required("AWS_LAMBDA_FUNCTION_NAME")?,
+            per_tenant: environment.choice("METRICS_PER_TENANT", false, &flags)?,
+        };
+        let has_metrics = environment.text(LOG_FORMAT)?.is_some_and(|format| is_json(&format));
         Ok(Self {
-            max_records: number(
-                "MAX_RECORDS",
-                default.max_records,
-                1..=1_000_000,
-                "a whole number from 1 to 1000000",
-            )?,
-            max_body_bytes: number(
+            max_records: environment.number("MAX_RECORDS", default.max_records, 1..=1_000_000)?,
+            max_body_bytes: environment.number(
                 "MAX_BODY_BYTES",
                 default.max_body_bytes,
                 1..=MAX_PAYLOAD_BYTES,
-                "a whole number from 1 to 6291456, the most that Lambda takes",
             )?,
-            token_cache: Duration::from_secs(number(
-                "TOKEN_CACHE_SECONDS",
-                default.token_cache.as_secs() as usize,
-                0..=86_400,
-                "a whole number from 0 to 86400",
-            )? as u64),
-            deadline_margin: Duration::from_millis(number(
+            token_cache: Duration::from_secs(
+                environment.number("TOKEN_CACHE_SECONDS", seconds, 0..=86_400)? as u64
+            ),
+            deadline_margin: Duration::from_millis(environment.number(
                 "DEADLINE_MARGIN_MS",
-                default.deadline_margin.as_millis() as usize,
+                milliseconds,
                 0..=900_000,
-                "a whole number from 0 to 900000",
             )? as u64),
-            identity_lookup: match value("IDENTITY_LOOKUP", LOOKUP)?.as_deref() {
-                None => default.identity_lookup,
-                Some("statement") => IdentityLookup::Statement,
-                Some("query") => IdentityLookup::Query,
-                Some(_) => return Err(ConfigError::Invalid { name: "IDENTITY_LOOKUP", expected: LOOKUP }),
-            },
-            skip_unchanged: match value("SKIP_UNCHANGED", SKIP)?.as_deref() {
-                None => default.skip_unchanged,
-                Some("auto") => SkipUnchanged::Auto,
-                Some("always") => SkipUnchanged::Always,
-                Some("never") => SkipUnchanged::Never,
-                Some(_) => return Err(ConfigError::Invalid { name: "SKIP_UNCHANGED", expected: SKIP }),
-            },
-            lookup_concurrency: concurrency("LOOKUP_CONCURRENCY", default.lookup_concurrency)?,
-            write_concurrency: concurrency("WRITE_CONCURRENCY", default.write_concurrency)?,
-            concurrent_requests: number(
+            identity_lookup: environment.choice("IDENTITY_LOOKUP", default.identity_lookup, &lookups)?,
+            skip_unchanged: environment.choice("SKIP_UNCHANGED", default.skip_unchanged, &skips)?,
+            lookup_concurrency: environment.number(
+                "LOOKUP_CONCURRENCY",
+                default.lookup_concurrency,
+                calls.clone(),
+            )?,
+            write_concurrency: environment.number("WRITE_CONCURRENCY", default.write_concurrency, calls)?,
+            concurrent_requests: environment.number(
                 "AWS_LAMBDA_MAX_CONCURRENCY",
                 default.concurrent_requests,
-                1..=usize::MAX,
-                "a whole number from 1",
+                1..=1_000_000,
             )?,
-            metrics: has_metrics.then_some(Metrics { function, per_tenant }),
+            metrics: has_metrics.then_some(metrics),
             tables: default.tables,
+        })
+    }
+}
+
+impl Environment<'_> {
+    /// A variable that is set and not empty.
+    fn text(&self, name: &'static str) -> Result<Option<String>, ConfigError> {
+        let value = self.0(name).filter(|value| !value.is_empty());
+        let invalid = |_| ConfigError::Invalid { name, expected: "valid Unicode".to_owned() };
+        value.map(OsString::into_string).transpose().map_err(invalid)
+    }
+
+    fn number(
+        &self,
+        name: &'static str,
+        default: usize,
+        range: RangeInclusive<usize>,
+    ) -> Result<usize, ConfigError> {
+        let Some(value) = self.text(name)? else { return Ok(default) };
+        let number = value.parse().ok().filter(|number| range.contains(number));
+        number.ok_or_else(|| ConfigError::Invalid {
+            name,
+            expected: format!("a whole number from {} to {}", range.start(), range.end()),
+        })
+    }
+
+    fn choice<T: Copy>(
+        &self,
+        name: &'static str,
+        default: T,
+        choices: &[(&str, T)],
+    ) -> Result<T, ConfigError> {
+        let Some(value) = self.text(name)? else { return Ok(default) };
+        let chosen = choices.iter().find(|(name, _)| *name == value).map(|(_, chosen)| *chosen);
+        chosen.ok_or_else(|| {
+            let names: Vec<_> = choices.iter().map(|(name, _)| *name).collect();
+            ConfigError::Invalid { name, expected: names.join(" or ") }
         })
     }
 }
@@ -123,10 +131,10 @@ mod tests {
 
     /// With these variables; the required ones have their first letter as value.
     fn read(set: &[(&str, &str)]) -> Result<Config, ConfigError> {
-        Config::read(&|name| {
+        Config::read(&Environment(&|name| {
             let set = set.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into());
             set.or_else(|| REQUIRED.contains(&name).then(|| name[..1].into()))
-        })
+        }))
     }
 
     #[test]
@@ -151,7 +159,7 @@ mod tests {
         for name in REQUIRED {
             assert_eq!(read(&[(name, "")]), Err(ConfigError::Missing(vec![name])));
         }
-        assert_eq!(Config::read(&|_| None), Err(ConfigError::Missing(REQUIRED.to_vec())));
+        assert_eq!(Config::read(&Environment(&|_| None)), Err(ConfigError::Missing(REQUIRED.to_vec())));
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::items::Batch;
 use super::Item;
+use super::items::Batch;
 use crate::database::Session;
 use crate::database::client::{CallError, EXECUTE_STATEMENT};
 use crate::request::failure::Outage;
