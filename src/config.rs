@@ -64,7 +64,7 @@ pub enum IdentityLookup {
     Query,
 }
 
-/// When to check which memberships need no write (see [`unchanged`](crate::resolution::unchanged)).
+/// When to check which memberships need no write (see [`unchanged`](crate::database)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SkipUnchanged {
     /// If one call cannot write them all, and a sample shows that checking costs no more than it saves.

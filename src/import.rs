@@ -4,13 +4,13 @@ use crate::config::MAX_PAYLOAD_BYTES;
 use crate::database::Claimed::{Ours, Theirs};
 use crate::database::{Claim, Claimed, Earlier, Key, Session, Writing};
 use crate::rejection::Rejection;
-use crate::request::ImportRequest;
+use crate::request::Request;
 use crate::request::identifier::Identifiers;
 use crate::request::params::Params;
 use crate::resolution::customer::Outcome;
-use crate::resolution::explanation::Matches;
 use crate::resolution::matching::Resolution;
 use crate::resolution::membership::WritePlan;
+use crate::resolution::report::Matches;
 use crate::resolution::report::Report;
 use crate::resolution::stored::{MAX_OUTCOME_BYTES, StoredOutcome};
 use crate::tenant::TenantId;
@@ -25,7 +25,7 @@ pub struct Import<'i, 'a> {
     /// The `importId` of the memberships.
     pub id: &'i str,
     /// The parsed request.
-    pub request: &'i ImportRequest<'a>,
+    pub request: &'i Request<'a>,
     /// The size limit of the explanation in bytes, counted as a string inside JSON.
     pub room_for_matches: usize,
 }

@@ -1,7 +1,7 @@
 //! DynamoDB: all reads and writes. Independent of HTTP.
 //!
-//! - [`client`]: how calls are made
-//! - [`tables`]: what is read and written
+//! - `client`: how calls are made
+//! - `tables`: what is read and written
 
 mod client;
 mod tables;

@@ -8,11 +8,11 @@ use serde::Serialize;
 use crate::config::MAX_PAYLOAD_BYTES;
 use crate::http::rejection;
 use crate::rejection::Rejection;
-use crate::request::ImportRequest;
+use crate::request::Request;
 use crate::request::failure::MAX_MESSAGE_BYTES;
 use crate::request::fields;
 use crate::request::record::{FailedRecord, SentRecord};
-use crate::resolution::explanation::Matches;
+use crate::resolution::report::Matches;
 use crate::resolution::report::Report;
 
 /// The response to a request.
@@ -43,13 +43,13 @@ struct Envelope<'a> {
     code: &'a str,
     error_code: &'a str,
     msg: &'a str,
-    data: Option<&'a ImportResult<'a, 'a>>,
+    data: Option<&'a Data<'a, 'a>>,
 }
 
 /// The result of an import: `data` of the envelope.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct ImportResult<'r, 'a> {
+pub struct Data<'r, 'a> {
     import_success_num: usize,
     message: &'static str,
     import_fail_num: usize,
@@ -61,9 +61,9 @@ pub struct ImportResult<'r, 'a> {
     matches: Option<&'r Matches>,
 }
 
-impl<'r, 'a> ImportResult<'r, 'a> {
+impl<'r, 'a> Data<'r, 'a> {
     /// The result of the import of `request` with this report.
-    pub fn new(request: &'r ImportRequest<'a>, report: &'r Report) -> Self {
+    pub fn new(request: &'r Request<'a>, report: &'r Report) -> Self {
         let failed = report.failures.iter();
         let failed: Vec<_> = failed
             .map(|&(index, failure)| FailedRecord { index, sent: &request.records[index], failure })
@@ -97,18 +97,18 @@ impl<'r, 'a> ImportResult<'r, 'a> {
 
 impl Response {
     /// The response to a completed import.
-    pub fn result(result: &ImportResult<'_, '_>) -> Self {
+    pub fn result(result: &Data<'_, '_>) -> Self {
         Self::new(StatusCode::OK, "SUCCESS", "ok", Some(result), None)
     }
 
     /// The response to an import that was completed earlier with the same `Idempotency-Key`.
-    pub fn replay(result: &ImportResult<'_, '_>) -> Self {
+    pub fn replay(result: &Data<'_, '_>) -> Self {
         Self { header: Some(("Idempotent-Replayed", "true")), ..Self::result(result) }
     }
 
     /// The response to an import that another invocation is running.
     pub fn in_progress() -> Self {
-        Self::new(StatusCode::CREATED, "IN_PROGRESS", "导入进行中", Some(&ImportResult::in_progress()), None)
+        Self::new(StatusCode::CREATED, "IN_PROGRESS", "导入进行中", Some(&Data::in_progress()), None)
     }
 
     /// The response to a rejected request.
@@ -121,7 +121,7 @@ impl Response {
         status: StatusCode,
         error_code: &'static str,
         msg: &str,
-        data: Option<&ImportResult<'_, '_>>,
+        data: Option<&Data<'_, '_>>,
         header: Option<(&'static str, &'static str)>,
     ) -> Self {
         let envelope = Envelope { code: status.as_str(), error_code, msg, data };
@@ -148,7 +148,7 @@ pub const MOST_RECORDS: usize = (MAX_PAYLOAD_BYTES - FRAME_BYTES) / FAILURE_BYTE
 ///
 /// Lambda returns a body as a string inside JSON (AWS Lambda quotas: 6 MB), so a quote, a
 /// backslash or a line break of the body counts twice.
-pub fn room_for_matches(body_bytes: usize, request: &ImportRequest<'_>) -> Option<usize> {
+pub fn room_for_matches(body_bytes: usize, request: &Request<'_>) -> Option<usize> {
     let left = MAX_PAYLOAD_BYTES.checked_sub(FRAME_BYTES + request.records.len() * FAILURE_BYTES)?;
     if !request.params.explain && 2 * body_bytes <= left {
         return Some(0);
@@ -183,10 +183,9 @@ mod tests {
     #[test]
     fn counts_determine_the_status() {
         let body = body("{}", 2);
-        let request = ImportRequest::parse(body.as_bytes(), 2).expect("an import");
+        let request = Request::parse(body.as_bytes(), 2).expect("an import");
         for (failed, status, message) in [(0, 1, "成功"), (1, 2, "部分导入成功"), (2, -1, "失败")] {
-            let body =
-                Response::result(&ImportResult::new(&request, &report(failed, Failure::NotMatched))).body;
+            let body = Response::result(&Data::new(&request, &report(failed, Failure::NotMatched))).body;
             let data = serde_json::from_str::<Value>(&body).expect("JSON")["data"].take();
             assert_eq!((&data["status"], &data["message"]), (&status.into(), &message.into()));
             assert_eq!(
@@ -211,9 +210,9 @@ mod tests {
             let mut fitting = 0;
             for count in [1_000, 5_000, 20_000] {
                 let body = body(element, count);
-                let request = ImportRequest::parse(body.as_bytes(), count).expect("an import");
+                let request = Request::parse(body.as_bytes(), count).expect("an import");
                 let bytes = |failure| {
-                    let response = Response::result(&ImportResult::new(&request, &report(count, failure)));
+                    let response = Response::result(&Data::new(&request, &report(count, failure)));
                     serde_json::to_string(&response.body).expect("a string").len()
                 };
                 let bytes = bytes(LONGEST).max(bytes(MISNAMED)).max(bytes(Failure::MissingIdentifier));
@@ -231,7 +230,7 @@ mod tests {
     #[test]
     fn matches_may_use_the_remaining_bytes() {
         let room = |body: &str| {
-            let mut request = ImportRequest::parse(body.as_bytes(), 1).expect("an import");
+            let mut request = Request::parse(body.as_bytes(), 1).expect("an import");
             let quick = room_for_matches(body.len(), &request).expect("it fits");
             request.params.explain = true;
             (quick, room_for_matches(body.len(), &request).expect("it fits"))

@@ -13,14 +13,14 @@ use tracing::{error, warn};
 use crate::config::{Config, MAX_PAYLOAD_BYTES};
 use crate::database::{Claim, Database, Key, Session, Tally, TenantError};
 use crate::deadline::Deadline;
-use crate::http::envelope::{self, ImportResult, MOST_RECORDS, Response};
+use crate::http::envelope::{self, Data, MOST_RECORDS, Response};
 use crate::http::event::{Event, Header};
 use crate::http::incoming::{DirectEvent, Incoming};
 use crate::http::preconditions::{idempotency_key, once, require_json, route};
 use crate::http::reply::{FailedInvocation, Reply};
 use crate::import::{Ended, Import, Run};
 use crate::rejection::Rejection;
-use crate::request::ImportRequest;
+use crate::request::Request;
 use crate::telemetry::summary::{Completion, Figures, Source, Summary};
 use crate::tenant::{TenantCache, TenantId, TokenHash};
 
@@ -133,12 +133,12 @@ impl Handler {
     }
 
     /// Parses a body; returns the request, and how many bytes its response has left for `matches`.
-    fn parse<'b>(&self, body: &'b [u8]) -> Result<(ImportRequest<'b>, usize), Rejection> {
+    fn parse<'b>(&self, body: &'b [u8]) -> Result<(Request<'b>, usize), Rejection> {
         let Config { max_body_bytes, max_records, .. } = self.config;
         if body.len() > max_body_bytes {
             return Err(Rejection::BodyTooLarge(max_body_bytes));
         }
-        let request = ImportRequest::parse(body, max_records)?;
+        let request = Request::parse(body, max_records)?;
         let room = envelope::room_for_matches(body.len(), &request)
             .ok_or(Rejection::ResponseTooLarge(MAX_PAYLOAD_BYTES))?;
         Ok((request, room))
@@ -167,11 +167,11 @@ impl Handler {
         Ok(match &ended? {
             Ended::Ran(Run { report, matched }) => {
                 summary.figures = Some(Figures::new(*matched, report));
-                Response::result(&ImportResult::new(request, report))
+                Response::result(&Data::new(request, report))
             }
             Ended::Replayed(report) => {
                 summary.replayed = true;
-                Response::replay(&ImportResult::new(request, report))
+                Response::replay(&Data::new(request, report))
             }
             Ended::InProgress => Response::in_progress(),
         })

@@ -10,7 +10,7 @@ use crate::request::record::SentRecord;
 
 /// The import that a request describes.
 #[derive(Debug)]
-pub struct ImportRequest<'a> {
+pub struct Request<'a> {
     /// The settings, which apply to every record.
     pub params: Params,
     /// The records in the order sent, at least one.
@@ -19,7 +19,7 @@ pub struct ImportRequest<'a> {
 
 const NAMES: [&str; 2] = ["publicParams", "data"];
 
-impl<'a> ImportRequest<'a> {
+impl<'a> Request<'a> {
     /// Parses a body of at most `max_records` records. The fields of a record are not checked here: see
     /// [`SentRecord::check`].
     ///
@@ -85,7 +85,7 @@ mod tests {
     const PARAMS: &str = r#""publicParams":{"isMatching":false,"optType":"add"}"#;
 
     fn parse(body: &str) -> Result<usize, Rejection> {
-        ImportRequest::parse(body.as_bytes(), 3).map(|request| request.records.len())
+        Request::parse(body.as_bytes(), 3).map(|request| request.records.len())
     }
 
     fn parameter(field: &str) -> Option<String> {
@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn records_keep_their_order() {
         let body = format!(r#" {{ {PARAMS} , "data" : [{{"phone":"1"}},{{}},{{"phone":"3","x":[]}}] }} "#);
-        let request = ImportRequest::parse(body.as_bytes(), 3).expect("an import");
+        let request = Request::parse(body.as_bytes(), 3).expect("an import");
         let phones: Vec<_> = request
             .records
             .iter()
@@ -117,7 +117,7 @@ mod tests {
             assert_eq!(parse(body), Err(Rejection::EmptyBody), "{body:?}");
         }
         let utf16 = [0xff, 0xfe, b'{', 0, b'}', 0];
-        assert_eq!(ImportRequest::parse(&utf16, 3).err(), Some(Rejection::NotUtf8));
+        assert_eq!(Request::parse(&utf16, 3).err(), Some(Rejection::NotUtf8));
         for (body, line, column) in [
             ("{", 1, 1),
             ("{}}", 1, 3),

@@ -1,6 +1,6 @@
 //! Parsing and validating a request (contract, sections 3, 4, 8 and 9). Pure.
 //!
-//! - [`ImportRequest`]: the body, with settings and records
+//! - [`Request`]: the body, with settings and records
 //! - [`params`]: the settings
 //! - [`record`]: one record, with its [`identifier`]s and its [`group`]s
 //! - [`name`] and [`text`]: names and values as people send them; [`fields`]: members of a JSON object, as sent
@@ -27,4 +27,4 @@ fn vectors(kind: &str) -> Vec<serde_json::Value> {
     serde_json::from_value(all[kind].take()).expect("a list")
 }
 
-pub use body::ImportRequest;
+pub use body::Request;

@@ -2,16 +2,13 @@
 //!
 //! - [`matching`]: which [`customer`] each record identifies, and the [`lookup`]s that this needs
 //! - [`membership`]: what must be written, and the result of each record
-//! - [`unchanged`]: whether checking which memberships need no write saves money
-//! - [`report`]: the result of an import, with an [`explanation`] of the matches if requested
+//! - [`report`]: the result of an import, with the matches if requested
 //! - [`stored`]: the stored form of a report
 
 pub mod customer;
 mod exact;
-pub mod explanation;
 pub mod lookup;
 pub mod matching;
 pub mod membership;
 pub mod report;
 pub mod stored;
-pub mod unchanged;

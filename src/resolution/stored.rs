@@ -5,11 +5,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::request::ImportRequest;
+use crate::request::Request;
 use crate::request::failure::{Failure, Outage};
 use crate::resolution::customer::MatchedBy;
-use crate::resolution::explanation::{MatchedRecord, Matches};
 use crate::resolution::report::Report;
+use crate::resolution::report::{MatchedRecord, Matches};
 
 /// The largest outcome that can be stored, in bytes. An item is limited to 400 KB, 409,600 bytes (DynamoDB quotas);
 /// the rest is for its other attributes.
@@ -79,7 +79,7 @@ impl StoredOutcome {
 
     /// The report of the import of `request`; `None` if the outcome does not fit the request: another version of this
     /// program, or one with other limits, has stored it.
-    pub fn restore(self, request: &ImportRequest<'_>) -> Option<Report> {
+    pub fn restore(self, request: &Request<'_>) -> Option<Report> {
         let mut failures = Vec::new();
         for (code, ranges) in &self.failures {
             for index in indexes(ranges)? {
@@ -194,7 +194,7 @@ mod tests {
             r#"[{"phone":1}, {"openid":"a","groups":"g"}, {"groups":"g"}, {"openid":"b\u0001","groups":"g"}, {"openid":"c"},
                 {"unionId":"u","groups":"g"}, {"unionId":"u","phone":"1","groups":"g"}]"#,
         );
-        let request = ImportRequest::parse(body.as_bytes(), 10).expect("an import");
+        let request = Request::parse(body.as_bytes(), 10).expect("an import");
         let [invalid, misnamed] =
             [0, 5].map(|index| request.records[index].check(request.params).expect_err("invalid"));
         let failures = vec![
@@ -219,7 +219,7 @@ mod tests {
     #[test]
     fn unfit_outcomes_are_not_restored() {
         let body = body(r#"[{"phone":1},{"openid":"a","groups":"g"}]"#);
-        let request = ImportRequest::parse(body.as_bytes(), 10).expect("an import");
+        let request = Request::parse(body.as_bytes(), 10).expect("an import");
         let ranges = |name: &str, text: &str| BTreeMap::from([(name.to_owned(), text.to_owned())]);
         let matches = |name: &str, text: &str, customers: &[&str]| {
             let customers = customers.iter().map(|&customer| customer.to_owned()).collect();

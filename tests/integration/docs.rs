@@ -7,7 +7,7 @@ use group_import::http::event::Header;
 use group_import::http::preconditions;
 use group_import::http::rejection::{header, report};
 use group_import::rejection::Rejection;
-use group_import::request::ImportRequest;
+use group_import::request::Request;
 use group_import::request::failure::{Failure, FieldFault, Outage};
 use group_import::request::group::{MAX_NAME_BYTES, MAX_NAMES};
 use group_import::request::identifier::MAX_IDENTIFIER_BYTES;
@@ -190,7 +190,7 @@ fn the_pages_list_the_message_of_every_parameter() {
         format!(r#"{{"publicParams":{{{off}}},"data":[]}}"#),
         format!(r#"{{"publicParams":{{{off}}},"data":[{{}},{{}},{{}},7]}}"#),
     ];
-    let rejections = bodies.iter().map(|body| ImportRequest::parse(body.as_bytes(), 10).expect_err(body));
+    let rejections = bodies.iter().map(|body| Request::parse(body.as_bytes(), 10).expect_err(body));
     let key = preconditions::idempotency_key(Header::Value("")).expect_err("an empty key is none");
     let messages: BTreeSet<_> = rejections.chain([key]).map(|rejection| report(&rejection).2).collect();
     assert_eq!(messages.len(), bodies.len() + 1, "each case shows another message");

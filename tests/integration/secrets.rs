@@ -9,19 +9,19 @@ use std::time::Duration;
 
 use group_import::database::{Claim, Claimed, Earlier};
 use group_import::deadline::Deadline;
-use group_import::http::envelope::{ImportResult, Response};
+use group_import::http::envelope::{Data, Response};
 use group_import::http::incoming::Incoming;
 use group_import::http::reply::Reply;
 use group_import::import::{Ended, Run};
-use group_import::request::ImportRequest;
+use group_import::request::Request;
 use group_import::request::fields::Fields;
 use group_import::request::idempotency_key::IdempotencyKey;
 use group_import::request::identifier::Identifier;
 use group_import::request::record::FailedRecord;
 use group_import::resolution::customer::{Match, MatchedBy, Outcome};
-use group_import::resolution::explanation::Matches;
 use group_import::resolution::matching::Resolution;
 use group_import::resolution::membership::WritePlan;
+use group_import::resolution::report::Matches;
 use group_import::resolution::report::Report;
 use group_import::resolution::stored::StoredOutcome;
 use group_import::tenant::{Tenant, TenantId, TokenHash};
@@ -146,7 +146,7 @@ async fn debug_output_contains_no_secrets() {
         expires_at: None,
     };
     let sent = event.body.clone().expect("a body");
-    let request = ImportRequest::parse(&sent, 10).expect("an import");
+    let request = Request::parse(&sent, 10).expect("an import");
     let [first, second] = &request.records[..] else { panic!("two records were sent") };
     let fields =
         Fields::parse(&["data"], str::from_utf8(&sent).expect("text"), |_, _| ()).expect("an object");
@@ -166,7 +166,7 @@ async fn debug_output_contains_no_secrets() {
     let earlier =
         Earlier { body_hash: claim.body_hash.clone(), run: claim.run.clone(), outcome: Some(stored.clone()) };
     let claimed = Claimed::Theirs(earlier.clone());
-    let result = ImportResult::new(&request, &report);
+    let result = Data::new(&request, &report);
     let response = Response::result(&result);
     for secret in ["secret-id", "secret-openid", "secret-group"] {
         assert!(response.body.contains(secret), "no secret in {}", response.body);

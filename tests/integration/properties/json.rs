@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use group_import::http::envelope::{ImportResult, Response};
-use group_import::request::ImportRequest;
+use group_import::http::envelope::{Data, Response};
+use group_import::request::Request as Import;
 use group_import::request::failure::Failure;
 use group_import::request::params::Matching;
 use group_import::resolution::report::Report;
@@ -179,7 +179,7 @@ fn body(params: &Value, data: &str, strays: &[Json], data_first: bool) -> String
 
 /// The response to a body with an empty database: records that need matching fail.
 fn response(body: &str) -> String {
-    let request = ImportRequest::parse(body.as_bytes(), 100).expect("an import");
+    let request = Import::parse(body.as_bytes(), 100).expect("an import");
     let params = request.params;
     let failure = |sent: &group_import::request::record::SentRecord<'_>| match sent.check(params) {
         Err(failure) => Some(failure),
@@ -187,7 +187,7 @@ fn response(body: &str) -> String {
     };
     let failures = request.records.iter().enumerate();
     let failures = failures.filter_map(|(index, sent)| Some((index, failure(sent)?))).collect();
-    Response::result(&ImportResult::new(&request, &Report { failures, matches: None })).body
+    Response::result(&Data::new(&request, &Report { failures, matches: None })).body
 }
 
 /// Checks a response; returns the codes of its records, and the exact text of `errorData`.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use fastrand::Rng;
-use group_import::request::ImportRequest;
+use group_import::request::Request;
 use group_import::request::failure::{Failure, Outage};
 use group_import::request::identifier::{Identifier, Identifiers};
 use group_import::request::record::Record;
@@ -40,7 +40,7 @@ struct Run {
 /// values a call takes, how many calls run at once, and in which order they end.
 fn run(world: &World, outages: &Outages, import: &Import, seed: u64) -> Result<Run, TestCaseError> {
     let body = json!({"publicParams": import.params, "data": import.records}).to_string();
-    let request = ImportRequest::parse(body.as_bytes(), import.records.len()).expect("an import");
+    let request = Request::parse(body.as_bytes(), import.records.len()).expect("an import");
     let matching = request.params.matching;
     let checked: Vec<_> = request.records.iter().map(|sent| sent.check(request.params)).collect();
     let valid: Vec<&Record<'_>> = checked.iter().filter_map(|record| record.as_ref().ok()).collect();
