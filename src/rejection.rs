@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde_json::value::RawValue;
+
 /// Why a request is rejected. Except for a defect, no membership was written, and only the token was
 /// read unless the `Idempotency-Key`, the size of the explanation or of the outcome is the reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +45,8 @@ pub enum Rejection {
         /// The column in the line.
         column: usize,
     },
+    /// The body is JSON, but not an object.
+    NotAnObject,
     /// A parameter is missing, invalid or misnamed.
     Parameter(ParameterError),
     /// There is an `Idempotency-Key`, but no table for the outcomes.
@@ -52,22 +56,29 @@ pub enum Rejection {
 }
 
 impl Rejection {
-    /// That `field`, a path in the body such as `publicParams.optType`, is not as expected, in Chinese.
-    pub fn parameter(field: impl Into<String>, expected: &'static str) -> Self {
-        Self::Parameter(ParameterError { field: field.into(), expected, is_near_miss: false })
+    /// That the value of `field`, a path in the body such as `publicParams.optType`, is not as expected, in Chinese.
+    pub fn invalid(field: impl Into<String>, expected: &'static str) -> Self {
+        Self::Parameter(ParameterError { field: field.into(), expected, fault: ParameterFault::Invalid })
+    }
+
+    /// The same of a parameter with this value, or without one.
+    pub fn parameter(field: impl Into<String>, value: Option<&RawValue>, expected: &'static str) -> Self {
+        let is_missing = value.is_none_or(|value| value.get() == "null");
+        let fault = if is_missing { ParameterFault::Missing } else { ParameterFault::Invalid };
+        Self::Parameter(ParameterError { field: field.into(), expected, fault })
     }
 
     /// That a member's name, as sent, at its path, is a near miss of the parameter at another path.
     pub fn near_miss(field: String, meant: &'static str) -> Self {
-        Self::Parameter(ParameterError { field, expected: meant, is_near_miss: true })
+        Self::Parameter(ParameterError { field, expected: meant, fault: ParameterFault::NearMiss })
     }
 
     /// The rejection without a name that the caller invented: what a direct event returns is kept by others, such as the
     /// history of a state machine (contract, section 3).
     pub fn anonymous(self) -> Self {
         match self {
-            Self::Parameter(ParameterError { expected, is_near_miss: true, .. }) => {
-                Self::parameter(expected, "准确的字段名和位置")
+            Self::Parameter(ParameterError { expected, fault: ParameterFault::NearMiss, .. }) => {
+                Self::invalid(expected, "准确的字段名和位置")
             }
             other => other,
         }
@@ -81,8 +92,19 @@ pub struct ParameterError {
     pub field: String,
     /// The expected value, in Chinese, or the path of the parameter that is meant; for the caller.
     pub expected: &'static str,
-    /// Whether `field` has a name that the caller invented.
-    is_near_miss: bool,
+    /// What is wrong with it.
+    pub fault: ParameterFault,
+}
+
+/// What is wrong with a parameter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ParameterFault {
+    /// It is missing or null.
+    Missing,
+    /// It has another value than expected.
+    Invalid,
+    /// Its name, which the caller invented, or its place is another than that of a parameter.
+    NearMiss,
 }
 
 /// Does not show the field, whose name may be the caller's.
@@ -101,8 +123,8 @@ mod tests {
         let name = "publicParams.dryRun13800000001".to_owned();
         let near_miss = Rejection::near_miss(name, "publicParams.dryRun");
         assert!(!format!("{near_miss:?}").contains("138"));
-        assert_eq!(near_miss.anonymous(), Rejection::parameter("publicParams.dryRun", "准确的字段名和位置"));
-        let other = Rejection::parameter("data[3]", "对象");
+        assert_eq!(near_miss.anonymous(), Rejection::invalid("publicParams.dryRun", "准确的字段名和位置"));
+        let other = Rejection::invalid("data[3]", "对象");
         assert_eq!(other.clone().anonymous(), other);
     }
 }

@@ -61,7 +61,7 @@ pub fn idempotency_key(header: Header<'_>) -> Result<Option<IdempotencyKey>, Rej
         Header::Value(text) => IdempotencyKey::parse(text),
         Header::Several => None,
     };
-    key.map(Some).ok_or_else(|| Rejection::parameter("Idempotency-Key", "1到255个可见ASCII字符"))
+    key.map(Some).ok_or_else(|| Rejection::invalid("Idempotency-Key", "1到255个可见ASCII字符"))
 }
 
 /// Accepts JSON, and a request without a content type.
@@ -208,7 +208,7 @@ mod tests {
         let twice = format!("{long}, {long}");
         assert_eq!(key(Header::Value(&twice)), Ok(true), "the same key twice");
         for header in [Header::Value("not visible"), Header::Value(""), Header::Several] {
-            let expected = Rejection::parameter("Idempotency-Key", "1到255个可见ASCII字符");
+            let expected = Rejection::invalid("Idempotency-Key", "1到255个可见ASCII字符");
             assert_eq!(key(header), Err(expected));
         }
     }

@@ -3,7 +3,7 @@
 use lambda_http::http::StatusCode;
 
 use crate::http::preconditions::ADDRESS;
-use crate::rejection::{ParameterError, Rejection};
+use crate::rejection::{ParameterError, ParameterFault, Rejection};
 
 /// The HTTP status, the code, and the message for people.
 pub fn report(rejection: &Rejection) -> (StatusCode, &'static str, String) {
@@ -20,7 +20,9 @@ pub fn report(rejection: &Rejection) -> (StatusCode, &'static str, String) {
             (StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED"),
             "不支持该请求方式，请使用POST".to_owned(),
         ),
-        Rejection::Token => ((StatusCode::UNAUTHORIZED, "TOKEN_ERROR"), "X-Token无效或已过期".to_owned()),
+        Rejection::Token => {
+            ((StatusCode::UNAUTHORIZED, "TOKEN_ERROR"), "X-Token缺失、无效或已过期".to_owned())
+        }
         Rejection::Forbidden => {
             ((StatusCode::FORBIDDEN, "FORBIDDEN"), "企业已停用，或未开通客户分组导入权限".to_owned())
         }
@@ -35,16 +37,25 @@ pub fn report(rejection: &Rejection) -> (StatusCode, &'static str, String) {
         Rejection::BodyTooLarge(limit) => (TOO_LARGE, format!("请求体超过上限{limit}字节，请分批导入")),
         Rejection::TooManyRecords(limit) => (TOO_LARGE, format!("记录数超过上限{limit}条，请分批导入")),
         Rejection::ResponseTooLarge(limit) => (TOO_LARGE, format!("响应可能超过上限{limit}字节，请分批导入")),
-        Rejection::OutcomeTooLarge(limit) => {
-            (TOO_LARGE, format!("导入结果可能超过幂等键可保存的上限{limit}字节，请分批导入，或不使用explain"))
-        }
+        Rejection::OutcomeTooLarge(limit) => (
+            TOO_LARGE,
+            format!("匹配明细过大，无法按幂等键保存（上限{limit}字节），请减少记录数，或不使用explain"),
+        ),
         Rejection::EmptyBody => (PARAMETER, "请求体为空".to_owned()),
         Rejection::NotUtf8 => (PARAMETER, "请求体不是UTF-8编码，可能经过压缩或使用了其他编码".to_owned()),
         Rejection::NotJson { line, column } => {
             (PARAMETER, format!("请求体不是合法的JSON：第{line}行第{column}列有误"))
         }
-        Rejection::Parameter(ParameterError { field, expected, .. }) => {
-            (PARAMETER, format!("参数{field}错误，应为{expected}"))
+        Rejection::NotAnObject => (PARAMETER, "请求体应为JSON对象".to_owned()),
+        Rejection::Parameter(ParameterError { field, expected, fault }) => {
+            let is_misplaced = expected.strip_suffix(&**field).is_some_and(|path| path.ends_with('.'));
+            let message = match fault {
+                ParameterFault::Missing => format!("缺少参数{field}，应为{expected}"),
+                ParameterFault::Invalid => format!("参数{field}取值错误，应为{expected}"),
+                ParameterFault::NearMiss if is_misplaced => format!("参数{field}位置有误，应为{expected}"),
+                ParameterFault::NearMiss => format!("参数名{field}有误，应为{expected}"),
+            };
+            (PARAMETER, message)
         }
         Rejection::KeyReused => (
             (StatusCode::UNPROCESSABLE_ENTITY, "IDEMPOTENCY_KEY_REUSED"),

@@ -43,13 +43,12 @@ impl<'a> Request<'a> {
         let params = Params::parse(public_params)?;
         let elements = elements
             .filter(|elements| !elements.is_empty())
-            .ok_or_else(|| Rejection::parameter("data", "非空数组"))?;
+            .ok_or_else(|| Rejection::parameter("data", data, "非空数组"))?;
         let records = elements
             .into_iter()
             .enumerate()
             .map(|(index, element)| {
-                SentRecord::parse(element)
-                    .ok_or_else(|| Rejection::parameter(format!("data[{index}]"), "对象"))
+                SentRecord::parse(element).ok_or_else(|| Rejection::invalid(format!("data[{index}]"), "对象"))
             })
             .collect::<Result<_, _>>()?;
         Ok(Self { params, records })
@@ -65,7 +64,7 @@ fn not_an_object(text: &str, error: &serde_json::Error) -> Rejection {
     let syntax = if error.is_data() { serde_json::from_str::<IgnoredAny>(text).err() } else { None };
     let error = syntax.as_ref().unwrap_or(error);
     if error.is_data() {
-        return Rejection::parameter("body", "JSON对象");
+        return Rejection::NotAnObject;
     }
     let line = text.split('\n').nth(error.line().saturating_sub(1)).unwrap_or_default();
     // serde_json counts bytes; a character has one byte that continues no other.
@@ -139,13 +138,13 @@ mod tests {
     #[test]
     fn one_byte_order_mark_is_no_part_of_the_body() {
         assert_eq!(parse(&format!("\u{feff}{{{PARAMS},\"data\":[{{}}]}}")), Ok(1));
-        assert_eq!(invalid_field("\u{feff}[]"), parameter("body"));
+        assert_eq!(parse("\u{feff}[]"), Err(Rejection::NotAnObject));
     }
 
     #[test]
     fn first_invalid_field_is_reported() {
         for body in ["[]", "null", "\"x\"", "7"] {
-            assert_eq!(invalid_field(body), parameter("body"), "{body}");
+            assert_eq!(parse(body), Err(Rejection::NotAnObject), "{body}");
         }
         assert_eq!(invalid_field(r#"{"data":[]}"#), parameter("publicParams"));
         for data in ["[]", "null", "{}", "\"[]\"", "1"] {

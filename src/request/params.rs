@@ -96,15 +96,13 @@ impl Params {
     /// A name is a near miss of a parameter's, or a field that the mode uses is missing or invalid. Other fields are
     /// not checked.
     pub fn parse(sent: Option<&RawValue>) -> Result<Self, Rejection> {
-        let error =
-            |name: &str, expected| Err(Rejection::parameter(format!("publicParams.{name}"), expected));
         let (fields, misspelt) = sent
             .and_then(|raw| parse_fields(&NAMES, raw.get(), Place::Inside).ok())
-            .ok_or_else(|| Rejection::parameter("publicParams", "对象"))?;
+            .ok_or_else(|| Rejection::parameter("publicParams", sent, "对象"))?;
         if let Some(near_miss) = misspelt {
             return Err(near_miss);
         }
-        let [is_matching, matching_type, identify_way, opt_type, dry_run, explain] =
+        let [is_matching, matching_type, identify_way, sent_type, dry_run, explain] =
             std::array::from_fn(|position| fields.get(position));
 
         let matching = match (literal(is_matching), number(matching_type), number(identify_way)) {
@@ -113,23 +111,23 @@ impl Params {
             ("true", Some(2.0), Some(1.0)) => Matching::Fuzzy(IdentifyWay::UnionidFirst),
             ("true", Some(2.0), Some(2.0)) => Matching::Fuzzy(IdentifyWay::PhoneFirst),
             ("true", Some(2.0), _) => {
-                return error(
-                    "identifyWay",
-                    "整数1(unionid>openid>手机号>客户ID)或2(手机号>unionid>openid>客户ID)",
-                );
+                let expected = "整数1(unionid>openid>手机号>客户ID)或2(手机号>unionid>openid>客户ID)";
+                return Err(error("identifyWay", identify_way, expected));
             }
-            ("true", ..) => return error("matchingType", "整数1(精准匹配)或2(模糊匹配)"),
-            _ => return error("isMatching", BOOLEAN),
+            ("true", ..) => {
+                return Err(error("matchingType", matching_type, "整数1(精准匹配)或2(模糊匹配)"));
+            }
+            _ => return Err(error("isMatching", is_matching, BOOLEAN)),
         };
-        let opt_type = match opt_type.and_then(fields::text).as_deref() {
+        let opt_type = match sent_type.and_then(fields::text).as_deref() {
             Some("add") => OptType::Add,
             Some("delete") => OptType::Delete,
-            _ => return error("optType", "字符串add(新增)或delete(删除)"),
+            _ => return Err(error("optType", sent_type, "字符串add(新增)或delete(删除)")),
         };
         let option = |name: &str, field: Option<&RawValue>| match field.map(RawValue::get) {
             None | Some("null" | "false") => Ok(false),
             Some("true") => Ok(true),
-            Some(_) => Err(Rejection::parameter(format!("publicParams.{name}"), BOOLEAN)),
+            Some(_) => Err(error(name, field, BOOLEAN)),
         };
         Ok(Self {
             matching,
@@ -138,6 +136,10 @@ impl Params {
             explain: option("explain", explain)?,
         })
     }
+}
+
+fn error(name: &str, value: Option<&RawValue>, expected: &'static str) -> Rejection {
+    Rejection::parameter(format!("publicParams.{name}"), value, expected)
 }
 
 /// The JSON text of a field; `null` if it is missing.

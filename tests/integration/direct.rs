@@ -108,7 +108,7 @@ async fn a_name_that_the_caller_invented_is_not_repeated() {
     beside["d-r-y-r-u-n"] = true.into();
     for event in [inside, beside] {
         let expected =
-            ("PARAM_ERROR".to_owned(), "参数publicParams.dryRun错误，应为准确的字段名和位置".to_owned());
+            ("PARAM_ERROR".to_owned(), "参数publicParams.dryRun取值错误，应为准确的字段名和位置".to_owned());
         assert_eq!(failed(&function, &event).await, expected);
     }
     assert!(stage.memberships().await.is_empty());

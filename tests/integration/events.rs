@@ -69,7 +69,11 @@ impl Expected {
                 "AMBIGUOUS",
                 "用于匹配的身份标识对应多个客户",
             ),
-            failed(json!({"unionid": "u0002", "groups": " , "}), "MISSING_GROUPS", "缺少客户分组"),
+            failed(
+                json!({"unionid": "u0002", "groups": " , "}),
+                "MISSING_GROUPS",
+                "缺少groups，或其中没有分组名",
+            ),
             failed(json!({"groups": "vip"}), "MISSING_IDENTIFIER", "缺少可用的身份标识"),
             failed(
                 json!({"phone": 13_800_000_001_u64, "groups": "vip"}),
@@ -101,8 +105,8 @@ fn expected() -> BTreeMap<&'static str, Expected> {
         {"index": 2, "audienceUserId": "c0105", "matchedBy": "audienceUserId"},
     ]);
     let fuzzy_add = || Expected { added: &[("c0001", "vip"), ("c0105", "新客")], ..Expected::imported(3) };
-    let bad_token = || Expected::rejected(401, "TOKEN_ERROR", "X-Token无效或已过期");
-    let bad_parameters = "参数publicParams.identifyWay错误，应为整数1(unionid>openid>手机号>客户ID)或2(手机号>unionid>openid>客户ID)";
+    let bad_token = || Expected::rejected(401, "TOKEN_ERROR", "X-Token缺失、无效或已过期");
+    let bad_parameters = "缺少参数publicParams.identifyWay，应为整数1(unionid>openid>手机号>客户ID)或2(手机号>unionid>openid>客户ID)";
     let retired = "该接口地址已废弃，请改用/api/integrate/audience/info/batchAdd";
     BTreeMap::from([
         ("bad-parameters.json", Expected::rejected(400, "PARAM_ERROR", bad_parameters)),

@@ -81,7 +81,9 @@ async fn a_missing_or_mistyped_parameter_is_named() {
     for (params, name) in cases {
         let body = json!({"publicParams": params, "data": numbered(1)}).to_string();
         let response = rejected(&stage, &function, &body).await;
-        let start = format!("参数publicParams.{name}错误，应为");
+        let is_missing = params.get(name).is_none_or(Value::is_null);
+        let [before, after] = if is_missing { ["缺少参数", ""] } else { ["参数", "取值错误"] };
+        let start = format!("{before}publicParams.{name}{after}，应为");
         assert!(response.msg().starts_with(&start), "{body}: {}", response.msg());
     }
 }
@@ -123,7 +125,9 @@ async fn a_near_miss_of_a_parameter_is_named_as_sent() {
                 let mut body = json!({"publicParams": off("add"), "data": numbered(1)});
                 body[&name] = value.clone();
                 let response = rejected(&stage, &function, &body.to_string()).await;
-                assert_eq!(response.msg(), format!("参数{name}错误，应为publicParams.{parameter}"), "{body}");
+                let misplaced = format!("参数{name}位置有误，应为publicParams.{parameter}");
+                let misnamed = format!("参数名{name}有误，应为publicParams.{parameter}");
+                assert_eq!(response.msg(), if name == parameter { misplaced } else { misnamed }, "{body}");
                 // `explain` is lower case: that is the parameter itself.
                 if name == parameter {
                     continue;
@@ -132,7 +136,7 @@ async fn a_near_miss_of_a_parameter_is_named_as_sent() {
                 params[&name] = value;
                 let body = json!({"publicParams": params, "data": numbered(1)});
                 let response = rejected(&stage, &function, &body.to_string()).await;
-                let expected = format!("参数publicParams.{name}错误，应为publicParams.{parameter}");
+                let expected = format!("参数名publicParams.{name}有误，应为publicParams.{parameter}");
                 assert_eq!(response.msg(), expected, "{body}");
             }
         }
@@ -142,7 +146,7 @@ async fn a_near_miss_of_a_parameter_is_named_as_sent() {
     }
     let beside = json!({"publicParams": off("add"), "data": numbered(1), "dryRun": true});
     let response = rejected(&stage, &function, &beside.to_string()).await;
-    assert_eq!(response.msg(), "参数dryRun错误，应为publicParams.dryRun");
+    assert_eq!(response.msg(), "参数dryRun位置有误，应为publicParams.dryRun");
 }
 
 #[tokio::test]
@@ -160,7 +164,7 @@ async fn what_is_nearly_a_switch_is_named_as_sent() {
         params[name] = json!(false);
         let body = json!({"publicParams": params, "data": numbered(1)}).to_string();
         let response = rejected(&stage, &function, &body).await;
-        assert_eq!(response.msg(), format!("参数publicParams.{shown}错误，应为publicParams.{meant}"));
+        assert_eq!(response.msg(), format!("参数名publicParams.{shown}有误，应为publicParams.{meant}"));
         params[name] = Value::Null;
         let beside = json!({"publicParams": params, "data": numbered(1), name: true}).to_string();
         function.post(TOKEN, beside).await.data();
@@ -240,8 +244,7 @@ async fn json_without_an_import_names_the_missing_field() {
     ];
     for (body, named) in cases {
         let response = rejected(&stage, &function, body).await;
-        let start = format!("参数{named}错误，应为");
-        assert!(response.msg().starts_with(&start), "{body}: {}", response.msg());
+        assert!(response.msg().contains(&format!("参数{named}")), "{body}: {}", response.msg());
     }
 }
 
@@ -252,10 +255,15 @@ async fn data_must_be_a_non_empty_array() {
     for data in ["[]", "null", "{}", r#"{"0":{}}"#, "\"[]\"", "1", "true"] {
         let body = format!(r#"{{"publicParams":{},"data":{data}}}"#, off("add"));
         let response = rejected(&stage, &function, &body).await;
-        assert_eq!(response.msg(), "参数data错误，应为非空数组", "{body}");
+        let expected = if data == "null" {
+            "缺少参数data，应为非空数组"
+        } else {
+            "参数data取值错误，应为非空数组"
+        };
+        assert_eq!(response.msg(), expected, "{body}");
     }
     let response = rejected(&stage, &function, &json!({"publicParams": off("add")}).to_string()).await;
-    assert_eq!(response.msg(), "参数data错误，应为非空数组");
+    assert_eq!(response.msg(), "缺少参数data，应为非空数组");
 }
 
 #[tokio::test]

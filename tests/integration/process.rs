@@ -64,7 +64,10 @@ async fn direct_events_return_a_result_or_an_error() {
     assert_eq!((&*outcome.kind, &outcome.body["errorCode"]), ("response", &json!("SUCCESS")));
     let outcome = process.invoke(event("unknown")).await;
     assert_eq!(outcome.kind, "error");
-    assert_eq!(outcome.body, json!({"errorType": "TOKEN_ERROR", "errorMessage": "X-Token无效或已过期"}));
+    assert_eq!(
+        outcome.body,
+        json!({"errorType": "TOKEN_ERROR", "errorMessage": "X-Token缺失、无效或已过期"})
+    );
 }
 
 #[tokio::test]

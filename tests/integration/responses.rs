@@ -82,7 +82,7 @@ async fn rejections_have_status_code_and_message() {
             "METHOD_NOT_ALLOWED",
             "不支持该请求方式，请使用POST",
         ),
-        (post_event("unknown", body()), 401, "TOKEN_ERROR", "X-Token无效或已过期"),
+        (post_event("unknown", body()), 401, "TOKEN_ERROR", "X-Token缺失、无效或已过期"),
         (post_event(DISABLED, body()), 403, "FORBIDDEN", "企业已停用，或未开通客户分组导入权限"),
         (
             with(|event| event["headers"]["content-type"] = "text/plain".into()),
@@ -107,7 +107,7 @@ async fn rejections_have_status_code_and_message() {
             post_event(TOKEN, body().replace("optType", "opt")),
             400,
             "PARAM_ERROR",
-            "参数publicParams.optType错误，应为字符串add(新增)或delete(删除)",
+            "缺少参数publicParams.optType，应为字符串add(新增)或delete(删除)",
         ),
     ];
     for (event, status, code, msg) in cases {

@@ -14,7 +14,7 @@ from proxy import Proxy
 
 JSON = {"Content-Type": "application/json"}
 PATH = "/api/integrate/audience/info/batchAdd"
-MISSING_GROUPS = {"errorCode": "MISSING_GROUPS", "errorMsg": "缺少客户分组", "retryable": False}
+MISSING_GROUPS = {"errorCode": "MISSING_GROUPS", "errorMsg": "缺少groups，或其中没有分组名", "retryable": False}
 STORE_ERROR = {"errorCode": "STORE_ERROR", "errorMsg": "系统繁忙，请稍后重试", "retryable": True}
 TIMEOUT = {"errorCode": "TIMEOUT", "errorMsg": "处理超时，请稍后重试", "retryable": True}
 IN_PROGRESS = {"importSuccessNum": 0, "importFailNum": 0, "status": 0, "message": "进行中", "errorData": None}

@@ -101,8 +101,8 @@ def test_gbk_is_read_and_written_by_the_flag(desk, double, format):
     failed = desk.read(f"list.failed.{format}", "gb18030")
     assert failed.endswith(
         {
-            "csv": "c2,,乙,MISSING_GROUPS,缺少客户分组,false\n",
-            "jsonl": '"errorMsg":"缺少客户分组","retryable":false}\n',
+            "csv": "c2,,乙,MISSING_GROUPS,缺少groups，或其中没有分组名,false\n",
+            "jsonl": '"errorMsg":"缺少groups，或其中没有分组名","retryable":false}\n',
         }[format]
     )
 
@@ -168,7 +168,7 @@ def test_empty_columns_are_no_fault(desk, double, content):
 
 def test_empty_columns_are_kept_for_failed_rows(desk):
     desk.run("list.csv --match fuzzy", "openid,,groups,,\no1,x,,,\n")
-    assert desk.read("list.failed.csv").splitlines()[1] == "o1,x,,,,MISSING_GROUPS,缺少客户分组,false"
+    assert desk.read("list.failed.csv").splitlines()[1] == "o1,x,,,,MISSING_GROUPS,缺少groups，或其中没有分组名,false"
 
 
 @pytest.mark.parametrize(

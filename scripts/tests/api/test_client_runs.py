@@ -44,7 +44,7 @@ def holed(rows, group="g"):
     """A file in which every seventh row names no group; its failed rows; its memberships."""
     groups = ["" if number % 7 == 0 else group for number in range(rows)]
     content = "audienceUserId,groups\n" + "".join(f"c{number},{one}\n" for number, one in enumerate(groups))
-    failed = [f"c{number},,MISSING_GROUPS,缺少客户分组,false\n" for number, one in enumerate(groups) if not one]
+    failed = [f"c{number},,MISSING_GROUPS,缺少groups，或其中没有分组名,false\n" for number, one in enumerate(groups) if not one]
     pairs = {(f"c{number}", group) for number, one in enumerate(groups) if one}
     return content, "audienceUserId,groups,errorCode,errorMsg,retryable\n" + "".join(failed), pairs
 
@@ -333,13 +333,13 @@ def test_waiting_names_the_address(desk):
 
 
 def test_an_expired_token_stops_the_run_and_another_resumes_it(desk):
-    expired = reply(401, "TOKEN_ERROR", message="X-Token无效或已过期")
+    expired = reply(401, "TOKEN_ERROR", message="X-Token缺失、无效或已过期")
     arguments = f"{OFF} --batch 100 --concurrency 1"
     with Double({3: expired}) as double:
         desk.url = double.url
         ended = desk.run(arguments, numbered(1_000))
         assert ended.code == 1
-        assert "X-Token无效或已过期" in ended.stderr
+        assert "X-Token缺失、无效或已过期" in ended.stderr
         assert "after 300 rows" in ended.stderr
         assert "no token" in desk.run(arguments, IMPORT_TOKEN="").stderr
         desk.write("token", "\ufeffdemo-token\r\n")

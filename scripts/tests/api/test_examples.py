@@ -108,7 +108,7 @@ def test_a_date_is_waited_for(call):
         (200, {}, b'{"data":{}}'),
         (200, {}, b'{"data":[]}'),
         reply(413, "PAYLOAD_TOO_LARGE", message="请求体超过上限"),
-        reply(401, "TOKEN_ERROR", message="X-Token无效或已过期"),
+        reply(401, "TOKEN_ERROR", message="X-Token缺失、无效或已过期"),
         (302, {"Location": "http://127.0.0.1:9/elsewhere"}, b""),
     ],
 )
