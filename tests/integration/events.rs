@@ -106,7 +106,7 @@ fn expected() -> BTreeMap<&'static str, Expected> {
     ]);
     let fuzzy_add = || Expected { added: &[("c0001", "vip"), ("c0105", "新客")], ..Expected::imported(3) };
     let bad_token = || Expected::rejected(401, "TOKEN_ERROR", "X-Token缺失、无效或已过期");
-    let bad_parameters = "缺少参数publicParams.identifyWay，应为整数1(unionid>openid>手机号>客户ID)或2(手机号>unionid>openid>客户ID)";
+    let bad_parameters = "参数publicParams.identifyWay取值错误，应为整数1(unionid>openid>手机号>客户ID)或2(手机号>unionid>openid>客户ID)";
     let retired = "该接口地址已废弃，请改用/api/integrate/audience/info/batchAdd";
     BTreeMap::from([
         ("bad-parameters.json", Expected::rejected(400, "PARAM_ERROR", bad_parameters)),

@@ -17,6 +17,7 @@ mod imports;
 mod isolation;
 mod lookups;
 mod matching;
+mod openapi;
 mod outages;
 mod parameters;
 mod permissions;

@@ -15,6 +15,7 @@ use lambda_http::lambda_runtime::Diagnostic;
 use serde_json::{Value, json};
 
 use crate::log_search;
+use crate::specification;
 use crate::stage::{ACCESS_KEY, REGION, Stage, TOKEN};
 
 /// The address of the import.
@@ -144,10 +145,12 @@ pub struct Response {
 }
 
 impl Response {
-    /// Parses the reply to API Gateway, and checks what holds for every response (contract, section 2).
+    /// Parses the reply to API Gateway, and checks what holds for every response (contract, section 2), and what
+    /// `docs/openapi.yaml` says of it.
     pub fn read(reply: &Value) -> Self {
         let Reply { status, headers, body } = Reply::open(reply).unwrap_or_else(|wrong| panic!("{wrong}"));
         let envelope = serde_json::from_str(body).expect("the body is JSON");
+        specification::check(status, headers, &envelope);
         Self { status, headers: headers.clone(), body: body.to_owned(), envelope }
     }
 

@@ -16,6 +16,7 @@
 //! With the feature `stage`, the function on it:
 //!
 //! - [`stage`]: database, tenants, customers; [`function`]: the function, and its responses
+//! - [`specification`]: `docs/openapi.yaml`, against which each of these responses is checked
 //! - [`log_search`]: the search of every log line
 //! - [`shorthand`]: parameters, records and states that many tests use
 
@@ -39,5 +40,7 @@ pub mod log_search;
 mod real_time;
 #[cfg(feature = "stage")]
 pub mod shorthand;
+#[cfg(feature = "stage")]
+pub mod specification;
 #[cfg(feature = "stage")]
 pub mod stage;
