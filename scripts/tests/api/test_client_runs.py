@@ -44,7 +44,8 @@ def holed(rows, group="g"):
     """A file in which every seventh row names no group; its failed rows; its memberships."""
     groups = ["" if number % 7 == 0 else group for number in range(rows)]
     content = "audienceUserId,groups\n" + "".join(f"c{number},{one}\n" for number, one in enumerate(groups))
-    failed = [f"c{number},,MISSING_GROUPS,缺少groups，或其中没有分组名,false\n" for number, one in enumerate(groups) if not one]
+    reason = "MISSING_GROUPS,缺少groups，或其中没有分组名,false"
+    failed = [f"c{number},,{reason}\n" for number, one in enumerate(groups) if not one]
     pairs = {(f"c{number}", group) for number, one in enumerate(groups) if one}
     return content, "audienceUserId,groups,errorCode,errorMsg,retryable\n" + "".join(failed), pairs
 

@@ -1,4 +1,7 @@
-"""A client that a generator makes from docs/openapi.yaml, used against the service."""
+"""docs/openapi.yaml is valid, and a client that a generator makes from it can be used against the service.
+
+The responses of the function are held against it by the integration tests.
+"""
 
 import importlib
 import os
@@ -8,11 +11,17 @@ import sys
 import urllib.parse
 
 import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from api.markdown import PROJECT
 
 PROGRAMS = pathlib.Path(sys.executable).parent
 NAME = "generated_client"
+
+
+def test_document_is_valid(document):
+    errors = [f"{list(error.path)}: {error.message}" for error in OpenAPIV31SpecValidator(document).iter_errors()]
+    assert errors == []
 
 
 @pytest.fixture(scope="module")
