@@ -73,12 +73,12 @@ impl Rejection {
         Self::Parameter(ParameterError { field, expected: meant, fault: ParameterFault::NearMiss })
     }
 
-    /// The rejection without a name that the caller invented: what a direct event returns is kept by others, such as the
+    /// The rejection with the name of the parameter that is meant, instead of one that the caller invented: what a direct event returns is kept by others, such as the
     /// history of a state machine (contract, section 3).
     pub fn anonymous(self) -> Self {
         match self {
             Self::Parameter(ParameterError { expected, fault: ParameterFault::NearMiss, .. }) => {
-                Self::invalid(expected, "准确的字段名和位置")
+                Self::near_miss(expected.to_owned(), expected)
             }
             other => other,
         }
@@ -123,7 +123,10 @@ mod tests {
         let name = "publicParams.dryRun13800000001".to_owned();
         let near_miss = Rejection::near_miss(name, "publicParams.dryRun");
         assert!(!format!("{near_miss:?}").contains("138"));
-        assert_eq!(near_miss.anonymous(), Rejection::invalid("publicParams.dryRun", "准确的字段名和位置"));
+        assert_eq!(
+            near_miss.anonymous(),
+            Rejection::near_miss("publicParams.dryRun".to_owned(), "publicParams.dryRun")
+        );
         let other = Rejection::invalid("data[3]", "对象");
         assert_eq!(other.clone().anonymous(), other);
     }

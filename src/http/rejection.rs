@@ -52,6 +52,7 @@ pub fn report(rejection: &Rejection) -> (StatusCode, &'static str, String) {
             let message = match fault {
                 ParameterFault::Missing => format!("缺少参数{field}，应为{expected}"),
                 ParameterFault::Invalid => format!("参数{field}取值错误，应为{expected}"),
+                ParameterFault::NearMiss if field == expected => format!("参数{field}的名称或位置有误"),
                 ParameterFault::NearMiss if is_misplaced => format!("参数{field}位置有误，应为{expected}"),
                 ParameterFault::NearMiss => format!("参数名{field}有误，应为{expected}"),
             };

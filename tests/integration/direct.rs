@@ -107,8 +107,7 @@ async fn a_name_that_the_caller_invented_is_not_repeated() {
     let mut beside = event(TOKEN, off("add"), numbered(1));
     beside["d-r-y-r-u-n"] = true.into();
     for event in [inside, beside] {
-        let expected =
-            ("PARAM_ERROR".to_owned(), "参数publicParams.dryRun取值错误，应为准确的字段名和位置".to_owned());
+        let expected = ("PARAM_ERROR".to_owned(), "参数publicParams.dryRun的名称或位置有误".to_owned());
         assert_eq!(failed(&function, &event).await, expected);
     }
     assert!(stage.memberships().await.is_empty());
