@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use self::client::{Calls, Pace};
 use crate::config::{Config, IdentityLookup, SkipUnchanged, Tables};
 use crate::deadline::Deadline;
+use crate::request::identifier::Identifier;
 
 pub use client::{Connections, Stage, Tally, Usage, sdk_config};
 pub use tables::{Claim, Claimed, Earlier, Key, TenantError, Writing, Written};
@@ -32,7 +33,8 @@ pub struct Database {
     skip_unchanged: SkipUnchanged,
     lookup_concurrency: usize,
     write_concurrency: usize,
-    look_ups: Pace,
+    /// By identifier: each index throttles by itself.
+    look_ups: [Pace; Identifier::COUNT],
     checks: Pace,
     writes: Pace,
     /// When statements may be used again, after one was rejected.
@@ -56,7 +58,7 @@ impl Database {
             skip_unchanged: config.skip_unchanged,
             lookup_concurrency: config.lookup_concurrency,
             write_concurrency: config.write_concurrency,
-            look_ups: Pace::default(),
+            look_ups: Default::default(),
             checks: Pace::default(),
             writes: Pace::default(),
             statements_from: Mutex::default(),
@@ -85,6 +87,11 @@ impl Database {
 }
 
 impl Session<'_> {
+    /// The pace of the look-ups of an identifier.
+    fn pace_of(&self, identifier: Identifier) -> &Pace {
+        &self.database.look_ups[identifier as usize]
+    }
+
     /// The deadline of the invocation.
     pub fn deadline(&self) -> &Deadline {
         &self.calls.deadline

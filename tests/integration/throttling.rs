@@ -70,6 +70,28 @@ async fn writes_of_several_imports_share_a_throttled_table() {
     }
 }
 
+/// Each index has a throughput of its own.
+#[tokio::test(start_paused = true)]
+async fn a_throttled_index_does_not_hold_up_other_look_ups() {
+    for (lookup, operation) in
+        [(IdentityLookup::Statement, "ExecuteStatement"), (IdentityLookup::Query, "Query")]
+    {
+        let stage = Stage::new().await;
+        stage.put_customers([json!({"audienceUserId": "c1", "phone": "1"})]).await;
+        let names_openids = |body: &Value| body.to_string().contains("openid-index");
+        stage.database.rule(Rule::on(operation, Action::THROTTLED).when(names_openids));
+        let mut function = stage.function_with(|config| config.identity_lookup = lookup).await;
+        function.seconds = 6.0;
+        let data = json!([
+            {"openid": "o", "groups": "g"},
+            {"audienceUserId": "c1", "groups": "g"},
+            {"phone": "1", "groups": "h"},
+        ]);
+        let response = function.import(fuzzy(1, "add"), data).await;
+        assert_eq!(response.failures(), ["TIMEOUT"], "{operation}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn look_ups_of_several_imports_share_throttled_tables() {
     for (lookup, operation) in

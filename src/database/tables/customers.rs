@@ -62,7 +62,7 @@ impl Session<'_> {
                 .set_next_token(next_token);
             let page = self
                 .calls
-                .send_at(&self.database.look_ups, EXECUTE_STATEMENT, || request.clone().send())
+                .send_at(self.pace_of(lookup.identifier), EXECUTE_STATEMENT, || request.clone().send())
                 .await?;
             for item in page.items.unwrap_or_default() {
                 let (value, customer) = (string(&item, field)?, string(&item, CUSTOMER_ID)?);
@@ -103,8 +103,10 @@ impl Session<'_> {
                 .expression_attribute_values(":tenant", AttributeValue::S(tenant.as_str().to_owned()))
                 .limit(lookup.most as i32 + 1)
                 .set_exclusive_start_key(start);
-            let page =
-                self.calls.send_at(&self.database.look_ups, "Query", || request.clone().send()).await?;
+            let page = self
+                .calls
+                .send_at(self.pace_of(lookup.identifier), "Query", || request.clone().send())
+                .await?;
             for item in page.items.unwrap_or_default() {
                 add(&mut customers, string(&item, CUSTOMER_ID)?, lookup.most);
             }
@@ -127,6 +129,7 @@ impl Session<'_> {
             keys: ids.iter().map(|id| [id.to_string(), tenant.as_str().to_owned()]).collect(),
             projection: &projection.join(", "),
             consistent: false,
+            pace: self.pace_of(Identifier::AudienceUserId),
             patient: true,
         };
         let results = self.get_items(&batch).await.into_iter().zip(ids);

@@ -7,8 +7,8 @@ use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use tokio::time::Instant;
 
 use super::{Item, attribute};
-use crate::database::client::{CallError, accepted_share};
-use crate::database::{Database, Session};
+use crate::database::Session;
+use crate::database::client::{CallError, Pace, accepted_share};
 use crate::request::failure::Outage;
 
 /// The most keys of one `BatchGetItem` (DynamoDB API reference).
@@ -28,6 +28,7 @@ pub(super) struct Batch<'w> {
     pub projection: &'w str,
     /// Whether the reads are strongly consistent, which costs twice as much.
     pub consistent: bool,
+    pub pace: &'w Pace,
     /// Whether these are look-ups, which wait for their turn, and whose calls are repeated if nothing was accepted; not
     /// checks, which need not be made.
     pub patient: bool,
@@ -58,14 +59,12 @@ impl Session<'_> {
         let positions = batch.positions();
         let mut items: Vec<_> = batch.keys.iter().map(|_| Ok(None)).collect();
         let mut pending: Vec<usize> = (0..batch.keys.len()).collect();
-        let Database { look_ups, checks, .. } = self.database;
-        let pace = if batch.patient { look_ups } else { checks };
         let outage = loop {
             let mut end = self.calls.deadline.no_new_calls();
             if !batch.patient {
                 end = end.min(Instant::now() + IMPATIENCE);
             }
-            let started = match pace.ready(end).await {
+            let started = match batch.pace.ready(end).await {
                 Ok(started) => started,
                 Err(outage) => break outage,
             };
@@ -83,7 +82,7 @@ impl Session<'_> {
                     }
                 }
             }
-            pace.record(started, accepted_share(pending.len(), requested));
+            batch.pace.record(started, accepted_share(pending.len(), requested));
             if pending.is_empty() {
                 return items;
             }

@@ -93,6 +93,7 @@ impl Session<'_> {
             keys: chunk.iter().map(|&membership| writing.key(membership)).collect(),
             projection: &KEY.join(", "),
             consistent: true,
+            pace: &self.database.checks,
             // The time is better spent on writing.
             patient: false,
         };
