@@ -2,7 +2,7 @@
 
 use crate::config::MAX_PAYLOAD_BYTES;
 use crate::database::Claimed::{Ours, Theirs};
-use crate::database::{Claim, Claimed, Earlier, Key, Session, Writing};
+use crate::database::{Claim, Earlier, Key, Session, Writing};
 use crate::rejection::Rejection;
 use crate::request::Request;
 use crate::request::identifier::Identifiers;
@@ -57,32 +57,22 @@ impl Import<'_, '_> {
     /// # Errors
     /// The key was used with another body or cannot be checked, or as [`run`](Self::run); no membership was written.
     pub async fn run_once(self, key: Key<'_>, claim: &Claim) -> Result<Ended, Rejection> {
-        let mut claimed = self.claim(key, claim, None).await?;
-        // An outcome that does not fit the request counts as a run that left none.
-        if let Theirs(earlier) = &claimed
-            && self.ended(earlier, claim)?.is_none()
-        {
-            claimed = self.claim(key, claim, Some(&earlier.run)).await?;
+        // The run whose outcome does not fit the request, and therefore counts as none.
+        let mut unfit: Option<String> = None;
+        loop {
+            let claimed = self.session.claim(key, claim, unfit.as_deref()).await;
+            match claimed.map_err(|_| Rejection::Unavailable)? {
+                Ours => return self.run_claimed(key, claim).await.map(Ended::Ran),
+                Theirs(earlier) if earlier.body_hash != claim.body_hash => return Err(Rejection::KeyReused),
+                Theirs(Earlier { outcome: None, .. }) => return Ok(Ended::InProgress),
+                Theirs(Earlier { run, outcome: Some(outcome), .. }) => match outcome.restore(self.request) {
+                    Some(report) => return Ok(Ended::Replayed(report)),
+                    // Another run took the key over in between.
+                    None if unfit.is_some() => return Ok(Ended::InProgress),
+                    None => unfit = Some(run),
+                },
+            }
         }
-        match claimed {
-            Ours => self.run_claimed(key, claim).await.map(Ended::Ran),
-            Theirs(earlier) => Ok(self.ended(&earlier, claim)?.unwrap_or(Ended::InProgress)),
-        }
-    }
-
-    async fn claim(self, key: Key<'_>, claim: &Claim, unfit: Option<&str>) -> Result<Claimed, Rejection> {
-        self.session.claim(key, claim, unfit).await.map_err(|_| Rejection::Unavailable)
-    }
-
-    /// How an earlier run with the key ended; `None` if its outcome does not fit the request.
-    fn ended(self, earlier: &Earlier, claim: &Claim) -> Result<Option<Ended>, Rejection> {
-        if earlier.body_hash != claim.body_hash {
-            return Err(Rejection::KeyReused);
-        }
-        Ok(match &earlier.outcome {
-            None => Some(Ended::InProgress),
-            Some(outcome) => outcome.clone().restore(self.request).map(Ended::Replayed),
-        })
     }
 
     async fn run_claimed(self, key: Key<'_>, claim: &Claim) -> Result<Run, Rejection> {
