@@ -27,6 +27,12 @@ pub fn config() -> Config {
     Config { failure_persistence: Some(Box::new(FileFailurePersistence::Direct(SEEDS))), ..Config::default() }
 }
 
+/// Enough cases for the rarest results to occur reliably: an ambiguous exact match, a random record that succeeds.
+pub fn many() -> Config {
+    let config = config();
+    Config { cases: config.cases * 4, ..config }
+}
+
 /// Checks a property; a failure prints the smallest failing case found.
 pub fn check<S: Strategy>(config: Config, cases: &S, property: impl Fn(S::Value) -> TestCaseResult) {
     if let Err(failure) = TestRunner::new(config).run(cases, property) {

@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Map, Value, json};
 
-use super::{Coverage, check, config};
+use super::{Coverage, check, many};
 use testing::model::draw;
 use testing::model::reply::Reply;
 use testing::model::request::{FIELDS, Request};
@@ -204,7 +204,7 @@ fn failed_records_are_returned_verbatim() {
     let coverage = Coverage::default();
     let modes = select(draw::modes().to_vec());
     let cases = (modes, vec(record(), 1..12), vec(value(), 0..2), space(), any::<bool>());
-    check(config(), &cases, |((_, mut params), records, strays, space, data_first)| {
+    check(many(), &cases, |((_, mut params), records, strays, space, data_first)| {
         params["optType"] = "add".into();
         let texts: Vec<_> = records.iter().map(|record| format!("{space}{}{space}", record.text)).collect();
         let sent = body(&params, &format!("[{}]", texts.join(",")), &strays, data_first);

@@ -12,20 +12,14 @@ use group_import::resolution::lookup::{Customer, Found, Lookup, LookupResult};
 use group_import::resolution::matching::Resolution;
 use group_import::resolution::membership::WritePlan;
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestCaseResult};
+use proptest::test_runner::TestCaseResult;
 use serde_json::json;
 
-use super::{Coverage, check, config};
+use super::{Coverage, check, config, many};
 use testing::model::draw::{self, Import};
 use testing::model::world::{CODES, Ending, MOST_LISTED, Outages, World};
 
 const POOL: u32 = 6;
-
-/// Enough cases for the rarest result, an ambiguous exact match, to occur reliably.
-fn many() -> Config {
-    let config = config();
-    Config { cases: config.cases * 4, ..config }
-}
 
 /// The result of an import by the core.
 struct Run {
