@@ -4,10 +4,7 @@ use std::time::Duration;
 
 use testing::dynamodb::{Action, Dynamodb, Rule, Share};
 
-/// The item of every token that no fault is for.
-const VALID: &str = r#"{"Item": {"tenantId": {"S": "demo"}, "enabled": {"BOOL": true}}}"#;
-
-/// One whose tenant is malformed.
+/// The item of a token whose tenant is malformed.
 const MALFORMED: &str = r#"{"Item": {"tenantId": {"S": "a#b"}}}"#;
 
 /// No fault: the call is only counted.
@@ -80,7 +77,7 @@ impl<'i> Faults<'i> {
         (json, Self { by_query: settings & 1 != 0, repeat: settings & 2 != 0, bytes })
     }
 
-    /// Each is for the next call that it can be for. Every token is valid.
+    /// Each is for the next call that it can be for.
     pub fn set(&self, database: &Dynamodb) {
         database.reset();
         database.clear_rules();
@@ -92,7 +89,6 @@ impl<'i> Faults<'i> {
             let lasts = byte / FAULTS.len() % 2 == 1;
             database.rule(rule.times(if lasts { ATTEMPTS } else { 1 }));
         }
-        database.rule(Rule::on("GetItem", Action::Respond(VALID)));
     }
 }
 
@@ -105,8 +101,7 @@ pub struct Met {
 impl Met {
     pub fn by(database: &Dynamodb) -> Self {
         let faults = database.faults();
-        let is_none =
-            |fault: &Action| matches!(fault, Action::Delay(Duration::ZERO) | Action::Respond(VALID));
+        let is_none = |fault: &Action| matches!(fault, Action::Delay(Duration::ZERO));
         Self {
             any: faults.iter().any(|(_, fault)| !is_none(fault)),
             malformed_tenant: faults.iter().any(|(_, fault)| matches!(fault, Action::Respond(MALFORMED))),

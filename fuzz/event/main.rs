@@ -22,6 +22,7 @@ use aws_config::Region;
 use aws_credential_types::Credentials;
 use group_import::config::{Config, IdentityLookup, SkipUnchanged, Tables};
 use group_import::database;
+use group_import::hash::sha256_hex;
 use group_import::http::event::Header;
 use group_import::http::handler::Handler;
 use group_import::http::incoming::Incoming;
@@ -35,7 +36,7 @@ use testing::tables::{self, TableNames};
 use tokio::runtime::Runtime;
 
 use crate::faults::{Faults, Met};
-use crate::world::{TENANT, world};
+use crate::world::{TENANT, TOKEN, world};
 use testing::model::reply::{self, Reply};
 use testing::model::verdict::{self, Case};
 use testing::model::world::{Customer, World};
@@ -61,6 +62,8 @@ impl Function {
         let store = Store::Maps(maps.clone());
         runtime.block_on(async {
             tables::create_all(&store, &names).await.expect("the tables are created");
+            let tenant = json!({"tokenHash": sha256_hex(TOKEN.as_bytes()), "tenantId": TENANT});
+            put_all(&store, &names.tenants, [tenant]).await.expect("it is put");
             let customers = world().customers;
             put_all(&store, &names.customers, customers.iter().map(Customer::item))
                 .await

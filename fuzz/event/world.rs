@@ -2,7 +2,8 @@
 
 use testing::model::world::{Customer, World};
 
-/// The tenant of every valid token.
+/// The valid token of the events, and its tenant.
+pub const TOKEN: &str = "demo-token";
 pub const TENANT: &str = "demo";
 
 /// The initial customers and memberships, including those that the events in `events/` name.
