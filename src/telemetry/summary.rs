@@ -23,7 +23,7 @@ use crate::tenant::TenantId;
 pub const NAMESPACE: &str = "CustomerGroupImport";
 
 /// The members of the line that are metrics if present, each with its unit. The dimension is the
-/// function's name; each failure code is a metric.
+/// function's name, for some with the [`Source`]; each failure code is a metric.
 pub const METRICS: [(&str, &str); 25] = [
     ("requests", "Count"),
     ("rejected", "Count"),
@@ -52,7 +52,7 @@ pub const METRICS: [(&str, &str); 25] = [
     ("databaseMs", "Milliseconds"),
 ];
 
-/// The metrics that CloudWatch also keeps by [`Source`], so that a bulk import raises no alarm of the API.
+/// The metrics that CloudWatch keeps by [`Source`], so that a bulk import raises no alarm of the API.
 pub const BY_SOURCE: [&str; 6] = ["requests", "rejected", "errors", "STORE_ERROR", "TIMEOUT", "durationMs"];
 
 /// The records from which on the share of those that matched nobody says something.
@@ -229,26 +229,25 @@ fn milliseconds(time: Duration) -> Value {
 fn with_metrics(members: Vec<(&'static str, Value)>, metrics: &Metrics) -> Value {
     const DIMENSION: &str = "FunctionName";
     const SOURCE: [&str; 2] = [DIMENSION, "source"];
+    const OF_TENANT: [&str; 2] = [DIMENSION, "tenant"];
     let is_present = |metric: &str| members.iter().any(|(name, _)| *name == metric);
     let directive = |dimensions: &[&[&str]], is_kept: &dyn Fn(&str) -> bool| {
         let kept = METRICS.iter().filter(|(metric, _)| is_present(metric) && is_kept(metric));
-        json!({
-            "Namespace": NAMESPACE,
-            "Dimensions": dimensions,
-            "Metrics": kept.map(|(name, unit)| json!({"Name": name, "Unit": unit})).collect::<Vec<_>>(),
-        })
+        let kept: Vec<_> = kept.map(|(name, unit)| json!({"Name": name, "Unit": unit})).collect();
+        (!kept.is_empty()).then(|| json!({"Namespace": NAMESPACE, "Dimensions": dimensions, "Metrics": kept}))
     };
     let by_source = |metric: &str| BY_SOURCE.contains(&metric);
-    // One directive, where it says all.
-    let directives = if METRICS.iter().all(|(metric, _)| !is_present(metric) || by_source(metric)) {
-        vec![directive(&[&[DIMENSION], &SOURCE], &by_source)]
-    } else {
-        let mut dimensions: Vec<&[&str]> = vec![&[DIMENSION]];
-        if metrics.per_tenant && is_present("tenant") {
-            dimensions.push(&[DIMENSION, "tenant"]);
-        }
-        vec![directive(&dimensions, &|_| true), directive(&[&SOURCE], &by_source)]
-    };
+    let mut dimensions: Vec<&[&str]> = vec![&SOURCE];
+    let mut others: Vec<&[&str]> = vec![&[DIMENSION]];
+    if metrics.per_tenant && is_present("tenant") {
+        dimensions.push(&OF_TENANT);
+        others.push(&OF_TENANT);
+    }
+    // A request without a tenant has no others.
+    let directives: Vec<_> = [directive(&dimensions, &by_source), directive(&others, &|it| !by_source(it))]
+        .into_iter()
+        .flatten()
+        .collect();
     let metadata = json!({
         "Timestamp": SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64,
         "CloudWatchMetrics": directives,

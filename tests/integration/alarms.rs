@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use group_import::telemetry::summary::{BY_SOURCE, NAMESPACE};
+use group_import::telemetry::summary::NAMESPACE;
 use serde_json::{Value, json};
 
 use testing::dynamodb::{Action, Rule};
@@ -45,13 +45,7 @@ impl Story {
                 }
             }
             let written = line["written"].as_f64().unwrap_or_default();
-            self.add(
-                minute,
-                ("AWS/DynamoDB", "ConsumedWriteCapacityUnits"),
-                of("TableName", "memberships"),
-                written,
-                count,
-            );
+            self.write("MembershipsTable", minute, written, count);
         }
         if line["source"] == "api" {
             self.accessed(minutes, count, &line["status"].to_string())
@@ -90,6 +84,24 @@ impl Story {
         self
     }
 
+    /// Outcomes of keys that use so many write units in each of these minutes.
+    fn keys(mut self, minutes: impl Iterator<Item = u64>, units: f64) -> Self {
+        for minute in minutes {
+            self.write("ImportsTable", minute, units, 1);
+        }
+        self
+    }
+
+    fn write(&mut self, table: &str, minute: u64, units: f64, count: u64) {
+        self.add(
+            minute,
+            ("AWS/DynamoDB", "ConsumedWriteCapacityUnits"),
+            of("TableName", table),
+            units,
+            count,
+        );
+    }
+
     fn add(
         &mut self,
         minute: u64,
@@ -108,10 +120,15 @@ impl Story {
     }
 
     fn raises(&self, alarm: &Value) -> bool {
-        let period = number(&alarm["Period"]) / 60;
+        let metrics = metrics(alarm);
+        let period = number(&metrics[0]["Period"]) / 60;
         let last = self.samples.iter().map(|sample| sample.minute).max().unwrap_or(0);
         let values: Vec<_> = (0..=last / period)
-            .map(|index| self.value(alarm, index * period..(index + 1) * period))
+            .map(|index| {
+                let minutes = index * period..(index + 1) * period;
+                // What is missing counts as 0 in a sum.
+                metrics.iter().filter_map(|metric| self.value(metric, minutes.clone())).reduce(|a, b| a + b)
+            })
             .collect();
         let periods = number(&alarm["EvaluationPeriods"]) as usize;
         let wanted = alarm.get("DatapointsToAlarm").map_or(periods, |value| number(value) as usize);
@@ -125,22 +142,38 @@ impl Story {
         })
     }
 
-    fn value(&self, alarm: &Value, minutes: std::ops::Range<u64>) -> Option<f64> {
-        let dimensions = dimensions(alarm);
-        let metric = (text(&alarm["Namespace"]).to_owned(), text(&alarm["MetricName"]).to_owned());
+    fn value(&self, metric: &Value, minutes: std::ops::Range<u64>) -> Option<f64> {
+        let dimensions = dimensions(metric);
+        let name = (text(&metric["Namespace"]).to_owned(), text(&metric["MetricName"]).to_owned());
         let samples = self
             .samples
             .iter()
-            .filter(|it| minutes.contains(&it.minute) && it.metric == metric && it.dimensions == dimensions);
+            .filter(|it| minutes.contains(&it.minute) && it.metric == name && it.dimensions == dimensions);
         let (sum, count) =
             samples.fold((0.0, 0), |(sum, count), it| (sum + it.value * it.count as f64, count + it.count));
-        match text(&alarm["Statistic"]) {
+        match text(&metric["Statistic"]) {
             _ if count == 0 => None,
             "Sum" => Some(sum),
             "Average" => Some(sum / count as f64),
             other => panic!("no statistic {other}"),
         }
     }
+}
+
+/// The metrics whose sum an alarm watches, in the form of an alarm on one.
+fn metrics(alarm: &Value) -> Vec<Value> {
+    let Some(queries) = alarm.get("Metrics") else { return vec![alarm.clone()] };
+    let [result, summands @ ..] = &queries.as_array().expect("a list")[..] else { panic!("no metrics") };
+    let filled: Vec<_> = summands.iter().map(|it| format!("FILL({}, 0)", text(&it["Id"]))).collect();
+    assert_eq!(text(&result["Expression"]), filled.join(" + "));
+    let in_short = |query: &Value| {
+        assert_eq!(query["ReturnData"], false);
+        let mut metric = query["MetricStat"]["Metric"].clone();
+        metric["Statistic"] = query["MetricStat"]["Stat"].clone();
+        metric["Period"] = query["MetricStat"]["Period"].clone();
+        metric
+    };
+    summands.iter().map(in_short).collect()
 }
 
 fn breaches(alarm: &Value, value: f64) -> bool {
@@ -176,16 +209,14 @@ fn alarms() -> BTreeMap<String, Value> {
         .collect()
 }
 
-/// The alarm's dimensions, each with the resource that it names.
-fn dimensions(alarm: &Value) -> BTreeMap<String, String> {
-    let dimensions = alarm["Dimensions"].as_array().expect("dimensions").iter();
+/// The metric's dimensions, each with the resource that it names.
+fn dimensions(metric: &Value) -> BTreeMap<String, String> {
+    let dimensions = metric["Dimensions"].as_array().expect("dimensions").iter();
     let value = |value: &Value| match (value.get("Ref"), value.get("Fn::If")) {
         (Some(resource), _) if resource == "Function" => "f".to_owned(),
         (Some(resource), _) => text(resource).to_owned(),
-        (_, Some(branches)) => {
-            assert_eq!(branches[0], "MakeMembershipsTable");
-            "memberships".to_owned()
-        }
+        // A table, which another may stand in for.
+        (_, Some(branches)) => text(&branches[1]["Ref"]).to_owned(),
         _ => text(value).to_owned(),
     };
     dimensions.map(|it| (text(&it["Name"]).to_owned(), value(&it["Value"]))).collect()
@@ -232,10 +263,13 @@ fn number(value: &Value) -> u64 {
 fn alarms_use_existing_metrics_and_notify_their_topic() {
     let mut may_wake = BTreeSet::new();
     for (name, alarm) in alarms() {
-        let dimension = &alarm["Dimensions"][0]["Name"];
-        assert_exists(&alarm["Namespace"], &alarm["MetricName"], dimension);
-        if alarm["Dimensions"].get(1).is_some() {
-            assert!(BY_SOURCE.contains(&text(&alarm["MetricName"])), "{name}");
+        for metric in metrics(&alarm) {
+            let dimensions = metric["Dimensions"].as_array().expect("dimensions");
+            assert_exists(
+                &metric["Namespace"],
+                &metric["MetricName"],
+                dimensions.iter().map(|it| &it["Name"]),
+            );
         }
         let mail = json!({"Fn::If": ["HasAlarmTopic", [{"Ref": "AlarmTopicArn"}], []]});
         let page = json!({"Fn::If": ["HasPageTopic", [{"Ref": "PageTopicArn"}], mail.clone()]});
@@ -256,10 +290,11 @@ async fn an_alarm_goes_off_when_it_should() {
     stage.put_customers([json!({"audienceUserId": "c1", "openid": "o1"})]).await;
     let mut logged = Logged::json(&stage, &[]).await;
     let strangers: Value = (0..200).map(|n| json!({"openid": format!("x{n}"), "groups": "g"})).collect();
+    let rows: Value = (0..500).map(|n| json!({"audienceUserId": format!("b{n}"), "groups": "g"})).collect();
     let (_, good) = logged.summary(import(off("add"), numbered(3))).await;
     let (_, large) = logged.summary(import(off("add"), numbered(1000))).await;
     let (_, unmatched) = logged.summary(import(fuzzy(1, "add"), strangers)).await;
-    let (_, batch) = logged.summary(direct_event(TOKEN, off("add"), numbered(500))).await;
+    let (_, batch) = logged.summary(direct_event(TOKEN, off("add"), rows)).await;
     let (_, console) = logged.summary_of(json!({"key1": "value1"}), "error").await;
     let (_, junk) = logged.summary(post_event("unknown", "{}")).await;
     stage.database.rule(Rule::on("BatchWriteItem", Action::Reset));
@@ -267,6 +302,7 @@ async fn an_alarm_goes_off_when_it_should() {
     let (_, failed_batch) = logged.summary(direct_event(TOKEN, off("delete"), numbered(500))).await;
     stage.database.rule(Rule::on("GetItem", Action::Reset));
     let (_, unavailable) = logged.summary(post_event("another", "{}")).await;
+    assert_eq!(batch["written"], 500);
     assert_eq!((&store_error["STORE_ERROR"], &failed_batch["STORE_ERROR"]), (&json!(2), &json!(500)));
     assert_eq!((&console["source"], &unavailable["status"]), (&json!("direct"), &json!(503)));
     let timed_out = |mut line: Value| {
@@ -291,7 +327,10 @@ async fn an_alarm_goes_off_when_it_should() {
     let crash = night().accessed(60..62, 1, "500");
     let guessing = night().requests(60..120, 50, &junk);
     let flood = night().requests(60..120, 3_000, &junk).accessed(60..120, 60_000, "429");
+    let large_bulk = night().requests(60..180, 200, &batch);
     let leaked = night().requests(60..120, 100, &large);
+    let repeated = night().keys(60..120, 100_000.0);
+    let both = night().requests(60..120, 40, &large).keys(60..120, 30_000.0);
     let strangers = night().requests(60..62, 50, &unmatched);
     let nothing = Story::default().requests(0..1, 1, &good).requests(400..401, 1, &good);
 
@@ -304,7 +343,10 @@ async fn an_alarm_goes_off_when_it_should() {
         (crash, vec!["SomeErrorsAlarm"]),
         (guessing, vec!["RejectedRequestsAlarm"]),
         (flood, vec!["LogBytesAlarm", "RejectedRequestsAlarm", "ThrottledRequestsAlarm"]),
+        (large_bulk, vec!["WriteUnitsAlarm"]),
         (leaked, vec!["WriteUnitsAlarm"]),
+        (repeated, vec!["WriteUnitsAlarm"]),
+        (both, vec!["WriteUnitsAlarm"]),
         (strangers, vec!["UnmatchedAlarm"]),
         (nothing, vec!["HeartbeatAlarm"]),
     ] {
