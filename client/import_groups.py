@@ -496,7 +496,8 @@ NOTES = {
     "nameless": "values in columns without a name, which are not sent",
 }
 EXCEL = re.compile(r"[-+]?\d+([.,]\d*)?[Ee][-+]\d+|\d+\.0*|\d{1,3}(,\d{3})+(\.\d*)?|[='].+|#{2,}")
-NOTHING = {"null", "(null)", "none", "nil", "nan", "na", "n/a", "#n/a", "\\n", "undefined", "-", "--", "无", "空"}
+NOTHING = {"null", "(null)", "none", "nil", "nan", "na", "n/a", "#n/a", "\\n", "undefined", "-", "--"}
+NOTHING |= {"<na>", "<null>", "nat", "无", "空", "暂无", "没有", "未知"}
 NOTHING |= {"#ref!", "#value!", "#name?", "#div/0!", "#num!", "#null!"}
 MARK = re.compile(f"[{MARKS}]".replace("\u200b-\u200f", "\u200b\u200c\u200e\u200f"))
 # The canonical form of a phone (docs/api.md), but for its prefix.
@@ -682,15 +683,28 @@ def pause_before(attempt, least=0.0):
 
 # --- The server, and the way to it ---
 
+WHOLE_ADDRESS = "--url must be the whole address, beginning with https:// or http://"
+
+
+def parts_of(address, mistake):
+    """The parts of an address, and its port; `mistake` is said of one that has no host or a wrong port."""
+    try:
+        parts = urllib.parse.urlsplit(address)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError:
+        raise Mistake(mistake) from None
+    if not parts.hostname:
+        raise Mistake(mistake)
+    return parts, port
+
 
 class Server:
     """The address of the import: directly, or through the proxy that the environment names."""
 
     def __init__(self, url, timeout):
         self.timeout, self.url = timeout, url
-        parts = urllib.parse.urlsplit(url)
-        self.is_tls = parts.scheme == "https"
-        self.host, self.port = parts.hostname, parts.port or (443 if self.is_tls else 80)
+        parts, self.port = parts_of(url, WHOLE_ADDRESS)
+        self.is_tls, self.host = parts.scheme == "https", parts.hostname
         self.target = urllib.parse.urlunsplit(("", "", parts.path or "/", parts.query, ""))
         self.shown = f"{parts.scheme}://{parts.netloc}{parts.path}"
         self.proxy = self.find_proxy(parts.scheme)
@@ -708,12 +722,14 @@ class Server:
         value = proxies.get(name)
         if not value or self.is_near(proxies.get("no", "")):
             return None
-        proxy = urllib.parse.urlsplit(value if "://" in value else f"http://{value}")
-        if proxy.scheme != "http" or not proxy.hostname:
-            raise Mistake(
-                f"{name}_proxy names a proxy that cannot be used, {proxy.scheme}://{proxy.hostname}: set {scheme}_proxy"
-                f" to an HTTP proxy (http://HOST:PORT), or NO_PROXY to {self.host}"
-            )
+        value = value if "://" in value else f"http://{value}"
+        mistake = (
+            f"{name}_proxy names a proxy that cannot be used, {re.sub('//.*@', '//', value)}: set {scheme}_proxy to an"
+            f" HTTP proxy (http://HOST:PORT), or NO_PROXY to {self.host}"
+        )
+        proxy, _ = parts_of(value, mistake)
+        if proxy.scheme != "http":
+            raise Mistake(mistake)
         return proxy
 
     def is_near(self, no_proxy):
@@ -910,6 +926,15 @@ class Sending(threading.Thread):
 # --- What survives the death of the run ---
 
 
+@contextlib.contextmanager
+def written(what, path, flag):
+    """Names the way out of an error while a file is opened or written."""
+    try:
+        yield
+    except OSError as error:
+        raise Stop(f"{what} cannot be written to {path} ({error.strerror}); {flag} names another file") from None
+
+
 def sync(file):
     """Makes what was written outlast a power failure, where the file system can."""
     file.flush()
@@ -954,7 +979,7 @@ class Journal:
 
     def __init__(self, path, plan, restart, report):
         self.path = path
-        try:
+        with self.kept():
             self.file = open(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666), "r+b")
             self.lock(report)
             begun, self.mark = (None, Mark()) if restart else self.read()
@@ -968,10 +993,9 @@ class Journal:
             self.file.truncate(0)
             self.append({"run": self.run, "plan": plan})
             sync_directory(path)
-        except OSError as error:
-            raise Stop(
-                f"the state of the run cannot be kept in {path} ({error.strerror}); --state names another file"
-            ) from None
+
+    def kept(self):
+        return written("the state of the run", self.path, "--state")
 
     def lock(self, report):
         try:
@@ -1014,7 +1038,8 @@ class Journal:
                 raise Stop(f"the import of this file began with another {flag}; use the same again, or --restart")
 
     def settle(self, mark):
-        self.append(dataclasses.asdict(mark))
+        with self.kept():
+            self.append(dataclasses.asdict(mark))
         self.mark = mark
 
     def append(self, line):
@@ -1032,7 +1057,7 @@ class FailedRows:
 
     def __init__(self, path, reader, length):
         self.path, self.reader, self.length, self.file = path, reader, length, None
-        try:
+        with self.kept():
             if length:
                 self.file = path.open("r+b")
                 if self.file.seek(0, os.SEEK_END) < length:
@@ -1042,15 +1067,16 @@ class FailedRows:
                 self.file.seek(length)
             elif path.exists():
                 path.unlink()
-        except OSError as error:
-            raise self.stop(error) from None
+
+    def kept(self):
+        return written("the failed rows", self.path, "--failed")
 
     def append(self, rows):
         """Adds rows with their reasons, which are on disk afterwards; the length of the file."""
         if not rows:
             return self.length
         texts = [self.reader.failed(row, reason) for row, reason in rows]
-        try:
+        with self.kept():
             if not self.file:
                 self.file = self.path.open("xb")
                 sync_directory(self.path)
@@ -1061,12 +1087,7 @@ class FailedRows:
             )
             self.length = self.file.tell()
             sync(self.file)
-        except OSError as error:
-            raise self.stop(error) from None
         return self.length
-
-    def stop(self, error):
-        return Stop(f"failed rows cannot be written to {self.path} ({error.strerror}); --failed names another file")
 
 
 # --- The run ---
@@ -1311,7 +1332,7 @@ def options_of(given):
             "a token cannot be an argument, which all users of the machine see: set IMPORT_TOKEN or --token-file"
         )
     if not re.fullmatch(r"https?://[A-Za-z0-9.\[:\]_-]+(/[!-~]*)?", options.url):
-        raise Mistake("--url must be the whole address, beginning with https:// or http://")
+        raise Mistake(WHOLE_ADDRESS)
     if options.identify_way and options.match != "fuzzy":
         raise Mistake("--identify-way must be left out, unless --match is fuzzy")
     options.params = params_of(options)
@@ -1361,7 +1382,7 @@ def main(given=None):
     try:
         return import_file(options_of(given))
     except (Stop, KeyboardInterrupt) as error:
-        print(f"error: {error or 'interrupted'}", file=sys.stderr)
+        print(f"error: {str(error) or 'interrupted'}", file=sys.stderr)
         return 1
 
 

@@ -1,7 +1,9 @@
 """Runs of the client: what is sent, how they end, and how they go on after they were killed or stopped."""
 
 import email.utils
+import errno
 import json
+import os
 import random
 import re
 import signal
@@ -321,6 +323,7 @@ def test_ctrl_c_says_where_it_stopped_and_how_to_go_on(desk):
     assert time.monotonic() - before < 20
     assert ended.code == 1
     assert "stopped after 300 rows; none is lost: the same command resumes there" in ended.stderr
+    assert ended.stderr.endswith("error: interrupted\n")
 
 
 def test_waiting_names_the_address(desk):
@@ -443,6 +446,16 @@ def test_a_state_that_cannot_be_kept_names_the_way_out(desk):
     assert "--failed" in ended.stderr
 
 
+def test_a_disk_that_is_full_is_named(tmp_path, monkeypatch):
+    def full(_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    journal = import_groups.Journal(tmp_path / "state", {}, False, print)
+    monkeypatch.setattr(import_groups.os, "fsync", full)
+    with pytest.raises(import_groups.Stop, match="No space left on device.*--state"):
+        journal.settle(import_groups.Mark())
+
+
 # --- Proxies ---
 
 
@@ -464,7 +477,10 @@ def test_a_proxy_is_used_for_other_hosts(desk, scheme):
         assert "Tunnel connection failed" in ended.stderr
 
 
-@pytest.mark.parametrize("value", ["socks5://127.0.0.1:1080", "socks5h://u:p@localhost:1080", "https://proxy:1"])
+@pytest.mark.parametrize(
+    "value",
+    ["socks5://127.0.0.1:1080", "socks5h://u:p@localhost:1080", "https://proxy:1", "http://u:p@proxy:x", "http://[::1"],
+)
 def test_a_proxy_that_cannot_be_used_is_named(desk, value):
     ended = desk.run(OFF, numbered(1), url=f"https://imports.example{PATH}", ALL_PROXY=value)
     assert ended.code == 1
@@ -536,7 +552,10 @@ def test_a_wrong_command_is_one_sentence(desk, line, named):
     assert "secret" not in message or "toke " in line
 
 
-@pytest.mark.parametrize("url", ["example.com/api", "ftp://h/", "https://", "https://h/ x", "http://u:p@h/"])
+@pytest.mark.parametrize(
+    "url",
+    ["example.com/api", "ftp://h/", "https://", "https://h/ x", "http://u:p@h/", "https://h:65536/", "https://[::1/"],
+)
 def test_a_wrong_address_is_one_sentence(desk, url):
     desk.write("l.csv", numbered(1))
     command = [PYTHON, CLIENT, "l.csv", "--match", "off", "--url", url]
