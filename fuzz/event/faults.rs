@@ -1,53 +1,39 @@
 //! The faults of the database, encoded in the input.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
-use testing::dynamodb::{Action, Dynamodb, Rule, Share};
+use testing::dynamodb::{Action, Dynamodb, Rule};
+use testing::trial::fault::FAULTS;
 
 /// The item of a token whose tenant is malformed.
 const MALFORMED: &str = r#"{"Item": {"tenantId": {"S": "a#b"}}}"#;
 
+/// Only one table is read by single items, so these are items of a token.
+const TOKENS: [&str; 4] = [
+    "{}",
+    r#"{"Item": {"tenantId": {"S": "demo"}, "enabled": {"BOOL": false}}}"#,
+    r#"{"Item": {"tenantId": {"S": "demo"}, "expiresAt": {"N": "1"}}}"#,
+    MALFORMED,
+];
+
 /// No fault: the call is only counted.
 const NONE: Action = Action::Delay(Duration::ZERO);
 
-const fn error(status: u16, code: &'static str) -> Action {
-    Action::Error { status, code, message: "a fault" }
-}
-
-/// Only one table is read by single items, so these are items of a token.
-const fn token(item: &'static str) -> (Option<&'static str>, Action) {
-    (Some("GetItem"), Action::Respond(item))
-}
-
-const fn unprocessed(operation: &'static str, processed: Share) -> (Option<&'static str>, Action) {
-    (Some(operation), Action::Unprocessed { processed })
-}
-
 /// Every fault, with the operation that it is for, unless it is for all.
-const FAULTS: [(Option<&str>, Action); 22] = [
-    (None, NONE),
-    (None, error(500, "InternalServerError")),
-    (None, error(400, "ProvisionedThroughputExceededException")),
-    (None, error(400, "ThrottlingException")),
-    (None, error(400, "ValidationException")),
-    (None, error(400, "AccessDeniedException")),
-    (None, error(400, "ResourceNotFoundException")),
-    (None, error(503, "")),
-    (None, Action::Reset),
-    (None, Action::Truncate),
-    (None, Action::Hang),
-    (None, Action::Delay(Duration::from_secs(3))),
-    (None, Action::Delay(Duration::from_secs(20))),
-    (None, Action::Garble),
-    unprocessed("BatchGetItem", Share::Count(0)),
-    unprocessed("BatchGetItem", Share::Fraction(1, 2)),
-    unprocessed("BatchWriteItem", Share::Count(0)),
-    unprocessed("BatchWriteItem", Share::Fraction(1, 2)),
-    token("{}"),
-    token(r#"{"Item": {"tenantId": {"S": "demo"}, "enabled": {"BOOL": false}}}"#),
-    token(r#"{"Item": {"tenantId": {"S": "demo"}, "expiresAt": {"N": "1"}}}"#),
-    token(MALFORMED),
-];
+static ALL: LazyLock<Vec<(Option<&str>, Action)>> = LazyLock::new(|| {
+    let mut all = vec![(None, NONE)];
+    for fault in FAULTS {
+        match fault {
+            Action::Unprocessed { .. } => {
+                all.extend(["BatchGetItem", "BatchWriteItem"].map(|name| (Some(name), fault.clone())));
+            }
+            fault => all.push((None, fault)),
+        }
+    }
+    all.extend(TOKENS.map(|item| (Some("GetItem"), Action::Respond(item))));
+    all
+});
 
 /// The SDK's attempts at a call: a fault that lasts for so many is an outage.
 const ATTEMPTS: usize = 4;
@@ -84,9 +70,9 @@ impl<'i> Faults<'i> {
         let rounds = if self.repeat { MOST } else { 1 };
         let bytes = std::iter::repeat_n(self.bytes, rounds).flatten().take(MOST);
         for byte in bytes.map(|byte| usize::from(*byte)) {
-            let (operation, fault) = FAULTS[byte % FAULTS.len()].clone();
+            let (operation, fault) = ALL[byte % ALL.len()].clone();
             let rule = operation.map_or(Rule::on_any(fault.clone()), |operation| Rule::on(operation, fault));
-            let lasts = byte / FAULTS.len() % 2 == 1;
+            let lasts = byte / ALL.len() % 2 == 1;
             database.rule(rule.times(if lasts { ATTEMPTS } else { 1 }));
         }
     }

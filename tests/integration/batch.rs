@@ -1,101 +1,15 @@
-//! Complete imports through the function and the database: responses and stored memberships are compared with
-//! the reference model.
-
-use std::collections::BTreeSet;
+//! Full batches of 5,000 records, compared with the model.
 
 use fastrand::Rng;
-use proptest::prelude::*;
-use proptest::test_runner::Config;
 use serde_json::{Value, json};
-use tokio::runtime::Handle;
-use tokio::task::block_in_place;
 
-use crate::properties;
 use testing::function::Function;
 use testing::model::draw::{self, Import, TENANTS};
-use testing::model::verdict::Case;
-use testing::model::world::{CODES, Customer, Ending, World};
+use testing::model::verdict::Faults;
+use testing::model::world::{Customer, World};
 use testing::stage::{Stage, TENANT};
-
-/// Enough time for any machine: results must not depend on its speed.
-const SECONDS: f64 = 600.0;
-
-/// The tokens of [`TENANTS`].
-const TOKENS: [(&str, &str); 2] = [(TENANTS[0], "token-1"), (TENANTS[1], "token-2")];
-
-/// A stage with the tenants, customers and memberships of a world.
-async fn stage(world: &World) -> Stage {
-    let stage = Stage::new().await;
-    for (tenant, token) in TOKENS {
-        stage.put_tenant(token, json!({"tenantId": tenant})).await;
-    }
-    stage.put_customers(world.customers.iter().map(Customer::item)).await;
-    stage.put_memberships(&world.memberships).await;
-    stage
-}
-
-async fn function(stage: &Stage) -> Function {
-    let mut function = stage.function().await;
-    function.seconds = SECONDS;
-    function
-}
-
-/// Posts an import and compares the result with the reference model; a failure states the difference.
-async fn agree(
-    stage: &Stage,
-    function: &Function,
-    world: &mut World,
-    import: &Import,
-) -> Result<Vec<Ending>, TestCaseError> {
-    let (_, token) = TOKENS[usize::from(import.tenant != TENANTS[0])];
-    let body = json!({"publicParams": import.params, "data": import.records}).to_string();
-    let response = function.post(token, &*body).await;
-    let verdict = Case::new(world, import.tenant, body.as_bytes()).imported(&response.reply());
-    let verdict = verdict.map_err(TestCaseError::fail)?;
-    let stored = stage.memberships().await;
-    verdict.stored(&stored).map_err(TestCaseError::fail)?;
-    world.memberships = stored;
-    Ok(verdict.endings)
-}
-
-/// Size of the pool of identifiers in a small world.
-const POOL: u32 = 60;
-
-#[tokio::test(flavor = "multi_thread")]
-async fn random_imports_match_the_reference_model() {
-    let coverage = properties::Coverage::default();
-    let cases = (draw::world(POOL, 160), prop::collection::vec(draw::import(POOL, 50..150), 2..4));
-    // Each case needs a database of its own: run few cases, and few attempts to shrink a failing one.
-    let config = Config { cases: 30, max_shrink_iters: 60, ..properties::config() };
-    properties::check(config, &cases, |(mut world, imports)| {
-        block_in_place(|| {
-            Handle::current().block_on(async {
-                let stage = stage(&world).await;
-                let function = function(&stage).await;
-                for import in &imports {
-                    let endings = agree(&stage, &function, &mut world, import).await?;
-                    for ending in &endings {
-                        coverage.happened(ending.code.unwrap_or("success"));
-                    }
-                    coverage.happened(import.mode);
-                    coverage.happened(import.params["optType"].to_string());
-                    let again = agree(&stage, &function, &mut world, import).await?;
-                    prop_assert_eq!(again, endings);
-                }
-                Ok(())
-            })
-        })
-    });
-    let settings = draw::modes().map(|(mode, _)| mode.to_owned()).into_iter();
-    let settings = settings.chain(["\"add\"", "\"delete\""].map(str::to_owned));
-    coverage.is(settings.chain(codes_without_outages()));
-}
-
-/// Every result of a record while the database is available.
-fn codes_without_outages() -> impl Iterator<Item = String> {
-    let codes = CODES.into_iter().filter(|code| !matches!(*code, "STORE_ERROR" | "TIMEOUT"));
-    codes.chain(["success"]).map(str::to_owned)
-}
+use testing::trial::draw::Trial;
+use testing::trial::run::Trials;
 
 /// Customers of the large batch, by tenant.
 const CUSTOMERS: [(&str, u32); 2] = [(TENANTS[0], 2_000), (TENANTS[1], 500)];
@@ -147,30 +61,40 @@ fn records(random: &mut Rng) -> Vec<Value> {
 /// Adds a full batch, then deletes half of it.
 async fn a_full_batch(mode: &'static str, expected: &[&str]) {
     let mut random = Rng::with_seed(20_260_801);
-    let mut world = World { customers: customers(&mut random), ..World::default() };
-    let (_, params) = draw::modes().into_iter().find(|(name, _)| *name == mode).expect("a mode");
-    let mut import = Import { tenant: TENANT, mode, params, records: records(&mut random) };
-    let stage = stage(&world).await;
+    let world = World { customers: customers(&mut random), ..World::default() };
+    let (_, mut params) = draw::modes().into_iter().find(|(name, _)| *name == mode).expect("a mode");
+    params["optType"] = "add".into();
+    let import = Import { tenant: TENANT, mode, params, records: records(&mut random) };
+    let stage = Stage::of(&world).await;
     stage.database.statements_by_key();
-    let function = function(&stage).await;
+    let function = stage.function().await;
+    let mut trials = Trials::new(stage, function, world);
 
-    import.params["optType"] = "add".into();
-    let endings = agree(&stage, &function, &mut world, &import).await.expect("agrees with the model");
-    let ended: BTreeSet<_> = endings.iter().map(|ending| ending.code.unwrap_or("success")).collect();
-    assert_eq!(ended, expected.iter().copied().collect());
+    let mut trial = Trial::calm(import);
+    sent(&mut trials, &trial).await;
+    let mut ended: Vec<_> = trials.events.iter().filter_map(|event| event.strip_prefix("record: ")).collect();
+    ended.sort_unstable();
+    ended.dedup();
+    assert_eq!(ended, expected);
 
-    import.params["optType"] = "delete".into();
-    import.records.truncate(RECORDS / 2);
-    agree(&stage, &function, &mut world, &import).await.expect("agrees with the model");
-    assert!(!world.memberships.is_empty());
+    trial.import.params["optType"] = "delete".into();
+    trial.import.records.truncate(RECORDS / 2);
+    sent(&mut trials, &trial).await;
+    assert!(!trials.world.memberships.is_empty());
 }
 
-#[tokio::test(flavor = "multi_thread")]
+async fn sent(trials: &mut Trials<Function>, trial: &Trial) {
+    let response = trials.post(trial).await;
+    trials.judge(trial, &response, Faults::NONE).await;
+    trials.world.memberships = trials.stage.memberships().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_full_fuzzy_batch_matches_the_reference_model() {
     a_full_batch("fuzzy 1", &["AMBIGUOUS", "MISSING_IDENTIFIER", "NOT_MATCHED", "success"]).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn a_full_exact_batch_matches_the_reference_model() {
     a_full_batch("exact", &["AMBIGUOUS", "CONFLICT", "MISSING_IDENTIFIER", "NOT_MATCHED", "success"]).await;
 }

@@ -26,7 +26,6 @@ mod properties;
 mod records;
 mod responses;
 mod retries;
-mod schedules;
 mod secrets;
 mod shared_values;
 mod structure;
@@ -34,6 +33,7 @@ mod summary;
 mod template;
 mod throttling;
 mod tokens;
+mod trials;
 mod unchanged;
 
 /// The function's binary.

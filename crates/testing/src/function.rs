@@ -15,6 +15,7 @@ use lambda_http::lambda_runtime::Diagnostic;
 use serde_json::{Value, json};
 
 use crate::log_search;
+use crate::runtime_api::Outcome;
 use crate::specification;
 use crate::stage::{ACCESS_KEY, REGION, Stage, TOKEN};
 
@@ -76,10 +77,16 @@ impl Function {
         self.invoke(post_event(token, body)).await
     }
 
-    /// Handles an event.
+    /// Handles an event of either kind: its result as API Gateway gets it, or would get it.
     pub async fn invoke(&self, event: Value) -> Response {
         log_search::keep_event(&event);
-        Response::read(&self.reply(&event.to_string()).await)
+        if event.get("requestContext").is_some() {
+            return Response::read(&self.reply(&event.to_string()).await);
+        }
+        Response::read(&match self.handle(&event.to_string()).await {
+            Ok(envelope) => reply::of_direct(200, &envelope),
+            Err(failed) => reply::of_failed(&failed.error_type, &failed.error_message).unwrap(),
+        })
     }
 
     /// Handles a direct event: its envelope, or the error of the failed invocation.
@@ -87,17 +94,6 @@ impl Function {
         log_search::keep_event(event);
         let envelope = self.handle(&event.to_string()).await?;
         Ok(serde_json::from_str(&envelope).expect("a reply is JSON"))
-    }
-
-    /// Handles a direct event: its result as API Gateway would get it.
-    pub async fn import_directly(&self, token: &str, params: Value, data: Value) -> Response {
-        let event = direct_event(token, params, data);
-        log_search::keep_event(&event);
-        let reply = match self.handle(&event.to_string()).await {
-            Ok(envelope) => reply::of_direct(200, &envelope),
-            Err(failed) => reply::of_failed(&failed.error_type, &failed.error_message).unwrap(),
-        };
-        Response::read(&reply)
     }
 
     /// The reply to an API event, given as JSON text.
@@ -152,6 +148,22 @@ impl Response {
         let envelope = serde_json::from_str(body).expect("the body is JSON");
         specification::check(status, headers, &envelope);
         Self { status, headers: headers.clone(), body: body.to_owned(), envelope }
+    }
+
+    /// The outcome of an invocation as API Gateway gets it, or would get it of a direct event.
+    pub fn of_outcome(outcome: &Outcome, is_direct: bool) -> Self {
+        let body = &outcome.body;
+        Self::read(&match &*outcome.kind {
+            "response" if is_direct => reply::of_direct(200, &body.to_string()),
+            "error" if is_direct => {
+                let text = |name: &str| body[name].as_str().expect("a text");
+                reply::of_failed(text("errorType"), text("errorMessage")).unwrap()
+            }
+            kind => {
+                assert_eq!(kind, "response", "{body}");
+                body.clone()
+            }
+        })
     }
 
     /// The response in the form that the reference model checks.

@@ -3,6 +3,7 @@
 //! # Layout
 //!
 //! - [`model`]: the contract once more, and what must hold of a response
+//! - [`trial`]: imports drawn at random, through faults
 //! - [`dynamodb`]: a DynamoDB that counts, checks and breaks calls, in process or over HTTP
 //! - [`tables`]: its tables, from `template.yaml`; [`items`]: items in plain JSON
 //! - [`capacity`]: the throughput of a table, beyond which it throttles
@@ -29,6 +30,7 @@ pub mod serve;
 pub mod tables;
 #[cfg(feature = "tls")]
 pub mod tls;
+pub mod trial;
 
 #[cfg(feature = "local")]
 pub mod demo;

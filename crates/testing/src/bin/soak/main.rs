@@ -1,38 +1,29 @@
-//! The function's release binary under a long run of mixed requests, faults included: no wrong response, stable memory,
-//! no leaked file descriptor.
+//! The function's release binary under a long run of [trials](testing::trial), one after another: no wrong response, stable
+//! memory, no leaked file descriptor.
 //!
 //! `make soak` runs it for a minute, `make soak ARGS="--minutes 30"` for longer. It prints its seed; `--seed` draws the
-//! same requests again. Memory and descriptors are read from `/proc`: Linux only.
-//!
-//! # Layout
-//!
-//! - `main` (here): one request after another, and the summary at the end
-//! - [`draw`]: requests and faults
-//! - [`requests`]: the kinds of requests, each with its expected result
-//! - [`vitals`]: memory and descriptors of the process
+//! same trials again. Memory and descriptors are read from `/proc`: Linux only.
 
-mod draw;
 mod options;
-mod requests;
 mod vitals;
 
+use std::ops::Range;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use fastrand::Rng;
 use serde_json::{Value, json};
 use tokio::io::{copy, sink};
 
-use crate::draw::{DISABLED, Draw};
 use crate::options::Options;
 use crate::vitals::Vitals;
-use testing::capacity::Capacity;
-use testing::dynamodb::Throughput;
+use testing::function::Response;
 use testing::model::draw::{Import, TENANTS};
 use testing::model::verdict::Faults;
-use testing::model::world::{Customer, World};
 use testing::runtime_api::Process;
 use testing::stage::Stage;
+use testing::trial::draw::Trial;
+use testing::trial::run::{Target, Trials};
 
 /// The duration of an invocation: so short that some outages use it up, and long enough for the largest import right
 /// after a fault that throttled every call, when the pace needs some seven seconds for it: look-ups have 70 % of the time,
@@ -43,8 +34,11 @@ const TIME: Duration = Duration::from_secs(20);
 const PROBE_RECORDS: usize = 3_000;
 const PROBES: usize = 5;
 
-/// The tokens of [`TENANTS`].
-const TOKENS: [&str; 2] = ["token-1", "token-2"];
+/// Customers, at most: the store reads all of them for each statement.
+const CUSTOMERS: usize = 1_000;
+
+/// The maximum bytes of a body, the function's default.
+const MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -61,87 +55,46 @@ async fn main() -> ExitCode {
     }
     println!("seed {}", options.seed);
     let mut soak = Soak::start(&options).await;
-    // What is drawn comes twice: how much memory a process keeps depends on the largest imports so far, and a minute in
-    // which they come last is no leak.
-    let again = soak.draw.clone();
     let end = Instant::now() + options.time / 2;
-    let mut steps = 0;
+    let mut next = options.seed;
     while Instant::now() < end {
-        soak.step().await;
-        steps += 1;
+        soak.step(next).await;
+        next += 1;
     }
     let earlier = soak.memory().await;
-    soak.draw = again;
-    soak.kept.clear();
-    for _ in 0..steps {
-        soak.step().await;
+    // All of it once more: how much memory a process keeps depends on the largest imports so far, and a minute in which
+    // they come last is no leak.
+    for number in options.seed..next {
+        soak.step(number).await;
     }
     let later = soak.memory().await;
     soak.end(earlier, later).await
 }
 
 struct Soak {
-    draw: Draw,
-    stage: Stage,
-    process: Process,
+    trials: Trials<Process>,
     vitals: Vitals,
-    /// The memberships that the model has stored.
-    world: World,
-    /// The faults that a request may show while no others are set.
-    tolerated: Faults,
-    /// Records that ended as `TIMEOUT` while no other faults were set.
-    timed_out: usize,
-    /// Requests with an `Idempotency-Key`, and their responses.
-    kept: Vec<(Value, String)>,
-    requests: usize,
-    records: usize,
-    /// Imports by direct events.
-    direct: usize,
-    faults: usize,
+    /// The number of trials through faults, and of requests rejected.
+    disturbed: usize,
+    rejected: usize,
     /// File descriptors after the first request.
     descriptors: usize,
 }
 
 impl Soak {
     async fn start(options: &Options) -> Self {
-        let mut draw = Draw::new(options.seed);
-        let world = draw.world();
-        let stage = Stage::new().await;
-        for (tenant, token) in TENANTS.into_iter().zip(TOKENS) {
-            stage.put_tenant(token, json!({"tenantId": tenant})).await;
-        }
-        stage.put_tenant(DISABLED, json!({"tenantId": "t9", "enabled": false})).await;
-        stage.put_customers(world.customers.iter().map(Customer::item)).await;
-        if let Some(units) = options.throttled {
-            let capacity = || Some(Arc::new(Capacity::new(4, units / 4.0, 1.0)));
-            stage.database.throughput(Throughput {
-                reads: capacity(),
-                writes: capacity(),
-                ..Default::default()
-            });
-        }
+        let worlds = (options.seed..).map(|number| Trial::of(number).world);
+        let world =
+            worlds.into_iter().find(|world| world.customers.len() < CUSTOMERS).expect("most are small");
+        let stage = Stage::of(&world).await;
         // Tokens are read repeatedly.
         let more = [("TOKEN_CACHE_SECONDS", "1")];
         let mut process = stage.process(&options.function, TIME, &more).await;
         let mut log = process.child.stdout.take().expect("piped");
         tokio::spawn(async move { copy(&mut log, &mut sink()).await });
         let vitals = Vitals::of(process.child.id().expect("the process lives"));
-        let kept = Vec::new();
-        let mut soak = Self {
-            draw,
-            stage,
-            process,
-            vitals,
-            world,
-            tolerated: Faults { timeout: options.throttled.is_some(), ..Faults::NONE },
-            timed_out: 0,
-            kept,
-            requests: 0,
-            records: 0,
-            direct: 0,
-            faults: 0,
-            descriptors: 0,
-        };
+        let trials = Trials::new(stage, process, world);
+        let mut soak = Self { trials, vitals, disturbed: 0, rejected: 0, descriptors: 0 };
         soak.first().await;
         soak
     }
@@ -150,58 +103,128 @@ impl Soak {
     async fn first(&mut self) {
         let params = json!({"isMatching": false, "optType": "add"});
         let records = vec![json!({"audienceUserId": "w0", "groups": "bulk"})];
-        self.import(&Import { tenant: TENANTS[0], mode: "off", params, records }).await;
+        let trial = Trial::calm(Import { tenant: TENANTS[0], mode: "off", params, records });
+        self.trials.begin(&trial);
+        let response = self.trials.post(&trial).await;
+        self.trials.conclude(&trial, &response, Faults::NONE).await;
         self.descriptors = self.vitals.descriptors();
     }
 
-    async fn step(&mut self) {
-        match self.draw.rng.u8(0..20) {
-            0..=2 => self.rejected().await,
-            3..=4 => self.repeat().await,
-            5..=8 => self.import_through_faults().await,
-            9..=11 => self.import_with_key().await,
-            _ => {
-                let import = self.draw.import();
-                self.import(&import).await;
-            }
+    /// The trial with this number; many without faults, some larger, some with a connection broken. Or a request that
+    /// must be rejected.
+    async fn step(&mut self, number: u64) {
+        let mut random = Rng::with_seed(number);
+        let mut trial = Trial { units_per_second: None, ..Trial::of(number) };
+        trial.settings = Trial::calm(trial.import.clone()).settings;
+        if random.u8(0..4) != 0 {
+            trial.faults.clear();
         }
-        self.stage.database.reset();
+        // On a clock that is not paused.
+        trial.faults.iter_mut().filter(|fault| fault.is_slow()).for_each(|fault| fault.times = Some(1));
+        match random.u8(0..20) {
+            0..=4 => trial.import.records.truncate(1),
+            5..=14 => {}
+            15..=18 => grow(&mut trial.import.records, 60..600, &mut random),
+            _ => grow(&mut trial.import.records, 600..5_000, &mut random),
+        }
+        while trial.body().to_string().len() > MAX_BODY_BYTES {
+            trial.import.records.truncate(trial.import.records.len() / 2);
+        }
+        if random.u8(0..8) == 0 {
+            return self.reject(&trial, &mut random).await;
+        }
+        self.trials.begin(&trial);
+        let breaks = random.u8(0..20);
+        let response = match breaks {
+            0 => {
+                self.trials.stage.close().await;
+                let response = self.trials.post(&trial).await;
+                self.trials.stage.open().await;
+                response
+            }
+            1 => self.post_while_cutting(&trial, Duration::from_millis(random.u64(0..40))).await,
+            _ => self.trials.post(&trial).await,
+        };
+        let mut faults = Faults::NONE;
+        if breaks < 2 || !trial.faults.is_empty() {
+            faults = Faults::OF_CALLS;
+            self.disturbed += 1;
+            cut(&mut self.trials.stage).await;
+            // An abandoned write may still be on its way to the database.
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        self.trials.conclude(&trial, &response, faults).await;
+    }
+
+    async fn post_while_cutting(&mut self, trial: &Trial, pause: Duration) -> Response {
+        let event = self.trials.event(trial);
+        let cut = async {
+            tokio::time::sleep(pause).await;
+            cut(&mut self.trials.stage).await;
+        };
+        tokio::join!(self.trials.target.respond(event), cut).0
+    }
+
+    /// Sends the import of a trial, spoilt.
+    async fn reject(&mut self, trial: &Trial, random: &mut Rng) {
+        let mut event = self.trials.event(&Trial { direct: false, ..trial.clone() });
+        let body = trial.body().to_string();
+        let status = match random.u8(0..5) {
+            0 => {
+                event["rawPath"] = "/else".into();
+                404
+            }
+            1 => {
+                event["headers"]["x-token"] = format!("unknown-{}", random.u32(..)).into();
+                401
+            }
+            2 => {
+                event["headers"]["content-type"] = "text/plain".into();
+                415
+            }
+            3 => {
+                event["body"] = (body + &" ".repeat(MAX_BODY_BYTES)).into();
+                413
+            }
+            _ => {
+                event["body"] = body[..body.len() - 1].into();
+                400
+            }
+        };
+        let response = self.trials.target.respond(event).await;
+        assert_eq!((response.status, &response.envelope["data"]), (status, &Value::Null));
+        self.trials.assert_memberships(&self.trials.world.memberships).await;
+        self.rejected += 1;
     }
 
     /// The median of the resident memory in KiB, each time after the same large import: otherwise the size of the last
     /// import would show.
     async fn memory(&mut self) -> u64 {
-        // The pace may still be that of a fault just before.
-        let tolerated = self.tolerated;
-        self.tolerated.timeout = true;
+        let params = json!({"isMatching": true, "matchingType": 2, "identifyWay": 1, "optType": "add"});
+        let stranger = |n| json!({"unionid": format!("stranger-{n}"), "groups": "vip"});
+        let records = (0..PROBE_RECORDS).map(stranger).collect();
+        let probe = Trial::calm(Import { tenant: TENANTS[0], mode: "fuzzy 1", params, records });
         let mut samples = [0; PROBES];
         for sample in &mut samples {
-            self.probe().await;
+            self.trials.begin(&probe);
+            let response = self.trials.post(&probe).await;
+            // The pace may still be that of a fault just before.
+            self.trials.judge(&probe, &response, Faults { timeout: true, ..Faults::NONE }).await;
             *sample = self.vitals.memory();
         }
-        self.tolerated = tolerated;
         samples.sort_unstable();
         samples[PROBES / 2]
     }
 
-    async fn probe(&mut self) {
-        let params = json!({"isMatching": true, "matchingType": 2, "identifyWay": 1, "optType": "add"});
-        let records = (0..PROBE_RECORDS)
-            .map(|n| json!({"unionid": format!("stranger-{n}"), "groups": "vip"}))
-            .collect();
-        self.import_by_api(&Import { tenant: TENANTS[0], mode: "fuzzy 1", params, records }).await;
-        self.stage.database.reset();
-    }
-
     async fn end(mut self, earlier: u64, later: u64) -> ExitCode {
         // Every idle connection of the process is closed.
-        requests::cut(&mut self.stage).await;
+        cut(&mut self.trials.stage).await;
         let before = self.descriptors;
         self.first().await;
-        println!("direct events: {}", self.direct);
+        let Trials { number, records, .. } = self.trials;
         println!(
-            "soak: {} requests, {} records, {} through faults, {} timed out, 0 wrong, rss {earlier} → {later} KiB, fds {before} → {}",
-            self.requests, self.records, self.faults, self.timed_out, self.descriptors
+            "soak: {number} trials, {records} records, {} through faults, {} rejected, 0 wrong, rss {earlier} → {later} KiB, fds {before} → {}",
+            self.disturbed, self.rejected, self.descriptors
         );
         let mut healthy = true;
         if vitals::grew(earlier, later) {
@@ -214,4 +237,23 @@ impl Soak {
         }
         if healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     }
+}
+
+/// Adds repeated records, unknown customers, and customers in a group of their own.
+fn grow(records: &mut Vec<Value>, sizes: Range<usize>, random: &mut Rng) {
+    let (drawn, size) = (records.len(), random.usize(sizes));
+    while records.len() < size {
+        let number = random.u32(..);
+        records.push(match random.u8(0..3) {
+            0 => records[random.usize(..drawn)].clone(),
+            1 => json!({"unionid": format!("x{number}"), "phone": format!("+86 {number}"), "groups": "vip"}),
+            _ => json!({"audienceUserId": format!("w{}", number % 300), "groups": "bulk"}),
+        });
+    }
+}
+
+/// Breaks every connection that the process has to the database.
+async fn cut(stage: &mut Stage) {
+    stage.close().await;
+    stage.open().await;
 }

@@ -12,8 +12,6 @@ pub struct Options {
     pub time: Duration,
     /// `--seed N`: determines what is drawn, but not the timing of function and database.
     pub seed: u64,
-    /// `--throttled N`: the tables have N read and N write units per second.
-    pub throttled: Option<f64>,
     /// `--function PATH`: the function's binary.
     pub function: PathBuf,
 }
@@ -23,8 +21,7 @@ impl Options {
     pub fn parse() -> Result<Self, lexopt::Error> {
         let mut options = Self {
             time: Duration::from_secs(60),
-            seed: fastrand::u64(..),
-            throttled: None,
+            seed: fastrand::u64(..u64::MAX / 2),
             function: "target/release/customer-group-import".into(),
         };
         let mut parser = lexopt::Parser::from_env();
@@ -32,7 +29,6 @@ impl Options {
             match argument {
                 Long("minutes") => options.time = parser.value()?.parse_with(minutes)?,
                 Long("seed") => options.seed = parser.value()?.parse()?,
-                Long("throttled") => options.throttled = Some(parser.value()?.parse()?),
                 Long("function") => options.function = parser.value()?.into(),
                 other => return Err(other.unexpected()),
             }

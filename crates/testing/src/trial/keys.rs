@@ -1,20 +1,18 @@
-//! Checks of an `Idempotency-Key` whose first request met faults (contract, section 8).
+//! What must hold of an `Idempotency-Key` whose first request met faults (contract, section 8).
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use super::Run;
-use testing::function::{Response, post_event};
+use super::draw::Trial;
+use super::run::{Memberships, Target, Trials};
+use crate::function::Response;
 
-/// The key of every trial that has one.
-pub const KEY: &str = "key-of-the-trial";
-
-impl Run {
+impl<T: Target> Trials<T> {
     /// Sends the import again with its key: at once and, if another run holds the key, again after the end of
     /// its lease.
-    pub async fn retry_with_key(&mut self, first: &Response) {
-        let item = self.item().await;
+    pub(super) async fn retry_with_key(&mut self, trial: &Trial, first: &Response, goal: &Memberships) {
+        let item = self.item(trial).await;
         let ended = item.as_ref().is_some_and(|item| item.get("failures").is_some());
         if ended {
             assert_eq!(first.status, 200, "an outcome was stored but not returned");
@@ -22,15 +20,15 @@ impl Run {
         let lease = item.as_ref().map(lease);
         let before = self.stage.memberships().await;
         let sent_at = SystemTime::now();
-        let again = self.post().await;
+        let again = self.post(trial).await;
         if again.status == 201 {
             assert!(!ended, "the outcome is stored");
             assert!(lease.is_some_and(|end| sent_at < end), "the lease is over");
             self.happened("key: in progress");
             self.assert_memberships(&before).await;
-            self.stage.end_lease(&self.import_key()).await;
-            let last = self.post().await;
-            return self.judge_outcome(first, &last).await;
+            self.stage.end_lease(&self.import_key(trial)).await;
+            let last = self.post(trial).await;
+            return self.judge_outcome(trial, first, &last, goal).await;
         }
         if again.headers.get("Idempotent-Replayed").is_some() {
             self.assert_memberships(&before).await;
@@ -38,38 +36,42 @@ impl Run {
             assert!(!ended, "the outcome is stored");
             assert!(lease.is_none_or(|end| end <= SystemTime::now()), "another run holds the key");
         }
-        self.judge_outcome(first, &again).await;
+        self.judge_outcome(trial, first, &again, goal).await;
     }
 
     /// Checks that the response is an exact replay of the first outcome without writes, or a completed import,
     /// and that the key is then bound to that body.
-    async fn judge_outcome(&mut self, first: &Response, again: &Response) {
+    async fn judge_outcome(&mut self, trial: &Trial, first: &Response, again: &Response, goal: &Memberships) {
         if again.headers.get("Idempotent-Replayed").is_some() {
             self.happened("key: replayed");
             assert_eq!((again.status, &again.body), (200, &first.body));
         } else {
             self.happened("key: ran again");
-            self.case(&self.body().to_string()).imported(&again.reply()).unwrap();
-            self.assert_memberships(&self.goal).await;
-            let replay = self.post().await;
+            self.is_imported(trial, &trial.body().to_string(), again);
+            self.assert_memberships(goal).await;
+            let replay = self.post(trial).await;
             assert_eq!((&replay.headers["Idempotent-Replayed"], &replay.body), (&"true".into(), &again.body));
         }
         let before = self.stage.memberships().await;
-        let mut other = self.body();
-        other["data"] = json!([{"audienceUserId": "other", "groups": "other"}]);
-        let mut event = post_event(&self.token(), other.to_string());
-        event["headers"]["idempotency-key"] = KEY.into();
-        let reused = self.function.invoke(event).await;
+        let mut other = self.event(trial);
+        let data = json!([{"audienceUserId": "other", "groups": "other"}]);
+        other["body"] = json!({"publicParams": trial.import.params, "data": data}).to_string().into();
+        let reused = self.target.respond(other).await;
         assert_eq!((reused.status, reused.code()), (422, "IDEMPOTENCY_KEY_REUSED"));
         self.assert_memberships(&before).await;
     }
 
-    fn import_key(&self) -> String {
-        format!("{}#{KEY}", self.trial.import.tenant)
+    /// The key of the current trial.
+    pub(super) fn key(&self) -> String {
+        format!("key-of-trial-{}", self.number)
     }
 
-    async fn item(&self) -> Option<Value> {
-        let (items, key) = (self.stage.items(&self.stage.names.imports).await, self.import_key());
+    fn import_key(&self, trial: &Trial) -> String {
+        format!("{}#{}", trial.import.tenant, self.key())
+    }
+
+    async fn item(&self, trial: &Trial) -> Option<Value> {
+        let (items, key) = (self.stage.items(&self.stage.names.imports).await, self.import_key(trial));
         items.into_iter().find(|item| item["importKey"] == *key)
     }
 }
