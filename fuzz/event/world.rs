@@ -9,14 +9,10 @@ pub const TENANT: &str = "demo";
 /// The initial customers and memberships, including those that the events in `events/` name.
 pub fn world() -> World {
     let customer = |tenant: &str, id: &str, unionid: &str, openid: &str, phone: &str| {
-        let given = |value: &str| (!value.is_empty()).then(|| value.to_owned());
-        Customer {
-            tenant: tenant.to_owned(),
-            id: id.to_owned(),
-            unionid: given(unionid),
-            openid: given(openid),
-            phone: given(phone),
-        }
+        let given = [("unionid", unionid), ("openid", openid), ("phone", phone)].into_iter();
+        let attributes = given.filter(|(_, value)| !value.is_empty());
+        let attributes = attributes.map(|(field, value)| (field, value.to_owned())).collect();
+        Customer { attributes, ..Customer::new(tenant, id) }
     };
     let mut customers = vec![
         customer(TENANT, "c0001", "u0001", "o0001", "13800000001"),

@@ -25,13 +25,10 @@ fn customers(random: &mut Rng) -> Vec<Customer> {
                 let number = if random.u32(..100) < 4 { random.u32(..count) } else { number };
                 (random.u32(..100) < 85).then(|| format!("{kind}{number:08}"))
             };
-            customers.push(Customer {
-                tenant: tenant.to_owned(),
-                unionid: draw("u"),
-                openid: draw("o"),
-                phone: draw("138"),
-                id: format!("c{number:08}"),
-            });
+            let drawn = [("unionid", "u"), ("openid", "o"), ("phone", "138")]
+                .map(|(field, kind)| Some((field, draw(kind)?)));
+            let attributes = drawn.into_iter().flatten().collect();
+            customers.push(Customer { attributes, ..Customer::new(tenant, &format!("c{number:08}")) });
         }
     }
     customers

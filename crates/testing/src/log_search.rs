@@ -14,6 +14,7 @@ use tracing::level_filters::LevelFilter;
 use tracing_subscriber::fmt;
 use tracing_subscriber::layer::SubscriberExt;
 
+use crate::model::request::IDENTIFIERS;
 use crate::model::text;
 
 /// The function's own words in its log lines. A value that is a part of them cannot be distinguished.
@@ -85,7 +86,7 @@ pub fn keep(value: &str) {
 /// Records the identifiers of a customer, or of a record as it was sent.
 pub fn keep_identifiers(record: &Value) {
     let mut watch = watch();
-    for field in ["audienceUserId", "unionid", "openid", "phone"] {
+    for field in IDENTIFIERS {
         if let Value::String(sent) = &record[field] {
             watch.secrets.keep(sent);
             watch.secrets.keep(&text::value(record, field).unwrap_or_default());

@@ -18,10 +18,7 @@ const ALSO_NOT_MATCHED: &str =
     r#"{"phone":"1","groups":"vip","index":3,"errorCode":"NOT_MATCHED","errorMsg":"m","retryable":false}"#;
 
 fn world() -> World {
-    let customer = |id: &str, phone: &str| {
-        let (tenant, id, phone) = ("t1".to_owned(), id.to_owned(), Some(phone.to_owned()));
-        Customer { tenant, id, unionid: None, openid: None, phone }
-    };
+    let customer = |id: &str, phone: &str| Customer::new("t1", id).with("phone", phone);
     let memberships = [("t1#c1".to_owned(), "old".to_owned()), ("t1#c2".to_owned(), "vip".to_owned())].into();
     World { customers: vec![customer("c1", "13800000001"), customer("c2", "2")], memberships }
 }

@@ -99,23 +99,16 @@ fn look_up(world: &World, outages: &Outages, tenant: &str, lookup: &Lookup<'_>, 
     if let Some(code) = outages.of_look_up(identifier.field(), value) {
         return Err(outage_from(code));
     }
-    let found = world.customers.iter().filter(|customer| {
-        customer.tenant == tenant
-            && match identifier {
-                Identifier::Unionid => customer.unionid.as_deref() == Some(value),
-                Identifier::Openid => customer.openid.as_deref() == Some(value),
-                Identifier::Phone => customer.phone.as_deref() == Some(value),
-                Identifier::AudienceUserId => customer.id == value,
-            }
-    });
+    let customers = world.customers.iter().filter(|customer| customer.tenant == tenant);
+    let found = customers.filter(|customer| customer.has(identifier.field(), value));
     if identifier != Identifier::AudienceUserId {
         return Ok(Found::listed(found.map(|customer| customer.id.clone()).collect(), lookup.most));
     }
     let customers = found.map(|customer| {
         let mut identifiers = Identifiers::default();
-        identifiers.set(Identifier::Unionid, customer.unionid.clone().map(Into::into));
-        identifiers.set(Identifier::Openid, customer.openid.clone().map(Into::into));
-        identifiers.set(Identifier::Phone, customer.phone.clone().map(Into::into));
+        for identifier in Identifier::ALL {
+            identifiers.set(identifier, customer.attributes.get(identifier.field()).cloned().map(Into::into));
+        }
         let identifiers = lookup.with_identifiers.then(|| Box::new(identifiers));
         Customer { id: customer.id.clone(), identifiers }
     });

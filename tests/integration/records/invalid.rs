@@ -2,6 +2,7 @@
 
 use serde_json::json;
 use testing::function::post_event;
+use testing::model::request::{FIELDS, IDENTIFIERS};
 use testing::shorthand::{exact, fuzzy, off, pairs};
 use testing::stage::{Stage, TOKEN};
 
@@ -11,7 +12,7 @@ use super::failure;
 async fn a_field_that_is_not_a_string_is_invalid() {
     let stage = Stage::new().await;
     let function = stage.function().await;
-    for field in ["audienceUserId", "openid", "unionid", "phone", "groups"] {
+    for field in FIELDS {
         for value in
             [json!(1), json!(13800000001_u64), json!(true), json!(false), json!([]), json!(["g"]), json!({})]
         {
@@ -32,17 +33,16 @@ async fn a_field_that_is_not_a_string_is_invalid() {
 async fn a_control_character_inside_a_value_is_invalid() {
     let stage = Stage::new().await;
     let function = stage.function().await;
-    let fields = ["audienceUserId", "openid", "unionid", "phone", "groups"];
     for char in ('\0'..='\u{1f}').chain(['\u{7f}']) {
-        let data = fields.map(|field| {
+        let data = FIELDS.map(|field| {
             let mut record = json!({"audienceUserId": "c1", "groups": "ok"});
             record[field] = format!("ok, 1{char}2").into();
             record
         });
         for params in [off("add"), exact("add"), fuzzy(2, "delete")] {
             let response = function.import(params, json!(data)).await;
-            assert_eq!(response.failures(), ["INVALID_FIELD"; 5], "{char:?}");
-            for (field, failed) in fields.iter().zip(response.data()["errorData"].as_array().expect("failed"))
+            assert_eq!(response.failures(), ["INVALID_FIELD"; FIELDS.len()], "{char:?}");
+            for (field, failed) in FIELDS.iter().zip(response.data()["errorData"].as_array().expect("failed"))
             {
                 assert_eq!(failed["errorMsg"], format!("{field}含有控制字符"), "{char:?}");
             }
@@ -65,7 +65,7 @@ async fn a_damaged_name_can_be_deleted_but_not_added() {
     assert_eq!(failure(&function, off("add"), record.clone()).await.as_deref(), Some("INVALID_FIELD"));
     assert_eq!(failure(&function, off("delete"), record).await, None);
     assert!(stage.memberships().await.is_empty());
-    for field in ["audienceUserId", "openid", "unionid", "phone"] {
+    for field in IDENTIFIERS {
         for params in [off("delete"), fuzzy(1, "delete")] {
             let mut record = json!({"audienceUserId": "c1", "groups": "g"});
             record[field] = "1\u{fffd}".into();
@@ -140,7 +140,7 @@ async fn an_identifier_may_have_1024_bytes() {
     let function = stage.function().await;
     // 3 bytes a character: 1,023 and one more are the limit.
     let longest = "客".repeat(341) + "x";
-    for field in ["audienceUserId", "openid", "unionid", "phone"] {
+    for field in IDENTIFIERS {
         for (value, code) in [
             (longest.clone(), "NOT_MATCHED"),
             (format!("  {longest}\u{3000}"), "NOT_MATCHED"),

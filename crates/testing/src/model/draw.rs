@@ -4,17 +4,24 @@
 //! Customer number 3 has the identifiers `c3`, `u3`, `o3` and `13800000003`, unless it lacks one or
 //! has that of another number; a record about number 3 likewise.
 
+use std::collections::BTreeMap;
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Map, Value, json};
 
+use super::request::IDENTIFIERS;
 use super::world::{Customer, Outages, World};
+
+/// The identifiers besides the ID.
+const ATTRIBUTES: [&str; IDENTIFIERS.len() - 1] = {
+    let [_, attributes @ ..] = IDENTIFIERS;
+    attributes
+};
 
 /// The tenants of every world.
 pub const TENANTS: [&str; 2] = ["t1", "t2"];
-
-const IDENTIFIERS: [&str; 4] = ["audienceUserId", "unionid", "openid", "phone"];
 
 /// Every setting of `publicParams`, without `optType`: its name, and its JSON.
 pub fn modes() -> [(&'static str, Value); 4] {
@@ -64,14 +71,14 @@ pub fn crowded_world(pool: u32, most: usize) -> impl Strategy<Value = World> {
 
 /// Customers who share identifiers of number 0, of one of these sizes.
 fn crowd(sizes: Vec<u32>) -> impl Strategy<Value = Vec<Customer>> {
-    (select(TENANTS.to_vec()), select(sizes), any::<[bool; 3]>()).prop_map(
-        |(tenant, size, [unionid, openid, phone])| {
+    (select(TENANTS.to_vec()), select(sizes), any::<[bool; ATTRIBUTES.len()]>()).prop_map(
+        |(tenant, size, shared)| {
+            let shared = ATTRIBUTES.iter().zip(shared).filter(|(_, is_shared)| *is_shared);
+            let attributes: BTreeMap<_, _> =
+                shared.map(|(field, _)| (*field, identifier(field, 0))).collect();
             let member = |number| Customer {
-                tenant: tenant.to_owned(),
-                id: format!("x{number}"),
-                unionid: unionid.then(|| identifier("unionid", 0)),
-                openid: openid.then(|| identifier("openid", 0)),
-                phone: phone.then(|| identifier("phone", 0)),
+                attributes: attributes.clone(),
+                ..Customer::new(tenant, &format!("x{number}"))
             };
             (0..size).map(member).collect()
         },
@@ -124,30 +131,23 @@ fn choice(pool: u32) -> impl Strategy<Value = Option<Option<u32>>> {
 fn customer(pool: u32) -> impl Strategy<Value = Customer> {
     // One person may be two customers, which share what identifies the person.
     let person = prop_oneof![2 => Just(None), 1 => (0..pool).prop_map(Some)];
-    let choices = (choice(pool), choice(pool), choice(pool));
-    (select(TENANTS.to_vec()), 0..pool, person, choices).prop_map(
-        |(tenant, number, person, (unionid, openid, phone))| {
-            let draw = |field, choice: Option<Option<u32>>| {
-                choice.map(|other| identifier(field, other.or(person).unwrap_or(number)))
-            };
-            Customer {
-                tenant: tenant.to_owned(),
-                id: identifier("audienceUserId", number),
-                unionid: draw("unionid", unionid),
-                openid: draw("openid", openid),
-                phone: draw("phone", phone),
-            }
-        },
-    )
+    let choices = ATTRIBUTES.map(|_| choice(pool));
+    (select(TENANTS.to_vec()), 0..pool, person, choices).prop_map(|(tenant, number, person, choices)| {
+        let mut customer = Customer::new(tenant, &identifier("audienceUserId", number));
+        for (field, choice) in ATTRIBUTES.into_iter().zip(choices) {
+            let number = choice.map(|other| other.or(person).unwrap_or(number));
+            customer.attributes.extend(number.map(|number| (field, identifier(field, number))));
+        }
+        customer
+    })
 }
 
 /// The identifier of this number, in the form stored in the table.
 fn identifier(field: &str, number: u32) -> String {
     match field {
         "audienceUserId" => format!("c{number}"),
-        "unionid" => format!("u{number}"),
-        "openid" => format!("o{number}"),
-        _ => format!("138{number:08}"),
+        "phone" => format!("138{number:08}"),
+        _ => format!("{}{number}", &field[..1]),
     }
 }
 

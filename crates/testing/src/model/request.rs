@@ -13,8 +13,15 @@ use super::text::fold;
 /// The default limit on the records of a request.
 pub const MAX_RECORDS: usize = 5_000;
 
-/// The fields of a record.
-pub const FIELDS: [&str; 5] = ["audienceUserId", "openid", "unionid", "phone", "groups"];
+/// The fields of a record: the identifiers, and the groups.
+pub const FIELDS: [&str; IDENTIFIERS.len() + 1] = ["audienceUserId", "openid", "unionid", "phone", "groups"];
+
+/// The fields that identify a customer: the ID, and the attributes of the customer with an index.
+pub const IDENTIFIERS: [&str; 4] = ["audienceUserId", "openid", "unionid", "phone"];
+
+/// The orders in which fuzzy matching tries them, of `identifyWay` 1 and 2.
+pub const ORDERS: [[&str; IDENTIFIERS.len()]; 2] =
+    [["unionid", "openid", "phone", "audienceUserId"], ["phone", "unionid", "openid", "audienceUserId"]];
 
 const PARAMS: [&str; 6] = ["isMatching", "matchingType", "identifyWay", "optType", "dryRun", "explain"];
 

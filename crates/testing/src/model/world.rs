@@ -1,10 +1,10 @@
 //! Customers and memberships, and the effect of an import on them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::request::FIELDS;
+use super::request::{FIELDS, IDENTIFIERS, ORDERS};
 use super::text::{fold, has_control_character, has_replacement_character, is_blank, split, value};
 
 /// The record codes in the order of the contract's table (section 4).
@@ -32,29 +32,33 @@ pub fn is_retryable(code: &str) -> bool {
 pub struct Customer {
     pub tenant: String,
     pub id: String,
-    pub unionid: Option<String>,
-    pub openid: Option<String>,
-    pub phone: Option<String>,
+    /// The other [`IDENTIFIERS`] that it has.
+    pub attributes: BTreeMap<&'static str, String>,
 }
 
 impl Customer {
-    fn has(&self, field: &str, value: &str) -> bool {
-        match field {
-            "audienceUserId" => self.id == value,
-            "unionid" => self.unionid.as_deref() == Some(value),
-            "openid" => self.openid.as_deref() == Some(value),
-            _ => self.phone.as_deref() == Some(value),
-        }
+    /// A customer without further identifiers.
+    pub fn new(tenant: &str, id: &str) -> Self {
+        Self { tenant: tenant.to_owned(), id: id.to_owned(), attributes: BTreeMap::new() }
+    }
+
+    /// The customer with this identifier.
+    pub fn with(mut self, field: &'static str, value: impl Into<String>) -> Self {
+        self.attributes.insert(field, value.into());
+        self
+    }
+
+    /// Whether this is a value of the customer's ID or of another identifier.
+    pub fn has(&self, field: &str, value: &str) -> bool {
+        let own = if field == "audienceUserId" { Some(&self.id) } else { self.attributes.get(field) };
+        own.is_some_and(|own| own == value)
     }
 
     /// The customer as an item of its table.
     pub fn item(&self) -> Value {
         let mut item = json!({"audienceUserId": self.id, "tenantId": self.tenant});
-        let sparse = [("unionid", &self.unionid), ("openid", &self.openid), ("phone", &self.phone)];
-        for (name, value) in sparse {
-            if let Some(value) = value {
-                item[name] = value.as_str().into();
-            }
+        for (field, value) in &self.attributes {
+            item[*field] = value.as_str().into();
         }
         item
     }
@@ -161,11 +165,7 @@ impl World {
             return ending;
         }
         let exact = params["matchingType"] == 1.0;
-        let order = if !exact && params["identifyWay"] == 2.0 {
-            ["phone", "unionid", "openid", "audienceUserId"]
-        } else {
-            ["unionid", "openid", "phone", "audienceUserId"]
-        };
+        let order = ORDERS[usize::from(!exact && params["identifyWay"] == 2.0)];
         let mut results = Vec::new();
         for field in order {
             let Some(value) = value(record, field) else { continue };
@@ -206,9 +206,8 @@ fn check(params: &Value, record: &Value) -> Option<&'static str> {
             codes.push("INVALID_FIELD");
         }
     }
-    let fields = ["unionid", "openid", "phone", "audienceUserId"];
     let is_damaged = |text: &str| has_control_character(text) || has_replacement_character(text);
-    if fields.iter().any(|field| is_damaged(record[field].as_str().unwrap_or_default())) {
+    if IDENTIFIERS.iter().any(|field| is_damaged(record[field].as_str().unwrap_or_default())) {
         codes.push("INVALID_FIELD");
     }
     let members = record.as_object().into_iter().flatten();
@@ -218,10 +217,10 @@ fn check(params: &Value, record: &Value) -> Option<&'static str> {
     if used.iter().any(|field| is_blank(&record[field]) && given.contains(&fold(field))) {
         codes.push("INVALID_FIELD");
     }
-    if fields.iter().any(|field| value(record, field).is_some_and(|value| value.len() > 1024)) {
+    if IDENTIFIERS.iter().any(|field| value(record, field).is_some_and(|value| value.len() > 1024)) {
         codes.push("INVALID_FIELD");
     }
-    let usable = if params["isMatching"] == false { &fields[3..] } else { &fields[..] };
+    let usable = if params["isMatching"] == false { &["audienceUserId"][..] } else { &IDENTIFIERS };
     if usable.iter().all(|field| value(record, field).is_none()) {
         codes.push("MISSING_IDENTIFIER");
     }
