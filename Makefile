@@ -95,9 +95,10 @@ $(DENY)/bin/cargo-deny:
 soak: release ## Run the release binary under mixed requests and faults (longer: make soak ARGS="--minutes 30")
 	@NO_PROXY=127.0.0.1 cargo run --quiet --locked --package testing --features stage --bin soak -- $(ARGS)
 
-.PHONY: test-api
-test-api: $(CARGO_LAMBDA) .local/test/installed ## Check client/ and docs/ (OpenAPI, pages, calls) against the running service
-	@$(PATH_LAMBDA) exec $(PYTEST) scripts/tests/api $(ARGS)
+# Several at a time, as most tests wait. One of them is run sooner alone: make test-python ARGS="-k pages".
+.PHONY: test-python
+test-python: $(CARGO_LAMBDA) .local/test/installed .local/emulator/installed ## Test client/, docs/ and make admin on the running service and an emulated AWS
+	@$(PATH_LAMBDA) exec $(PYTEST) scripts/tests/api scripts/tests/aws $(or $(ARGS),--numprocesses 4 --dist loadgroup)
 
 .PHONY: admin
 admin: .local/aws/installed ## Tokens, tenants, erasures, the customers table (make admin ARGS="token new --tenant acme --stack NAME")
@@ -106,10 +107,6 @@ admin: .local/aws/installed ## Tokens, tenants, erasures, the customers table (m
 .PHONY: bulk
 bulk: .local/aws/installed ## Import files of up to 100 million rows by the bulk stack (make bulk ARGS="--help")
 	@exec .local/aws/bin/python scripts/bulk $(ARGS)
-
-.PHONY: test-admin
-test-admin: .local/test/installed .local/emulator/installed ## Test make admin on an emulated AWS
-	@exec $(PYTEST) scripts/tests/aws $(ARGS)
 
 .PHONY: bench
 bench: release .local/aws/installed ## Measure an import; ARGS=--check: compare calls and instructions with their limits, --update: set them
@@ -154,6 +151,8 @@ sandbox: .local/deploy/installed .local/emulator/installed .local/test/installed
 lint: .local/dev/installed ## Check the form of all Python, and Python and shell for errors
 	.local/dev/bin/ruff format --check
 	.local/dev/bin/ruff check
+	@# What callers copy uses nothing that is newer than Python 3.9.
+	.local/dev/bin/vermin --quiet --no-tips --target=3.9- --violations client docs/examples
 	.local/dev/bin/shellcheck $$(grep --files-with-matches --no-messages '^#!.* bash$$' .ci/* docs/examples/* scripts/*)
 
 # Versions that still fit stay; ARGS=--upgrade takes the newest. cargo-lambda without dependencies: the only one, a C

@@ -20,6 +20,9 @@ RESTARTED_WITHIN = 300
 
 EVENT = "events/fuzzy-add.json"
 
+# One after the other: all of them compile.
+pytestmark = pytest.mark.usefixtures("service")
+
 
 def shell(command):
     # As if nobody's make ran the tests: a nested one prints the directory, too.
@@ -74,7 +77,7 @@ def test_a_signal_leaves_nothing_behind(number, tmp_path):
     with Service(tmp_path) as running:
         running.wait_until_ready()
         started = below(running.process.pid)
-        assert any("target/debug/customer-group-import" in command for _, command in started)
+        assert any("debug/customer-group-import" in command for _, command in started)
         os.kill(running.process.pid, number)
         running.has_ended(wait=True)
         deadline = time.monotonic() + ENDED_WITHIN
