@@ -8,7 +8,6 @@ import random
 import re
 import signal
 import socket
-import subprocess
 import sys
 import time
 import urllib.parse
@@ -20,7 +19,6 @@ from api.double import (
     IN_PROGRESS,
     MISSING_GROUPS,
     PATH,
-    PYTHON,
     STORE_ERROR,
     TIMEOUT,
     Desk,
@@ -452,15 +450,11 @@ def test_a_disk_that_is_full_is_named(tmp_path, monkeypatch):
 
     journal = import_groups.Journal(tmp_path / "state", {}, False, print)
     monkeypatch.setattr(import_groups.os, "fsync", full)
-    with pytest.raises(import_groups.Stop, match="No space left on device.*--state"):
+    with pytest.raises(import_groups.Stop, match=r"No space left on device.*--state"):
         journal.settle(import_groups.Mark())
 
 
 # --- Proxies ---
-
-
-def proxy_environment(**variables):
-    return {name: str(value) for name, value in variables.items()}
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
@@ -557,13 +551,9 @@ def test_a_wrong_command_is_one_sentence(desk, line, named):
     ["example.com/api", "ftp://h/", "https://", "https://h/ x", "http://u:p@h/", "https://h:65536/", "https://[::1/"],
 )
 def test_a_wrong_address_is_one_sentence(desk, url):
-    desk.write("l.csv", numbered(1))
-    command = [PYTHON, CLIENT, "l.csv", "--match", "off", "--url", url]
-    done = subprocess.run(
-        command, cwd=desk.folder, capture_output=True, text=True, env={"IMPORT_TOKEN": "t"}, check=False
-    )
-    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
-    assert "--url must be the whole address" in done.stderr
+    ended = desk.run(OFF, numbered(1), url=url)
+    assert (ended.code, ended.stderr.count("\n")) == (1, 1)
+    assert "--url must be the whole address" in ended.stderr
 
 
 @pytest.mark.parametrize("token", ["", "a\nb", "令牌"])

@@ -23,21 +23,12 @@ def test_values_are_those_that_the_function_compares(field, vector):
             identifier(field, vector["sent"])
 
 
-@pytest.mark.parametrize("field", ["audienceUserId", "unionid", "openid", "phone"])
-def test_white_space_and_marks_around_a_value_are_no_part_of_it(field):
-    assert identifier(field, "\ufeff\u200e \t1 \u3000\u2066\n") == "1"
-    assert identifier(field, "\u200b\u00a0\r\n") == ""
-
-
-def test_inside_an_identifier_they_are_part_of_it():
-    assert identifier("openid", " o 1\u200b2 ") == "o 1\u200b2"
-
-
-@pytest.mark.parametrize("text", ["a\tb", "a\x1fb", "\x1ca", "a\x7f", "a\ufffdb", "1" * 1025, "客" * 342], ids=ascii)
-def test_a_value_that_a_request_may_not_hold_is_unfit(text):
-    for field in ("openid", "phone"):
-        with pytest.raises(Unfit):
-            identifier(field, text)
+# \x1c is white space in Python, and in Unicode not.
+@pytest.mark.parametrize("text", ["\x1ca", "1" * 1025, "客" * 342], ids=ascii)
+@pytest.mark.parametrize("field", ["openid", "phone"])
+def test_a_value_that_a_request_may_not_hold_is_unfit(field, text):
+    with pytest.raises(Unfit):
+        identifier(field, text)
 
 
 def test_length_is_judged_in_canonical_form():
