@@ -238,6 +238,8 @@ class Csv:
 
     QUOTED = re.compile('[^\\S\r\n]*"([^"]*(?:""[^"]*)*)"(?!")[^\\S\r\n]*')
     OPEN = re.compile('[^\\S\r\n]*"')
+    # An identifier that Excel is to leave as it is; it is counted among what looks odd.
+    FORMULA = re.compile('\\s*="[^"]*"\\s*')
     NOT_CLOSED = "的引号没有结束"
 
     def __init__(self, file, encoding):
@@ -375,7 +377,8 @@ class Csv:
             else:
                 end = text.find(",", place)
                 end = len(text) if end < 0 else end
-                if '"' in text[place:end] and len(fields) in self.places:
+                is_text = len(fields) in self.places[:-1] and self.FORMULA.fullmatch(text, place, end)
+                if '"' in text[place:end] and len(fields) in self.places and not is_text:
                     return [*fields, *text[place:].split(",")], "的引号前有其他字符"
                 fields.append(text[place:end])
                 place = end + 1

@@ -278,7 +278,7 @@ def test_rows_that_seem_to_stand_inside_a_field_stop_the_run(desk, double, rows)
 )
 def test_random_quotes_lose_no_row(tmp_path, columns):
     draw = random.Random(f"27 {columns}")
-    words = ["x", '"x"', '"x,y"', '"x""y"', '"', '"x', 'x"', ' "x"', "", "x y"]
+    words = ["x", '="x"', '"x"', '"x,y"', '"x""y"', '"', '"x', 'x"', ' "x"', "", "x y"]
     stopped = 0
     for _ in range(500):
         count = draw.choice([1, 2, 5, 12])
@@ -381,6 +381,13 @@ def test_ids_that_are_no_ids_are_counted(desk, flag, kind, format):
     assert kind in note
     assert note.endswith(f": {len(ODD[kind].split())}, first in line {5 if format == 'csv' else 4}")
     assert ended.stdout.startswith("dry run: " if flag else f"{len(ids)} rows: "), ended
+
+
+def test_a_formula_around_an_id_is_counted_and_around_a_group_fails(desk, double):
+    ended = desk.run("list.csv --match off", f'{NAMES}="c1",g\nc2,="g"\n')
+    assert ended.stderr.endswith(": 1, first in line 2\n"), ended
+    assert double.pairs == [('="c1"', "g")]
+    assert "BAD_ROW,第3行的引号前有其他字符" in desk.read("list.failed.csv")
 
 
 @pytest.mark.parametrize(
