@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use group_import::http::envelope::MOST_RECORDS;
 use serde_json::{Value, json};
 use testing::dynamodb::{Action, Rule};
-use testing::function::{ADDRESS, Function, Response, post_event};
+use testing::function::{Function, Response, post_event};
 use testing::shorthand::{numbered, numbered_pairs, off};
 use testing::stage::{Stage, TOKEN};
 
@@ -167,42 +167,6 @@ async fn a_malformed_tenant_item_is_500_without_details() {
 }
 
 #[tokio::test]
-async fn stage_and_trailing_slash_of_the_path_are_ignored() {
-    let (_stage, function) = stage_and_function().await;
-    for path in [
-        ADDRESS.to_owned(),
-        format!("{ADDRESS}/"),
-        format!("/prod{ADDRESS}"),
-        format!("/prod{ADDRESS}/"),
-        format!("/crm/v1{ADDRESS}"),
-        format!("/a/b/c/d{ADDRESS}/"),
-    ] {
-        let response = function.invoke(with(|event| event["rawPath"] = path.as_str().into())).await;
-        assert_eq!(response.data()["importSuccessNum"], 1, "{path}");
-    }
-}
-
-#[tokio::test]
-async fn the_retired_address_always_names_the_new_one() {
-    let (stage, function) = stage_and_function().await;
-    for path in
-        [RETIRED_ADDRESS.to_owned(), format!("{RETIRED_ADDRESS}/"), format!("/crm/v1{RETIRED_ADDRESS}")]
-    {
-        for method in ["POST", "GET"] {
-            let event = with(|event| {
-                event["rawPath"] = path.as_str().into();
-                event["requestContext"]["http"]["method"] = method.into();
-                event["headers"] = json!({});
-            });
-            let response = rejected(&stage, &function, event).await;
-            assert_eq!((response.status, response.code()), (404, "NOT_FOUND"), "{method} {path}");
-            assert!(response.msg().contains(ADDRESS), "{}", response.msg());
-            assert_eq!(stage.database.calls().len(), 0);
-        }
-    }
-}
-
-#[tokio::test]
 async fn every_method_but_post_is_405_with_allow() {
     let (stage, function) = stage_and_function().await;
     for method in ["GET", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"] {
@@ -211,25 +175,6 @@ async fn every_method_but_post_is_405_with_allow() {
         assert_eq!((response.status, response.code()), (405, "METHOD_NOT_ALLOWED"), "{method}");
         assert_eq!(response.headers["Allow"], "POST", "{method}");
         assert_eq!(stage.database.calls().len(), 0, "{method}");
-    }
-}
-
-#[tokio::test]
-async fn content_type_is_absent_or_json() {
-    let (stage, function) = stage_and_function().await;
-    for content_type in
-        ["application/json", "application/json; charset=UTF-8", "Application/JSON;charset=utf-8"]
-    {
-        let event = with(|event| event["headers"]["content-type"] = content_type.into());
-        function.invoke(event).await.data();
-    }
-    function.invoke(with(|event| event["headers"] = json!({"X-Token": TOKEN}))).await.data();
-    for content_type in
-        ["text/json", "application/x-www-form-urlencoded", "multipart/form-data", "application/jsonx"]
-    {
-        let event = with(|event| event["headers"]["content-type"] = content_type.into());
-        let response = rejected(&stage, &function, event).await;
-        assert_eq!(response.code(), "UNSUPPORTED_MEDIA_TYPE", "{content_type}");
     }
 }
 
@@ -289,26 +234,4 @@ async fn a_base64_body_is_decoded_before_it_is_measured() {
         let response = rejected(&stage, &function, encoded(not_json)).await;
         assert_eq!((response.status, response.code()), (400, "PARAM_ERROR"));
     }
-}
-
-#[tokio::test]
-async fn rest_api_events_get_the_same_response() {
-    let (stage, function) = stage_and_function().await;
-    let rest = |method: &str, token: &str| {
-        json!({
-            "path": ADDRESS,
-            "httpMethod": method,
-            "headers": {"X-Token": token, "Content-Type": "application/json"},
-            "multiValueHeaders": {"X-Token": [token], "Content-Type": ["application/json"]},
-            "requestContext": {"path": format!("/prod{ADDRESS}"), "stage": "prod", "httpMethod": method},
-            "body": body(),
-            "isBase64Encoded": false,
-        })
-    };
-    assert_eq!(function.invoke(rest("POST", TOKEN)).await.data()["status"], 1);
-    assert_eq!(stage.memberships().await, numbered_pairs(1));
-    let response = rejected(&stage, &function, rest("GET", TOKEN)).await;
-    assert_eq!((response.status, response.headers["Allow"].as_str()), (405, Some("POST")));
-    assert_eq!(rejected(&stage, &function, rest("POST", "unknown")).await.status, 401);
-    assert_eq!(rejected(&stage, &function, rest("POST", DISABLED)).await.status, 403);
 }

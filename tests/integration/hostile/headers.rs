@@ -11,10 +11,17 @@ use testing::stage::{Stage, TOKEN};
 #[tokio::test]
 async fn every_wrong_token_gets_the_same_response() {
     let stage = Stage::new().await;
+    stage.put_tenant("expired", json!({"tenantId": "t1", "expiresAt": 1_000_000_000})).await;
+    stage.put_tenant("both", json!({"tenantId": "t1", "expiresAt": 1, "enabled": false})).await;
     let function = stage.function().await;
     let expected = function.import_as("unknown", off("add"), numbered(1)).await;
     assert_eq!((expected.status, expected.code()), (401, "TOKEN_ERROR"));
     let tokens = [
+        String::new(),
+        " ".to_owned(),
+        "expired".to_owned(),
+        "both".to_owned(),
+        TOKEN.to_uppercase(),
         format!(" {TOKEN}"),
         format!("{TOKEN} "),
         format!("{TOKEN}\t"),
@@ -37,6 +44,7 @@ async fn every_wrong_token_gets_the_same_response() {
     ];
     let mut headers: Vec<Value> = tokens.iter().map(|token| json!({"x-token": token})).collect();
     headers.extend([
+        json!({"content-type": "application/json", "token": TOKEN, "authorization": TOKEN}),
         json!({"x-token": null}),
         json!({"x-token": 7}),
         json!({"x-token": [TOKEN, "unknown"]}),
@@ -55,6 +63,7 @@ async fn every_wrong_token_gets_the_same_response() {
         let response = function.invoke(event).await;
         let shown: String = headers.to_string().chars().take(80).collect();
         assert_eq!((response.status, &response.body), (401, &expected.body), "{shown}");
+        assert_eq!(response.headers, expected.headers, "{shown}");
         assert!(stage.database.calls().len() <= 1, "{shown}");
     }
     assert!(stage.memberships().await.is_empty());
@@ -76,6 +85,7 @@ async fn headers_in_two_lists_must_agree() {
         (json!({"X-Token": TOKEN}), json!({"x-token": [TOKEN, "unknown"]})),
         (json!({"X-Token": TOKEN}), json!({"X-TOKEN": ["unknown"], "x-token": [TOKEN]})),
         (json!({}), json!({"X-Token": [TOKEN, ""]})),
+        (json!({}), json!({"X-Token": ["unknown", TOKEN]})),
         (json!(null), json!({"X-Token": []})),
     ];
     for (headers, multi_value_headers) in rejected {
