@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use testing::dynamodb::Call;
 use testing::function::post_event;
+use testing::model::request::IDENTIFIERS;
 use testing::stage::{Stage, TOKEN};
 use testing::tables::TableNames;
 
@@ -18,9 +19,8 @@ const TABLES: &str = "arn:aws:dynamodb:us-east-1:123456789012:table/";
 #[tokio::test]
 async fn the_role_allows_exactly_the_calls_of_imports() {
     let stage = Stage::new().await;
-    stage
-        .put_customers([json!({"audienceUserId": "c1", "unionid": "u1", "openid": "o1", "phone": "1"})])
-        .await;
+    let customer: Value = IDENTIFIERS.iter().map(|field| ((*field).to_owned(), json!("1"))).collect();
+    stage.put_customers([customer.clone()]).await;
     let by_statement = stage.function().await;
     let by_query = stage.function_with(|config| {
         config.identity_lookup = IdentityLookup::Query;
@@ -35,10 +35,11 @@ async fn the_role_allows_exactly_the_calls_of_imports() {
             json!({"isMatching": true, "matchingType": 2, "identifyWay": 2, "optType": opt_type}),
         ] {
             // The second record of a fuzzy import reaches the last identifier.
-            let data = json!([
-                {"audienceUserId": "c1", "unionid": "u1", "openid": "o1", "phone": "1", "groups": "g"},
-                {"audienceUserId": "c1", "unionid": "-", "openid": "-x", "phone": "2", "groups": "g"},
-            ]);
+            let nobody = IDENTIFIERS.iter().map(|field| ((*field).to_owned(), json!("2")));
+            let mut data = json!([customer, nobody.collect::<Value>()]);
+            data[0]["groups"] = "g".into();
+            data[1]["groups"] = "g".into();
+            data[1]["audienceUserId"] = "1".into();
             for function in [&by_statement, &by_query] {
                 assert_eq!(function.import(params.clone(), data.clone()).await.status, 200);
             }

@@ -17,6 +17,7 @@ use serde_json::json;
 
 use super::{Coverage, check, config, many};
 use testing::model::draw::{self, Import};
+use testing::model::request::IDENTIFIERS;
 use testing::model::world::{CODES, Ending, MOST_LISTED, Outages, World};
 
 const POOL: u32 = 6;
@@ -181,7 +182,7 @@ fn possible(outages: &[&str]) -> Vec<String> {
         };
         let codes = CODES.iter().copied().filter(can).chain(["success"]);
         possible.extend(codes.map(|code| format!("{mode}: {code}")));
-        let fields = ["unionid", "openid", "phone", "audienceUserId"].into_iter().filter(|_| fuzzy);
+        let fields = IDENTIFIERS.into_iter().filter(|_| fuzzy);
         possible.extend(fields.map(|field| format!("{mode} by {field}")));
     }
     possible
