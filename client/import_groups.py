@@ -1127,14 +1127,8 @@ class Progress:
 
     def write(self, line, end=""):
         with self.lock:
-            print(
-                "\r" + " " * len(self.line) + "\r" if self.line else "",
-                line,
-                sep="",
-                end=end,
-                file=sys.stderr,
-                flush=True,
-            )
+            erased = "\r" + " " * len(self.line) + "\r" if self.line else ""
+            print(erased + line, end=end, file=sys.stderr, flush=True)
             self.line = "" if end else line
 
     def report(self, line):

@@ -2,6 +2,7 @@
 it, as a process with a folder of its own."""
 
 import importlib.util
+import itertools
 import json
 import os
 import subprocess
@@ -78,6 +79,10 @@ class Double(Proxy):
     @property
     def sizes(self):
         return [len(json.loads(body)["data"]) for _, body in self.requests]
+
+    @property
+    def pauses(self):
+        return [after - before for before, after in itertools.pairwise(self.times)]
 
     @property
     def pairs(self):

@@ -140,28 +140,20 @@ def test_what_the_connection_loses_is_replayed(desk, service):
 
 def test_an_outage_stops_the_run_and_the_same_command_resumes_it(desk, service):
     content, failed, pairs = holed(600, "outage")
-    away = []
-    with behind(service, lambda number: reply(503, "SERVICE_UNAVAILABLE") if away or number == 3 else None) as gateway:
+    arguments = f"{OFF} --batch 100 --concurrency 1 --patience 1"
+    with behind(service, dict.fromkeys(range(3, 99), reply(503, "SERVICE_UNAVAILABLE"))) as gateway:
         desk.url = gateway.url
-        desk.write("list.csv", content)
-        away = [True]
-        gateway.faults = lambda number: reply(503, "SERVICE_UNAVAILABLE") if away and number >= 3 else None
-        arguments = f"{OFF} --batch 100 --concurrency 1 --patience 1"
-        ended = desk.run(arguments)
+        ended = desk.run(arguments, content)
         assert ended.code == 1
         assert "stopped after 300 rows; none is lost: the same command resumes there" in ended.stderr, ended
         assert "503 SERVICE_UNAVAILABLE" in ended.stderr
-        away.clear()
+        gateway.faults = {}
         ended = desk.run(arguments)
     assert ended.stdout.startswith("600 rows: 514 imported, 86 failed\n"), ended
     assert (desk.read("list.failed.csv"), pairs <= service.memberships()) == (failed, True)
 
 
 # --- Responses ---
-
-
-def pauses(double):
-    return [after - before for before, after in zip(double.times, double.times[1:], strict=False)]
 
 
 def run(desk, content, faults=None, arguments=OFF, reason_of=None, **options):
@@ -177,7 +169,7 @@ def test_no_retry_comes_before_retry_after(desk):
     ended, double = run(desk, numbered(1), dict(enumerate(throttled)))
     assert ended.code == 0
     # The client's own first pauses are half a second and a second at most.
-    assert pauses(double)[0] >= 2
+    assert double.pauses[0] >= 2
     assert double.times[2] >= not_before
     assert len(set(double.requests)) == 1
     assert ended.stderr.count(": 429 ") == 2
@@ -186,7 +178,7 @@ def test_no_retry_comes_before_retry_after(desk):
 def test_a_running_import_is_waited_for(desk):
     ended, double = run(desk, numbered(1), dict.fromkeys((0, 1), reply(201, "IN_PROGRESS", IN_PROGRESS)))
     assert (ended.code, len(set(double.requests))) == (0, 1)
-    assert all(pause >= 1 for pause in pauses(double))
+    assert all(pause >= 1 for pause in double.pauses)
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, "closed"])
@@ -309,7 +301,7 @@ def test_connections_are_kept_and_renewed_where_the_server_closed_them(desk):
 
 
 def test_ctrl_c_says_where_it_stopped_and_how_to_go_on(desk):
-    with Double(lambda number: (lambda *_: time.sleep(30)) if number >= 3 else None) as double:
+    with Double({3: lambda *_: time.sleep(30)}) as double:
         desk.url = double.url
         desk.write("list.csv", numbered(1_000))
         run = desk.start(f"{OFF} --batch 100 --concurrency 1")
