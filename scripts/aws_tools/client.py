@@ -2,6 +2,7 @@
 
 import os
 import sys
+import urllib.parse
 
 try:
     import boto3
@@ -50,6 +51,8 @@ def client(service, options):
         # An emulator on this machine is not behind the proxy that the environment may name.
         config["proxies"] = {}
     try:
+        # botocore would notice a port that is none at the first call.
+        _ = urllib.parse.urlsplit(options.endpoint or "").port
         return boto3.client(service, region_name=region, config=Config(**config), **place)
     except ValueError as error:
         # An address or a setting of the environment that cannot be read.

@@ -107,6 +107,8 @@ def item_of(columns, cells):
 
 def convert(given):
     """Writes the file that DynamoDB imports from S3; the exit status."""
+    if given.out.exists() and given.out.samefile(given.file):
+        raise Failure("--out is the CSV file itself")
     customers = Customers(given.file, given.tenant)
     number = customers.checked()
     # A run that is stopped leaves no half of a file. Only its owner may read it.

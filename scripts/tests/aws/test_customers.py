@@ -123,12 +123,16 @@ def test_what_spreadsheets_make_of_values_is_counted(convert):
     assert len(items) == 7
 
 
-def test_a_missing_file_and_a_directory_are_named(start_script, tmp_path):
+@pytest.mark.parametrize(
+    ("path", "out"), [(".", "out"), ("none.csv", "out"), ("good.csv", "none/out"), ("good.csv", "good.csv")]
+)
+def test_a_file_that_cannot_be_read_or_written_is_named(start_script, tmp_path, path, out):
     (tmp_path / "good.csv").write_text(GOOD)
-    for path, out in ((tmp_path, "out"), (tmp_path / "none.csv", "out"), (tmp_path / "good.csv", "none/out")):
-        process = start_script("admin", "customers", "convert", "--tenant", "acme", "--out", tmp_path / out, path)
-        _, err = process.communicate(timeout=60)
-        assert (process.returncode, len(err.splitlines())) == (1, 1)
+    arguments = ["customers", "convert", "--tenant", "acme", "--out", tmp_path / out, tmp_path / path]
+    process = start_script("admin", *arguments)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, len(err.splitlines())) == (1, 1)
+    assert (tmp_path / "good.csv").read_text() == GOOD
 
 
 @pytest.fixture

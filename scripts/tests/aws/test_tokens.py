@@ -222,6 +222,7 @@ def test_a_place_that_is_missing_or_wrong_is_named(start_script):
         (["--region", "us-east-1"], "credentials"),
         ([], "--region or AWS_REGION"),
         (["--endpoint", "nowhere"], "Invalid endpoint"),
+        (["--endpoint", "http://127.0.0.1:65536"], "Port out of range"),
         (["--endpoint", "http://127.0.0.1:1"], "Could not connect"),
         (["--region", "no region"], "region"),
     ]
