@@ -25,10 +25,7 @@ async fn a_fuzzy_add_writes_one_item_for_each_customer_and_group() {
         {"phone": "+86 138-0000-0001", "groups": "vip"},
     ]);
     let response = function.import(fuzzy(1, "add"), data).await;
-    assert_eq!(
-        response.data(),
-        &json!({"importSuccessNum": 3, "importFailNum": 0, "status": 1, "message": "成功", "errorData": null})
-    );
+    assert_eq!((&response.data()["status"], &response.data()["importSuccessNum"]), (&json!(1), &json!(3)));
     assert_eq!(stage.memberships().await, pairs([("t1#c1", "vip"), ("t1#c1", "new"), ("t1#c2", "vip")]));
     for item in stage.membership_items().await {
         assert_eq!((&item["tenantId"], &item["importId"]), (&json!(TENANT), &json!(REQUEST_ID)));

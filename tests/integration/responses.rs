@@ -6,7 +6,6 @@ use std::collections::BTreeSet;
 
 use group_import::http::envelope::MOST_RECORDS;
 use serde_json::{Value, json};
-use testing::dynamodb::{Action, Rule};
 use testing::function::{Function, Response, post_event};
 use testing::shorthand::{numbered, numbered_pairs, off};
 use testing::stage::{Stage, TOKEN};
@@ -37,10 +36,7 @@ fn edit_body(event: &mut Value, edit: impl FnOnce(String) -> String) {
 }
 
 async fn stage_and_function() -> (Stage, Function) {
-    with_function(Stage::new().await).await
-}
-
-async fn with_function(stage: Stage) -> (Stage, Function) {
+    let stage = Stage::new().await;
     stage.put_tenant(DISABLED, json!({"tenantId": "t9", "enabled": false})).await;
     let function = stage
         .function_with(|config| {
@@ -118,29 +114,6 @@ async fn rejections_have_status_code_and_message() {
         assert_eq!(response.headers["Retry-After"], Value::Null, "{code}");
     }
     assert!(stage.memberships().await.is_empty());
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_unchecked_token_is_503_with_retry_after() {
-    let (stage, function) = with_function(Stage::new().await).await;
-    let errors = [
-        (400, "ProvisionedThroughputExceededException"),
-        (500, "InternalServerError"),
-        (400, "ResourceNotFoundException"),
-        (400, "AccessDeniedException"),
-    ];
-    for (status, code) in errors {
-        stage.database.clear_rules();
-        stage.database.rule(Rule::on_any(Action::Error { status, code, message: "not now" }));
-        let response = function.invoke(event()).await;
-        assert_eq!((response.status, response.code()), (503, "SERVICE_UNAVAILABLE"), "{code}");
-        assert_eq!(response.envelope["data"], Value::Null);
-        assert_eq!(response.headers["Retry-After"], "1");
-        assert!(!response.msg().contains("not now"), "{}", response.msg());
-        assert_eq!(stage.database.count("BatchWriteItem"), 0);
-    }
-    stage.database.clear_rules();
-    function.invoke(event()).await.data();
 }
 
 #[tokio::test]

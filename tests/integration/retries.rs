@@ -174,10 +174,7 @@ async fn a_killed_run_is_taken_over_exactly_once() {
     let function = Arc::new(stage.function().await);
     let waiting = post(&function, "k1", &mixed()).await;
     assert_eq!((waiting.status, waiting.code()), (201, "IN_PROGRESS"));
-    assert_eq!(
-        waiting.envelope["data"],
-        json!({"importSuccessNum": 0, "importFailNum": 0, "status": 0, "message": "进行中", "errorData": null})
-    );
+    assert_eq!(waiting.envelope["data"]["message"], "进行中");
 
     stage.end_lease("t1#k1").await;
     let requests = (0..10).map(|_| {
