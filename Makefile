@@ -140,11 +140,11 @@ $(ASL_VALIDATOR)/installed: $(wildcard scripts/requirements/asl-validator/*)
 	@touch $@
 
 .PHONY: deploy-test
-deploy-test: .local/deploy/installed .local/emulator/installed .local/test/installed ## Deploy to an emulated AWS and use the function there
+deploy-test: release .local/deploy/installed .local/emulator/installed .local/test/installed ## Deploy to an emulated AWS and use the function there
 	@exec $(PYTEST) scripts/tests/deploy $(ARGS)
 
 .PHONY: sandbox
-sandbox: .local/deploy/installed .local/emulator/installed .local/test/installed .local/aws/installed ## Practise operating without an account: both stacks on an emulated AWS, and commands to paste
+sandbox: release .local/deploy/installed .local/emulator/installed .local/test/installed .local/aws/installed ## Practise operating without an account: both stacks on an emulated AWS, and commands to paste
 	@PYTHONPATH=scripts/tests exec .local/test/bin/python -B scripts/sandbox
 
 .PHONY: lint

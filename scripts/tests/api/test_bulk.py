@@ -92,6 +92,9 @@ def test_page_names_batches_of_the_state_machine(page, csv_map):
 def test_page_names_retries_of_the_state_machine(name, times, csv_map):
     page = (markdown.PROJECT / "docs" / name).read_text(encoding="utf-8")
     retriers = csv_map["ItemProcessor"]["States"]["ImportCsv"]["Retry"]
+    (final,) = [retrier["ErrorEquals"] for retrier in retriers if not retrier["MaxAttempts"]]
+    # Of a batch that is too large, each row fails.
+    assert set(final) - {"PAYLOAD_TOO_LARGE"} <= results.FINAL
     attempts = [retrier["MaxAttempts"] for retrier in retriers if retrier["MaxAttempts"]]
     assert len(attempts) == 2
     assert [number for number in attempts if times.format(number) not in page] == []

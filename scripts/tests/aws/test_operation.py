@@ -1,4 +1,4 @@
-"""admin start against an emulated Lambda; that a stopped function is not invoked: deploy/test_stack_lifecycle.py."""
+"""admin start against an emulated Lambda; that a stopped function is not invoked: deploy/test_sandbox.py."""
 
 import pytest
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from deploy.stack import PROJECT, Sam, Stack
+from deploy.stack import PROJECT, Sam, Stack, for_this_machine
 from emulator import COMPLETED
 
 # As many as a request may have, by the default of the template.
@@ -62,9 +62,14 @@ def sam(emulator, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def template(sam):
-    """Built by sam. The first time it compiles for minutes."""
+def built(sam):
+    """The template as sam builds it for AWS. The first time it compiles for minutes."""
     return sam.build(PROJECT / "target" / "sam")
+
+
+@pytest.fixture(scope="session")
+def template(built, tmp_path_factory):
+    return for_this_machine(built, tmp_path_factory.mktemp("template") / "built")
 
 
 @pytest.fixture(scope="session")

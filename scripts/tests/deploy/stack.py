@@ -3,9 +3,7 @@
 import hashlib
 import os
 import pathlib
-import platform
-import re
-import subprocess
+import shutil
 
 import requests
 
@@ -13,8 +11,8 @@ from processes import run
 
 PROJECT = pathlib.Path(__file__).resolve().parents[3]
 
-# That of this machine, so that it can run the function.
-ARCHITECTURE = "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64"
+# What `make release` builds.
+RELEASE = PROJECT / "target" / "release" / "customer-group-import"
 
 TOKEN = "token-of-the-deploy-test"
 TENANT = "deploy-test"
@@ -25,12 +23,21 @@ FUZZY = {"isMatching": True, "matchingType": 2, "identifyWay": 1, "optType": "ad
 TABLES = {"TenantsTable", "CustomersTable", "MembershipsTable", "ImportsTable"}
 
 
-def documented_path():
-    """PATH as the page for operators sets it. cargo-lambda finds zig by way of the first python3."""
+def documented_build():
+    """The commands of the page for operators up to the build, but for installing the tools and making topics."""
     page = (PROJECT / "docs" / "operations" / "deploying.md").read_text(encoding="utf-8")
-    (export,) = re.findall(r"^make tools && (export PATH=\S+)", page, re.MULTILINE)
-    command = ["bash", "-c", f'{export}; printf %s "$PATH"']
-    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+    block = page[page.index("\nrustup target add ") : page.index("\nsam build\n")]
+    lines = [line for line in block.splitlines() if line.startswith(("rustup ", "make tools && export PATH="))]
+    return [*(line.removeprefix("make tools && ") for line in lines), "sam build"]
+
+
+def for_this_machine(template, folder):
+    """A template beside the function of `make release`: the emulator runs it as a process of this machine."""
+    (folder / "Function").mkdir(parents=True)
+    shutil.copy(RELEASE, folder / "Function" / "bootstrap")
+    text = template.read_text(encoding="utf-8").replace("CodeUri: .\n", "CodeUri: Function\n")
+    (folder / "template.yaml").write_text(text, encoding="utf-8")
+    return folder / "template.yaml"
 
 
 class Sam:
@@ -44,7 +51,7 @@ class Sam:
             # Else sam keeps a file of its own in the user's home.
             "__SAM_CLI_APP_DIR": str(directory / "home"),
         }
-        self.environment = {**os.environ, **emulator.variables, **self.variables, "PATH": documented_path()}
+        self.environment = {**os.environ, **emulator.variables, **self.variables}
 
     def run(self, verb, *arguments, title=""):
         # From a directory without a template: sam would use that.
@@ -52,9 +59,9 @@ class Sam:
         run([self.executable, verb, *arguments], log, cwd=self.directory, env=self.environment)
 
     def build(self, built):
-        """Builds the function as for AWS and returns the template that deploys it."""
-        options = ["--template-file", PROJECT / "template.yaml", "--build-dir", built]
-        self.run("build", *options, "--parameter-overrides", f"Architecture={ARCHITECTURE}")
+        """Builds the function as the page does, and returns the template that deploys it."""
+        script = "\n".join(["set -e", *documented_build()]) + f" --template-file template.yaml --build-dir {built}"
+        run(["bash", "-c", script], self.directory / "build.log", cwd=PROJECT, env=self.environment)
         return built / "template.yaml"
 
 
@@ -69,9 +76,9 @@ class Stack:
 
     def deploy(self, template, **parameters):
         """Creates the stack, or updates it; parameters that are not given keep their values."""
-        given = [f"{name}={value}" for name, value in {"Architecture": ARCHITECTURE, **parameters}.items()]
+        given = [f"{name}={value}" for name, value in parameters.items()]
         options = ["--template-file", template, "--resolve-s3", "--capabilities", "CAPABILITY_IAM"]
-        self.run("deploy", *options, "--parameter-overrides", *given)
+        self.run("deploy", *options, *(["--parameter-overrides", *given] if given else []))
 
     def delete(self):
         self.run("delete", "--no-prompts")

@@ -33,8 +33,7 @@ class Sandbox(Group):
         super().__exit__(*exception)
 
     def guide(self):
-        # At first it compiles.
-        self.wait_until(lambda: "Ctrl-C ends everything" in self.output(), 1800)
+        self.wait_until(lambda: "Ctrl-C ends everything" in self.output(), 300)
         return self.output()
 
     def folder(self):
@@ -193,7 +192,7 @@ def test_ctrl_c_leaves_nothing(sandbox, files_before):
 
 def test_sigterm_while_it_starts_leaves_nothing(tmp_path):
     with Sandbox(tmp_path) as starting:
-        starting.wait_until(lambda: "building" in starting.output(), 60)
+        starting.wait_until(lambda: "deploying" in starting.output(), 60)
         folder = starting.folder()
         assert processes_of(folder)
         assert starting.end(signal.SIGTERM) == 0

@@ -25,24 +25,43 @@ def topics(emulator):
 
 
 @pytest.fixture(scope="module")
-def updated(stack, template, topics):
-    page, mail = topics
-    stack.deploy(template, MaxRecords=2, PageTopicArn=page, AlarmTopicArn=mail, **dict(SETTINGS.values()))
-    return stack
+def function(emulator, stack):
+    """Its configuration, as it is at the moment."""
+    name = stack.resources()["Function"]
+    return lambda: emulator.client("lambda").get_function_configuration(FunctionName=name)
 
 
-@pytest.fixture
-def admin(emulator, updated):
+@pytest.fixture(scope="module")
+def before(function):
+    return function()
+
+
+@pytest.fixture(scope="module")
+def admin(emulator, stack, before):
     """Runs a command of scripts/admin on the stack; its messages."""
 
     def run(*arguments, status=0):
-        command = [sys.executable, ADMIN, *arguments, "--stack", updated.name]
+        command = [sys.executable, ADMIN, *arguments, "--stack", stack.name]
         environment = {**os.environ, **emulator.variables}
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == status, done.stderr
         return done.stderr
 
     return run
+
+
+@pytest.fixture(scope="module")
+def updated(stack, admin, topics):
+    page, mail = topics
+    values = {
+        "MaxRecords": 2,
+        "MaxWriteUnits": 500,
+        "PageTopicArn": page,
+        "AlarmTopicArn": mail,
+        **dict(SETTINGS.values()),
+    }
+    admin("set", *(f"{name}={value}" for name, value in values.items()))
+    return stack
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +80,7 @@ def second(kept, sam, emulator, template, tables):
 
 
 @pytest.mark.usefixtures("updated")
-def test_update_changes_the_limit(api, tables):
+def test_changed_limit_holds(api, tables):
     records = [{"audienceUserId": "c9", "groups": f"limit{number}"} for number in range(3)]
     assert api.add(records)[0] == 413
     assert "2" in api.responses[-1].json()["msg"]
@@ -69,12 +88,15 @@ def test_update_changes_the_limit(api, tables):
     assert ("c9", "limit1") in tables.pairs()
 
 
-def test_update_changes_the_settings_of_the_function(emulator, updated):
-    name = updated.resources()["Function"]
-    settings = emulator.client("lambda").get_function_configuration(FunctionName=name)["Environment"]["Variables"]
-    assert {variable: settings[variable] for variable in SETTINGS} == {
-        variable: value for variable, (_, value) in SETTINGS.items()
-    }
+def test_parameters_are_changed_without_the_code(function, before, updated, admin):
+    changed = {"MAX_RECORDS": "2"} | {variable: value for variable, (_, value) in SETTINGS.items()}
+    after = function()
+    assert after["Environment"]["Variables"] == before["Environment"]["Variables"] | changed
+    assert after["CodeSha256"] == before["CodeSha256"]
+    (described,) = updated.client.describe_stacks(StackName=updated.name)["Stacks"]
+    values = {one["ParameterKey"]: one["ParameterValue"] for one in described["Parameters"]}
+    assert (values["MaxWriteUnits"], values["MaxReadUnits"]) == ("500", "12000")
+    assert "no parameter Nothing" in admin("set", "Nothing=1", status=1)
 
 
 def test_alarms_notify_their_topics(emulator, updated, topics):
@@ -85,29 +107,6 @@ def test_alarms_notify_their_topics(emulator, updated, topics):
     notified = [(tuple(alarm["AlarmActions"]), tuple(alarm["OKActions"])) for alarm in alarms]
     assert set(notified) == {((page,), ()), ((mail,), ())}
     assert notified.count(((page,), ())) == 2
-
-
-def test_stopped_function_is_not_invoked_until_it_is_started(api, admin, tables):
-    record = {"audienceUserId": "c9", "groups": "stopped"}
-    admin("stop")
-    assert api.add_raw([record]).status_code in (429, 503)
-    assert ("c9", "stopped") not in tables.pairs()
-    admin("start")
-    assert api.add_raw([record]).status_code == 200
-
-
-def test_parameters_are_changed_without_the_code(emulator, updated, admin):
-    function = {"FunctionName": updated.resources()["Function"]}
-    before = emulator.client("lambda").get_function_configuration(**function)
-    admin("set", "MaxRecords=3", "MaxWriteUnits=500")
-    after = emulator.client("lambda").get_function_configuration(**function)
-    variables = before["Environment"]["Variables"]
-    assert after["Environment"]["Variables"] == variables | {"MAX_RECORDS": "3"}
-    assert after["CodeSha256"] == before["CodeSha256"]
-    (described,) = updated.client.describe_stacks(StackName=updated.name)["Stacks"]
-    values = {one["ParameterKey"]: one["ParameterValue"] for one in described["Parameters"]}
-    assert (values["MaxWriteUnits"], values["LookupConcurrency"]) == ("500", "8")
-    assert "no parameter Nothing" in admin("set", "Nothing=1", status=1)
 
 
 def test_tables_survive_the_stack(stack, kept, tables):

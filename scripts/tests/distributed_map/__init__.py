@@ -2,8 +2,7 @@
 
 Follows these pages of the AWS Step Functions Developer Guide (docs.aws.amazon.com/step-functions/latest/dg/):
 
-- state-map-distributed.html, input-output-itemreader.html: JSON Lines and CSV, plain and gzip, all under a prefix;
-  the escapes of CSV; arguments in JSONata
+- state-map-distributed.html, input-output-itemreader.html: objects that are compressed; arguments in JSONata
 - input-output-itemselector.html, input-output-contextobject.html: Map.Item.Index and Map.Item.Value
 - input-output-itembatcher.html: batches by number and by bytes, with BatchInput
 - input-output-resultwriter.html: manifest.json, SUCCEEDED_n, FAILED_n and PENDING_n; FLATTEN, JSONL

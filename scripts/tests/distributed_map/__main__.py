@@ -5,7 +5,7 @@ import json
 import ministack.services.stepfunctions as states
 from ministack.app import main
 
-from . import expressions, invocations, map_run
+from . import expressions, invocations, map_run, reader
 
 handle, describe = states.handle_request, states._describe_execution
 
@@ -28,6 +28,7 @@ invocations.install()
 states.handle_request = handle_request
 states._describe_execution = describe_execution
 states._run_distributed_map = map_run.distributed
+states._s3_object_text = reader.text_of
 
 if __name__ == "__main__":
     main()

@@ -3,7 +3,7 @@
 import pytest
 
 from deploy.bulk import rows
-from deploy.bulk.command import TEMPLATE, Bulk
+from deploy.bulk.command import HASH, MAIL, TEMPLATE, Bulk
 from deploy.bulk.rows import CUSTOMERS
 from deploy.stack import Stack
 
@@ -36,6 +36,26 @@ def stack(sam, emulator, function):
 @pytest.fixture(scope="session")
 def bulk(emulator, stack, tables):
     return Bulk(emulator, stack, tables)
+
+
+@pytest.fixture(scope="session")
+def topic(emulator):
+    return emulator.client("sns").create_topic(Name="on-call")["TopicArn"]
+
+
+@pytest.fixture(scope="session")
+def pinned(sam, emulator, bulk, topic):
+    """The command on a stack for one tenant, which sends mails and notifies a topic."""
+    stack = Stack("bulk-of-one-tenant", sam, emulator)
+    stack.deploy(TEMPLATE, FunctionArn=bulk.function, TokenHash=HASH, AlarmTopicArn=topic, Mail=MAIL)
+    return Bulk(emulator, stack, bulk.tables)
+
+
+@pytest.fixture
+def fault(faults):
+    """Makes invocations fail that hold a text, until the test ends."""
+    yield faults.set
+    faults.clear()
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The rows of a file are those that the client finds in it."""
 
-import gzip
 import json
 
 import pytest
@@ -16,9 +15,7 @@ NAME = "客户,vip"
     ("data", "options"),
     [
         pytest.param(f'openid,groups\no1,"{NAME}"\n'.encode("gbk"), ["--encoding", "gbk"], id="GBK"),
-        pytest.param(f'\ufeffopenid,groups\no1,"{NAME}"\n'.encode(), [], id="byte order mark"),
-        pytest.param(f' groups ,, openid\r\n "{NAME}" ,,o1,,,\r\n'.encode(), [], id="blanks and empty columns"),
-        pytest.param(f'openid,groups\ro1,"{NAME}"\r'.encode(), [], id="lines that end in CR"),
+        pytest.param(f'\ufeff groups ,, openid\r "{NAME}" ,,o1,,,\r'.encode(), [], id="BOM, blanks, CR"),
     ],
 )
 def test_table_is_imported(bulk, tmp_path, data, options):
@@ -33,12 +30,8 @@ def test_table_is_imported(bulk, tmp_path, data, options):
 @pytest.mark.parametrize(
     ("name", "data"),
     [
-        pytest.param("rows.csv", "openid,groups\no1,vip\n".encode("utf-16"), id="UTF-16"),
         pytest.param("rows.csv", "openid,groups\no1,新客\n".encode("gbk"), id="GBK without a word"),
-        pytest.param("rows.csv", gzip.compress(b"openid,groups\no1,vip\n"), id="compressed"),
         pytest.param("rows.csv", b"unionId,phone,groups\nu1,1,vip\n", id="misspelt column"),
-        pytest.param("rows.csv", b"openid;groups\no1;vip\n", id="semicolons"),
-        pytest.param("rows.jsonl", b'{"openId": "o1", "groups": "vip"}\n', id="misspelt member"),
         pytest.param("rows.xlsx", b"", id="workbook"),
     ],
 )
