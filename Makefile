@@ -141,7 +141,7 @@ $(ASL_VALIDATOR)/installed: $(wildcard scripts/requirements/asl-validator/*)
 
 .PHONY: deploy-test
 deploy-test: release .local/deploy/installed .local/emulator/installed .local/test/installed ## Deploy to an emulated AWS and use the function there
-	@exec $(PYTEST) scripts/tests/deploy $(ARGS)
+	@exec $(PYTEST) scripts/tests/deploy $(or $(ARGS),--numprocesses 3 --dist loadgroup)
 
 .PHONY: sandbox
 sandbox: release .local/deploy/installed .local/emulator/installed .local/test/installed .local/aws/installed ## Practise operating without an account: both stacks on an emulated AWS, and commands to paste

@@ -5,7 +5,13 @@ import pytest
 from deploy.bulk import rows
 from deploy.bulk.command import HASH, MAIL, TEMPLATE, Bulk
 from deploy.bulk.rows import CUSTOMERS
-from deploy.stack import Stack
+from deploy.stack import PROJECT, Stack, for_this_machine
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory):
+    """Not as sam builds it: that takes minutes."""
+    return for_this_machine(PROJECT / "template.yaml", tmp_path_factory.mktemp("template") / "built")
 
 
 @pytest.fixture(scope="session")
