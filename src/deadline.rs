@@ -16,10 +16,13 @@ const LOOK_UPS_SHARE: f64 = 0.7;
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline {
     arrival: Instant,
-    no_new_calls: Instant,
-    no_more_waiting: Instant,
+    /// When the time for new calls is over.
+    pub no_new_calls: Instant,
+    /// When running calls are aborted.
+    pub no_more_waiting: Instant,
     last_call: Instant,
-    cut_off: SystemTime,
+    /// When the invocation ends, by the wall clock.
+    pub cut_off: SystemTime,
 }
 
 impl Deadline {
@@ -48,17 +51,7 @@ impl Deadline {
 
     /// Whether a new call may start.
     pub fn allows_calls(&self) -> bool {
-        self.allows_calls_in(Duration::ZERO)
-    }
-
-    /// Whether a new call may start after a pause.
-    pub fn allows_calls_in(&self, pause: Duration) -> bool {
-        Instant::now() + pause < self.no_new_calls
-    }
-
-    /// When the time for new calls is over.
-    pub fn no_new_calls(&self) -> Instant {
-        self.no_new_calls
+        Instant::now() < self.no_new_calls
     }
 
     /// The deadline of the one call that stores the outcome: it may start and run until a quarter of
@@ -81,16 +74,11 @@ impl Deadline {
     fn at_share(&self, share: f64) -> Instant {
         self.arrival + (self.no_new_calls - self.arrival).mul_f64(share)
     }
+}
 
-    /// When the invocation ends, by the wall clock.
-    pub fn cut_off(&self) -> SystemTime {
-        self.cut_off
-    }
-
-    /// When running calls are aborted.
-    pub fn no_more_waiting(&self) -> Instant {
-        self.no_more_waiting
-    }
+/// A time as the time since 1970.
+pub fn since_1970(time: SystemTime) -> Duration {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -100,19 +88,17 @@ mod tests {
     const MARGIN: Duration = Duration::from_millis(1500);
 
     fn epoch_ms() -> u64 {
-        SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis() as u64
+        since_1970(SystemTime::now()).as_millis() as u64
     }
 
     #[tokio::test(start_paused = true)]
     async fn calls_stop_before_the_deadline() {
         let deadline = Deadline::new(epoch_ms() + 10_000, MARGIN);
-        tokio::time::advance(Duration::from_millis(8_000)).await;
+        tokio::time::advance(Duration::from_millis(8_300)).await;
         assert!(deadline.allows_calls());
-        assert!(deadline.allows_calls_in(Duration::from_millis(300)));
-        assert!(!deadline.allows_calls_in(Duration::from_millis(600)));
-        tokio::time::advance(Duration::from_millis(600)).await;
+        tokio::time::advance(Duration::from_millis(300)).await;
         assert!(!deadline.allows_calls());
-        let grace = deadline.no_more_waiting() - Instant::now();
+        let grace = deadline.no_more_waiting - Instant::now();
         assert!(grace > Duration::from_millis(500) && grace <= Duration::from_millis(650), "{grace:?}");
     }
 
@@ -125,7 +111,7 @@ mod tests {
         assert!(deadline.of_look_ups().allows_calls());
         tokio::time::advance(Duration::from_millis(1)).await;
         assert!(!deadline.of_look_ups().allows_calls() && deadline.allows_calls());
-        assert_eq!(deadline.of_look_ups().no_more_waiting(), Instant::now());
+        assert_eq!(deadline.of_look_ups().no_more_waiting, Instant::now());
     }
 
     #[tokio::test(start_paused = true)]
@@ -135,7 +121,7 @@ mod tests {
         assert!(deadline.allows_calls());
         tokio::time::advance(Duration::from_millis(100)).await;
         assert!(!deadline.allows_calls());
-        assert_eq!(deadline.no_more_waiting(), Instant::now());
+        assert_eq!(deadline.no_more_waiting, Instant::now());
     }
 
     #[tokio::test(start_paused = true)]

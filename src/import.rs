@@ -2,7 +2,7 @@
 
 use crate::config::MAX_PAYLOAD_BYTES;
 use crate::database::Claimed::{Ours, Theirs};
-use crate::database::{Claim, Earlier, Key, Session, Writing};
+use crate::database::{Claim, Earlier, Session, Writing};
 use crate::rejection::Rejection;
 use crate::request::Request;
 use crate::request::identifier::Identifiers;
@@ -10,8 +10,7 @@ use crate::request::params::Params;
 use crate::resolution::customer::Outcome;
 use crate::resolution::matching::Resolution;
 use crate::resolution::membership::WritePlan;
-use crate::resolution::report::Matches;
-use crate::resolution::report::Report;
+use crate::resolution::report::{Matches, Report};
 use crate::resolution::stored::{MAX_OUTCOME_BYTES, StoredOutcome};
 use crate::tenant::TenantId;
 
@@ -56,13 +55,13 @@ impl Import<'_, '_> {
     ///
     /// # Errors
     /// The key was used with another body or cannot be checked, or as [`run`](Self::run); no membership was written.
-    pub async fn run_once(self, key: Key<'_>, claim: &Claim) -> Result<Ended, Rejection> {
+    pub async fn run_once(self, claim: &Claim<'_>) -> Result<Ended, Rejection> {
         // The run whose outcome does not fit the request, and therefore counts as none.
         let mut unfit: Option<String> = None;
         loop {
-            let claimed = self.session.claim(key, claim, unfit.as_deref()).await;
+            let claimed = self.session.claim(claim, unfit.as_deref()).await;
             match claimed.map_err(|_| Rejection::Unavailable)? {
-                Ours => return self.run_claimed(key, claim).await.map(Ended::Ran),
+                Ours => return self.run_claimed(claim).await.map(Ended::Ran),
                 Theirs(earlier) if earlier.body_hash != claim.body_hash => return Err(Rejection::KeyReused),
                 Theirs(Earlier { outcome: None, .. }) => return Ok(Ended::InProgress),
                 Theirs(Earlier { run, outcome: Some(outcome), .. }) => match outcome.restore(self.request) {
@@ -75,11 +74,11 @@ impl Import<'_, '_> {
         }
     }
 
-    async fn run_claimed(self, key: Key<'_>, claim: &Claim) -> Result<Run, Rejection> {
+    async fn run_claimed(self, claim: &Claim<'_>) -> Result<Run, Rejection> {
         let result = self.run_within(Some(MAX_OUTCOME_BYTES)).await;
         match &result {
-            Ok(run) => self.session.store_outcome(key, claim, (&run.report).into()).await,
-            Err(_) => self.session.release_claim(key, claim).await,
+            Ok(run) => self.session.store_outcome(claim, (&run.report).into()).await,
+            Err(_) => self.session.release_claim(claim).await,
         }
         result
     }

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
+use crate::deadline::since_1970;
 use crate::hash::sha256_hex;
 use crate::rejection::Rejection;
 
@@ -100,12 +101,8 @@ impl Tenant {
 
 impl Admission {
     fn has_expired(&self, now: SystemTime) -> bool {
-        self.expires_at.is_some_and(|end| seconds_since_1970(now) >= end)
+        self.expires_at.is_some_and(|end| since_1970(now).as_secs_f64() >= end)
     }
-}
-
-fn seconds_since_1970(time: SystemTime) -> f64 {
-    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
 }
 
 /// A cache of the tenants of valid tokens, in a warm process.
@@ -150,6 +147,8 @@ impl TenantCache {
 
 #[cfg(test)]
 mod tests {
+    use std::time::UNIX_EPOCH;
+
     use super::*;
 
     fn at(seconds: u64) -> SystemTime {

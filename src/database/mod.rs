@@ -15,7 +15,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use tokio::time::Instant;
 
 use self::client::{Calls, Pace};
-use crate::config::{Config, IdentityLookup, SkipUnchanged, Tables};
+use crate::config::Config;
 use crate::deadline::Deadline;
 use crate::request::identifier::Identifier;
 
@@ -28,12 +28,8 @@ const CONNECTING: Duration = Duration::from_millis(250);
 /// The tables, and the settings of their use.
 pub struct Database {
     client: Client,
-    tables: Tables,
-    identity_lookup: IdentityLookup,
-    skip_unchanged: SkipUnchanged,
-    lookup_concurrency: usize,
-    write_concurrency: usize,
-    /// By identifier: each index throttles by itself.
+    config: Config,
+    /// By identifier.
     look_ups: [Pace; Identifier::COUNT],
     checks: Pace,
     writes: Pace,
@@ -53,11 +49,7 @@ impl Database {
     pub fn new(sdk: &SdkConfig, config: &Config) -> Self {
         Self {
             client: client::client(sdk),
-            tables: config.tables.clone(),
-            identity_lookup: config.identity_lookup,
-            skip_unchanged: config.skip_unchanged,
-            lookup_concurrency: config.lookup_concurrency,
-            write_concurrency: config.write_concurrency,
+            config: config.clone(),
             look_ups: Default::default(),
             checks: Pace::default(),
             writes: Pace::default(),
@@ -70,7 +62,7 @@ impl Database {
     pub async fn connect(&self, connections: &Connections) {
         // Ends where the request would be sent: dropped then, it leaves the connection to the first call. If it were
         // sent, the empty key would be rejected, at no cost.
-        let call = self.client.get_item().table_name(&self.tables.tenants);
+        let call = self.client.get_item().table_name(&self.config.tables.tenants);
         let call = call.key("tokenHash", AttributeValue::S(String::new())).send();
         tokio::select! {
             biased;
@@ -87,11 +79,6 @@ impl Database {
 }
 
 impl Session<'_> {
-    /// The pace of the look-ups of an identifier.
-    fn pace_of(&self, identifier: Identifier) -> &Pace {
-        &self.database.look_ups[identifier as usize]
-    }
-
     /// The deadline of the invocation.
     pub fn deadline(&self) -> &Deadline {
         &self.calls.deadline

@@ -160,7 +160,8 @@ impl Handler {
         let ended = match &key {
             Some(key) => {
                 let table = self.config.tables.imports.as_deref().ok_or(Rejection::KeysNotSupported)?;
-                import.run_once(Key { table, tenant, key }, &Claim::new(body, session.deadline())).await
+                let key = Key { table, tenant, key };
+                import.run_once(&Claim::new(key, body, session.deadline())).await
             }
             None => import.run().await.map(Ended::Ran),
         };

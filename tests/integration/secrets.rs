@@ -7,7 +7,7 @@ use std::fmt;
 use std::process::Command;
 use std::time::Duration;
 
-use group_import::database::{Claim, Claimed, Earlier};
+use group_import::database::{Claim, Claimed, Earlier, Key};
 use group_import::deadline::Deadline;
 use group_import::http::envelope::{Data, Response};
 use group_import::http::incoming::Incoming;
@@ -162,7 +162,8 @@ async fn debug_output_contains_no_secrets() {
     let matches = Matches::new([(0, &outcome)].into_iter());
     let report = Report { failures: vec![(1, failure)], matches: Some(matches) };
     let stored = StoredOutcome::from(&report);
-    let claim = Claim::new(&sent, &Deadline::new(30_000, Duration::ZERO));
+    let claim_key = Key { table: "imports", tenant: &tenant.id, key: &key };
+    let claim = Claim::new(claim_key, &sent, &Deadline::new(30_000, Duration::ZERO));
     let earlier =
         Earlier { body_hash: claim.body_hash.clone(), run: claim.run.clone(), outcome: Some(stored.clone()) };
     let claimed = Claimed::Theirs(earlier.clone());

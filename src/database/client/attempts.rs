@@ -3,9 +3,7 @@
 use std::borrow::Cow;
 
 use aws_sdk_dynamodb::config::http::HttpResponse;
-use aws_sdk_dynamodb::config::interceptors::{
-    AfterDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextRef, InterceptorContext,
-};
+use aws_sdk_dynamodb::config::interceptors::{BeforeTransmitInterceptorContextRef, InterceptorContext};
 use aws_sdk_dynamodb::config::retry::{ClassifyRetry, RetryAction};
 use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_dynamodb::error::BoxError;
@@ -30,10 +28,6 @@ tokio::task_local! {
 #[derive(Debug)]
 pub struct Attempts;
 
-#[derive(Debug, thiserror::Error)]
-#[error("no time left for an attempt")]
-struct OutOfTime;
-
 impl Intercept for Attempts {
     fn name(&self) -> &'static str {
         "Attempts"
@@ -46,7 +40,7 @@ impl Intercept for Attempts {
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         match CALL.try_with(|call| call.deadline.allows_calls()) {
-            Ok(false) => Err(OutOfTime.into()),
+            Ok(false) => Err("no time left for an attempt".into()),
             Ok(true) | Err(_) => Ok(()),
         }
     }
@@ -59,18 +53,6 @@ impl Intercept for Attempts {
     ) -> Result<(), BoxError> {
         // Requests outside a call are not counted.
         let _ = CALL.try_with(|call| call.tally.sent(call.operation));
-        Ok(())
-    }
-
-    fn read_after_deserialization(
-        &self,
-        context: &AfterDeserializationInterceptorContextRef<'_>,
-        _: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        if is_throttled(context.response()) {
-            let _ = CALL.try_with(|call| call.tally.throttled());
-        }
         Ok(())
     }
 }

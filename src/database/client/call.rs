@@ -5,7 +5,6 @@ use std::fmt::Write;
 
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::RequestId;
-use futures_util::stream::{FuturesUnordered, StreamExt};
 use tracing::warn;
 
 use super::attempts::{CALL, Call, is_throttling_code};
@@ -55,21 +54,8 @@ pub struct Calls<'i> {
 }
 
 impl Calls<'_> {
-    /// Sends a request until it is not throttled, within the deadline.
+    /// Sends a request at this pace until it is not throttled, within the deadline.
     pub async fn send<T, E, F>(
-        &self,
-        operation: &'static str,
-        request: impl FnMut() -> F,
-    ) -> Result<T, CallError>
-    where
-        F: Future<Output = Result<T, SdkError<E>>>,
-        E: ProvideErrorMetadata + Error + 'static,
-    {
-        self.send_at(&Pace::default(), operation, request).await
-    }
-
-    /// The same, at this pace.
-    pub async fn send_at<T, E, F>(
         &self,
         pace: &Pace,
         operation: &'static str,
@@ -80,7 +66,7 @@ impl Calls<'_> {
         E: ProvideErrorMetadata + Error + 'static,
     {
         loop {
-            let started = pace.ready(self.deadline.no_new_calls()).await.map_err(CallError::Outage)?;
+            let started = pace.ready(self.deadline.no_new_calls).await.map_err(CallError::Outage)?;
             match self.call(operation, request()).await {
                 Err(CallError::Throttled) => pace.record(started, 0.0),
                 Ok(output) => {
@@ -109,7 +95,7 @@ impl Calls<'_> {
             }
             let call = Call { operation, deadline: self.deadline, tally: self.tally.clone() };
             let request = CALL.scope(call, request);
-            match tokio::time::timeout_at(self.deadline.no_more_waiting(), request).await {
+            match tokio::time::timeout_at(self.deadline.no_more_waiting, request).await {
                 Ok(Ok(output)) => Ok(output),
                 Ok(Err(error)) => Err(self.classify(operation, &error)),
                 Err(_) => {
@@ -129,6 +115,7 @@ impl Calls<'_> {
         let (kind, cause) = kind_and_cause(error);
         let code = error.code();
         if code.is_some_and(is_throttling_code) {
+            self.tally.throttled();
             return CallError::Throttled;
         }
         // A rejected statement is counted and logged where it is replaced by queries.
@@ -166,25 +153,6 @@ fn error_chain(error: &dyn Error) -> String {
         source = cause.source();
     }
     text
-}
-
-/// Runs jobs, at most `bound` at a time, and returns their results in order of completion.
-///
-/// Not `StreamExt::buffer_unordered`: the compiler cannot prove its future `Send` when jobs borrow
-/// (rust-lang/rust#102211).
-pub async fn at_most<J, F: Future>(
-    bound: usize,
-    jobs: Vec<J>,
-    mut work: impl FnMut(J) -> F,
-) -> Vec<F::Output> {
-    let mut results = Vec::with_capacity(jobs.len());
-    let mut jobs = jobs.into_iter();
-    let mut running: FuturesUnordered<F> = jobs.by_ref().take(bound).map(&mut work).collect();
-    while let Some(result) = running.next().await {
-        results.push(result);
-        running.extend(jobs.next().map(&mut work));
-    }
-    results
 }
 
 #[cfg(test)]

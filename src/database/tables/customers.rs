@@ -2,10 +2,10 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::Item;
-use super::items::Batch;
+use super::items::{Batch, Purpose};
+use super::{Item, text};
 use crate::database::Session;
-use crate::database::client::{CallError, EXECUTE_STATEMENT};
+use crate::database::client::{CallError, EXECUTE_STATEMENT, Pace};
 use crate::request::failure::Outage;
 use crate::request::identifier::{Identifier, Identifiers};
 use crate::resolution::lookup::{Customer, Found, Lookup, LookupResult};
@@ -43,7 +43,7 @@ impl Session<'_> {
     ) -> Result<Reading, CallError> {
         let field = lookup.identifier.field();
         let values: Vec<&str> = positions.iter().map(|&position| &*lookup.values[position]).collect();
-        let statement = statement(&self.database.tables.customers, lookup.identifier, values.len());
+        let statement = statement(&self.database.config.tables.customers, lookup.identifier, values.len());
         let parameters = || {
             let texts = values.iter().copied().chain([tenant.as_str()]);
             texts.map(|text| AttributeValue::S(text.to_owned())).collect()
@@ -62,10 +62,10 @@ impl Session<'_> {
                 .set_next_token(next_token);
             let page = self
                 .calls
-                .send_at(self.pace_of(lookup.identifier), EXECUTE_STATEMENT, || request.clone().send())
+                .send(self.pace_of(lookup.identifier), EXECUTE_STATEMENT, || request.clone().send())
                 .await?;
             for item in page.items.unwrap_or_default() {
-                let (value, customer) = (string(&item, field)?, string(&item, CUSTOMER_ID)?);
+                let (value, customer) = (key(&item, field)?, key(&item, CUSTOMER_ID)?);
                 if let Some(position) = values.iter().position(|sent| *sent == value) {
                     let customers = &mut customers[position];
                     surplus += usize::from(customers.len() > lookup.most.min(PAGE_ITEMS));
@@ -79,6 +79,11 @@ impl Session<'_> {
                 return Ok(Reading { customers, is_complete });
             }
         }
+    }
+
+    /// Each index throttles by itself.
+    fn pace_of(&self, identifier: Identifier) -> &Pace {
+        &self.database.look_ups[identifier as usize]
     }
 
     /// Looks up the value at a position by `Query` on its index, which lists as many customers as are needed by one call.
@@ -95,7 +100,7 @@ impl Session<'_> {
                 .database
                 .client
                 .query()
-                .table_name(&self.database.tables.customers)
+                .table_name(&self.database.config.tables.customers)
                 .index_name(index(lookup.identifier))
                 .key_condition_expression("#identifier = :value AND tenantId = :tenant")
                 .expression_attribute_names("#identifier", lookup.identifier.field())
@@ -103,12 +108,10 @@ impl Session<'_> {
                 .expression_attribute_values(":tenant", AttributeValue::S(tenant.as_str().to_owned()))
                 .limit(lookup.most as i32 + 1)
                 .set_exclusive_start_key(start);
-            let page = self
-                .calls
-                .send_at(self.pace_of(lookup.identifier), "Query", || request.clone().send())
-                .await?;
+            let page =
+                self.calls.send(self.pace_of(lookup.identifier), "Query", || request.clone().send()).await?;
             for item in page.items.unwrap_or_default() {
-                add(&mut customers, string(&item, CUSTOMER_ID)?, lookup.most);
+                add(&mut customers, key(&item, CUSTOMER_ID)?, lookup.most);
             }
             start = page.last_evaluated_key;
             if start.is_none() || customers.len() > lookup.most {
@@ -124,13 +127,12 @@ impl Session<'_> {
             if lookup.with_identifiers { &Identifier::ALL[..] } else { &[Identifier::AudienceUserId] };
         let projection: Vec<_> = fields.iter().map(|field| field.field()).chain([TENANT_ID]).collect();
         let batch = Batch {
-            table: &self.database.tables.customers,
+            table: &self.database.config.tables.customers,
             key: [CUSTOMER_ID, TENANT_ID],
             keys: ids.iter().map(|id| [id.to_string(), tenant.as_str().to_owned()]).collect(),
             projection: &projection.join(", "),
-            consistent: false,
             pace: self.pace_of(Identifier::AudienceUserId),
-            patient: true,
+            purpose: Purpose::LookUp,
         };
         let results = self.get_items(&batch).await.into_iter().zip(ids);
         let found = results.map(|(item, id)| {
@@ -177,12 +179,9 @@ fn statement(table: &str, identifier: Identifier, values: usize) -> String {
     )
 }
 
-/// A string attribute of an item read. Keys are strings: an item without them is invalid.
-fn string<'i>(item: &'i Item, name: &str) -> Result<&'i str, CallError> {
-    match item.get(name) {
-        Some(AttributeValue::S(value)) => Ok(value),
-        _ => Err(CallError::Outage(Outage::StoreError)),
-    }
+/// A key of an item read. Keys are strings: an item without them is invalid.
+fn key<'i>(item: &'i Item, name: &str) -> Result<&'i str, CallError> {
+    text(item, name).ok_or(CallError::Outage(Outage::StoreError))
 }
 
 #[cfg(test)]

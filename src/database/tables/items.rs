@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use aws_sdk_dynamodb::types::KeysAndAttributes;
 use tokio::time::Instant;
 
-use super::{Item, attribute};
+use super::{Item, attribute, text};
 use crate::database::Session;
 use crate::database::client::{CallError, Pace, accepted_share};
 use crate::request::failure::Outage;
@@ -26,12 +26,18 @@ pub(super) struct Batch<'w> {
     pub keys: Vec<[String; 2]>,
     /// The attributes read of each item, the key among them.
     pub projection: &'w str,
-    /// Whether the reads are strongly consistent, which costs twice as much.
-    pub consistent: bool,
     pub pace: &'w Pace,
-    /// Whether these are look-ups, which wait for their turn, and whose calls are repeated if nothing was accepted; not
-    /// checks, which need not be made.
-    pub patient: bool,
+    pub purpose: Purpose,
+}
+
+/// What items are read for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Look-ups wait for their turn, and are repeated if nothing was accepted.
+    LookUp,
+    /// Checks before writes need not be made: they neither wait nor are repeated. They are strongly consistent, which
+    /// costs twice as much.
+    Check,
 }
 
 impl Batch<'_> {
@@ -47,21 +53,20 @@ impl Batch<'_> {
 
     /// The key of an item.
     fn key_of<'i>(&self, item: &'i Item) -> Option<[&'i str; 2]> {
-        let text = |name| item.get(name).map(AttributeValue::as_s)?.ok().map(String::as_str);
-        Some([text(self.key[0])?, text(self.key[1])?])
+        Some([text(item, self.key[0])?, text(item, self.key[1])?])
     }
 }
 
 impl Session<'_> {
-    /// The items that exist, in the order of their keys: one call, and further ones for what is throttled, if the batch
-    /// is patient.
+    /// The items that exist, in the order of their keys: one call, and further ones for what is throttled, unless they
+    /// are checked.
     pub(super) async fn get_items(&self, batch: &Batch<'_>) -> Vec<Result<Option<Item>, Outage>> {
         let positions = batch.positions();
         let mut items: Vec<_> = batch.keys.iter().map(|_| Ok(None)).collect();
         let mut pending: Vec<usize> = (0..batch.keys.len()).collect();
         let outage = loop {
-            let mut end = self.calls.deadline.no_new_calls();
-            if !batch.patient {
+            let mut end = self.calls.deadline.no_new_calls;
+            if batch.purpose == Purpose::Check {
                 end = end.min(Instant::now() + IMPATIENCE);
             }
             let started = match batch.pace.ready(end).await {
@@ -86,7 +91,7 @@ impl Session<'_> {
             if pending.is_empty() {
                 return items;
             }
-            if !batch.patient && pending.len() == requested {
+            if batch.purpose == Purpose::Check && pending.len() == requested {
                 break Outage::Timeout;
             }
         };
@@ -107,7 +112,7 @@ impl Session<'_> {
         let keys = KeysAndAttributes::builder()
             .set_keys(Some(keys))
             .projection_expression(batch.projection)
-            .consistent_read(batch.consistent)
+            .consistent_read(batch.purpose == Purpose::Check)
             .build()
             .expect("BUG: the keys are set");
         let request = self.database.client.batch_get_item().request_items(batch.table, keys).send();

@@ -24,7 +24,7 @@ const STATEMENTS_SUSPENDED: Duration = Duration::from_secs(5 * 60);
 impl Session<'_> {
     /// How many values one call looks up.
     pub fn values_per_call(&self, identifier: Identifier) -> usize {
-        match (identifier, self.database.identity_lookup) {
+        match (identifier, self.database.config.identity_lookup) {
             (Identifier::AudienceUserId, _) => BATCH_GET_KEYS,
             (_, IdentityLookup::Statement) => STATEMENT_VALUES,
             (_, IdentityLookup::Query) => 1,
@@ -50,7 +50,7 @@ impl Session<'_> {
         let mut hurry = false;
         let mut running = FuturesUnordered::new();
         loop {
-            while running.len() < self.database.lookup_concurrency
+            while running.len() < self.database.config.lookup_concurrency
                 && let Some(lookup) = resolution.next_lookup(hurry)
             {
                 running.push(start(lookup));
@@ -75,10 +75,7 @@ impl Session<'_> {
         }
         let mut results: Vec<_> = lookup.values.iter().map(|_| Err(Outage::Timeout)).collect();
         let mut open: Vec<usize> = (0..lookup.values.len()).collect();
-        while self.database.identity_lookup == IdentityLookup::Statement
-            && !open.is_empty()
-            && self.accepts_statements()
-        {
+        while !open.is_empty() && self.uses_statements() {
             match self.execute(tenant, lookup, &open).await {
                 Ok(Reading { customers, is_complete }) => {
                     let mut left = Vec::new();
@@ -108,9 +105,10 @@ impl Session<'_> {
         results
     }
 
-    /// Whether no statement was rejected for its form or for lack of permission in the last while.
-    fn accepts_statements(&self) -> bool {
-        self.statements_from().is_none_or(|from| Instant::now() >= from)
+    /// Whether statements are wanted, and none was rejected for its form or for lack of permission in the last while.
+    fn uses_statements(&self) -> bool {
+        self.database.config.identity_lookup == IdentityLookup::Statement
+            && self.statements_from().is_none_or(|from| Instant::now() >= from)
     }
 
     /// Reads by `Query` for a while, instead of having hundreds of statements rejected.

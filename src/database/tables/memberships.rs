@@ -7,9 +7,10 @@ use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, PutRequest, WriteRe
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
 use super::write_queue::{WriteQueue, Written};
-use super::{Item, attribute};
+use super::{Item, attribute, text};
 use crate::database::client::CallError;
 use crate::database::{Database, Session, Stage};
+use crate::deadline::since_1970;
 use crate::request::failure::Outage;
 use crate::request::params::OptType;
 use crate::resolution::membership::Membership;
@@ -42,7 +43,7 @@ impl Writing<'_> {
 
     /// The membership that an item or its key stands for; `None` if it is not one of this tenant.
     fn membership(self, item: &Item) -> Option<Membership<'_>> {
-        let [customer, group] = KEY.map(|name| item.get(name).and_then(|value| value.as_s().ok()));
+        let [customer, group] = KEY.map(|name| text(item, name));
         let customer = customer?.strip_prefix(self.tenant.as_str())?.strip_prefix('#')?;
         Some(Membership { customer, group: group? })
     }
@@ -54,20 +55,14 @@ impl Session<'_> {
     /// [`SkipUnchanged`](crate::config::SkipUnchanged).
     pub async fn write(&self, writing: Writing<'_>, memberships: &[Membership<'_>]) -> Vec<Written> {
         let unchanged = self.unchanged(writing, memberships).await;
-        let (positions, changed): (Vec<_>, Vec<_>) =
-            memberships.iter().copied().enumerate().filter(|(position, _)| !unchanged[*position]).unzip();
-
+        let queue = WriteQueue::new(&unchanged);
         let now = timestamp(SystemTime::now());
-        let writer = Writer { session: self, writing, now: &now };
-        let results = self.calls.tally.during(Stage::Writes, writer.write(&changed)).await;
+        let writer = Writer { session: self, writing, memberships, now: &now };
+        let written = self.calls.tally.during(Stage::Writes, writer.write(queue)).await;
 
-        let initial = |unchanged: &bool| if *unchanged { Ok(()) } else { Err(Outage::Timeout) };
-        let mut written: Vec<Written> = unchanged.iter().map(initial).collect();
-        for (&position, result) in positions.iter().zip(results) {
-            written[position] = result;
-        }
-        let succeeded = positions.iter().filter(|&&position| written[position].is_ok()).count();
-        self.calls.tally.memberships(writing.opt_type, memberships.len() - positions.len(), succeeded);
+        let unchanged = unchanged.iter().filter(|is_unchanged| **is_unchanged).count();
+        let succeeded = written.iter().filter(|result| result.is_ok()).count();
+        self.calls.tally.memberships(writing.opt_type, unchanged, succeeded - unchanged);
         written
     }
 }
@@ -76,17 +71,17 @@ impl Session<'_> {
 struct Writer<'w> {
     session: &'w Session<'w>,
     writing: Writing<'w>,
+    memberships: &'w [Membership<'w>],
     now: &'w str,
 }
 
 impl Writer<'_> {
-    /// Writes memberships in batches, with concurrent calls at the pace of writes.
-    async fn write(self, memberships: &[Membership<'_>]) -> Vec<Written> {
-        let Database { write_concurrency, writes, .. } = self.session.database;
-        let mut queue = WriteQueue::new(memberships.len());
+    /// Writes what is queued in batches, with concurrent calls at the pace of writes.
+    async fn write(self, mut queue: WriteQueue) -> Vec<Written> {
+        let Database { config, writes, .. } = self.session.database;
         let mut running = FuturesUnordered::new();
         loop {
-            let may_start = running.len() < *write_concurrency && !queue.is_empty();
+            let may_start = running.len() < config.write_concurrency && !queue.is_empty();
             tokio::select! {
                 biased;
                 Some((started, batch, result)) = running.next(), if !running.is_empty() => {
@@ -94,14 +89,14 @@ impl Writer<'_> {
                         writes.record(started, accepted);
                     }
                 }
-                started = writes.ready(self.session.calls.deadline.no_new_calls()), if may_start => {
+                started = writes.ready(self.session.calls.deadline.no_new_calls), if may_start => {
                     let Ok(started) = started else {
                         queue.end();
                         continue;
                     };
                     let batch = queue.next_batch();
                     running.push(async move {
-                        let result = self.write_batch(memberships, &batch).await;
+                        let result = self.write_batch(&batch).await;
                         (started, batch, result)
                     });
                 }
@@ -111,21 +106,17 @@ impl Writer<'_> {
     }
 
     /// Writes the memberships at these positions by one call; returns the positions of those unprocessed.
-    async fn write_batch(
-        self,
-        memberships: &[Membership<'_>],
-        batch: &[usize],
-    ) -> Result<Vec<usize>, CallError> {
-        let Database { client, tables, .. } = self.session.database;
-        let requests = batch.iter().map(|&position| self.request(memberships[position])).collect();
-        let request = client.batch_write_item().request_items(&tables.memberships, requests).send();
+    async fn write_batch(self, batch: &[usize]) -> Result<Vec<usize>, CallError> {
+        let Database { client, config, .. } = self.session.database;
+        let requests = batch.iter().map(|&position| self.request(self.memberships[position])).collect();
+        let request = client.batch_write_item().request_items(&config.tables.memberships, requests).send();
         let output = self.session.calls.call("BatchWriteItem", request).await?;
         let unprocessed = output.unprocessed_items.into_iter().flatten().flat_map(|(_, requests)| requests);
         let position = |request: WriteRequest| {
             let put = request.put_request.map(|put| put.item);
             let key = put.or(request.delete_request.map(|delete| delete.key))?;
             let membership = self.writing.membership(&key)?;
-            batch.iter().copied().find(|&position| memberships[position] == membership)
+            batch.iter().copied().find(|&position| self.memberships[position] == membership)
         };
         // One that is not of the batch makes the whole response invalid: what was written is in doubt.
         let unprocessed: Option<Vec<_>> = unprocessed.map(position).collect();
@@ -163,7 +154,7 @@ impl Writer<'_> {
 
 /// RFC 3339 in UTC, always with three decimals, so that texts sort as times do (contract, section 10).
 fn timestamp(time: SystemTime) -> String {
-    let time = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let time = since_1970(time);
     let seconds = DateTime::from_secs(time.as_secs() as i64)
         .fmt(DateTimeFormat::DateTime)
         .expect("BUG: the current time can be formatted");

@@ -21,6 +21,11 @@ pub use write_queue::Written;
 /// An item, or the key of one.
 type Item = HashMap<String, AttributeValue>;
 
+/// The text of an attribute that is a string.
+fn text<'i>(item: &'i Item, name: &str) -> Option<&'i str> {
+    item.get(name)?.as_s().ok().map(String::as_str)
+}
+
 /// A string attribute of an item.
 fn attribute(name: &str, text: &str) -> (String, AttributeValue) {
     (name.to_owned(), AttributeValue::S(text.to_owned()))

@@ -2,7 +2,8 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::Item;
+use super::{Item, text};
+use crate::database::client::Pace;
 use crate::database::{Session, Stage};
 use crate::request::failure::Outage;
 use crate::tenant::{Tenant, TenantId, TokenHash};
@@ -29,10 +30,11 @@ impl Session<'_> {
             .database
             .client
             .get_item()
-            .table_name(&self.database.tables.tenants)
+            .table_name(&self.database.config.tables.tenants)
             .key("tokenHash", AttributeValue::S(token.as_str().to_owned()))
             .consistent_read(true);
-        let output = self.calls.send("GetItem", || request.clone().send());
+        let pace = Pace::default();
+        let output = self.calls.send(&pace, "GetItem", || request.clone().send());
         let output = self.calls.tally.during(Stage::Token, output).await;
         let output = output.map_err(|error| TenantError::Outage(error.into()))?;
         output.item.map(|item| tenant(&item)).transpose()
@@ -40,24 +42,20 @@ impl Session<'_> {
 }
 
 fn tenant(item: &Item) -> Result<Tenant, TenantError> {
-    let attribute = |name| item.get(name);
+    let id = text(item, "tenantId").and_then(TenantId::new);
     Ok(Tenant {
-        id: match attribute("tenantId") {
-            Some(AttributeValue::S(id)) => TenantId::new(id),
-            _ => None,
-        }
-        .ok_or(TenantError::Malformed("tenantId"))?,
-        enabled: match attribute("enabled") {
+        id: id.ok_or(TenantError::Malformed("tenantId"))?,
+        enabled: match item.get("enabled") {
             None => true,
             Some(AttributeValue::Bool(enabled)) => *enabled,
             Some(_) => return Err(TenantError::Malformed("enabled")),
         },
-        permissions: match attribute("permissions") {
+        permissions: match item.get("permissions") {
             None => None,
             Some(AttributeValue::Ss(permissions)) => Some(permissions.clone()),
             Some(_) => return Err(TenantError::Malformed("permissions")),
         },
-        expires_at: match attribute("expiresAt") {
+        expires_at: match item.get("expiresAt") {
             None => None,
             Some(AttributeValue::N(seconds)) => {
                 Some(seconds.parse().map_err(|_| TenantError::Malformed("expiresAt"))?)

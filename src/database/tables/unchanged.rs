@@ -8,11 +8,12 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::items::{BATCH_GET_KEYS, Batch};
+use futures_util::stream::{self, StreamExt};
+
+use super::items::{BATCH_GET_KEYS, Batch, Purpose};
 use super::memberships::{KEY, Writing};
 use super::write_queue::BATCH_WRITE_ITEMS;
 use crate::config::SkipUnchanged;
-use crate::database::client::at_most;
 use crate::database::{Session, Stage};
 use crate::request::params::OptType;
 use crate::resolution::membership::Membership;
@@ -34,7 +35,7 @@ impl Session<'_> {
     pub(super) async fn unchanged(&self, writing: Writing<'_>, memberships: &[Membership<'_>]) -> Vec<bool> {
         let mut unchanged = vec![false; memberships.len()];
         let mut sampled = Vec::new();
-        match self.database.skip_unchanged {
+        match self.database.config.skip_unchanged {
             SkipUnchanged::Never => return unchanged,
             // One call writes them, and checking first would be another one.
             SkipUnchanged::Auto if memberships.len() <= BATCH_WRITE_ITEMS => return unchanged,
@@ -56,49 +57,53 @@ impl Session<'_> {
 
     /// Checks the memberships at these positions with concurrent calls, and returns how many could be
     /// checked. After an incomplete or throttled call no further one starts.
-    async fn check(
+    async fn check<'p>(
+        &self,
+        writing: Writing<'_>,
+        memberships: &[Membership<'_>],
+        positions: &'p [usize],
+        unchanged: &mut [bool],
+    ) -> usize {
+        let stopped = &AtomicBool::new(false);
+        let check = |positions: &'p [usize]| async move {
+            if stopped.load(Ordering::Relaxed) {
+                return Vec::new();
+            }
+            let results = self.check_batch(writing, memberships, positions).await;
+            stopped.fetch_or(results.len() < positions.len(), Ordering::Relaxed);
+            results
+        };
+        let checks: Vec<_> = positions.chunks(BATCH_GET_KEYS).map(check).collect();
+        let checks = stream::iter(checks).buffer_unordered(self.database.config.lookup_concurrency);
+        let results: Vec<_> = self.calls.tally.during(Stage::Unchanged, checks.concat()).await;
+        let desired = writing.opt_type == OptType::Add;
+        for &(position, exists) in &results {
+            unchanged[position] = exists == desired;
+        }
+        results.len()
+    }
+
+    /// Whether each of at most [`BATCH_GET_KEYS`] memberships exists, by position; without those that could not be checked.
+    async fn check_batch(
         &self,
         writing: Writing<'_>,
         memberships: &[Membership<'_>],
         positions: &[usize],
-        unchanged: &mut [bool],
-    ) -> usize {
-        let stopped = &AtomicBool::new(false);
-        let calls = positions.chunks(BATCH_GET_KEYS).collect();
-        let checks = at_most(self.database.lookup_concurrency, calls, |positions: &[usize]| async move {
-            if stopped.load(Ordering::Relaxed) {
-                return (positions, vec![None; positions.len()]);
-            }
-            let chunk: Vec<_> = positions.iter().map(|&position| memberships[position]).collect();
-            let results = self.check_batch(writing, &chunk).await;
-            stopped.fetch_or(results.contains(&None), Ordering::Relaxed);
-            (positions, results)
-        });
-        let desired = writing.opt_type == OptType::Add;
-        let mut checked = 0;
-        for (positions, results) in self.calls.tally.during(Stage::Unchanged, checks).await {
-            for (&position, exists) in positions.iter().zip(results) {
-                checked += usize::from(exists.is_some());
-                unchanged[position] = exists == Some(desired);
-            }
-        }
-        checked
-    }
-
-    /// Whether each of at most [`BATCH_GET_KEYS`] memberships exists; `None` if the check failed.
-    async fn check_batch(&self, writing: Writing<'_>, chunk: &[Membership<'_>]) -> Vec<Option<bool>> {
+    ) -> Vec<(usize, bool)> {
         let batch = Batch {
-            table: &self.database.tables.memberships,
+            table: &self.database.config.tables.memberships,
             key: KEY,
-            keys: chunk.iter().map(|&membership| writing.key(membership)).collect(),
+            keys: positions.iter().map(|&position| writing.key(memberships[position])).collect(),
             projection: &KEY.join(", "),
-            consistent: true,
             pace: &self.database.checks,
-            // The time is better spent on writing.
-            patient: false,
+            purpose: Purpose::Check,
         };
         let items = self.get_items(&batch).await.into_iter();
-        items.map(|item| item.ok().map(|item| item.is_some())).collect()
+        positions
+            .iter()
+            .zip(items)
+            .filter_map(|(&position, item)| Some((position, item.ok()?.is_some())))
+            .collect()
     }
 }
 

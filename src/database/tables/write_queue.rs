@@ -1,7 +1,6 @@
 //! What is left to write, in batches: what a call leaves unprocessed goes into later batches.
 
 use std::collections::VecDeque;
-use std::ops::Range;
 
 use crate::database::client::{CallError, accepted_share};
 use crate::request::failure::Outage;
@@ -14,10 +13,8 @@ pub type Written = Result<(), Outage>;
 
 /// Items to write, by their positions.
 pub(super) struct WriteQueue {
-    /// Not yet sent.
-    fresh: Range<usize>,
-    /// Sent and throttled: they wait behind the fresh ones and fill their last batch.
-    throttled: VecDeque<usize>,
+    /// Those not yet sent, then those sent and throttled.
+    waiting: VecDeque<usize>,
     /// Part of a batch that was rejected: each is sent alone, so that an invalid one does not fail the others.
     alone: VecDeque<usize>,
     /// The results so far; [`Outage::Timeout`] for what is left.
@@ -25,15 +22,16 @@ pub(super) struct WriteQueue {
 }
 
 impl WriteQueue {
-    /// A queue of so many items.
-    pub fn new(items: usize) -> Self {
-        let written = vec![Err(Outage::Timeout); items];
-        Self { fresh: 0..items, throttled: VecDeque::new(), alone: VecDeque::new(), written }
+    /// A queue of as many items, without those that are unchanged: they count as written.
+    pub fn new(unchanged: &[bool]) -> Self {
+        let initial = |is_unchanged: &bool| if *is_unchanged { Ok(()) } else { Err(Outage::Timeout) };
+        let waiting = (0..unchanged.len()).filter(|&position| !unchanged[position]).collect();
+        Self { waiting, alone: VecDeque::new(), written: unchanged.iter().map(initial).collect() }
     }
 
     /// Whether nothing is left to send.
     pub fn is_empty(&self) -> bool {
-        self.fresh.is_empty() && self.throttled.is_empty() && self.alone.is_empty()
+        self.waiting.is_empty() && self.alone.is_empty()
     }
 
     /// Takes the next batch, as full as can be.
@@ -41,10 +39,7 @@ impl WriteQueue {
         if let Some(position) = self.alone.pop_front() {
             return vec![position];
         }
-        let mut batch: Vec<_> = self.fresh.by_ref().take(BATCH_WRITE_ITEMS).collect();
-        let throttled = self.throttled.len().min(BATCH_WRITE_ITEMS - batch.len());
-        batch.extend(self.throttled.drain(..throttled));
-        batch
+        self.waiting.drain(..self.waiting.len().min(BATCH_WRITE_ITEMS)).collect()
     }
 
     /// Takes the result of a batch: the positions of its unprocessed items, or why the call failed. Returns which share
@@ -59,11 +54,11 @@ impl WriteQueue {
                 for &position in &unprocessed {
                     self.written[position] = Err(Outage::Timeout);
                 }
-                self.throttled.extend(unprocessed);
+                self.waiting.extend(unprocessed);
                 Some(accepted)
             }
             Err(CallError::Throttled) => {
-                self.throttled.extend(batch);
+                self.waiting.extend(batch);
                 Some(0.0)
             }
             Err(CallError::Invalid) if batch.len() > 1 => {
@@ -81,8 +76,7 @@ impl WriteQueue {
 
     /// Gives up what is left.
     pub fn end(&mut self) {
-        self.fresh = 0..0;
-        self.throttled.clear();
+        self.waiting.clear();
         self.alone.clear();
     }
 }
@@ -93,7 +87,7 @@ mod tests {
 
     #[test]
     fn throttled_items_fill_later_batches() {
-        let mut queue = WriteQueue::new(60);
+        let mut queue = WriteQueue::new(&[false; 60]);
         let first = queue.next_batch();
         assert_eq!(first, (0..25).collect::<Vec<_>>());
         assert_eq!(queue.settle(first, Ok(vec![3, 7])), Some(23.0 / 25.0));
@@ -112,7 +106,7 @@ mod tests {
 
     #[test]
     fn items_of_a_rejected_batch_are_sent_alone() {
-        let mut queue = WriteQueue::new(3);
+        let mut queue = WriteQueue::new(&[false; 3]);
         let batch = queue.next_batch();
         assert_eq!(queue.settle(batch, Err(CallError::Invalid)), None);
         for position in 0..3 {
@@ -126,7 +120,7 @@ mod tests {
 
     #[test]
     fn what_is_left_at_the_end_is_a_timeout() {
-        let mut queue = WriteQueue::new(27);
+        let mut queue = WriteQueue::new(&[false; 27]);
         let batch = queue.next_batch();
         queue.settle(batch, Ok(vec![5]));
         queue.end();
