@@ -68,9 +68,9 @@ impl Rejection {
         Self::Parameter(ParameterError { field: field.into(), expected, fault })
     }
 
-    /// That a member's name, as sent, at its path, is a near miss of the parameter at another path.
-    pub fn near_miss(field: String, meant: &'static str) -> Self {
-        Self::Parameter(ParameterError { field, expected: meant, fault: ParameterFault::NearMiss })
+    /// That a member's name, as sent, at its path, is a near miss of a parameter.
+    pub fn near_miss(field: String, parameter: &'static str) -> Self {
+        Self::Parameter(ParameterError { field, expected: parameter, fault: ParameterFault::NearMiss })
     }
 
     /// The rejection with the name of the parameter that is meant, instead of one that the caller invented: what a direct event returns is kept by others, such as the
@@ -78,7 +78,7 @@ impl Rejection {
     pub fn anonymous(self) -> Self {
         match self {
             Self::Parameter(ParameterError { expected, fault: ParameterFault::NearMiss, .. }) => {
-                Self::near_miss(expected.to_owned(), expected)
+                Self::near_miss(format!("publicParams.{expected}"), expected)
             }
             other => other,
         }
@@ -90,7 +90,7 @@ impl Rejection {
 pub struct ParameterError {
     /// Its path in the body, such as `publicParams.optType` or `data[3]`.
     pub field: String,
-    /// The expected value, in Chinese, or the path of the parameter that is meant; for the caller.
+    /// The expected value, in Chinese, or the name of the parameter that is meant; for the caller.
     pub expected: &'static str,
     /// What is wrong with it.
     pub fault: ParameterFault,
@@ -121,12 +121,9 @@ mod tests {
     #[test]
     fn a_rejection_shows_no_name_that_the_caller_invented() {
         let name = "publicParams.dryRun13800000001".to_owned();
-        let near_miss = Rejection::near_miss(name, "publicParams.dryRun");
+        let near_miss = Rejection::near_miss(name, "dryRun");
         assert!(!format!("{near_miss:?}").contains("138"));
-        assert_eq!(
-            near_miss.anonymous(),
-            Rejection::near_miss("publicParams.dryRun".to_owned(), "publicParams.dryRun")
-        );
+        assert_eq!(near_miss.anonymous(), Rejection::near_miss("publicParams.dryRun".to_owned(), "dryRun"));
         let other = Rejection::invalid("data[3]", "对象");
         assert_eq!(other.clone().anonymous(), other);
     }

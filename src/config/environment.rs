@@ -1,7 +1,9 @@
 //! Reading the settings from environment variables.
 
 use std::ffi::OsString;
+use std::fmt::Display;
 use std::ops::RangeInclusive;
+use std::str::FromStr;
 use std::time::Duration;
 
 use super::{
@@ -26,62 +28,52 @@ pub(super) struct Environment<'e>(pub &'e dyn Fn(&str) -> Option<OsString>);
 
 impl Config {
     /// Reads the settings.
-    pub(super) fn read(environment: &Environment<'_>) -> Result<Self, ConfigError> {
-        let is_missing = |name: &&str| environment.0(name).is_none_or(|value| value.is_empty());
+    pub(super) fn read(env: &Environment<'_>) -> Result<Self, ConfigError> {
+        let is_missing = |name: &&str| env.0(name).is_none_or(|value| value.is_empty());
         let missing: Vec<_> = REQUIRED.into_iter().filter(is_missing).collect();
         if !missing.is_empty() {
             return Err(ConfigError::Missing(missing));
         }
-        let required = |name| Ok(environment.text(name)?.unwrap_or_default());
+        let required = |name| Ok(env.text(name)?.unwrap_or_default());
         let default = Self::new(Tables {
             tenants: required("TENANTS_TABLE")?,
             customers: required("CUSTOMERS_TABLE")?,
             memberships: required("MEMBERSHIPS_TABLE")?,
-            imports: environment.text("IMPORTS_TABLE")?,
+            imports: env.text("IMPORTS_TABLE")?,
         });
-        let calls = 1..=MAX_CONCURRENT_CALLS;
-        let seconds = default.token_cache.as_secs() as usize;
-        let milliseconds = default.deadline_margin.as_millis() as usize;
         let lookups = [("statement", IdentityLookup::Statement), ("query", IdentityLookup::Query)];
         let skips = [
             ("auto", SkipUnchanged::Auto),
             ("always", SkipUnchanged::Always),
             ("never", SkipUnchanged::Never),
         ];
-        let flags = [("true", true), ("false", false)];
         let metrics = Metrics {
             function: required("AWS_LAMBDA_FUNCTION_NAME")?,
-            per_tenant: environment.choice("METRICS_PER_TENANT", false, &flags)?,
+            per_tenant: env.choice("METRICS_PER_TENANT", false, &[("true", true), ("false", false)])?,
         };
-        let has_metrics = environment.text(LOG_FORMAT)?.is_some_and(|format| is_json(&format));
+        let has_metrics = env.text(LOG_FORMAT)?.is_some_and(|format| is_json(&format));
+        let calls = 1..=MAX_CONCURRENT_CALLS;
+        let requests = default.concurrent_requests;
+        let seconds = default.token_cache.as_secs();
+        let milliseconds = default.deadline_margin.as_millis() as u64;
         Ok(Self {
-            max_records: environment.number("MAX_RECORDS", default.max_records, 1..=1_000_000)?,
-            max_body_bytes: environment.number(
-                "MAX_BODY_BYTES",
-                default.max_body_bytes,
-                1..=MAX_PAYLOAD_BYTES,
-            )?,
-            token_cache: Duration::from_secs(
-                environment.number("TOKEN_CACHE_SECONDS", seconds, 0..=86_400)? as u64
-            ),
-            deadline_margin: Duration::from_millis(environment.number(
+            max_records: env.number("MAX_RECORDS", default.max_records, 1..=1_000_000)?,
+            max_body_bytes: env.number("MAX_BODY_BYTES", default.max_body_bytes, 1..=MAX_PAYLOAD_BYTES)?,
+            token_cache: Duration::from_secs(env.number("TOKEN_CACHE_SECONDS", seconds, 0..=86_400)?),
+            deadline_margin: Duration::from_millis(env.number(
                 "DEADLINE_MARGIN_MS",
                 milliseconds,
                 0..=900_000,
-            )? as u64),
-            identity_lookup: environment.choice("IDENTITY_LOOKUP", default.identity_lookup, &lookups)?,
-            skip_unchanged: environment.choice("SKIP_UNCHANGED", default.skip_unchanged, &skips)?,
-            lookup_concurrency: environment.number(
+            )?),
+            identity_lookup: env.choice("IDENTITY_LOOKUP", default.identity_lookup, &lookups)?,
+            skip_unchanged: env.choice("SKIP_UNCHANGED", default.skip_unchanged, &skips)?,
+            lookup_concurrency: env.number(
                 "LOOKUP_CONCURRENCY",
                 default.lookup_concurrency,
                 calls.clone(),
             )?,
-            write_concurrency: environment.number("WRITE_CONCURRENCY", default.write_concurrency, calls)?,
-            concurrent_requests: environment.number(
-                "AWS_LAMBDA_MAX_CONCURRENCY",
-                default.concurrent_requests,
-                1..=1_000_000,
-            )?,
+            write_concurrency: env.number("WRITE_CONCURRENCY", default.write_concurrency, calls)?,
+            concurrent_requests: env.number("AWS_LAMBDA_MAX_CONCURRENCY", requests, 1..=1_000_000)?,
             metrics: has_metrics.then_some(metrics),
             tables: default.tables,
         })
@@ -96,12 +88,12 @@ impl Environment<'_> {
         value.map(OsString::into_string).transpose().map_err(invalid)
     }
 
-    fn number(
+    fn number<N: FromStr + PartialOrd + Display>(
         &self,
         name: &'static str,
-        default: usize,
-        range: RangeInclusive<usize>,
-    ) -> Result<usize, ConfigError> {
+        default: N,
+        range: RangeInclusive<N>,
+    ) -> Result<N, ConfigError> {
         let Some(value) = self.text(name)? else { return Ok(default) };
         let number = value.parse().ok().filter(|number| range.contains(number));
         number.ok_or_else(|| ConfigError::Invalid {

@@ -12,8 +12,7 @@ use crate::request::Request;
 use crate::request::failure::MAX_MESSAGE_BYTES;
 use crate::request::fields;
 use crate::request::record::{FailedRecord, SentRecord};
-use crate::resolution::report::Matches;
-use crate::resolution::report::Report;
+use crate::resolution::report::{Matches, Report};
 
 /// The response to a request.
 #[derive(PartialEq, Eq)]
@@ -47,7 +46,7 @@ struct Envelope<'a> {
 }
 
 /// The result of an import: `data` of the envelope.
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Data<'r, 'a> {
     import_success_num: usize,
@@ -83,22 +82,14 @@ impl<'r, 'a> Data<'r, 'a> {
 
     /// The result of an import that another invocation is running (contract, section 8).
     pub fn in_progress() -> Self {
-        Self {
-            import_success_num: 0,
-            message: "进行中",
-            import_fail_num: 0,
-            error_data: None,
-            status: 0,
-            dry_run: None,
-            matches: None,
-        }
+        Self { status: 0, message: "进行中", ..Self::default() }
     }
 }
 
 impl Response {
     /// The response to a completed import.
     pub fn result(result: &Data<'_, '_>) -> Self {
-        Self::new(StatusCode::OK, "SUCCESS", "ok", Some(result), None)
+        Self::new(StatusCode::OK, "SUCCESS", "ok", Some(result))
     }
 
     /// The response to an import that was completed earlier with the same `Idempotency-Key`.
@@ -108,25 +99,19 @@ impl Response {
 
     /// The response to an import that another invocation is running.
     pub fn in_progress() -> Self {
-        Self::new(StatusCode::CREATED, "IN_PROGRESS", "导入进行中", Some(&Data::in_progress()), None)
+        Self::new(StatusCode::CREATED, "IN_PROGRESS", "导入进行中", Some(&Data::in_progress()))
     }
 
     /// The response to a rejected request.
     pub fn rejection(rejection: &Rejection) -> Self {
         let (status, code, message) = rejection::report(rejection);
-        Self::new(status, code, &message, None, rejection::header(rejection))
+        Self { header: rejection::header(rejection), ..Self::new(status, code, &message, None) }
     }
 
-    fn new(
-        status: StatusCode,
-        error_code: &'static str,
-        msg: &str,
-        data: Option<&Data<'_, '_>>,
-        header: Option<(&'static str, &'static str)>,
-    ) -> Self {
-        let envelope = Envelope { code: status.as_str(), error_code, msg, data };
+    fn new(status: StatusCode, code: &'static str, msg: &str, data: Option<&Data<'_, '_>>) -> Self {
+        let envelope = Envelope { code: status.as_str(), error_code: code, msg, data };
         let body = serde_json::to_string(&envelope).expect("BUG: the envelope can be serialised");
-        Self { status, code: error_code, msg: msg.to_owned(), header, body }
+        Self { status, code, msg: msg.to_owned(), header: None, body }
     }
 }
 

@@ -11,7 +11,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::value::RawValue;
 
-use crate::request::fields::{self, Members};
+use crate::request::fields::{self, Member, Object};
 
 /// An HTTP request as API Gateway sends it, from an HTTP API (payload format 2.0) or a REST API
 /// (1.0). Missing members are empty.
@@ -63,7 +63,7 @@ impl fmt::Debug for Header<'_> {
 
 impl Event {
     /// The event with these members; one of another form counts as missing.
-    pub fn new(event: &Members<'_>) -> Self {
+    pub fn new(event: &Object<'_>) -> Self {
         let context = object(event, "requestContext");
         // Recognised by a member that only 2.0 has: emulators also add members of 1.0 to 2.0.
         let http = object(&context, "http");
@@ -95,13 +95,13 @@ impl Event {
 }
 
 /// The members of a member that is an object; none, if it is missing or another value.
-fn object<'a>(members: &Members<'a>, name: &str) -> Members<'a> {
-    members.get(name).and_then(|raw| fields::members(raw.get())).unwrap_or_default()
+fn object<'a>(parent: &Object<'a>, name: &str) -> Object<'a> {
+    parent.get(name).and_then(|raw| Object::parse(raw.get()).ok()).unwrap_or_default()
 }
 
 /// The text of a member that is one.
-fn text(member: Option<&&RawValue>) -> String {
-    member.and_then(|raw| fields::text(raw)).unwrap_or_default().into_owned()
+fn text(member: Option<&RawValue>) -> String {
+    member.and_then(fields::text).unwrap_or_default().into_owned()
 }
 
 /// Whether it has the form of an ID: it is written to the log.
@@ -114,13 +114,15 @@ fn decode(body: String, is_base64: bool) -> Option<Vec<u8>> {
 }
 
 /// All values of all headers; REST APIs send each header in two lists.
-fn headers(event: &Members<'_>) -> HashMap<String, Vec<String>> {
+fn headers(event: &Object<'_>) -> HashMap<String, Vec<String>> {
     let mut headers: HashMap<String, Vec<String>> = HashMap::new();
-    for (name, raw) in ["headers", "multiValueHeaders"].into_iter().flat_map(|list| object(event, list)) {
-        let values = headers.entry(name.to_ascii_lowercase()).or_default();
-        match serde_json::from_str::<Vec<&RawValue>>(raw.get()) {
-            Ok(several) => values.extend(several.into_iter().filter_map(fields::text).map(String::from)),
-            Err(_) => values.extend(fields::text(raw).map(String::from)),
+    for list in ["headers", "multiValueHeaders"] {
+        for Member { name, value, .. } in object(event, list).select(|_| Some(())) {
+            let values = headers.entry(name.to_ascii_lowercase()).or_default();
+            match serde_json::from_str::<Vec<&RawValue>>(value.get()) {
+                Ok(several) => values.extend(several.into_iter().filter_map(fields::text).map(String::from)),
+                Err(_) => values.extend(fields::text(value).map(String::from)),
+            }
         }
     }
     headers
@@ -132,7 +134,7 @@ mod tests {
     use serde_json::json;
 
     fn parse(json: &str) -> Event {
-        Event::new(&fields::members(json).expect("an object"))
+        Event::new(&Object::parse(json).expect("an object"))
     }
 
     #[test]

@@ -21,7 +21,7 @@ use crate::http::reply::{FailedInvocation, Reply};
 use crate::import::{Ended, Import, Run};
 use crate::rejection::Rejection;
 use crate::request::Request;
-use crate::telemetry::summary::{Completion, Figures, Source, Summary};
+use crate::telemetry::summary::{Figures, Source, Summary};
 use crate::tenant::{TenantCache, TenantId, TokenHash};
 
 /// The function's state across requests.
@@ -35,7 +35,6 @@ pub struct Handler {
 
 /// One request: its place in time and in the log.
 struct Invocation<'i> {
-    id: &'i str,
     session: Session<'i>,
     summary: &'i mut Summary,
 }
@@ -58,25 +57,21 @@ impl Handler {
     pub async fn handle(&self, incoming: Incoming, context: &Context) -> Result<Reply, FailedInvocation> {
         let started = Instant::now();
         let tally = Tally::default();
+        let request_id = context.request_id.clone();
         let cold_start = !self.warm.swap(true, Ordering::Relaxed);
         let source = if matches!(incoming, Incoming::Api(_)) { Source::Api } else { Source::Direct };
-        let mut summary = Summary { source, cold_start, ..Summary::default() };
+        let mut summary = Summary { request_id, source, cold_start, ..Summary::default() };
         let deadline = Deadline::new(context.deadline, self.config.deadline_margin);
         let session = self.database.session(deadline, &tally);
-        let invocation = Invocation { id: &context.request_id, session, summary: &mut summary };
+        let invocation = Invocation { session, summary: &mut summary };
         let response = match &incoming {
             Incoming::Api(event) => guard(self.api_response(event, invocation).boxed()),
             Incoming::Direct(event) => guard(self.direct_response(event, invocation).boxed()),
             Incoming::Unknown => guard(ready(Err(Rejection::UnknownEvent)).boxed()),
         };
         let response = response.await.unwrap_or_else(|rejection| Response::rejection(&rejection));
-        let completion = Completion {
-            request_id: &context.request_id,
-            status: response.status.as_u16(),
-            error_code: response.code,
-            duration: started.elapsed(),
-        };
-        summary.write(&completion, &tally.usage(), self.config.metrics.as_ref());
+        let (status, metrics) = (response.status.as_u16(), self.config.metrics.as_ref());
+        summary.write(status, response.code, started.elapsed(), &tally.usage(), metrics);
         match incoming {
             Incoming::Api(event) => Ok(Reply::to_api(response, event.format, &context.request_id)),
             Incoming::Direct(_) | Incoming::Unknown => Reply::to_direct(response),
@@ -149,14 +144,15 @@ impl Handler {
         tenant: &TenantId,
         body: &[u8],
         key: Header<'_>,
-        Invocation { id, session, summary }: Invocation<'_>,
+        Invocation { session, summary }: Invocation<'_>,
     ) -> Result<Response, Rejection> {
         let (request, room_for_matches) = &self.parse(body)?;
         summary.request = Some((request.params, request.records.len()));
         // A dry run changes nothing and may be repeated, so its key is ignored.
         let key = idempotency_key(key)?.filter(|_| !request.params.dry_run);
 
-        let import = Import { session, tenant, id, request, room_for_matches: *room_for_matches };
+        let (id, room_for_matches) = (&*summary.request_id, *room_for_matches);
+        let import = Import { session, tenant, id, request, room_for_matches };
         let ended = match &key {
             Some(key) => {
                 let table = self.config.tables.imports.as_deref().ok_or(Rejection::KeysNotSupported)?;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use crate::http::event::Event;
-use crate::request::fields;
+use crate::request::fields::{self, Object};
 use crate::tenant::TokenHash;
 
 /// The payload of an invocation.
@@ -31,15 +31,15 @@ const DIRECT: [&str; 3] = ["tokenHash", "publicParams", "data"];
 impl Incoming {
     /// Parses a payload.
     pub fn parse(json: Box<RawValue>) -> Self {
-        let Some(members) = fields::members(json.get()) else { return Self::Unknown };
+        let Ok(event) = Object::parse(json.get()) else { return Self::Unknown };
         // A caller of the API sets none of these members: what it sends is inside `body`, `headers` and the like.
-        if members.contains_key("requestContext") {
-            return Self::Api(Event::new(&members));
+        if event.get("requestContext").is_some() {
+            return Self::Api(Event::new(&event));
         }
-        if !DIRECT.iter().any(|name| members.contains_key(*name)) {
+        if DIRECT.iter().all(|name| event.get(name).is_none()) {
             return Self::Unknown;
         }
-        let hash = members.get("tokenHash").and_then(|raw| fields::text(raw));
+        let hash = event.get("tokenHash").and_then(fields::text);
         let token = hash.and_then(|hash| TokenHash::parse(&hash));
         Self::Direct(DirectEvent { token, body: json })
     }

@@ -48,13 +48,13 @@ pub fn report(rejection: &Rejection) -> (StatusCode, &'static str, String) {
         }
         Rejection::NotAnObject => (PARAMETER, "请求体应为JSON对象".to_owned()),
         Rejection::Parameter(ParameterError { field, expected, fault }) => {
-            let is_misplaced = expected.strip_suffix(&**field).is_some_and(|path| path.ends_with('.'));
+            let path = format!("publicParams.{expected}");
             let message = match fault {
                 ParameterFault::Missing => format!("缺少参数{field}，应为{expected}"),
                 ParameterFault::Invalid => format!("参数{field}取值错误，应为{expected}"),
-                ParameterFault::NearMiss if field == expected => format!("参数{field}的名称或位置有误"),
-                ParameterFault::NearMiss if is_misplaced => format!("参数{field}位置有误，应为{expected}"),
-                ParameterFault::NearMiss => format!("参数名{field}有误，应为{expected}"),
+                ParameterFault::NearMiss if *field == path => format!("参数{field}的名称或位置有误"),
+                ParameterFault::NearMiss if field == expected => format!("参数{field}位置有误，应为{path}"),
+                ParameterFault::NearMiss => format!("参数名{field}有误，应为{path}"),
             };
             (PARAMETER, message)
         }

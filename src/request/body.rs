@@ -4,7 +4,8 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use crate::rejection::Rejection;
-use crate::request::near_miss::{Place, parse_fields};
+use crate::request::fields::Object;
+use crate::request::near_miss::{self, Place};
 use crate::request::params::Params;
 use crate::request::record::SentRecord;
 
@@ -17,8 +18,6 @@ pub struct Request<'a> {
     pub records: Vec<SentRecord<'a>>,
 }
 
-const NAMES: [&str; 2] = ["publicParams", "data"];
-
 impl<'a> Request<'a> {
     /// Parses a body of at most `max_records` records. The fields of a record are not checked here: see
     /// [`SentRecord::check`].
@@ -29,18 +28,14 @@ impl<'a> Request<'a> {
         let text = str::from_utf8(body).map_err(|_| Rejection::NotUtf8)?;
         // A byte order mark: some editors and languages write one (contract, section 2).
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let (body, misplaced) =
-            parse_fields(&NAMES, text, Place::Beside).map_err(|error| not_an_object(text, &error))?;
-        let [public_params, data] = [body.get(0), body.get(1)];
-
-        let elements = data.and_then(array);
+        let body = Object::parse(text).map_err(|error| not_an_object(text, &error))?;
+        let data = body.get("data");
+        let elements = data.and_then(|data| serde_json::from_str::<Vec<&RawValue>>(data.get()).ok());
         if elements.as_ref().is_some_and(|elements| elements.len() > max_records) {
             return Err(Rejection::TooManyRecords(max_records));
         }
-        if let Some(near_miss) = misplaced {
-            return Err(near_miss);
-        }
-        let params = Params::parse(public_params)?;
+        near_miss::check(&body, Place::Beside)?;
+        let params = Params::parse(body.get("publicParams"))?;
         let elements = elements
             .filter(|elements| !elements.is_empty())
             .ok_or_else(|| Rejection::parameter("data", data, "非空数组"))?;
@@ -71,10 +66,6 @@ fn not_an_object(text: &str, error: &serde_json::Error) -> Rejection {
     let is_continuation = |byte: &u8| (0x80..0xc0).contains(byte);
     let column = line.bytes().take(error.column()).filter(|byte| !is_continuation(byte)).count();
     Rejection::NotJson { line: error.line(), column: column.max(1) }
-}
-
-fn array(raw: &RawValue) -> Option<Vec<&RawValue>> {
-    serde_json::from_str(raw.get()).ok()
 }
 
 #[cfg(test)]
@@ -166,7 +157,7 @@ mod tests {
                     format!(r#"{{"{name}":{value}}}"#),
                 ] {
                     let Err(Rejection::Parameter(error)) = parse(&body) else { panic!("{body}") };
-                    assert_eq!((&*error.field, error.expected), (name, &*format!("publicParams.{expected}")));
+                    assert_eq!((&*error.field, error.expected), (name, expected));
                 }
             }
         }

@@ -1,100 +1,77 @@
-//! Reads selected members of a JSON object without decoding them.
+//! The members of a JSON object, as they were sent.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::fmt;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// Some members of a JSON object, each as the JSON text that was sent.
-///
-/// Other members are skipped, whatever their value. Of a repeated member the last one counts, as in
-/// `JSON.parse`.
-pub struct Fields<'a, const N: usize>([Option<&'a RawValue>; N]);
+/// The members of a JSON object in the order sent, each value as the JSON text that was sent.
+#[derive(Default)]
+pub struct Object<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
-impl<'a, const N: usize> Fields<'a, N> {
-    /// Reads the members called `names` from the text of a JSON object, and passes the name and the value of each other member to `other`. In a name
-    /// that is not valid Unicode, each half of a surrogate pair is U+FFFD.
+/// A member that was selected by its name.
+pub struct Member<'a, T> {
+    /// The name as sent.
+    pub name: Cow<'a, str>,
+    /// What it was selected for.
+    pub meant: T,
+    /// The JSON text of the value.
+    pub value: &'a RawValue,
+}
+
+impl<'a> Object<'a> {
+    /// Reads the text of a JSON object. In a name that is not valid Unicode, each half of a surrogate pair is U+FFFD.
     ///
     /// # Errors
     /// The text is not JSON, or (`is_data()`) it is not an object.
-    pub fn parse(
-        names: &'static [&'static str; N],
-        json: &'a str,
-        other: impl FnMut(&str, &'a RawValue),
-    ) -> serde_json::Result<Self> {
+    pub fn parse(json: &'a str) -> serde_json::Result<Self> {
         let mut deserializer = serde_json::Deserializer::from_str(json);
-        let fields = deserializer.deserialize_map(Reader { names, other })?;
+        let object = deserializer.deserialize_map(Reader)?;
         deserializer.end()?;
-        Ok(fields)
+        Ok(object)
     }
 
-    /// The member at `position` in the list of names; a JSON `null` is returned as `null`.
-    pub fn get(&self, position: usize) -> Option<&'a RawValue> {
-        self.0[position]
+    /// The value of a member, of a repeated one the last, as in `JSON.parse`; a JSON `null` is returned as `null`.
+    pub fn get(&self, name: &str) -> Option<&'a RawValue> {
+        self.0.iter().rev().find(|(other, _)| other == name).map(|(_, value)| *value)
+    }
+
+    /// The members whose names mean something, each name once: in the place of its first value, with its last.
+    pub fn select<T>(&self, meant: impl Fn(&str) -> Option<T>) -> Vec<Member<'a, T>> {
+        let mut places = HashMap::new();
+        let mut members: Vec<Member<'a, T>> = Vec::new();
+        for (name, value) in &self.0 {
+            let Some(meant) = meant(name) else { continue };
+            let place = *places.entry(name).or_insert(members.len());
+            match members.get_mut(place) {
+                Some(earlier) => earlier.value = value,
+                None => members.push(Member { name: name.clone(), meant, value }),
+            }
+        }
+        members
     }
 }
 
-/// All members of a JSON object by their names, each as the JSON text that was sent.
-pub type Members<'a> = HashMap<String, &'a RawValue>;
+struct Reader;
 
-/// Reads all members of the object that `json` is; `None` if it is none.
-pub fn members(json: &str) -> Option<Members<'_>> {
-    let mut members = Members::new();
-    Fields::parse(&[], json, |name, value| {
-        members.insert(name.to_owned(), value);
-    })
-    .ok()?;
-    Some(members)
-}
-
-struct Reader<const N: usize, F> {
-    names: &'static [&'static str; N],
-    other: F,
-}
-
-impl<'de, const N: usize, F: FnMut(&str, &'de RawValue)> Visitor<'de> for Reader<N, F> {
-    type Value = Fields<'de, N>;
+impl<'de> Visitor<'de> for Reader {
+    type Value = Object<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(mut self, mut object: A) -> Result<Self::Value, A::Error> {
-        let mut fields = [None; N];
+    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Self::Value, A::Error> {
+        let mut members = Vec::new();
         // A key is read raw because its escapes may not be valid Unicode.
-        while let Some(key) = object.next_key::<&RawValue>()? {
-            let value = object.next_value()?;
-            let key = text(key).unwrap_or_else(|| lossy(key).into());
-            match self.names.iter().position(|name| *name == key) {
-                Some(position) => fields[position] = Some(value),
-                None => (self.other)(&key, value),
-            }
+        while let Some((key, value)) = object.next_entry::<&RawValue, &RawValue>()? {
+            members.push((text(key).unwrap_or_else(|| lossy(key).into()), value));
         }
-        Ok(Fields(fields))
+        Ok(Object(members))
     }
-}
-
-/// Members, each name once: in the place of its first value, with its last, as in `JSON.parse`.
-pub fn last_of_repeated<M>(members: Vec<M>, name: impl Fn(&M) -> &str) -> Vec<M> {
-    if members.len() < 2 {
-        return members;
-    }
-    let mut places: HashMap<String, usize> = HashMap::new();
-    let mut distinct = Vec::new();
-    for member in members {
-        match places.entry(name(&member).to_owned()) {
-            Entry::Occupied(place) => distinct[*place.get()] = member,
-            Entry::Vacant(place) => {
-                place.insert(distinct.len());
-                distinct.push(member);
-            }
-        }
-    }
-    distinct
 }
 
 /// The text of a JSON string; `None` if `raw` is not one or its escapes are not valid Unicode.
@@ -146,10 +123,17 @@ pub fn escaped_bytes(raw: &RawValue) -> usize {
     json.len() + json.bytes().filter(|byte| matches!(byte, b'"' | b'\\' | ..b' ')).count()
 }
 
-/// Shows no values: they are the caller's data.
-impl<const N: usize> fmt::Debug for Fields<'_, N> {
+/// Does not show the name and the value, which are the caller's.
+impl<T> fmt::Debug for Member<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Fields").finish_non_exhaustive()
+        f.write_str("Member")
+    }
+}
+
+/// Shows nothing: the members are the caller's data.
+impl fmt::Debug for Object<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Object")
     }
 }
 
@@ -160,8 +144,8 @@ mod tests {
     const NAMES: [&str; 2] = ["phone", "openid"];
 
     fn parse(json: &str) -> Vec<Option<&str>> {
-        let fields = Fields::parse(&NAMES, json, |_, _| ()).expect("an object");
-        (0..2).map(|position| fields.get(position).map(RawValue::get)).collect()
+        let object = Object::parse(json).expect("an object");
+        NAMES.into_iter().map(|name| object.get(name).map(RawValue::get)).collect()
     }
 
     #[test]
@@ -179,13 +163,12 @@ mod tests {
     }
 
     #[test]
-    fn other_members_are_passed_on() {
-        let mut others = Vec::new();
-        let json = r#"{"phone":1,"\u0050hone":[2],"a\ud800\udfff\ud83d\ude00\udc00\n":3,"":null}"#;
-        Fields::parse(&NAMES, json, |name, value| others.push((name.to_owned(), value.get())))
-            .expect("an object");
-        let expected = [("Phone", "[2]"), ("a\u{103ff}\u{1f600}\u{fffd}\n", "3"), ("", "null")];
-        assert_eq!(others, expected.map(|(name, value)| (name.to_owned(), value)));
+    fn members_are_selected_each_once() {
+        let json = r#"{"phone":1,"\u0050hone":[2],"a\ud800\udfff\ud83d\ude00\udc00\n":3,"":null,"Phone":4}"#;
+        let object = Object::parse(json).expect("an object");
+        let others = object.select(|name| (!NAMES.contains(&name)).then_some(()));
+        let others: Vec<_> = others.iter().map(|member| (&*member.name, member.value.get())).collect();
+        assert_eq!(others, [("Phone", "4"), ("a\u{103ff}\u{1f600}\u{fffd}\n", "3"), ("", "null")]);
     }
 
     #[test]
@@ -197,7 +180,7 @@ mod tests {
     #[test]
     fn errors_distinguish_non_objects_from_invalid_json() {
         for (json, is_data) in [("[]", true), ("1", true), ("{", false), ("{} x", false), ("", false)] {
-            let error = Fields::parse(&NAMES, json, |_, _| ()).expect_err(json);
+            let error = Object::parse(json).expect_err(json);
             assert_eq!(error.is_data(), is_data, "{json}");
         }
     }

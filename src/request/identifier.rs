@@ -74,11 +74,6 @@ impl<'a> Identifiers<'a> {
     pub fn set(&mut self, identifier: Identifier, value: Option<Cow<'a, str>>) {
         self.0[identifier as usize] = value;
     }
-
-    /// Whether no identifier is given.
-    pub fn is_empty(&self) -> bool {
-        self.0.iter().all(Option::is_none)
-    }
 }
 
 /// The canonical form of a phone: full-width forms as ASCII, what separates digits removed, then one trailing `.0` (a

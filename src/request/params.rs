@@ -3,9 +3,9 @@
 use serde_json::value::RawValue;
 
 use crate::rejection::Rejection;
-use crate::request::fields;
+use crate::request::fields::{self, Object};
 use crate::request::identifier::Identifier;
-use crate::request::near_miss::{NAMES, Place, parse_fields};
+use crate::request::near_miss::{self, Place};
 
 /// What an import does with each membership.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,60 +96,41 @@ impl Params {
     /// A name is a near miss of a parameter's, or a field that the mode uses is missing or invalid. Other fields are
     /// not checked.
     pub fn parse(sent: Option<&RawValue>) -> Result<Self, Rejection> {
-        let (fields, misspelt) = sent
-            .and_then(|raw| parse_fields(&NAMES, raw.get(), Place::Inside).ok())
+        let params = sent
+            .and_then(|raw| Object::parse(raw.get()).ok())
             .ok_or_else(|| Rejection::parameter("publicParams", sent, "对象"))?;
-        if let Some(near_miss) = misspelt {
-            return Err(near_miss);
-        }
-        let [is_matching, matching_type, identify_way, sent_type, dry_run, explain] =
-            std::array::from_fn(|position| fields.get(position));
+        near_miss::check(&params, Place::Inside)?;
+        let error = |name: &str, expected| {
+            Rejection::parameter(format!("publicParams.{name}"), params.get(name), expected)
+        };
+        // The value of a number as a double counts, however it is written.
+        let number = |name| params.get(name).and_then(|raw| raw.get().parse().ok());
+        let is_matching = params.get("isMatching").map_or("null", RawValue::get);
 
-        let matching = match (literal(is_matching), number(matching_type), number(identify_way)) {
+        let matching = match (is_matching, number("matchingType"), number("identifyWay")) {
             ("false", ..) => Matching::Off,
             ("true", Some(1.0), _) => Matching::Exact,
             ("true", Some(2.0), Some(1.0)) => Matching::Fuzzy(IdentifyWay::UnionidFirst),
             ("true", Some(2.0), Some(2.0)) => Matching::Fuzzy(IdentifyWay::PhoneFirst),
             ("true", Some(2.0), _) => {
                 let expected = "整数1(unionid>openid>手机号>客户ID)或2(手机号>unionid>openid>客户ID)";
-                return Err(error("identifyWay", identify_way, expected));
+                return Err(error("identifyWay", expected));
             }
-            ("true", ..) => {
-                return Err(error("matchingType", matching_type, "整数1(精准匹配)或2(模糊匹配)"));
-            }
-            _ => return Err(error("isMatching", is_matching, BOOLEAN)),
+            ("true", ..) => return Err(error("matchingType", "整数1(精准匹配)或2(模糊匹配)")),
+            _ => return Err(error("isMatching", BOOLEAN)),
         };
-        let opt_type = match sent_type.and_then(fields::text).as_deref() {
+        let opt_type = match params.get("optType").and_then(fields::text).as_deref() {
             Some("add") => OptType::Add,
             Some("delete") => OptType::Delete,
-            _ => return Err(error("optType", sent_type, "字符串add(新增)或delete(删除)")),
+            _ => return Err(error("optType", "字符串add(新增)或delete(删除)")),
         };
-        let option = |name: &str, field: Option<&RawValue>| match field.map(RawValue::get) {
+        let switch = |name| match params.get(name).map(RawValue::get) {
             None | Some("null" | "false") => Ok(false),
             Some("true") => Ok(true),
-            Some(_) => Err(error(name, field, BOOLEAN)),
+            Some(_) => Err(error(name, BOOLEAN)),
         };
-        Ok(Self {
-            matching,
-            opt_type,
-            dry_run: option("dryRun", dry_run)?,
-            explain: option("explain", explain)?,
-        })
+        Ok(Self { matching, opt_type, dry_run: switch("dryRun")?, explain: switch("explain")? })
     }
-}
-
-fn error(name: &str, value: Option<&RawValue>, expected: &'static str) -> Rejection {
-    Rejection::parameter(format!("publicParams.{name}"), value, expected)
-}
-
-/// The JSON text of a field; `null` if it is missing.
-fn literal(field: Option<&RawValue>) -> &str {
-    field.map_or("null", RawValue::get)
-}
-
-/// A number, whose value as a double counts, however it is written.
-fn number(field: Option<&RawValue>) -> Option<f64> {
-    field?.get().parse().ok()
 }
 
 #[cfg(test)]

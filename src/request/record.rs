@@ -7,42 +7,28 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::value::RawValue;
 
 use crate::request::failure::{Failure, FieldFault};
-use crate::request::fields::{self, Fields, last_of_repeated};
+use crate::request::fields::{self, Member, Object};
 use crate::request::group::GroupNames;
 use crate::request::identifier::{Identifier, Identifiers};
 use crate::request::name::{is_alike, shown};
-use crate::request::params::{Matching, Params};
+use crate::request::params::Params;
 use crate::request::text::trim;
 
-/// The fields of a record in the order in which a failed record returns them: the identifiers, then
-/// [`GROUPS`].
-const FIELDS: [&str; Identifier::COUNT + 1] = {
-    let mut fields = ["groups"; Identifier::COUNT + 1];
-    let mut position = 0;
-    while position < Identifier::COUNT {
-        fields[position] = Identifier::ALL[position].field();
-        position += 1;
-    }
-    fields
-};
-const GROUPS: usize = Identifier::COUNT;
+/// The field with the names of groups.
+const GROUPS: &str = "groups";
+
+/// The fields of a record in the order in which a failed record returns them.
+fn fields() -> impl Iterator<Item = &'static str> {
+    Identifier::ALL.into_iter().map(Identifier::field).chain([GROUPS])
+}
 
 /// A record as it was sent.
 #[derive(Debug)]
 pub struct SentRecord<'a> {
-    fields: Fields<'a, { FIELDS.len() }>,
-    /// In the order sent; of a repeated one the last value.
-    variants: Vec<Variant<'a>>,
-}
-
-/// A member whose name is nearly that of a field, such as `unionId` (contract, section 4). Ignoring it could mean another
-/// customer.
-struct Variant<'a> {
-    /// Of ASCII letters, `_` and `-`.
-    name: String,
-    /// The position in [`FIELDS`] of the field that is meant.
-    position: usize,
-    value: &'a RawValue,
+    members: Object<'a>,
+    /// The members whose names are nearly those of fields, such as `unionId` (contract, section 4). Ignoring one could
+    /// mean another customer. Their names have ASCII letters, `_` and `-` only.
+    variants: Vec<Member<'a, &'static str>>,
 }
 
 /// A valid record.
@@ -56,14 +42,11 @@ pub struct Record<'a> {
 impl<'a> SentRecord<'a> {
     /// Parses one element of `data`; `None` if it is not an object.
     pub fn parse(element: &'a RawValue) -> Option<Self> {
-        let mut variants = Vec::new();
-        let fields = Fields::parse(&FIELDS, element.get(), |name, value| {
-            if let Some(position) = FIELDS.iter().position(|field| is_alike(name, field)) {
-                variants.push(Variant { name: name.to_owned(), position, value });
-            }
-        });
-        let variants = last_of_repeated(variants, |variant| &variant.name);
-        Some(Self { fields: fields.ok()?, variants })
+        let members = Object::parse(element.get()).ok()?;
+        let is_field = |name: &str| fields().any(|field| field == name);
+        let alike = |name: &str| fields().find(|field| is_alike(name, field));
+        let variants = members.select(|name| if is_field(name) { None } else { alike(name) });
+        Some(Self { members, variants })
     }
 
     /// Validates the record for an import of this mode.
@@ -73,19 +56,17 @@ impl<'a> SentRecord<'a> {
     /// that the mode does not use must be valid, too, but may be misnamed.
     pub fn check(&self, Params { matching, opt_type, .. }: Params) -> Result<Record<'a>, Failure> {
         let mut identifiers = Identifiers::default();
-        for (position, identifier) in Identifier::ALL.into_iter().enumerate() {
-            let value = self.text(position, matching.uses(identifier))?;
-            let value = identifier.normalise(value).map_err(|fault| invalid(position, fault))?;
+        for identifier in Identifier::ALL {
+            let field = identifier.field();
+            let value = self.text(field, matching.uses(identifier))?;
+            let value = identifier.normalise(value).map_err(|fault| invalid(field, fault))?;
             identifiers.set(identifier, value);
         }
         let groups =
             GroupNames::parse(self.text(GROUPS, true)?, opt_type).map_err(|fault| invalid(GROUPS, fault))?;
 
-        let unidentified = match matching {
-            Matching::Off => identifiers.get(Identifier::AudienceUserId).is_none(),
-            Matching::Exact | Matching::Fuzzy(_) => identifiers.is_empty(),
-        };
-        if unidentified {
+        let mut used = Identifier::ALL.into_iter().filter(|identifier| matching.uses(*identifier));
+        if used.all(|identifier| identifiers.get(identifier).is_none()) {
             return Err(Failure::MissingIdentifier);
         }
         if groups.is_empty() {
@@ -96,40 +77,39 @@ impl<'a> SentRecord<'a> {
 
     /// What a failed record returns, each with its name and its JSON text: the fields sent, then their variants.
     pub fn members(&self) -> impl Iterator<Item = (&str, &'a RawValue)> {
-        let fields = FIELDS.into_iter().enumerate();
-        let fields = fields.filter_map(|(position, name)| Some((name, self.fields.get(position)?)));
+        let fields = fields().filter_map(|name| Some((name, self.members.get(name)?)));
         fields.chain(self.variants.iter().map(|variant| (&*variant.name, variant.value)))
     }
 
     /// The text of a field, empty if it is null or absent. A field that `is_used` is misnamed if it is blank and a variant
     /// of it is given.
-    fn text(&self, position: usize, is_used: bool) -> Result<Cow<'a, str>, Failure> {
-        let text = match self.fields.get(position) {
+    fn text(&self, field: &'static str, is_used: bool) -> Result<Cow<'a, str>, Failure> {
+        let text = match self.members.get(field) {
             None => Cow::default(),
             Some(raw) if raw.get() == "null" => Cow::default(),
             Some(raw) => match fields::text(raw) {
                 Some(text) => text,
-                None if raw.get().starts_with('"') => return Err(invalid(position, FieldFault::NotText)),
-                None => return Err(invalid(position, FieldFault::NotString)),
+                None if raw.get().starts_with('"') => return Err(invalid(field, FieldFault::NotText)),
+                None => return Err(invalid(field, FieldFault::NotString)),
             },
         };
-        if is_used && self.variant(position).is_some() && trim(&text).is_empty() {
-            return Err(invalid(position, FieldFault::Misnamed));
+        if is_used && self.variant(field).is_some() && trim(&text).is_empty() {
+            return Err(invalid(field, FieldFault::Misnamed));
         }
         Ok(text)
     }
 
     /// The first variant of a field that is neither null nor blank.
-    fn variant(&self, position: usize) -> Option<&Variant<'a>> {
+    fn variant(&self, field: &str) -> Option<&Member<'a, &'static str>> {
         let is_given = |raw: &RawValue| {
             raw.get() != "null" && fields::text(raw).is_none_or(|text| !trim(&text).is_empty())
         };
-        self.variants.iter().find(|variant| variant.position == position && is_given(variant.value))
+        self.variants.iter().find(|variant| variant.meant == field && is_given(variant.value))
     }
 }
 
-fn invalid(position: usize, fault: FieldFault) -> Failure {
-    Failure::InvalidField { field: FIELDS[position], fault }
+fn invalid(field: &'static str, fault: FieldFault) -> Failure {
+    Failure::InvalidField { field, fault }
 }
 
 /// A failed record as it is returned to the caller (contract, section 7).
@@ -146,9 +126,7 @@ pub struct FailedRecord<'r, 'a> {
 impl FailedRecord<'_, '_> {
     fn message(&self) -> String {
         let misnamed = match self.failure {
-            Failure::InvalidField { field, fault: FieldFault::Misnamed } => {
-                FIELDS.iter().position(|name| *name == field).and_then(|position| self.sent.variant(position))
-            }
+            Failure::InvalidField { field, fault: FieldFault::Misnamed } => self.sent.variant(field),
             _ => None,
         };
         self.failure.message(&misnamed.map(|variant| shown(&variant.name)).unwrap_or_default())
@@ -170,13 +148,6 @@ impl Serialize for FailedRecord<'_, '_> {
 }
 
 /// Does not show the content, which is the caller's data.
-impl fmt::Debug for Variant<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Variant").finish_non_exhaustive()
-    }
-}
-
-/// Does not show the content, which is the caller's data.
 impl fmt::Debug for Record<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Record").finish_non_exhaustive()
@@ -186,7 +157,7 @@ impl fmt::Debug for Record<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::request::params::{IdentifyWay, OptType};
+    use crate::request::params::{IdentifyWay, Matching, OptType};
     use crate::request::vectors;
 
     /// The `errorMsg` of a record, or `None` if it is not `INVALID_FIELD`; and the failed record.

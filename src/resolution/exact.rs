@@ -1,10 +1,10 @@
 //! Exact matching: the customer that has all identifiers of a record (contract, section 5). Pure.
 
-use crate::request::failure::{Failure, Outage};
+use crate::request::failure::Failure;
 use crate::request::identifier::Identifier;
-use crate::resolution::customer::{MatchedBy, Outcome};
+use crate::resolution::customer::{Match, MatchedBy, Outcome};
 use crate::resolution::lookup::{Customer, Found};
-use crate::resolution::matching::{Progress, Resolution, State, single};
+use crate::resolution::matching::{Progress, Resolution, State};
 
 /// The customers that an exact record may identify.
 struct Candidates<'s> {
@@ -41,29 +41,26 @@ impl Resolution<'_> {
                 }
                 return;
             }
-            Ok(Candidates { customers, .. }) => single(&customers, MatchedBy::Exact),
+            Ok(Candidates { customers, .. }) => single(&customers),
             Err(failure) => Err(failure),
         };
         self.records[record].state = State::Decided(outcome);
     }
 
-    /// The customers that all listed identifiers of a record have in common, at least one.
+    /// The customers that all listed identifiers of a record have in common.
     fn candidates(&self, record: usize) -> Result<Candidates<'_>, Failure> {
-        let (mut lists, mut unlisted, mut outage) = (Vec::new(), Vec::new(), None);
+        let (mut lists, mut unlisted, mut outages) = (Vec::new(), Vec::new(), Vec::new());
         for column in &self.columns {
             let Some(value) = self.records[record].identifiers.get(column.identifier) else { continue };
-            match column.result(value) {
-                Some(Ok(Found::Customers(customers))) if customers.is_empty() => {
-                    return Err(Failure::NotMatched);
-                }
-                Some(Ok(Found::Customers(customers))) => lists.push(customers),
-                Some(Ok(Found::Many)) => unlisted.push((column.identifier, value)),
-                Some(Err(new)) => outage = earliest(outage, *new),
-                None => outage = earliest(outage, Outage::Timeout),
+            match column.found(value) {
+                Ok(Found::Customers(customers)) if customers.is_empty() => return Err(Failure::NotMatched),
+                Ok(Found::Customers(customers)) => lists.push(customers),
+                Ok(Found::Many) => unlisted.push((column.identifier, value)),
+                Err(outage) => outages.push(outage),
             }
         }
         // The identifier not read may match no customer: a conflict needs all results.
-        if let Some(outage) = outage {
+        if let Some(outage) = outages.into_iter().min() {
             return Err(outage.into());
         }
         lists.sort_unstable_by_key(|customers| customers.len());
@@ -72,38 +69,39 @@ impl Resolution<'_> {
             list.binary_search_by(|other| other.id.cmp(&customer.id)).is_ok()
         };
         let is_common = |customer: &&Customer| others.iter().all(|list| is_listed(list, customer));
-        let customers: Vec<_> = shortest.iter().filter(is_common).collect();
-        if customers.is_empty() { Err(Failure::Conflict) } else { Ok(Candidates { customers, unlisted }) }
+        Ok(Candidates { customers: shortest.iter().filter(is_common).collect(), unlisted })
     }
 
     /// The outcome of a record whose candidates were compared with its identifiers that are not listed.
     pub(super) fn compared(&self, record: usize) -> Outcome {
         let Candidates { customers, unlisted } = self.candidates(record)?;
         let items = self.column(Identifier::AudienceUserId);
-        let (mut matched, mut outage) = (Vec::new(), None);
+        let (mut matched, mut outages) = (Vec::new(), Vec::new());
         for customer in customers {
-            match items.result(&customer.id) {
-                Some(Ok(Found::Customers(found))) => {
+            match items.found(&customer.id) {
+                Ok(Found::Customers(found)) => {
                     let has = |(identifier, value): &(Identifier, &str)| {
                         let stored = found.first().and_then(|customer| customer.identifiers.as_ref());
                         stored.is_some_and(|stored| stored.get(*identifier) == Some(value))
                     };
                     matched.extend(unlisted.iter().all(has).then_some(customer));
                 }
-                Some(Ok(Found::Many)) => unreachable!("an ID is that of one customer"),
-                Some(Err(new)) => outage = earliest(outage, *new),
-                None => outage = earliest(outage, Outage::Timeout),
+                Ok(Found::Many) => unreachable!("an ID is that of one customer"),
+                Err(outage) => outages.push(outage),
             }
         }
-        match outage {
+        match outages.into_iter().min() {
             Some(outage) if matched.len() < 2 => Err(outage.into()),
-            _ if matched.is_empty() => Err(Failure::Conflict),
-            _ => single(&matched, MatchedBy::Exact),
+            _ => single(&matched),
         }
     }
 }
 
-/// The one that comes first in the contract's table.
-fn earliest(earlier: Option<Outage>, new: Outage) -> Option<Outage> {
-    Some(earlier.map_or(new, |earlier| earlier.min(new)))
+/// The only customer that has all identifiers of a record.
+fn single(customers: &[&Customer]) -> Outcome {
+    match customers {
+        [] => Err(Failure::Conflict),
+        [customer] => Ok(Match { customer: customer.id.clone(), by: MatchedBy::Exact }),
+        _ => Err(Failure::Ambiguous),
+    }
 }

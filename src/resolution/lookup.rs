@@ -111,9 +111,10 @@ impl<'r> Column<'r> {
         place
     }
 
-    /// What was found for a value.
-    pub fn result(&self, text: &str) -> Option<&LookupResult> {
-        self.values[*self.places.get(text)?].result.as_ref()
+    /// What was found for a value, unless there was no time to look it up.
+    pub fn found(&self, text: &str) -> Result<&Found, Outage> {
+        let result = self.places.get(text).and_then(|&place| self.values[place].result.as_ref());
+        result.map_or(Err(Outage::Timeout), |result| result.as_ref().map_err(|outage| *outage))
     }
 
     /// Whether nothing is left to look up.
@@ -147,9 +148,8 @@ impl<'r> Column<'r> {
         Lookup { identifier: self.identifier, values, most, with_identifiers, places }
     }
 
-    /// Receives the results of a look-up, one for each value in order; returns the places of the values, each with the
-    /// records that wait for it.
-    pub fn learn(&mut self, lookup: Lookup<'r>, results: Vec<LookupResult>) -> Vec<(usize, Vec<usize>)> {
+    /// Receives the results of a look-up, one for each value in order; returns for each the records that wait for it.
+    pub fn learn(&mut self, lookup: Lookup<'r>, results: Vec<LookupResult>) -> Vec<Vec<usize>> {
         self.running -= 1;
         let learnt = lookup.places.into_iter().zip(results).map(|(place, mut result)| {
             if let Ok(Found::Customers(customers)) = &mut result {
@@ -157,13 +157,8 @@ impl<'r> Column<'r> {
             }
             let value = &mut self.values[place];
             value.result = Some(result);
-            (place, std::mem::take(&mut value.waiting))
+            std::mem::take(&mut value.waiting)
         });
         learnt.collect()
-    }
-
-    /// What was found for the value at a place.
-    pub fn result_at(&self, place: usize) -> Option<&LookupResult> {
-        self.values[place].result.as_ref()
     }
 }

@@ -44,14 +44,13 @@ impl<'r> Resolution<'r> {
             Matching::Fuzzy(way) => way.order(),
         };
         let columns = order.map(|identifier| Column::new(identifier, per_call(identifier)));
-        let begin = |identifiers| Progress { identifiers, state: State::begin(matching, identifiers) };
-        let records: Vec<_> = identifiers.map(begin).collect();
-        let mut resolution = Self { matching, columns, records };
+        let begin = |identifiers| Progress { identifiers, state: State::Unmatched { column: 0 } };
+        let mut resolution = Self { matching, columns, records: identifiers.map(begin).collect() };
         for record in 0..resolution.records.len() {
-            match resolution.records[record].state {
-                State::Decided(_) => {}
-                State::Unmatched { .. } => resolution.advance(record, false),
-                State::Open { .. } => resolution.open(record),
+            match matching {
+                Matching::Off => resolution.take_id(record),
+                Matching::Exact => resolution.open(record),
+                Matching::Fuzzy(_) => resolution.advance(record, false),
             }
         }
         resolution
@@ -85,12 +84,9 @@ impl<'r> Resolution<'r> {
     /// Receives the results of a look-up: one per value, in the same order.
     pub fn learn(&mut self, lookup: Lookup<'r>, results: Vec<LookupResult>) {
         let identifier = lookup.identifier;
-        let learnt = self.column_mut(identifier).learn(lookup, results);
-        for (place, waiting) in learnt {
-            // Exact: a single identifier decides nothing.
-            let result =
-                self.column(identifier).result_at(place).filter(|_| self.matching != Matching::Exact);
-            let decided = result.and_then(|result| decided(identifier, result));
+        let decided: Vec<_> = results.iter().map(|result| decided(identifier, result)).collect();
+        let waiting = self.column_mut(identifier).learn(lookup, results);
+        for (waiting, decided) in waiting.into_iter().zip(decided) {
             for record in waiting {
                 match (&mut self.records[record].state, &decided) {
                     (State::Decided(_), _) => {}
@@ -116,6 +112,15 @@ impl<'r> Resolution<'r> {
             State::Open { .. } => self.compared(record),
             State::Unmatched { .. } => Err(Outage::Timeout.into()),
         })
+    }
+
+    /// Off: the record itself names the customer.
+    fn take_id(&mut self, record: usize) {
+        let Progress { identifiers, state } = &mut self.records[record];
+        let id = Identifier::AudienceUserId;
+        let customer = identifiers.get(id).map(str::to_owned);
+        let matched = customer.map(|customer| Match { customer, by: MatchedBy::Identifier(id) });
+        *state = State::Decided(matched.ok_or(Failure::MissingIdentifier));
     }
 
     /// Fuzzy: has the next identifier of a record looked up, or decides its outcome by what is known.
@@ -145,43 +150,19 @@ impl<'r> Resolution<'r> {
     }
 }
 
-impl State {
-    fn begin(matching: Matching, identifiers: &Identifiers<'_>) -> Self {
-        match matching {
-            Matching::Off => Self::Decided(
-                identifiers
-                    .get(Identifier::AudienceUserId)
-                    .map(|customer| Match {
-                        customer: customer.to_owned(),
-                        by: MatchedBy::Identifier(Identifier::AudienceUserId),
-                    })
-                    .ok_or(Failure::MissingIdentifier),
-            ),
-            Matching::Exact => Self::Open { identifiers: 0 },
-            Matching::Fuzzy(_) => Self::Unmatched { column: 0 },
-        }
-    }
-}
-
 /// Fuzzy: what the look-up of an identifier decides; nothing if it matches no customer.
 fn decided(identifier: Identifier, result: &LookupResult) -> Option<Outcome> {
     match result {
-        Ok(Found::Customers(customers)) if customers.is_empty() => None,
-        Ok(Found::Customers(customers)) => {
-            let customers: Vec<_> = customers.iter().collect();
-            Some(single(&customers, MatchedBy::Identifier(identifier)))
-        }
+        Ok(Found::Customers(customers)) => match &customers[..] {
+            [] => None,
+            [Customer { id, .. }] => {
+                Some(Ok(Match { customer: id.clone(), by: MatchedBy::Identifier(identifier) }))
+            }
+            _ => Some(Err(Failure::Ambiguous)),
+        },
         Ok(Found::Many) => Some(Err(Failure::Ambiguous)),
         // The next identifier is not tried: this one may match a customer.
         Err(outage) => Some(Err((*outage).into())),
-    }
-}
-
-/// A match if the list, which is not empty, contains exactly one customer.
-pub(super) fn single(customers: &[&Customer], by: MatchedBy) -> Outcome {
-    match customers {
-        [customer] => Ok(Match { customer: customer.id.clone(), by }),
-        _ => Err(Failure::Ambiguous),
     }
 }
 

@@ -8,8 +8,7 @@ use std::fmt;
 use crate::request::Request;
 use crate::request::failure::{Failure, Outage};
 use crate::resolution::customer::MatchedBy;
-use crate::resolution::report::Report;
-use crate::resolution::report::{MatchedRecord, Matches};
+use crate::resolution::report::{MatchedRecord, Matches, Report};
 
 /// The largest outcome that can be stored, in bytes. An item is limited to 400 KB, 409,600 bytes (DynamoDB quotas);
 /// the rest is for its other attributes.

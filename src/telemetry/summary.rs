@@ -7,13 +7,15 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::{Value, json};
 use tracing::info;
 
 use crate::config::Metrics;
 use crate::database::Usage;
+use crate::deadline::since_1970;
 use crate::request::failure::{Failure, Outage};
 use crate::request::params::{Matching, Params};
 use crate::resolution::report::Report;
@@ -59,7 +61,8 @@ pub const BY_SOURCE: [&str; 6] = ["requests", "rejected", "errors", "STORE_ERROR
 const TELLING_RECORDS: usize = 100;
 
 /// Where a request came from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Source {
     /// API Gateway.
     #[default]
@@ -68,18 +71,11 @@ pub enum Source {
     Direct,
 }
 
-impl Source {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Api => "api",
-            Self::Direct => "direct",
-        }
-    }
-}
-
 /// The results of a request, as far as it was processed.
 #[derive(Default)]
 pub struct Summary {
+    /// The Lambda request ID.
+    pub request_id: String,
     /// Where the request came from.
     pub source: Source,
     /// API Gateway's ID of the request.
@@ -94,18 +90,6 @@ pub struct Summary {
     pub figures: Option<Figures>,
     /// Whether the response is that of an earlier run with the same `Idempotency-Key`.
     pub replayed: bool,
-}
-
-/// The completion of a request.
-pub struct Completion<'s> {
-    /// The Lambda request ID.
-    pub request_id: &'s str,
-    /// The HTTP status.
-    pub status: u16,
-    /// `errorCode` of the envelope.
-    pub error_code: &'static str,
-    /// The time from receiving the event to the completion.
-    pub duration: Duration,
 }
 
 /// The results of the records of an import, as counts.
@@ -130,13 +114,24 @@ impl Figures {
 }
 
 impl Summary {
-    /// Writes the line: JSON with metrics if `metrics` is given, otherwise readable text.
-    ///
-    /// Of a rejected request without a tenant, it is short: anybody can send any number of them.
-    pub fn write(&self, completion: &Completion<'_>, usage: &Usage, metrics: Option<&Metrics>) {
-        let mut members = self.cause(completion);
-        if self.tenant.is_some() || completion.status >= 500 {
-            members.extend(self.details(completion, usage));
+    /// Writes the line of a request that ended with this HTTP status and `errorCode`: JSON with metrics if `metrics` is
+    /// given, otherwise readable text.
+    pub fn write(
+        &self,
+        status: u16,
+        error_code: &str,
+        duration: Duration,
+        usage: &Usage,
+        metrics: Option<&Metrics>,
+    ) {
+        let mut members = self.cause(status, error_code);
+        // Anybody can send any number of requests that are rejected without a tenant: their lines are short.
+        if self.tenant.is_some() || status >= 500 {
+            members.push(("coldStart", self.cold_start.into()));
+            members.push(("errors", u8::from((500..600).contains(&status)).into()));
+            members.extend(self.tenant.as_ref().map(|tenant| ("tenant", tenant.as_str().into())));
+            members.extend(self.results(usage));
+            members.extend(costs(duration, usage));
         }
         match metrics {
             Some(metrics) => {
@@ -147,78 +142,62 @@ impl Summary {
         }
     }
 
-    fn cause(&self, completion: &Completion<'_>) -> Vec<(&'static str, Value)> {
-        let Completion { request_id, status, error_code, .. } = *completion;
+    fn cause(&self, status: u16, error_code: &str) -> Vec<(&'static str, Value)> {
         let mut members = vec![
-            ("requestId", request_id.into()),
-            ("source", self.source.name().into()),
+            ("requestId", self.request_id.as_str().into()),
+            ("source", json!(self.source)),
             ("status", status.into()),
             ("errorCode", error_code.into()),
             ("requests", 1.into()),
             ("rejected", u8::from((400..500).contains(&status)).into()),
         ];
-        if let Some(id) = &self.gateway_request_id {
-            members.push(("gatewayRequestId", id.as_str().into()));
-        }
+        members.extend(self.gateway_request_id.as_ref().map(|id| ("gatewayRequestId", id.as_str().into())));
         members
     }
 
-    fn details(&self, completion: &Completion<'_>, usage: &Usage) -> Vec<(&'static str, Value)> {
+    /// What was asked for, and what became of it.
+    fn results(&self, usage: &Usage) -> Vec<(&'static str, Value)> {
+        let Some((params, records)) = self.request else { return Vec::new() };
         let mut members = vec![
-            ("coldStart", self.cold_start.into()),
-            ("errors", u8::from((500..600).contains(&completion.status)).into()),
+            ("matching", params.matching.name().into()),
+            ("optType", params.opt_type.name().into()),
+            ("dryRun", params.dry_run.into()),
+            ("replayed", self.replayed.into()),
         ];
-        if let Some(tenant) = &self.tenant {
-            members.push(("tenant", tenant.as_str().into()));
-        }
-        if let Some((params, records)) = self.request {
-            members.extend([
-                ("matching", params.matching.name().into()),
-                ("optType", params.opt_type.name().into()),
-                ("dryRun", params.dry_run.into()),
-                ("replayed", self.replayed.into()),
-            ]);
-            if let Some(Figures { matched, retryable, failures }) = &self.figures {
-                let failed: usize = failures.values().sum();
-                members.extend([
-                    ("records", records.into()),
-                    ("matched", (*matched).into()),
-                    ("succeeded", (records - failed).into()),
-                    ("failed", failed.into()),
-                    ("retryable", (*retryable).into()),
-                    ("unchanged", usage.unchanged.into()),
-                    ("written", usage.written.into()),
-                    ("removed", usage.removed.into()),
-                ]);
-                members.extend(failures.iter().map(|(code, count)| (*code, (*count).into())));
-                if params.matching != Matching::Off && records >= TELLING_RECORDS {
-                    let unmatched = failures.get(Failure::NotMatched.code()).copied().unwrap_or_default();
-                    members.push(("unmatchedPercent", (100 * unmatched / records).into()));
-                }
-            }
-        }
-        let failures = usage.failures.iter();
-        let waited = usage.waited.iter();
+        let Some(Figures { matched, retryable, failures }) = &self.figures else { return members };
+        let failed: usize = failures.values().sum();
         members.extend([
-            ("databaseCalls", usage.calls.values().sum::<usize>().into()),
-            ("databaseFailures", usage.failures.values().sum::<usize>().into()),
-            ("throttles", usage.throttles.into()),
-            ("calls", json!(usage.calls)),
-            (
-                "causes",
-                failures
-                    .map(|((operation, cause), count)| (format!("{operation}: {cause}"), *count))
-                    .collect(),
-            ),
-            ("durationMs", milliseconds(completion.duration)),
-            ("databaseMs", milliseconds(usage.waited.values().sum())),
-            (
-                "stagesMs",
-                waited.map(|(stage, time)| (stage.name().to_owned(), milliseconds(*time))).collect(),
-            ),
+            ("records", records.into()),
+            ("matched", (*matched).into()),
+            ("succeeded", (records - failed).into()),
+            ("failed", failed.into()),
+            ("retryable", (*retryable).into()),
+            ("unchanged", usage.unchanged.into()),
+            ("written", usage.written.into()),
+            ("removed", usage.removed.into()),
         ]);
+        members.extend(failures.iter().map(|(code, count)| (*code, (*count).into())));
+        if params.matching != Matching::Off && records >= TELLING_RECORDS {
+            let unmatched = failures.get(Failure::NotMatched.code()).copied().unwrap_or_default();
+            members.push(("unmatchedPercent", (100 * unmatched / records).into()));
+        }
         members
     }
+}
+
+/// What the request took.
+fn costs(duration: Duration, usage: &Usage) -> [(&'static str, Value); 8] {
+    let stages = usage.waited.iter().map(|(stage, time)| (stage, milliseconds(*time)));
+    [
+        ("databaseCalls", usage.calls.values().sum::<usize>().into()),
+        ("databaseFailures", usage.failures.values().sum::<usize>().into()),
+        ("throttles", usage.throttles.into()),
+        ("calls", json!(usage.calls)),
+        ("causes", json!(usage.failures)),
+        ("durationMs", milliseconds(duration)),
+        ("databaseMs", milliseconds(usage.waited.values().sum())),
+        ("stagesMs", json!(stages.collect::<BTreeMap<_, _>>())),
+    ]
 }
 
 /// In milliseconds, with a precision of a microsecond.
@@ -249,7 +228,7 @@ fn with_metrics(members: Vec<(&'static str, Value)>, metrics: &Metrics) -> Value
         .flatten()
         .collect();
     let metadata = json!({
-        "Timestamp": SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64,
+        "Timestamp": since_1970(SystemTime::now()).as_millis() as u64,
         "CloudWatchMetrics": directives,
     });
     let frame = [
@@ -258,12 +237,8 @@ fn with_metrics(members: Vec<(&'static str, Value)>, metrics: &Metrics) -> Value
         ("level", "INFO".into()),
         ("message", "request".into()),
     ];
-    frame
-        .into_iter()
-        .chain(members)
-        .map(|(name, value)| (name.to_owned(), value))
-        .collect::<Map<_, _>>()
-        .into()
+    let members = frame.into_iter().chain(members);
+    members.map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 fn readable(members: &[(&'static str, Value)]) -> String {

@@ -14,7 +14,7 @@ use group_import::http::incoming::Incoming;
 use group_import::http::reply::Reply;
 use group_import::import::{Ended, Run};
 use group_import::request::Request;
-use group_import::request::fields::Fields;
+use group_import::request::fields::Object;
 use group_import::request::idempotency_key::IdempotencyKey;
 use group_import::request::identifier::Identifier;
 use group_import::request::record::FailedRecord;
@@ -148,8 +148,7 @@ async fn debug_output_contains_no_secrets() {
     let sent = event.body.clone().expect("a body");
     let request = Request::parse(&sent, 10).expect("an import");
     let [first, second] = &request.records[..] else { panic!("two records were sent") };
-    let fields =
-        Fields::parse(&["data"], str::from_utf8(&sent).expect("text"), |_, _| ()).expect("an object");
+    let object = Object::parse(str::from_utf8(&sent).expect("text")).expect("an object");
     let record = first.check(request.params).expect("a valid record");
     let failure = second.check(request.params).expect_err("an invalid record");
     let failed = FailedRecord { index: 1, sent: second, failure };
@@ -184,7 +183,7 @@ async fn debug_output_contains_no_secrets() {
         &tenant,
         &request,
         first,
-        &fields,
+        &object,
         &record,
         &record.identifiers,
         &record.groups,

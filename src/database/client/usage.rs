@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use serde::Serialize;
 use tokio::time::Instant;
 
 use crate::request::params::OptType;
@@ -16,9 +17,8 @@ pub struct Usage {
     /// Throttled responses: requests rejected for lack of throughput, and batches with unprocessed
     /// items.
     pub throttles: usize,
-    /// Calls that failed after all retries, by operation and cause: a DynamoDB error code, or the kind
-    /// of client error.
-    pub failures: BTreeMap<(&'static str, String), usize>,
+    /// Calls that failed after all retries, by `operation: cause`, a DynamoDB error code or the kind of client error.
+    pub failures: BTreeMap<String, usize>,
     /// Memberships already in the desired state, which were not written.
     pub unchanged: usize,
     /// Memberships put.
@@ -30,7 +30,8 @@ pub struct Usage {
 }
 
 /// A part of an invocation that waits for the database.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Stage {
     /// Reading the tenant of a token.
     Token,
@@ -42,19 +43,6 @@ pub enum Stage {
     Unchanged,
     /// Writing memberships.
     Writes,
-}
-
-impl Stage {
-    /// The name in the summary.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Token => "token",
-            Self::Key => "key",
-            Self::LookUps => "lookUps",
-            Self::Unchanged => "unchanged",
-            Self::Writes => "writes",
-        }
-    }
 }
 
 /// Collects the usage of one invocation. Clones share the figures.
@@ -80,7 +68,7 @@ impl Tally {
     /// Counts a failure, and returns whether it is the first of its kind.
     pub(in crate::database) fn failed(&self, operation: &'static str, cause: &str) -> bool {
         let mut usage = self.lock();
-        let failures = usage.failures.entry((operation, cause.to_owned())).or_default();
+        let failures = usage.failures.entry(format!("{operation}: {cause}")).or_default();
         *failures += 1;
         *failures == 1
     }
