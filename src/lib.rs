@@ -18,6 +18,17 @@
 
 #![warn(missing_docs)]
 
+/// Implements `Debug` for a type that holds a secret, or what a caller sent: only the type's name is shown.
+macro_rules! opaque_debug {
+    ($type:ty) => {
+        impl std::fmt::Debug for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(stringify!($type))
+            }
+        }
+    };
+}
+
 pub mod config;
 pub mod database;
 pub mod deadline;

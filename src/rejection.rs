@@ -1,7 +1,5 @@
 //! Why a request is rejected as a whole (contract, section 2).
 
-use std::fmt;
-
 use serde_json::value::RawValue;
 
 /// Why a request is rejected. Except for a defect, no membership was written, and only the token was
@@ -107,12 +105,7 @@ pub enum ParameterFault {
     NearMiss,
 }
 
-/// Does not show the field, whose name may be the caller's.
-impl fmt::Debug for ParameterError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ParameterError").field("expected", &self.expected).finish_non_exhaustive()
-    }
-}
+opaque_debug!(ParameterError);
 
 #[cfg(test)]
 mod tests {

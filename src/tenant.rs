@@ -1,7 +1,6 @@
 //! Tokens, their tenants, and the cache of valid tokens.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -34,12 +33,7 @@ impl TokenHash {
     }
 }
 
-/// Does not show the hash, which identifies a tenant's entry.
-impl fmt::Debug for TokenHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("TokenHash")
-    }
-}
+opaque_debug!(TokenHash);
 
 /// The ID of a tenant, `[A-Za-z0-9_-]{1,64}`. It cannot contain `#`, which separates it from a
 /// customer's ID in a membership's key.

@@ -1,7 +1,5 @@
 //! The response, always in the platform's envelope (contract, sections 2 and 7).
 
-use std::fmt;
-
 use lambda_http::http::StatusCode;
 use serde::Serialize;
 
@@ -29,12 +27,7 @@ pub struct Response {
     pub body: String,
 }
 
-/// Does not show the body, which contains the caller's data.
-impl fmt::Debug for Response {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Response").field("status", &self.status).finish_non_exhaustive()
-    }
-}
+opaque_debug!(Response);
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]

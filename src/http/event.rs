@@ -5,7 +5,6 @@
 //! parsed here, limited to what the function uses.
 
 use std::collections::HashMap;
-use std::fmt;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -50,16 +49,7 @@ pub enum Header<'a> {
     Several,
 }
 
-/// Does not show the value, which may be a token.
-impl fmt::Debug for Header<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Absent => "Absent",
-            Self::Value(_) => "Value",
-            Self::Several => "Several",
-        })
-    }
-}
+opaque_debug!(Header<'_>);
 
 impl Event {
     /// The event with these members; one of another form counts as missing.

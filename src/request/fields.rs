@@ -123,19 +123,9 @@ pub fn escaped_bytes(raw: &RawValue) -> usize {
     json.len() + json.bytes().filter(|byte| matches!(byte, b'"' | b'\\' | ..b' ')).count()
 }
 
-/// Does not show the name and the value, which are the caller's.
-impl<T> fmt::Debug for Member<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Member")
-    }
-}
+opaque_debug!(Member<'_, &'static str>);
 
-/// Shows nothing: the members are the caller's data.
-impl fmt::Debug for Object<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Object")
-    }
-}
+opaque_debug!(Object<'_>);
 
 #[cfg(test)]
 mod tests {

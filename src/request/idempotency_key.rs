@@ -1,7 +1,5 @@
 //! The `Idempotency-Key` that a request may carry (contract, section 8).
 
-use std::fmt;
-
 /// The longest key, in bytes.
 const MAX_KEY_BYTES: usize = 255;
 
@@ -23,12 +21,7 @@ impl IdempotencyKey {
     }
 }
 
-/// Does not show the key, which may contain any data of the caller.
-impl fmt::Debug for IdempotencyKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("IdempotencyKey")
-    }
-}
+opaque_debug!(IdempotencyKey);
 
 #[cfg(test)]
 mod tests {

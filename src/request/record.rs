@@ -1,7 +1,6 @@
 //! One record of an import: as sent, and validated (contract, section 4).
 
 use std::borrow::Cow;
-use std::fmt;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::value::RawValue;
@@ -147,12 +146,7 @@ impl Serialize for FailedRecord<'_, '_> {
     }
 }
 
-/// Does not show the content, which is the caller's data.
-impl fmt::Debug for Record<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Record").finish_non_exhaustive()
-    }
-}
+opaque_debug!(Record<'_>);
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,5 @@
 //! The customer that a record identifies, or why it identifies none (contract, section 5).
 
-use std::fmt;
-
 use serde::{Serialize, Serializer};
 
 use crate::request::failure::Failure;
@@ -19,12 +17,7 @@ pub struct Match {
     pub by: MatchedBy,
 }
 
-/// Does not show the customer.
-impl fmt::Debug for Match {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Match").field("by", &self.by).finish_non_exhaustive()
-    }
-}
+opaque_debug!(Match);
 
 /// What a match is based on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

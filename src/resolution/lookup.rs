@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
-use std::fmt;
 
 use crate::request::failure::Outage;
 use crate::request::identifier::{Identifier, Identifiers};
@@ -44,12 +43,7 @@ pub struct Customer {
     pub identifiers: Option<Box<Identifiers<'static>>>,
 }
 
-/// Does not show the customer.
-impl fmt::Debug for Customer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Customer")
-    }
-}
+opaque_debug!(Customer);
 
 impl Found {
     /// The customers with these IDs, which are distinct, unless they are more than `most`.

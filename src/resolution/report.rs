@@ -1,7 +1,5 @@
 //! The result of an import: with the request, enough to write the response, now or in a replay.
 
-use std::fmt;
-
 use serde::Serialize;
 use serde_json::value::to_raw_value;
 
@@ -53,9 +51,4 @@ impl Matches {
     }
 }
 
-/// Does not show the customers.
-impl fmt::Debug for Matches {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Matches").field(&self.0.len()).finish()
-    }
-}
+opaque_debug!(Matches);

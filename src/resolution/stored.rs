@@ -3,7 +3,6 @@
 //! It must fit one item: indexes are stored as ranges, customers as a plain list.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use crate::request::Request;
 use crate::request::failure::{Failure, Outage};
@@ -39,12 +38,7 @@ pub struct StoredMatches {
     pub matched_by: Ranges,
 }
 
-/// Does not show the customers.
-impl fmt::Debug for StoredMatches {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StoredMatches").field("matched_by", &self.matched_by).finish_non_exhaustive()
-    }
-}
+opaque_debug!(StoredMatches);
 
 impl From<&Report> for StoredOutcome {
     fn from(report: &Report) -> Self {

@@ -4,8 +4,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::items::{Batch, Purpose};
 use super::{Item, text};
-use crate::database::Session;
 use crate::database::client::{CallError, EXECUTE_STATEMENT, Pace};
+use crate::database::{Database, Session};
 use crate::request::failure::Outage;
 use crate::request::identifier::{Identifier, Identifiers};
 use crate::resolution::lookup::{Customer, Found, Lookup, LookupResult};
@@ -43,27 +43,18 @@ impl Session<'_> {
     ) -> Result<Reading, CallError> {
         let field = lookup.identifier.field();
         let values: Vec<&str> = positions.iter().map(|&position| &*lookup.values[position]).collect();
-        let statement = statement(&self.database.config.tables.customers, lookup.identifier, values.len());
-        let parameters = || {
-            let texts = values.iter().copied().chain([tenant.as_str()]);
-            texts.map(|text| AttributeValue::S(text.to_owned())).collect()
-        };
+        let parameters = values.iter().copied().chain([tenant.as_str()]);
+        let parameters = parameters.map(|text| AttributeValue::S(text.to_owned())).collect();
+        let Database { client, config, .. } = self.database;
+        let mut request = client
+            .execute_statement()
+            .statement(statement(&config.tables.customers, lookup.identifier, values.len()))
+            .set_parameters(Some(parameters));
+        let pace = self.pace_of(lookup.identifier);
         let mut customers = vec![Vec::new(); values.len()];
         let mut surplus = 0;
-        let mut next_token = None;
         loop {
-            // Every page must be requested with the same statement and parameters.
-            let request = self
-                .database
-                .client
-                .execute_statement()
-                .statement(&statement)
-                .set_parameters(Some(parameters()))
-                .set_next_token(next_token);
-            let page = self
-                .calls
-                .send(self.pace_of(lookup.identifier), EXECUTE_STATEMENT, || request.clone().send())
-                .await?;
+            let page = self.calls.send(pace, EXECUTE_STATEMENT, || request.clone().send()).await?;
             for item in page.items.unwrap_or_default() {
                 let (value, customer) = (key(&item, field)?, key(&item, CUSTOMER_ID)?);
                 if let Some(position) = values.iter().position(|sent| *sent == value) {
@@ -72,12 +63,12 @@ impl Session<'_> {
                     add(customers, customer, lookup.most);
                 }
             }
-            next_token = page.next_token;
             let is_complete =
-                next_token.is_none() || customers.iter().all(|customers| customers.len() > lookup.most);
+                page.next_token.is_none() || customers.iter().all(|customers| customers.len() > lookup.most);
             if is_complete || surplus >= SURPLUS_ITEMS {
                 return Ok(Reading { customers, is_complete });
             }
+            request = request.set_next_token(page.next_token);
         }
     }
 
@@ -93,30 +84,27 @@ impl Session<'_> {
         lookup: &Lookup<'_>,
         position: usize,
     ) -> LookupResult {
+        let Database { client, config, .. } = self.database;
+        let mut request = client
+            .query()
+            .table_name(&config.tables.customers)
+            .index_name(index(lookup.identifier))
+            .key_condition_expression("#identifier = :value AND tenantId = :tenant")
+            .expression_attribute_names("#identifier", lookup.identifier.field())
+            .expression_attribute_values(":value", AttributeValue::S(lookup.values[position].to_string()))
+            .expression_attribute_values(":tenant", AttributeValue::S(tenant.as_str().to_owned()))
+            .limit(lookup.most as i32 + 1);
+        let pace = self.pace_of(lookup.identifier);
         let mut customers = Vec::new();
-        let mut start = None;
         loop {
-            let request = self
-                .database
-                .client
-                .query()
-                .table_name(&self.database.config.tables.customers)
-                .index_name(index(lookup.identifier))
-                .key_condition_expression("#identifier = :value AND tenantId = :tenant")
-                .expression_attribute_names("#identifier", lookup.identifier.field())
-                .expression_attribute_values(":value", AttributeValue::S(lookup.values[position].to_string()))
-                .expression_attribute_values(":tenant", AttributeValue::S(tenant.as_str().to_owned()))
-                .limit(lookup.most as i32 + 1)
-                .set_exclusive_start_key(start);
-            let page =
-                self.calls.send(self.pace_of(lookup.identifier), "Query", || request.clone().send()).await?;
+            let page = self.calls.send(pace, "Query", || request.clone().send()).await?;
             for item in page.items.unwrap_or_default() {
                 add(&mut customers, key(&item, CUSTOMER_ID)?, lookup.most);
             }
-            start = page.last_evaluated_key;
-            if start.is_none() || customers.len() > lookup.most {
+            if page.last_evaluated_key.is_none() || customers.len() > lookup.most {
                 return Ok(Found::listed(customers, lookup.most));
             }
+            request = request.set_exclusive_start_key(page.last_evaluated_key);
         }
     }
 
