@@ -207,26 +207,21 @@ fn milliseconds(time: Duration) -> Value {
 
 fn with_metrics(members: Vec<(&'static str, Value)>, metrics: &Metrics) -> Value {
     const DIMENSION: &str = "FunctionName";
-    const SOURCE: [&str; 2] = [DIMENSION, "source"];
-    const OF_TENANT: [&str; 2] = [DIMENSION, "tenant"];
     let is_present = |metric: &str| members.iter().any(|(name, _)| *name == metric);
-    let directive = |dimensions: &[&[&str]], is_kept: &dyn Fn(&str) -> bool| {
-        let kept = METRICS.iter().filter(|(metric, _)| is_present(metric) && is_kept(metric));
-        let kept: Vec<_> = kept.map(|(name, unit)| json!({"Name": name, "Unit": unit})).collect();
-        (!kept.is_empty()).then(|| json!({"Namespace": NAMESPACE, "Dimensions": dimensions, "Metrics": kept}))
+    let per_tenant = metrics.per_tenant && is_present("tenant");
+    let directive = |dimensions: &[&str], kept: Vec<&(&str, &str)>| {
+        let kept: Vec<_> = kept.iter().map(|(name, unit)| json!({"Name": name, "Unit": unit})).collect();
+        let mut dimensions = vec![dimensions];
+        dimensions.extend(per_tenant.then_some(&[DIMENSION, "tenant"][..]));
+        json!({"Namespace": NAMESPACE, "Dimensions": dimensions, "Metrics": kept})
     };
-    let by_source = |metric: &str| BY_SOURCE.contains(&metric);
-    let mut dimensions: Vec<&[&str]> = vec![&SOURCE];
-    let mut others: Vec<&[&str]> = vec![&[DIMENSION]];
-    if metrics.per_tenant && is_present("tenant") {
-        dimensions.push(&OF_TENANT);
-        others.push(&OF_TENANT);
-    }
+    let present = METRICS.iter().filter(|(metric, _)| is_present(metric));
+    let (by_source, others): (Vec<_>, Vec<_>) = present.partition(|(metric, _)| BY_SOURCE.contains(metric));
+    let mut directives = vec![directive(&[DIMENSION, "source"], by_source)];
     // A request without a tenant has no others.
-    let directives: Vec<_> = [directive(&dimensions, &by_source), directive(&others, &|it| !by_source(it))]
-        .into_iter()
-        .flatten()
-        .collect();
+    if !others.is_empty() {
+        directives.push(directive(&[DIMENSION], others));
+    }
     let metadata = json!({
         "Timestamp": since_1970(SystemTime::now()).as_millis() as u64,
         "CloudWatchMetrics": directives,
