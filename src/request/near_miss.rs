@@ -91,8 +91,8 @@ mod tests {
         let json = r#"{"isMatching":1,"x":1,"dryrun":null,"Opt_Type":0,"explian":1}"#;
         let opt_type = Some(("publicParams.Opt_Type".to_owned(), "optType"));
         assert_eq!(near_miss(json, Place::Inside), opt_type);
-        let opt_type = Some(("Opt_Type".to_owned(), "optType"));
-        assert_eq!(near_miss(json, Place::Beside), opt_type);
+        let is_matching = Some(("isMatching".to_owned(), "isMatching"));
+        assert_eq!(near_miss(json, Place::Beside), is_matching);
         assert_eq!(near_miss(r#"{"explian":null}"#, Place::Inside), None);
         // Of a repeated one the last value counts.
         let json = r#"{"dryrun":1,"Opt_Type":0,"dry\u0072un":null,"Opt_Type":1}"#;

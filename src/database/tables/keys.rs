@@ -137,11 +137,15 @@ impl Session<'_> {
             .set_expression_attribute_values(Some(values))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         let request = || async {
-            let stored = put.clone().send().await.map(|_| None);
-            stored.or_else(|error| match error.as_service_error() {
-                Some(PutItemError::ConditionalCheckFailedException(failed)) => Ok(Some(failed.item.clone())),
-                _ => Err(error),
-            })
+            match put.clone().send().await {
+                Ok(_) => Ok(None),
+                Err(error) => match error.as_service_error() {
+                    Some(PutItemError::ConditionalCheckFailedException(failed)) => {
+                        Ok(Some(failed.item.clone()))
+                    }
+                    _ => Err(error),
+                },
+            }
         };
         let Some(item) = self.calls.send(&Pace::default(), "PutItem", request).await? else {
             return Ok(Claimed::Ours);
@@ -194,12 +198,14 @@ impl Session<'_> {
             .expression_attribute_names("#run", "run")
             .set_expression_attribute_values(Some(values));
         let request = || async {
-            let stored = update.clone().send().await.map(|_| ());
-            stored.or_else(|error| match error.as_service_error() {
-                // The claim was not stored, or another run holds the key by now: its item must not change.
-                Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
-                _ => Err(error),
-            })
+            match update.clone().send().await {
+                Ok(_) => Ok(()),
+                Err(error) => match error.as_service_error() {
+                    // The claim was not stored, or another run holds the key by now: its item must not change.
+                    Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
+                    _ => Err(error),
+                },
+            }
         };
         // Also after the deadline for other calls: a response that is sent must be replayable.
         let calls = self.until(self.calls.deadline.last_call()).calls;
