@@ -9,6 +9,7 @@ import re
 import signal
 import socket
 import sys
+import threading
 import time
 import urllib.parse
 
@@ -370,13 +371,19 @@ def test_standard_input_is_imported_and_resumed(desk):
 
 
 def test_two_runs_never_import_the_same_file(desk):
-    with Double({0: lambda *_: time.sleep(3)}) as double:
+    released = threading.Event()
+
+    def held(*_):
+        released.wait(60)
+
+    with Double({0: held}) as double:
         desk.url = double.url
         desk.write("list.csv", numbered(1))
         first = desk.start(OFF)
         while not double.requests:
             time.sleep(0.01)
         assert "another run is importing the same file" in desk.run(f"{OFF} --restart").stderr
+        released.set()
         assert Ended(first).code == 0
 
 
