@@ -150,9 +150,25 @@ impl Session<'_> {
         let Some(item) = self.calls.send(&Pace::default(), "PutItem", request).await? else {
             return Ok(Claimed::Ours);
         };
+        // Not every implementation of DynamoDB returns the item with the failure; on AWS the role does not allow to read it.
+        let item = match item {
+            Some(item) => Some(item),
+            None => self.stored(claim).await?,
+        };
         let theirs = item.as_ref().and_then(earlier).ok_or(Outage::StoreError)?;
         // If the SDK sent the write twice, the existing claim is this one.
         Ok(if theirs.run == claim.run { Claimed::Ours } else { Claimed::Theirs(theirs) })
+    }
+
+    async fn stored(&self, claim: &Claim<'_>) -> Result<Option<Item>, CallError> {
+        let request = self
+            .database
+            .client
+            .get_item()
+            .table_name(claim.key.table)
+            .set_key(Some(Item::from([claim.import_key()])))
+            .consistent_read(true);
+        Ok(self.calls.send(&Pace::default(), "GetItem", || request.clone().send()).await?.item)
     }
 
     /// Stores the outcome of a run. If that fails, the run counts as failed, at the latest when its lease ends: the

@@ -1,7 +1,7 @@
 //! Outcomes that are stored for an `Idempotency-Key`: their size, and those that cannot be read any more.
 
 use serde_json::{Map, Value, json};
-use testing::dynamodb::Response;
+use testing::dynamodb::{Action, Response, Rule};
 use testing::shorthand::numbered;
 use testing::stage::{Stage, TENANT, TOKEN};
 
@@ -127,4 +127,16 @@ async fn a_success_under_earlier_rules_is_replayed() {
     let again = post(&function, "k1", &body).await;
     assert_eq!(again.headers["Idempotent-Replayed"], "true");
     assert_eq!(again.failures(), ["NOT_MATCHED"]);
+}
+
+#[tokio::test]
+async fn an_outcome_that_a_failed_condition_does_not_return_is_read() {
+    let stage = stage().await;
+    let function = stage.function().await;
+    let first = post(&function, "k1", &mixed()).await;
+    let (code, message) = ("ConditionalCheckFailedException", "as of some implementations of DynamoDB");
+    stage.database.rule(Rule::on("PutItem", Action::Error { status: 400, code, message }));
+    let again = post(&function, "k1", &mixed()).await;
+    assert_eq!((again.status, &again.body), (200, &first.body));
+    assert_eq!(again.headers["Idempotent-Replayed"], "true");
 }
