@@ -42,8 +42,10 @@ pub enum Failure {
         /// Why it is invalid.
         fault: FieldFault,
     },
-    /// The record has no identifier that the mode uses.
+    /// The record has no identifier.
     MissingIdentifier,
+    /// Without matching: the record has no customer ID.
+    MissingCustomerId,
     /// The record has no group name.
     MissingGroups,
     /// The identifiers match no customer of the tenant.
@@ -61,7 +63,7 @@ impl Failure {
     pub fn code(self) -> &'static str {
         match self {
             Self::InvalidField { .. } => "INVALID_FIELD",
-            Self::MissingIdentifier => "MISSING_IDENTIFIER",
+            Self::MissingIdentifier | Self::MissingCustomerId => "MISSING_IDENTIFIER",
             Self::MissingGroups => "MISSING_GROUPS",
             Self::NotMatched => "NOT_MATCHED",
             Self::Conflict => "CONFLICT",
@@ -91,6 +93,7 @@ impl Failure {
                 FieldFault::Misnamed => format!("字段名{misnamed}应为{field}"),
             },
             Self::MissingIdentifier => "缺少可用的身份标识".to_owned(),
+            Self::MissingCustomerId => "缺少audienceUserId".to_owned(),
             Self::MissingGroups => "缺少groups，或其中没有分组名".to_owned(),
             Self::NotMatched => "未匹配到客户".to_owned(),
             Self::Conflict => "身份标识分属不同的客户".to_owned(),
@@ -116,7 +119,7 @@ mod tests {
     use crate::request::name::MAX_SHOWN;
 
     /// Every failure in the order of the contract's table.
-    pub const ALL: [(Failure, &str, bool); 15] = [
+    pub const ALL: [(Failure, &str, bool); 16] = [
         (invalid(FieldFault::NotString), "INVALID_FIELD", false),
         (invalid(FieldFault::NotText), "INVALID_FIELD", false),
         (invalid(FieldFault::IdentifierTooLong), "INVALID_FIELD", false),
@@ -126,6 +129,7 @@ mod tests {
         (invalid(FieldFault::ReplacementCharacter), "INVALID_FIELD", false),
         (invalid(FieldFault::Misnamed), "INVALID_FIELD", false),
         (Failure::MissingIdentifier, "MISSING_IDENTIFIER", false),
+        (Failure::MissingCustomerId, "MISSING_IDENTIFIER", false),
         (Failure::MissingGroups, "MISSING_GROUPS", false),
         (Failure::NotMatched, "NOT_MATCHED", false),
         (Failure::Conflict, "CONFLICT", false),

@@ -10,7 +10,7 @@ use crate::request::fields::{self, Member, Object};
 use crate::request::group::GroupNames;
 use crate::request::identifier::{Identifier, Identifiers};
 use crate::request::name::{is_alike, shown};
-use crate::request::params::Params;
+use crate::request::params::{Matching, Params};
 use crate::request::text::trim;
 
 /// The field with the names of groups.
@@ -66,7 +66,8 @@ impl<'a> SentRecord<'a> {
 
         let mut used = Identifier::ALL.into_iter().filter(|identifier| matching.uses(*identifier));
         if used.all(|identifier| identifiers.get(identifier).is_none()) {
-            return Err(Failure::MissingIdentifier);
+            let is_off = matching == Matching::Off;
+            return Err(if is_off { Failure::MissingCustomerId } else { Failure::MissingIdentifier });
         }
         if groups.is_empty() {
             return Err(Failure::MissingGroups);

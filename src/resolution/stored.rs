@@ -77,8 +77,8 @@ impl StoredOutcome {
         for (code, ranges) in &self.failures {
             for index in indexes(ranges)? {
                 let sent = request.records.get(index)?;
-                let by_record = || sent.check(request.params).err();
-                let failure = by_code(code).or_else(by_record).filter(|failure| failure.code() == code)?;
+                let by_record = sent.check(request.params).err().filter(|failure| failure.code() == code);
+                let failure = by_record.or_else(|| by_code(code))?;
                 failures.push((index, failure));
             }
         }
@@ -110,7 +110,7 @@ impl StoredMatches {
     }
 }
 
-/// The failure with this code; `None` for a code that has several.
+/// A failure with this code; `None` for an invalid field, which has several.
 fn by_code(code: &str) -> Option<Failure> {
     let failures = [
         Failure::MissingIdentifier,

@@ -88,6 +88,7 @@ fn failures() -> Vec<Failure> {
             invalid("groups", FieldFault::TooManyGroups)
         },
         Failure::MissingIdentifier => Failure::MissingIdentifier,
+        Failure::MissingCustomerId => Failure::MissingCustomerId,
         Failure::MissingGroups => Failure::MissingGroups,
         Failure::NotMatched => Failure::NotMatched,
         Failure::Conflict => Failure::Conflict,
