@@ -11,13 +11,6 @@ def pytest_configure():
     end_as_by_ctrl_c()
 
 
-def pytest_collection_modifyitems(items):
-    """Where tests run in several processes, what takes long to start is started by one of them."""
-    for item in items:
-        for shared in {"service", "emulator"}.intersection(item.fixturenames):
-            item.add_marker(pytest.mark.xdist_group(shared))
-
-
 @pytest.fixture(scope="session")
 def emulator_settings():
     """Settings of ministack that a suite adds."""

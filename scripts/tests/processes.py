@@ -74,8 +74,11 @@ def run(command, log, **options):
 
 
 def end_as_by_ctrl_c():
-    """`kill` and a closed terminal end this process through every `with` statement, as Ctrl-C does."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    """`kill` and a closed terminal end this process through every `with` statement, as Ctrl-C does.
+
+    So does Ctrl-C itself where a shell runs this in the background: there it, and all that is started, would ignore it.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
 
 
