@@ -65,7 +65,8 @@ impl<'de> Visitor<'de> for Reader {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Self::Value, A::Error> {
-        let mut members = Vec::new();
+        // Enough for a record, thousands of which are read for one request.
+        let mut members = Vec::with_capacity(8);
         // A key is read raw because its escapes may not be valid Unicode.
         while let Some((key, value)) = object.next_entry::<&RawValue, &RawValue>()? {
             members.push((text(key).unwrap_or_else(|| lossy(key).into()), value));
