@@ -64,6 +64,7 @@ async fn main() -> Result<(), Failure> {
     let bench = Bench { workload, database };
     let mut limits = Limits::default();
     if options.check {
+        speed::check(&bench).await?;
         calls::check(&bench, &mut limits).await?;
         tls::check(&bench, &mut limits).await?;
         instructions::check(&bench, options.update, &mut limits).await?;

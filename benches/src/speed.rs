@@ -13,6 +13,23 @@ const WARM_UP: usize = 2;
 /// The fewest imports that are measured, however long they take.
 const FEWEST: usize = 3;
 
+/// The programs that are measured side by side.
+fn programs() -> [Program; 3] {
+    let query = Program { name: "query", ..Program::function().with("IDENTITY_LOOKUP", "query") };
+    [Program::function(), query, Program::python()]
+}
+
+/// Lets each program run an import of each kind, whose result is checked.
+pub async fn check(bench: &Bench) -> Result<(), Failure> {
+    for program in programs() {
+        let mut process = Process::start(&program, &bench.database).await?;
+        for matching in [Matching::Fuzzy, Matching::Exact] {
+            bench.workload.import(matching, 100).run(&mut process, &bench.database).await?;
+        }
+    }
+    Ok(())
+}
+
 /// Measures each program in a process of its own.
 pub async fn measure(bench: &Bench, time: Duration) -> Result<(), Failure> {
     println!("\n| records | matching | call, ms | program | imports | ms | CPU, ms | calls | peak MB |");
@@ -21,8 +38,7 @@ pub async fn measure(bench: &Bench, time: Duration) -> Result<(), Failure> {
     for (records, matching, delay_ms) in fuzzy.chain([(LARGEST, Matching::Exact, 5)]) {
         bench.database.set(delay_ms, None);
         let import = bench.workload.import(matching, records);
-        let query = Program { name: "query", ..Program::function().with("IDENTITY_LOOKUP", "query") };
-        for program in [Program::function(), query, Program::python()] {
+        for program in programs() {
             let mut process = Process::start(&program, &bench.database).await?;
             for _ in 0..WARM_UP {
                 import.run(&mut process, &bench.database).await?;

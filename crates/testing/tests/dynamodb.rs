@@ -318,6 +318,14 @@ async fn hash_maps_respond_like_the_embedded_database() {
         query.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         ("Query", query)
     };
+    let of_table = |id: &str| {
+        let query = json!({
+            "TableName": "customers",
+            "KeyConditionExpression": "audienceUserId = :id AND tenantId = :tenant",
+            "ExpressionAttributeValues": {":id": {"S": id}, ":tenant": {"S": "t"}},
+        });
+        ("Query", query)
+    };
     let last = |id: &str| {
         let mut last = key(id);
         last["phone"] = json!({"S": "1"});
@@ -366,6 +374,8 @@ async fn hash_maps_respond_like_the_embedded_database() {
         query("1", json!({"Limit": 3})),
         query("1", last("b")),
         query("1", last("d")),
+        of_table("a"),
+        of_table("x"),
         read(json!([key("a"), key("x"), key("d")])),
         ("Scan", json!({"TableName": "customers"})),
         // Not valid.

@@ -172,11 +172,16 @@ impl Table {
         }
     }
 
-    /// Of an index, by `a = :b AND c = :d`.
+    /// Of an index or the table, by `a = :b AND c = :d`.
     fn query(&self, request: &Value) -> Result<Value, Response> {
-        let index = request["IndexName"].as_str().and_then(|name| self.indexes.get(name));
-        let index = index.ok_or_else(|| Response::invalid("no index"))?;
-        let wanted = texts(&expression::equal_to(request), &index.key);
+        let equal = expression::equal_to(request);
+        let Some(name) = request["IndexName"].as_str() else {
+            let key = texts(&equal, &self.key);
+            let key = key.ok_or_else(|| Response::invalid("not a condition on the key"))?;
+            return Ok(page(self.items.get(&key).cloned().into_iter().collect()));
+        };
+        let index = self.indexes.get(name).ok_or_else(|| Response::invalid("no index"))?;
+        let wanted = texts(&equal, &index.key);
         let wanted = wanted.ok_or_else(|| Response::invalid("not a condition on both keys"))?;
         let from = match texts(&request["ExclusiveStartKey"], &self.key) {
             Some(last) => Bound::Excluded(last),
