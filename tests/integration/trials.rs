@@ -16,7 +16,7 @@ use testing::model::world::CODES;
 use testing::stage::Stage;
 use testing::trial::draw::Trial;
 use testing::trial::fault::{FAULTS, OPERATIONS};
-use testing::trial::run::Trials;
+use testing::trial::run::{Trials, token};
 
 /// Enough trials for every event listed by [`possible`] to happen.
 const ENOUGH: u32 = 200;
@@ -109,7 +109,7 @@ async fn run(trial: &Trial) -> Vec<String> {
     if settings.token_cached {
         let nothing = json!({"isMatching": false, "optType": "add", "dryRun": true});
         let data = json!([{"audienceUserId": "c0", "groups": "g"}]);
-        function.import_as(&format!("token-of-{}", trial.import.tenant), nothing, data).await.data();
+        function.import_as(&token(trial.import.tenant), nothing, data).await.data();
     }
     let mut trials = Trials::new(stage, function, trial.world.clone());
     trials.run(trial).await;

@@ -45,6 +45,19 @@ pub struct Settings {
     pub token_cached: bool,
 }
 
+/// Those of a deployment, without the cache of tokens.
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            seconds: 30.0,
+            margin: Duration::from_millis(1_500),
+            identity_lookup: IdentityLookup::Statement,
+            skip_unchanged: SkipUnchanged::Auto,
+            token_cached: false,
+        }
+    }
+}
+
 impl Trial {
     /// The trial with this number. Consecutive numbers differ in the first fault, so that a short run combines
     /// every fault with every operation; everything else is random.
@@ -61,14 +74,7 @@ impl Trial {
 
     /// A trial without faults, in a function with the default settings.
     pub fn calm(import: Import) -> Self {
-        let settings = Settings {
-            seconds: 30.0,
-            margin: Duration::from_millis(1_500),
-            identity_lookup: IdentityLookup::Statement,
-            skip_unchanged: SkipUnchanged::Auto,
-            token_cached: false,
-        };
-        let (world, faults) = Default::default();
+        let (world, faults, settings) = Default::default();
         Self { world, import, faults, units_per_second: None, keyed: false, direct: false, settings }
     }
 

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::draw::Trial;
 use crate::capacity::Capacity;
 use crate::dynamodb::Throughput;
-use crate::function::{Function, Response, direct_event, post_event};
+use crate::function::{Function, REQUEST_ID, Response, direct_event, post_event};
 use crate::model::draw::TENANTS;
 use crate::model::verdict::{Case, Faults, Verdict};
 use crate::model::world::{Customer, World};
@@ -20,6 +20,9 @@ use crate::stage::{BEFORE, Stage};
 
 /// What handles events: the function in this process, or its binary.
 pub trait Target {
+    /// The ID of every request, if it is always the same.
+    const REQUEST_ID: Option<&'static str>;
+
     /// The response to an event as API Gateway gets it.
     fn respond(&mut self, event: Value) -> impl Future<Output = Response>;
 
@@ -28,6 +31,8 @@ pub trait Target {
 }
 
 impl Target for Function {
+    const REQUEST_ID: Option<&'static str> = Some(REQUEST_ID);
+
     async fn respond(&mut self, event: Value) -> Response {
         self.invoke(event).await
     }
@@ -38,6 +43,8 @@ impl Target for Function {
 }
 
 impl Target for Process {
+    const REQUEST_ID: Option<&'static str> = None;
+
     async fn respond(&mut self, event: Value) -> Response {
         let is_direct = event.get("requestContext").is_none();
         let outcome = self.invoke(event).await;
@@ -76,7 +83,8 @@ impl Stage {
     }
 }
 
-fn token(tenant: &str) -> String {
+/// The token of a tenant of a [stage of](Stage::of) a world.
+pub fn token(tenant: &str) -> String {
     format!("token-of-{tenant}")
 }
 
@@ -210,11 +218,12 @@ impl<T: Target> Trials<T> {
                 if may_stay && before && item["importId"] == BEFORE {
                     continue;
                 }
+                let id = T::REQUEST_ID.map_or_else(|| item["importId"].clone(), Into::into);
                 assert_eq!(
                     *item,
                     json!({
                         "customerKey": membership.0, "groupName": membership.1, "tenantId": trial.import.tenant,
-                        "audienceUserId": ending.customer, "importId": item["importId"], "updatedAt": item["updatedAt"],
+                        "audienceUserId": ending.customer, "importId": id, "updatedAt": item["updatedAt"],
                     })
                 );
                 assert_ne!(item["importId"], BEFORE);

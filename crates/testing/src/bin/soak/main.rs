@@ -22,7 +22,7 @@ use testing::model::draw::{Import, TENANTS};
 use testing::model::verdict::Faults;
 use testing::runtime_api::Process;
 use testing::stage::Stage;
-use testing::trial::draw::Trial;
+use testing::trial::draw::{Settings, Trial};
 use testing::trial::run::{Target, Trials};
 
 /// The duration of an invocation: so short that some outages use it up, and long enough for the largest import right
@@ -114,8 +114,8 @@ impl Soak {
     /// must be rejected.
     async fn step(&mut self, number: u64) {
         let mut random = Rng::with_seed(number);
-        let mut trial = Trial { units_per_second: None, ..Trial::of(number) };
-        trial.settings = Trial::calm(trial.import.clone()).settings;
+        let settings = Settings::default();
+        let mut trial = Trial { units_per_second: None, settings, ..Trial::of(number) };
         if random.u8(0..4) != 0 {
             trial.faults.clear();
         }
