@@ -77,8 +77,12 @@ impl StoredOutcome {
         for (code, ranges) in &self.failures {
             for index in indexes(ranges)? {
                 let sent = request.records.get(index)?;
-                let by_record = sent.check(request.params).err().filter(|failure| failure.code() == code);
-                let failure = by_record.or_else(|| by_code(code))?;
+                let by_record = || sent.check(request.params).err().filter(|failure| failure.code() == code);
+                let failure = match by_code(code) {
+                    // Of these codes there are several failures: the record says which.
+                    by_code @ (None | Some(Failure::MissingIdentifier)) => by_record().or(by_code)?,
+                    Some(failure) => failure,
+                };
                 failures.push((index, failure));
             }
         }
