@@ -63,7 +63,6 @@ async fn a_full_batch(mode: &'static str, expected: &[&str]) {
     params["optType"] = "add".into();
     let import = Import { tenant: TENANT, mode, params, records: records(&mut random) };
     let stage = Stage::of(&world).await;
-    stage.database.statements_by_key();
     let function = stage.function().await;
     let mut trials = Trials::new(stage, function, world);
 

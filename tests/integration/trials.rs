@@ -21,9 +21,6 @@ use testing::trial::run::{Trials, token};
 /// Enough trials for every event listed by [`possible`] to happen.
 const ENOUGH: u32 = 200;
 
-/// Where more customers exist, each value of a statement is read by its key: the store would scan an index.
-const FEW: usize = 1_000;
-
 #[test]
 fn no_fault_loses_or_corrupts_a_record() {
     let numbers = match std::env::var("TRIAL") {
@@ -94,9 +91,6 @@ fn run_on_a_paused_clock(number: u64) -> Vec<String> {
 
 async fn run(trial: &Trial) -> Vec<String> {
     let stage = Stage::of(&trial.world).await;
-    if trial.world.customers.len() > FEW {
-        stage.database.statements_by_key();
-    }
     let settings = &trial.settings;
     let function = stage
         .function_with(|config| {

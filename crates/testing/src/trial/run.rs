@@ -70,10 +70,16 @@ pub struct Trials<T> {
 /// The memberships that exist, as (customer key, group).
 pub(super) type Memberships = BTreeSet<(String, String)>;
 
+/// Where more customers exist, each value of a statement is read by its key: the store would scan an index.
+const FEW: usize = 1_000;
+
 impl Stage {
     /// A stage with the tenants, customers and memberships of a world.
     pub async fn of(world: &World) -> Self {
         let stage = Self::new().await;
+        if world.customers.len() > FEW {
+            stage.database.statements_by_key();
+        }
         for tenant in TENANTS {
             stage.put_tenant(&token(tenant), json!({"tenantId": tenant})).await;
         }
