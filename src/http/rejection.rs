@@ -34,9 +34,11 @@ pub fn report(rejection: &Rejection) -> (StatusCode, &'static str, String) {
             (StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE"),
             "Content-Type必须是application/json".to_owned(),
         ),
-        Rejection::BodyTooLarge(limit) => (TOO_LARGE, format!("请求体超过上限{limit}字节，请分批导入")),
+        Rejection::BodyTooLarge(limit) => (TOO_LARGE, format!("请求体超过上限{}，请分批导入", bytes(*limit))),
         Rejection::TooManyRecords(limit) => (TOO_LARGE, format!("记录数超过上限{limit}条，请分批导入")),
-        Rejection::ResponseTooLarge(limit) => (TOO_LARGE, format!("响应可能超过上限{limit}字节，请分批导入")),
+        Rejection::ResponseTooLarge(limit) => {
+            (TOO_LARGE, format!("响应可能超过上限{}，请分批导入", bytes(*limit)))
+        }
         Rejection::OutcomeTooLarge(limit) => (
             TOO_LARGE,
             format!("匹配明细过大，无法按幂等键保存（上限{limit}字节），请减少记录数，或不使用explain"),
@@ -71,6 +73,16 @@ pub fn report(rejection: &Rejection) -> (StatusCode, &'static str, String) {
         ),
     };
     (status, code, message)
+}
+
+/// A limit in bytes, and in megabytes (2^20 bytes) where it is a whole number of them.
+fn bytes(limit: usize) -> String {
+    let megabytes = limit >> 20;
+    if limit == megabytes << 20 {
+        format!("{limit}字节（{megabytes} MB）")
+    } else {
+        format!("{limit}字节")
+    }
 }
 
 /// A header of the response.

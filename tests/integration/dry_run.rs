@@ -177,7 +177,7 @@ async fn an_oversized_explanation_is_rejected_before_writing() {
     }
     let without_key = function.post(TOKEN, body(true)).await;
     assert_eq!(without_key.status, 413);
-    assert!(without_key.msg().contains("6291456"), "{}", without_key.msg());
+    assert!(without_key.msg().contains("6291456字节（6 MB）"), "{}", without_key.msg());
     assert!(stage.memberships().await.is_empty());
     assert_eq!(function.post(TOKEN, body(false)).await.data()["importSuccessNum"], 5_000);
 }
