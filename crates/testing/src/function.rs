@@ -125,6 +125,17 @@ pub fn post_event(token: &str, body: impl Into<String>) -> Value {
     })
 }
 
+/// An event that posts an import, with the default token.
+pub fn import_event(params: Value, data: Value) -> Value {
+    post_event(TOKEN, json!({"publicParams": params, "data": data}).to_string())
+}
+
+/// The event with an `Idempotency-Key`.
+pub fn with_key(mut event: Value, key: &str) -> Value {
+    event["headers"]["idempotency-key"] = key.into();
+    event
+}
+
 /// A direct event (contract, section 11) with the hash of this token.
 pub fn direct_event(token: &str, params: Value, data: Value) -> Value {
     json!({"tokenHash": sha256_hex(token.as_bytes()), "publicParams": params, "data": data})

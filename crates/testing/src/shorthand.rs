@@ -30,9 +30,19 @@ pub fn pairs<K: ToString, G: ToString>(
     expected.into_iter().map(|(key, group)| (key.to_string(), group.to_string())).collect()
 }
 
-/// A record for each of `0..n` without matching: customer `c0` into group `g`, and so on.
+/// Customers `c0`, `c1` and so on, with the openids `o0`, `o1` and so on.
+pub fn customers(n: usize) -> impl Iterator<Item = Value> {
+    (0..n).map(|n| json!({"audienceUserId": format!("c{n}"), "openid": format!("o{n}")}))
+}
+
+/// Records for group `g`, each with this identifier alone: `{prefix}0`, `{prefix}1` and so on.
+pub fn records(field: &str, prefix: &str, n: usize) -> Value {
+    (0..n).map(|n| json!({field: format!("{prefix}{n}"), "groups": "g"})).collect()
+}
+
+/// A record for each of [`customers`] by its ID.
 pub fn numbered(n: usize) -> Value {
-    (0..n).map(|n| json!({"audienceUserId": format!("c{n}"), "groups": "g"})).collect()
+    records("audienceUserId", "c", n)
 }
 
 /// The memberships that [`numbered`] records name.

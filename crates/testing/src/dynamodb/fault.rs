@@ -36,6 +36,11 @@ impl Action {
     pub const THROTTLED: Self = Self::Error { status: 400, code: EXCEEDED, message: "slow down" };
     pub const BROKEN: Self = Self::Error { status: 500, code: "InternalServerError", message: "broken" };
 
+    /// An error that is the request's own fault, or that of its credentials.
+    pub const fn rejected(code: &'static str) -> Self {
+        Self::Error { status: 400, code, message: "rejected" }
+    }
+
     /// The name under which the action is counted: that of an error is its code.
     pub fn name(&self) -> &'static str {
         match self {

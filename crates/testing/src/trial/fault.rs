@@ -8,24 +8,20 @@ use crate::dynamodb::{Action, Rule, Share};
 pub const OPERATIONS: [&str; 7] =
     ["GetItem", "ExecuteStatement", "Query", "BatchGetItem", "BatchWriteItem", "PutItem", "UpdateItem"];
 
-const fn rejected(code: &'static str) -> Action {
-    Action::Error { status: 400, code, message: "rejected" }
-}
-
 const fn broken(status: u16, code: &'static str) -> Action {
     Action::Error { status, code, message: "broken" }
 }
 
 /// Every kind of fault.
 pub const FAULTS: [Action; 19] = [
-    rejected("ProvisionedThroughputExceededException"),
-    rejected("ThrottlingException"),
-    rejected("RequestLimitExceeded"),
-    rejected("ExpiredTokenException"),
-    rejected("UnrecognizedClientException"),
-    rejected("ResourceNotFoundException"),
-    rejected("ValidationException"),
-    rejected("AccessDeniedException"),
+    Action::rejected("ProvisionedThroughputExceededException"),
+    Action::rejected("ThrottlingException"),
+    Action::rejected("RequestLimitExceeded"),
+    Action::rejected("ExpiredTokenException"),
+    Action::rejected("UnrecognizedClientException"),
+    Action::rejected("ResourceNotFoundException"),
+    Action::rejected("ValidationException"),
+    Action::rejected("AccessDeniedException"),
     broken(500, "InternalServerError"),
     broken(503, "ServiceUnavailable"),
     // As from something in front of DynamoDB.
