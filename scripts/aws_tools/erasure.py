@@ -2,6 +2,7 @@
 
 from . import table, tokens
 from .client import Failure, progress, say
+from .files import words
 from .journal import Journal
 from .values import IDENTIFIERS, folded
 
@@ -18,21 +19,33 @@ READ_UNITS = 2_000
 # tenant's ID has no `#` (contract, section 10). The tokens come last: as long as they exist, a disabled tenant is known
 # as such.
 PARTS = {
-    "memberships": ("MEMBERSHIPS_TABLE", ("customerKey", "groupName"), "begins_with(customerKey, :prefix)"),
-    "customers": ("CUSTOMERS_TABLE", ("audienceUserId", "tenantId"), "tenantId = :tenant"),
-    "idempotency keys": ("IMPORTS_TABLE", ("importKey",), "begins_with(importKey, :prefix)"),
-    "tokens": ("TENANTS_TABLE", ("tokenHash",), "tenantId = :tenant"),
+    "memberships": ("MembershipsTable", ("customerKey", "groupName"), "begins_with(customerKey, :prefix)"),
+    "customers": ("CustomersTable", ("audienceUserId", "tenantId"), "tenantId = :tenant"),
+    "idempotency keys": ("ImportsTable", ("importKey",), "begins_with(importKey, :prefix)"),
+    "tokens": ("TenantsTable", ("tokenHash",), "tenantId = :tenant"),
 }
+
+
+def erase(client, names, given):
+    """Erases the tenant, or the customers that standard input lists."""
+    run = Erasure(client, names, given)
+    if not given.customers:
+        run.of_tenant()
+        return run.report()
+    ids = sorted(set(words()))
+    if not ids:
+        raise Failure("no audienceUserId was given: one a line on standard input")
+    unknown = run.of_customers(ids)
+    run.report()
+    return report_unknown(unknown, len(ids))
 
 
 class Erasure:
     """One run: the tables, and what was found in each."""
 
-    def __init__(self, client, settings, given):
-        self.client, self.settings, self.given = client, settings, given
-        # A function without IMPORTS_TABLE stores no Idempotency-Keys.
-        names = {part: settings.get(variable) for part, (variable, *_) in PARTS.items()}
-        self.tables = {part: name for part, name in names.items() if name}
+    def __init__(self, client, names, given):
+        self.client, self.given = client, given
+        self.tables = {part: names[output] for part, (output, *_) in PARTS.items()}
         self.reads = table.Pace(READ_UNITS)
         self.deletions = table.Pace(given.rate)
         self.found = {}
@@ -95,18 +108,17 @@ class Erasure:
                 known.update([customer] if page["Items"] else [])
                 self.count("memberships", page["Items"])
         # The outcome of an import with `explain` names the customers that its records matched.
-        if "idempotency keys" in self.tables:
-            given = set(customers)
-            for items in self.pages("idempotency keys", table.start()):
-                named = [given & {one.get("S") for one in item.get("customers", {}).get("L", [])} for item in items]
-                known.update(*named)
-                self.count("idempotency keys", [item for item, of in zip(items, named, strict=True) if of])
+        given = set(customers)
+        for items in self.pages("idempotency keys", table.start()):
+            named = [given & {one.get("S") for one in item.get("customers", {}).get("L", [])} for item in items]
+            known.update(*named)
+            self.count("idempotency keys", [item for item, of in zip(items, named, strict=True) if of])
         return [customer for customer in customers if customer not in known]
 
     def of_tenant(self):
         """Erases a tenant. Where a run was stopped, the next one resumes."""
         self.check_tokens()
-        seconds = int(self.settings.get("TOKEN_CACHE_SECONDS") or DEFAULT_TOKEN_CACHE) + INVOCATION_SECONDS
+        seconds = int(self.given.token_cache or DEFAULT_TOKEN_CACHE) + INVOCATION_SECONDS
         say(f"imports may go on for {seconds} s after a token was revoked: wait that long before --delete")
         journal = Journal(self.given.journal / f"erase-{self.given.tenant}.json", self.tables)
         state = journal.read() if self.given.delete and not self.given.restart else None

@@ -18,6 +18,6 @@ def lines(path):
             raise Failure("the input is not UTF-8, but perhaps UTF-16 or GBK: save it as UTF-8") from error
 
 
-def words():
-    """What stands in the lines of standard input, without white space around it and empty lines."""
-    return [word for word in map(trim, lines(STDIN)) if word]
+def words(path=STDIN):
+    """What stands in the lines of a file, without white space around it and empty lines."""
+    return [word for word in map(trim, lines(path)) if word]

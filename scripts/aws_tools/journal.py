@@ -1,7 +1,6 @@
 """How far a long run has come, in a file, so that it can be resumed."""
 
 import json
-import os
 
 
 class Journal:
@@ -26,8 +25,8 @@ class Journal:
         """Replaces the state. An interruption leaves the former one."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         new = self.path.with_suffix(".new")
-        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            json.dump({"identity": self.identity, "state": state}, file)
+        new.touch(mode=0o600)
+        new.write_text(json.dumps({"identity": self.identity, "state": state}), encoding="utf-8")
         new.replace(self.path)
 
     def delete(self):

@@ -25,9 +25,7 @@ def start(given):
 
 
 def function_of(given):
-    outputs, parameters = stack.describe(given)
-    if "FunctionArn" not in outputs or "ReservedConcurrency" not in parameters:
-        raise aws.Failure(f"{given.stack} is no stack of template.yaml")
+    outputs, parameters = stack.describe(given, "template.yaml", "FunctionArn", "ImportUrl")
     return outputs["FunctionArn"], parameters["ReservedConcurrency"]
 
 

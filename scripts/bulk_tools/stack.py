@@ -15,10 +15,7 @@ DAY = 86_400
 class BulkStack:
     def __init__(self, given):
         self.given = given
-        outputs, parameters = stack.describe(given)
-        missing = [name for name in OUTPUTS if name not in outputs]
-        if missing:
-            raise Failure(f"{given.stack} is no stack of bulk/template.yaml: it has no output {missing[0]}")
+        outputs, parameters = stack.describe(given, "bulk/template.yaml", *OUTPUTS)
         self.machine, self.bucket, self.function = (outputs[name] for name in OUTPUTS)
         self.is_pinned = parameters.get("TokenHash", "none") != "none"
         self.states, self.s3, self.lambda_ = (aws.client(name, given) for name in ("stepfunctions", "s3", "lambda"))

@@ -2,11 +2,15 @@
 
 import contextlib
 import os
+import pathlib
 import random
 import signal
 import socket
 import subprocess
+import sys
 import time
+
+SCRIPTS = pathlib.Path(__file__).resolve().parents[1]
 
 
 class Group:
@@ -71,6 +75,15 @@ def run(command, log, **options):
         group.has_ended(wait=True)
     if group.process.returncode != 0:
         raise RuntimeError(f"{group} ended with {group.process.returncode}")
+
+
+def run_script(name, *arguments, stdin="", **options):
+    """Runs a program of scripts/ as a user would; the result has what it printed."""
+    command = [sys.executable, SCRIPTS / name, *map(str, arguments)]
+    content = stdin if isinstance(stdin, bytes) else stdin.encode()
+    done = subprocess.run(command, input=content, capture_output=True, timeout=600, check=False, **options)
+    done.out, done.err = done.stdout.decode(), done.stderr.decode()
+    return done
 
 
 def end_as_by_ctrl_c():

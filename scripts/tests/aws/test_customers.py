@@ -2,13 +2,13 @@
 
 import gzip
 import json
-import secrets
 from argparse import Namespace
 
 import pytest
 
 from aws_tools import customers
 from aws_tools.client import Failure
+from processes import run_script
 
 GOOD = "audienceUserId,unionid,openid,phone\nc1,u1,o1,138 0000 0001\n"
 GOOD_ITEM = {"audienceUserId": "c1", "unionid": "u1", "openid": "o1", "phone": "13800000001", "tenantId": "acme"}
@@ -26,14 +26,11 @@ def convert(capsys, tmp_path):
         except Failure as failure:
             status = str(failure)
         written = (gzip.open if name.endswith(".gz") else open)(out, "rt").readlines() if out.exists() else None
-        items = written and [values(json.loads(line)["Item"]) for line in written]
-        return status, items, capsys.readouterr().err
+        items = written and [json.loads(line)["Item"] for line in written]
+        texts = items and [{name: value["S"] for name, value in item.items()} for item in items]
+        return status, texts, capsys.readouterr().err
 
     return run
-
-
-def values(item):
-    return {name: value["S"] for name, value in item.items()}
 
 
 @pytest.mark.parametrize(
@@ -126,28 +123,17 @@ def test_what_spreadsheets_make_of_values_is_counted(convert):
 @pytest.mark.parametrize(
     ("path", "out"), [(".", "out"), ("none.csv", "out"), ("good.csv", "none/out"), ("good.csv", "good.csv")]
 )
-def test_a_file_that_cannot_be_read_or_written_is_named(start_script, tmp_path, path, out):
+def test_a_file_that_cannot_be_read_or_written_is_named(tmp_path, path, out):
     (tmp_path / "good.csv").write_text(GOOD)
     arguments = ["customers", "convert", "--tenant", "acme", "--out", tmp_path / out, tmp_path / path]
-    process = start_script("admin", *arguments)
-    _, err = process.communicate(timeout=60)
-    assert (process.returncode, len(err.splitlines())) == (1, 1)
+    ended = run_script("admin", *arguments)
+    assert (ended.returncode, len(ended.err.splitlines())) == (1, 1)
     assert (tmp_path / "good.csv").read_text() == GOOD
 
 
 @pytest.fixture
-def table(create_table):
-    return create_table(f"{secrets.token_hex(4)}-customers", "audienceUserId", "tenantId")
-
-
-@pytest.fixture
-def stored(database, table):
-    return lambda: {item["audienceUserId"]["S"]: item for item in database.scan(TableName=table)["Items"]}
-
-
-@pytest.fixture
-def admin(run_script, table):
-    return lambda *arguments, **options: run_script("admin", *arguments, "--table", table, **options)
+def stored(tables):
+    return lambda: {item["audienceUserId"]: item for item in tables["customers"].scan()["Items"]}
 
 
 def test_customers_are_loaded_into_a_table_in_use(admin, stored, tmp_path):
@@ -156,24 +142,23 @@ def test_customers_are_loaded_into_a_table_in_use(admin, stored, tmp_path):
     done = admin("customers", "load", "--tenant", "acme", source)
     assert (done.returncode, "customers: 60 loaded, 1 left out" in done.err) == (1, True)
     assert len(stored()) == 60
-    assert values(stored()["c7"]) == {"audienceUserId": "c7", "tenantId": "acme", "phone": "13800000007"}
+    assert stored()["c7"] == {"audienceUserId": "c7", "tenantId": "acme", "phone": "13800000007"}
 
 
 @pytest.fixture
-def faulty(database, table):
+def faulty(tables):
     """Customers of two tenants, some of which nothing matches."""
     for number, (tenant, attributes) in enumerate(
         [
-            ("acme", {"phone": {"S": "13800000001"}, "openid": {"S": "o1"}}),
-            ("acme", {"phone": {"S": "+86 138-0000-0002"}, "openid": {"S": " o2"}}),
-            ("acme", {"phone": {"S": "()"}, "unionid": {"S": "u3\u200b"}}),
-            ("acme", {"phone": {"N": "13800000004"}, "unionid": {"S": "u\t4"}}),
-            ("rival", {"phone": {"S": "１３８００００００05"}}),
+            ("acme", {"phone": "13800000001", "openid": "o1"}),
+            ("acme", {"phone": "+86 138-0000-0002", "openid": " o2"}),
+            ("acme", {"phone": "()"}),
+            ("acme", {"phone": 13800000004}),
+            ("rival", {"phone": "１３８００００００05"}),
             ("ri val", {}),
         ]
     ):
-        item = {"audienceUserId": {"S": f"c{number}"}, "tenantId": {"S": tenant}, **attributes}
-        database.put_item(TableName=table, Item=item)
+        tables["customers"].put_item(Item={"audienceUserId": f"c{number}", "tenantId": tenant, **attributes})
 
 
 COUNTED = [
@@ -183,44 +168,43 @@ COUNTED = [
     "phone, not a string: 1",
     "phone, not in canonical form: 2",
     "tenantId, not the ID of a tenant: 1",
-    "unionid, a control character or U+FFFD inside: 1",
-    "unionid, blanks or marks around the value: 1",
 ]
 
 
-def test_what_matches_nothing_is_counted(admin, faulty, stored):
+@pytest.mark.usefixtures("faulty")
+def test_what_matches_nothing_is_counted(admin, stored):
     before = stored()
     done = admin("check", rules={"Scan": lambda request, forward: forward({**request, "Limit": 1})})
     assert (done.returncode, done.out.splitlines()) == (1, COUNTED)
-    assert "to be mended: 8" in done.err
+    assert "to be mended: 6" in done.err
     assert stored() == before
-    of_rival = admin("check", "--tenant", "rival").out.splitlines()
-    assert of_rival == ["customers: 1", "phone, not in canonical form: 1"]
-    for value in ("138", "o2", "u3", "c1"):
-        assert value not in done.out + done.err
+    assert not [value for value in ("138", "o2", "c1") if value in done.out + done.err]
 
 
-def test_phones_are_mended_and_nothing_else(admin, faulty, stored):
-    before = stored()
+@pytest.mark.usefixtures("faulty")
+def test_phones_are_mended_and_nothing_else(admin, stored):
+    expected = stored()
     done = admin("check", "--mend")
     assert (done.returncode, done.out.splitlines()) == (1, [*COUNTED, "phones mended: 3"])
-    expected = {**before, "c1": {**before["c1"], "phone": {"S": "13800000002"}}}
-    expected["c2"] = {name: value for name, value in before["c2"].items() if name != "phone"}
-    expected["c4"] = {**before["c4"], "phone": {"S": "13800000005"}}
+    expected["c1"]["phone"] = "13800000002"
+    del expected["c2"]["phone"]
+    expected["c4"]["phone"] = "13800000005"
     assert stored() == expected
     again = admin("check", "--mend", "--tenant", "rival")
     assert (again.returncode, again.out.splitlines()) == (0, ["customers: 1", "phones mended: 0"])
 
 
-def test_a_phone_that_changes_meanwhile_is_left_alone(admin, database, faulty, stored, table):
+@pytest.mark.usefixtures("faulty")
+def test_a_phone_that_changes_meanwhile_is_left_alone(admin, stored, tables):
     def change_first(request, forward):
-        if request["Key"]["audienceUserId"]["S"] == "c1":
-            database.put_item(TableName=table, Item={**stored()["c1"], "phone": {"S": "new"}})
+        key = {name: value["S"] for name, value in request["Key"].items()}
+        if key["audienceUserId"] == "c1":
+            tables["customers"].put_item(Item={**key, "phone": "new"})
         else:
-            database.delete_item(TableName=table, Key=request["Key"])
+            tables["customers"].delete_item(Key=key)
         return forward(request)
 
     done = admin("check", "--mend", rules={"UpdateItem": change_first})
     assert (done.returncode, "phones mended: 0" in done.out) == (1, True)
-    assert stored()["c1"]["phone"] == {"S": "new"}
+    assert stored()["c1"]["phone"] == "new"
     assert not {"c2", "c4"} & set(stored())

@@ -3,27 +3,6 @@
 import pytest
 
 
-@pytest.fixture
-def stopped(deploy, emulator):
-    """Deploys a stack with the parameter ReservedConcurrency, whose function is stopped."""
-    lambda_ = emulator.client("lambda")
-
-    def create(reserved):
-        name = deploy(
-            {},
-            Parameters={"ReservedConcurrency": {"Type": "String", "Default": reserved}},
-            Outputs={"FunctionArn": {"Value": {"Fn::GetAtt": ["Function", "Arn"]}}},
-        )
-        resource = emulator.client("cloudformation").describe_stack_resource(
-            StackName=name, LogicalResourceId="Function"
-        )
-        function = {"FunctionName": resource["StackResourceDetail"]["PhysicalResourceId"]}
-        lambda_.put_function_concurrency(**function, ReservedConcurrentExecutions=0)
-        return name, lambda: lambda_.get_function_concurrency(**function).get("ReservedConcurrentExecutions")
-
-    return create
-
-
 @pytest.mark.parametrize(
     ("reserved", "expected", "message"),
     [
@@ -33,9 +12,10 @@ def stopped(deploy, emulator):
     ],
     ids=["none", "some", "stopped by the parameter"],
 )
-def test_start_restores_what_the_parameter_reserves(start_script, emulator, stopped, reserved, expected, message):
-    name, concurrency = stopped(reserved)
-    process = start_script("admin", "start", "--stack", name, "--endpoint", emulator.endpoint)
-    _, err = process.communicate(timeout=60)
-    assert (process.returncode, err.decode()) == (int(message.startswith("error")), f"{message}\n")
-    assert concurrency() == expected
+def test_start_restores_what_the_parameter_reserves(admin, deploy, emulator, reserved, expected, message):
+    name = deploy(ReservedConcurrency=reserved)
+    lambda_ = emulator.client("lambda")
+    lambda_.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
+    started = admin("start", place=("--stack", name))
+    assert (started.returncode, started.err) == (int(message.startswith("error")), f"{message}\n")
+    assert lambda_.get_function_concurrency(FunctionName=name).get("ReservedConcurrentExecutions") == expected
