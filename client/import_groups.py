@@ -102,6 +102,7 @@ EASTERN = re.compile("[\u2010-\ud7ff\uf900-\uffef\U00010000-\U0003ffff]")
 ACCENTED = "[\u00a1-\u00bf\u00d7\u0300-\u036f" + "".join(filter(str.islower, map(chr, range(0xDF, 0x180)))) + "]"
 LATIN = re.compile(f"(?<=[A-Za-z0-9]){ACCENTED}|{ACCENTED}(?=[A-Za-z0-9])")
 NOT_ASCII = re.compile("[^\\x00-\\x7f]")
+PRIVATE = re.compile("[\ue000-\uf8ff]")
 
 
 def chunks(file):
@@ -151,6 +152,25 @@ def plausible(file, encoding, *patterns):
     return [count / sum(found.values()) for count in fitting]
 
 
+def is_common(text):
+    """Whether all characters are in GB 2312."""
+    return text.encode("gb2312", "ignore").decode("gb2312") == text
+
+
+def check_gbk(file):
+    """Stops the run at a line that cannot be meant as GBK although it can be read so, as in a file put together from
+    several."""
+    for number, text in lines(file, "gbk"):
+        if text.isascii():
+            continue
+        if PRIVATE.search(text):
+            raise Mistake(f"line {number} has characters that are not defined in GBK: check --encoding")
+        with contextlib.suppress(UnicodeDecodeError):
+            utf8 = text.encode(CODECS["gbk"]).decode()
+            if EASTERN.search(utf8) and is_common(utf8) and not is_common(text):
+                raise Mistake(f"line {number} is UTF-8, not GBK: save the whole file in one encoding")
+
+
 def encoding_of(file, given):
     """How to read the file: as `given`, or else as UTF-8. Stops the run if the bytes contradict that."""
     beginning = next(chunks(file), b"")
@@ -170,9 +190,10 @@ def encoding_of(file, given):
                 raise Mistake("the input is UTF-8, not GBK: leave out --encoding")
         if (wrong := not_gbk()) is not None:
             raise Mistake(f"line {line_at(file, wrong)} is not GBK: check --encoding")
+        check_gbk(file)
         return given
     if not_utf8 is not None:
-        advice = ", or name its encoding by --encoding gbk" if not_gbk() is None else ""
+        advice = ", or, if it is GBK, add --encoding gbk" if not_gbk() is None else ""
         raise Mistake(f"line {line_at(file, not_utf8)} is not UTF-8: save the file as UTF-8{advice}")
     if not given and two and two >= more and not_gbk() is None and plausible(file, "gbk")[0] >= 0.9:
         if sum(plausible(file, "utf-8", EASTERN, LATIN)) < 0.5:
@@ -191,6 +212,15 @@ MARKS = "\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff"
 AROUND = re.compile(f"^[\\s{MARKS}]+|[\\s{MARKS}]+$")
 
 
+# The canonical form of a phone (docs/api.md), but for its prefix.
+ASCII = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
+NOT_DIGITS = re.compile(f"[\\s{MARKS}()\u2010-\u2015\u2212-]+")
+
+
+def is_phone(value):
+    return bool(re.fullmatch(r"\+?[0-9]+", NOT_DIGITS.sub("", value.translate(ASCII))))
+
+
 class Row(NamedTuple):
     """One row of the input: the number of its first line, its text, its fields or members, why it is no record."""
 
@@ -203,12 +233,16 @@ class Row(NamedTuple):
 def lines(file, encoding):
     """The lines of the file with their numbers, ended by LF, CR or CRLF. One over the limit comes cut."""
     text = text_of(file, encoding)
-    for number in itertools.count(1):
-        if not (line := text.readline(MAX_LINE + 1)):
-            return
-        yield number, line.lstrip(BOM) if number == 1 else line
-        while len(line) > MAX_LINE and line[-1] not in "\r\n":
-            line = text.readline(MAX_LINE + 1)
+    try:
+        for number in itertools.count(1):
+            if not (line := text.readline(MAX_LINE + 1)):
+                return
+            yield number, line.lstrip(BOM) if number == 1 else line
+            while len(line) > MAX_LINE and line[-1] not in "\r\n":
+                line = text.readline(MAX_LINE + 1)
+    except UnicodeDecodeError:
+        # All of it was read before.
+        raise Stop(Journal.CHANGED) from None
 
 
 class Rereading:
@@ -299,7 +333,7 @@ class Csv:
 
     def fits(self, fields):
         """Whether a line has the fields of a row."""
-        return self.least <= len(fields) and not any(fields[self.width :])
+        return self.least <= len(fields) and not any(map(str.strip, fields[self.width :]))
 
     def tables(self):
         """The lines of the table, of whatever length."""
@@ -338,8 +372,8 @@ class Csv:
         if more and (fault or len(text) > MAX_LINE or (self.width and not self.is_row(fields))):
             source.again.extendleft(reversed(more))
             return first, self.split(first)[0], self.NOT_CLOSED
-        if self.width:
-            self.check_lines(fields, [(number, first), *more] if more else [])
+        if more and self.width:
+            self.check_lines(fields, [(number, first), *more])
         return text, fields, fault
 
     def is_row(self, fields):
@@ -348,17 +382,20 @@ class Csv:
         return self.fits(fields) and not any(re.search("[\r\n]", AROUND.sub("", name)) for name in names)
 
     def check_lines(self, row, together):
-        """Stops the run if what the quotes of a row hold together seems to be rows, which would be lost."""
-        places = sorted(self.places[:-1])
+        """Stops the run if what the quotes of a row hold together seems to be rows, which would be lost: a line has
+        another identifier, or the row's own a second time. Words with blanks are a note, unless they are a phone."""
+        identifiers, is_begun = sorted(self.places[:-1]), False
+        own = {AROUND.sub("", row[place]) for place in identifiers} - {""}
         for number, line in together:
-            fields = line.rstrip("\r\n").replace('"', "").split(",")
-            place = next((place for place in places if place < len(fields) and fields[place]), None)
-            # The last line of a note in the first column has the row's own identifier.
-            is_own = place is None or fields[place] == row[place] or re.search(r"\s", fields[place])
-            if len(fields) >= self.least and not is_own:
+            fields = [AROUND.sub("", field) for field in line.replace('"', "").split(",")]
+            found = next((fields[place] for place in identifiers if place < len(fields) and fields[place]), " ")
+            if not (is_begun or own.isdisjoint(fields)):
+                is_begun = True
+            elif len(fields) >= self.least and (is_phone(found) or not re.search(r"\s", found)):
                 raise Mistake(
                     f"line {together[0][0]} opens a quote that is closed only in line {together[-1][0]}, and line"
-                    f" {number} seems to be a row of its own: correct line {together[0][0]}"
+                    f" {number} seems to be a row of its own: correct line {together[0][0]}, or take the line ends out"
+                    " of its field"
                 )
 
     def split(self, text):
@@ -503,9 +540,6 @@ NOTHING = {"null", "(null)", "none", "nil", "nan", "na", "n/a", "#n/a", "\\n", "
 NOTHING |= {"<na>", "<null>", "nat", "无", "空", "暂无", "没有", "未知"}
 NOTHING |= {"#ref!", "#value!", "#name?", "#div/0!", "#num!", "#null!"}
 MARK = re.compile(f"[{MARKS}]".replace("\u200b-\u200f", "\u200b\u200c\u200e\u200f"))
-# The canonical form of a phone (docs/api.md), but for its prefix.
-ASCII = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
-NOT_DIGITS = re.compile(f"[\\s{MARKS}()\u2010-\u2015\u2212-]+")
 
 
 def is_plain(name, values):
@@ -530,8 +564,7 @@ def oddities(name, value):
     if value.lower() in NOTHING:
         return {"nothing"}
     if name == "phone":
-        digits = NOT_DIGITS.sub("", value.translate(ASCII))
-        return set() if re.fullmatch(r"\+?[0-9]*", digits) else {"phone"}
+        return set() if is_phone(value) else {"phone"}
     return {"mark"} if MARK.search(value) else set()
 
 
@@ -590,7 +623,9 @@ def batches(reader, most_rows, most_bytes, params):
         sizes = [len(record) + 1 if record else len(row.text) for row, record in zip(rows, records)]
         fitting = max(bisect.bisect_right(list(itertools.accumulate(sizes)), most_bytes + 1 - frame), 1)
         rows, left = rows[:fitting], rows[fitting:]
-        chain = hashlib.sha256("\0".join([chain, *(row.text for row in rows)]).encode()).hexdigest()
+        chain = hashlib.sha256(
+            "\0".join([chain, *(row.text for row in rows)]).encode(errors="surrogatepass")
+        ).hexdigest()
         yield Batch(number, rows, records[:fitting], chain)
 
 
@@ -634,7 +669,7 @@ def outcome(status, content, retry_after, records):
     except (ValueError, TypeError, KeyError, RecursionError):
         envelope, said = {}, f"{status} {' '.join(content.decode(errors='replace').split())[:200]}"
     if status == 200 and envelope.get("errorCode") == "SUCCESS":
-        with contextlib.suppress(ValueError, TypeError, KeyError, AttributeError, IndexError):
+        with contextlib.suppress(ValueError, TypeError, AttributeError, LookupError, OverflowError, RecursionError):
             return failures(envelope["data"], records)
     if status == 201 and envelope.get("errorCode") == "IN_PROGRESS":
         raise Unknown("still running", seconds_of(retry_after), is_running=True)
@@ -668,8 +703,8 @@ def failures(data, records):
 def seconds_of(retry_after):
     """The pause that a Retry-After requires: a number of seconds, or a date (RFC 9110, section 10.2.3)."""
     value = (retry_after or "").strip()
-    if re.fullmatch("[0-9]{1,9}", value):
-        return min(int(value), LONGEST_RETRY_AFTER)
+    if re.fullmatch("[0-9]+", value):
+        return min(float(value), LONGEST_RETRY_AFTER)
     try:
         date = email.utils.parsedate_to_datetime(value)
         seconds = (date if date.tzinfo else date.replace(tzinfo=timezone.utc)).timestamp() - time.time()
@@ -1052,7 +1087,8 @@ class Journal:
 
     def remove(self):
         self.file.close()
-        self.path.unlink()
+        with self.kept():
+            self.path.unlink()
 
 
 class FailedRows:
@@ -1062,9 +1098,9 @@ class FailedRows:
         self.path, self.reader, self.length, self.file = path, reader, length, None
         with self.kept():
             if length:
-                self.file = path.open("r+b")
-                if self.file.seek(0, os.SEEK_END) < length:
+                if not path.exists() or path.stat().st_size < length:
                     raise Stop(f"{path} is shorter than the previous run left it; --restart begins again")
+                self.file = path.open("r+b")
                 # What a run that died wrote behind its mark.
                 self.file.truncate(length)
                 self.file.seek(length)
@@ -1211,6 +1247,8 @@ def import_file(options):
             progress.report(f"stopped after {count(journal.mark.rows)}; none is lost: the same command resumes there")
         raise
     progress.end()
+    if journal.mark.rows != total:
+        raise Stop(Journal.CHANGED)
     journal.remove()
     return summary(journal.mark, options)
 
@@ -1251,7 +1289,7 @@ def plan_of(options, encoding, identity):
         "--encoding": encoding,
         "--batch": options.batch,
         "--batch-bytes": options.batch_bytes,
-        "--failed": str(options.failed),
+        "--failed": os.path.abspath(options.failed),
     }
 
 
@@ -1339,11 +1377,17 @@ def options_of(given):
     if not options.failed:
         if not options.input:
             raise Mistake("--failed is missing; --help lists the flags")
-        suffix = options.input.suffix or f".{options.format}"
-        options.failed = options.input.with_suffix(f".{'dry-run-failed' if options.dry_run else 'failed'}{suffix}")
-    if options.input and options.input.resolve() == options.failed.resolve():
-        raise Mistake("--failed is the input itself")
+        name = "dry-run-failed" if options.dry_run else "failed"
+        stem, suffix = os.path.splitext(options.input)
+        options.failed = Path(f"{stem}.{name}{suffix or '.' + options.format}")
     options.state = options.state or Path(f"{options.input or options.failed}.{word}-state")
+    files = {"the input": options.input, "--failed": options.failed, "--state": options.state}
+    for (one, path), (other, same) in itertools.combinations(files.items(), 2):
+        if path and path.resolve() == same.resolve():
+            raise Mistake(f"{other} is {one} itself")
+    # A device or a folder is not to be replaced.
+    if options.failed.exists() and not options.failed.is_file():
+        raise Mistake("--failed is no file")
     return options
 
 
@@ -1378,7 +1422,7 @@ def main(given=None):
         signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return import_file(options_of(given))
-    except (Stop, KeyboardInterrupt) as error:
+    except (Stop, KeyboardInterrupt, OSError) as error:
         print(f"error: {str(error) or 'interrupted'}", file=sys.stderr)
         return 1
 

@@ -79,6 +79,17 @@ def test_utf8_is_not_read_as_gbk(desk, double, before, name):
     assert message == "error: the input is UTF-8, not GBK: leave out --encoding"
 
 
+@pytest.mark.parametrize(
+    ("content", "named"),
+    [
+        (f"{NAMES}c1,会员\n".encode() + "c2,新客\n".encode("gbk"), "line 2 is UTF-8, not GBK"),
+        (f"{NAMES}c1,g\nc2,會員卡\n".encode("big5"), "line 3 has characters that are not defined in GBK"),
+    ],
+)
+def test_lines_that_can_hardly_be_gbk_stop_the_run(desk, double, content, named):
+    assert named in refused(desk, double, "list.csv --match off --encoding gbk", content)
+
+
 @pytest.mark.parametrize("format", ["csv", "jsonl"])
 def test_gbk_is_read_and_written_by_the_flag(desk, double, format):
     content = {
@@ -147,7 +158,7 @@ def test_columns_stand_in_any_order_and_empty_fields_are_not_given(desk, double)
         "openid,groups,,\no1,vip,,\no2,spring,,\n",
         "openid,,,groups\no1,,,vip\no2,,,spring\n",
         "openid,groups,,\no1,vip\no2,spring,\n",
-        "openid,groups\no1,vip,,\no2,spring,,,,\n",
+        "openid,groups\no1,vip,,\no2,spring,,,, \n",
         ",openid,groups\n,o1,vip\n,o2,spring\n",
         "openid,groups,note,note\no1,vip,a,b\no2,spring,,\n",
     ],
@@ -236,12 +247,12 @@ def test_lines_may_end_in_different_ways(desk, double):
     assert double.pairs[4:] == [("o5", "g"), ("o6", "g")]
 
 
-@pytest.mark.parametrize("note", ['"a\r\nb"', '"a\nb, c"', '"""x""\n"', '"\n\n"'])
+@pytest.mark.parametrize("note", ['"a\r\nb"', '"a\nb, c"', '"""x""\n"', '"\n\n"', '"a\nb c, d e, f g, h"'])
 def test_a_quoted_field_may_hold_line_ends(desk, double, note):
-    desk.run("list.csv --match fuzzy", f"note,openid,groups,more\n{note},o1,g,{note}\n,o2,,{note}\n")
-    assert double.pairs == [("o1", "g")]
+    desk.run("list.csv --match fuzzy", f'note,groups,openid,more\n{note},"g,h",o1,{note}\n,,o2,{note}\n')
+    assert double.pairs == [("o1", "g,h")]
     (failed,) = desk.read("list.failed.csv").split("\n", 1)[1:]
-    assert failed.startswith(f",o2,,{note},MISSING_GROUPS")
+    assert failed.startswith(f",,o2,{note},MISSING_GROUPS")
 
 
 @pytest.mark.parametrize("end", ["\n", "\r"])
@@ -266,11 +277,23 @@ def test_no_row_is_lost_behind_a_quote(desk, double, rows, end):
     assert all(len(groups) < 12 and "\n" not in groups and "\r" not in groups for _, groups in double.pairs)
 
 
-@pytest.mark.parametrize("rows", ['o1,"\no2,"\no3,g\n', 'o1,"g,\no2,g\n,h"\no3,g\n', 'o1,"g,\no2,h"\no3,g\n'])
-def test_rows_that_seem_to_stand_inside_a_field_stop_the_run(desk, double, rows):
-    message = refused(desk, double, "list.csv --match fuzzy", f"openid,groups\n{rows}")
+@pytest.mark.parametrize(
+    ("names", "rows"),
+    [
+        ("openid,groups", 'o1,"\no2,"\no3,g\n'),
+        ("openid,groups", 'o1,"g,\no2,g\n,h"\no3,g\n'),
+        ("openid,groups", 'o1,"g,\no2,h"\no3,g\n'),
+        ("openid,groups,note", 'o1,g,"n\no1,h,n\no1,k,n"\n'),
+        ("openid,groups,note", 'o1, g,"n\n o2 ,g,n\n o3 ,g,n"\n'),
+        ("phone,groups,note", '138 0000 0001,g,"n\n138 0000 0002,g,n\n138 0000 0003,g,n"\n'),
+        ("openid,note,groups", 'o1,"n\no1,n,h\nn",g\n'),
+        ("note,openid,groups", '"n,o1,g\nn",o2,g\n'),
+    ],
+)
+def test_rows_that_seem_to_stand_inside_a_field_stop_the_run(desk, double, names, rows):
+    message = refused(desk, double, "list.csv --match fuzzy", f"{names}\n{rows}")
     assert "line 2" in message
-    assert "line 3" in message
+    assert "line 3" in message or rows.startswith('"n')
 
 
 @pytest.mark.parametrize(
@@ -333,6 +356,12 @@ def test_a_record_is_sent_as_it_is_written(desk, double):
     desk.run("list.jsonl --match fuzzy", f"{line}\r\n\n  \n")
     ((_, body),) = double.requests
     assert line in body.decode()
+
+
+def test_half_a_pair_in_a_bad_row_is_no_end(desk, double):
+    ended = desk.run("list.jsonl --match off", r'{"badRow":"\ud83d"}')
+    assert (ended.code, double.requests) == (2, []), ended
+    assert desk.read("list.failed.jsonl").startswith(r'{"badRow": "\ud83d",')
 
 
 @pytest.mark.parametrize(

@@ -198,6 +198,7 @@ def test_what_may_pass_is_sent_again(desk, status):
         (200, b'{"code":"200","errorCode":"SUCCESS","msg":"x","data":[]}'),
         (200, b'{"code":"401","errorCode":"TOKEN_ERROR","msg":"x","data":null}'),
         (200, b"[" * 100_000),
+        (200, b'{"errorCode":"SUCCESS","data":{"importSuccessNum":0,"importFailNum":1,"errorData":[{"index":1e999}]}}'),
         (200, b"null"),
         *(
             (status, b'{"errorCode":"E","msg":"m","data":null}')
@@ -357,6 +358,36 @@ def test_a_run_is_resumed_only_as_it_began(desk):
         assert desk.run(f"{arguments} --restart").code == 1
         assert desk.run(arguments).stdout == "500 rows: 500 imported, 0 failed\n"
     assert ("c999", "g") in double.pairs
+
+
+def test_a_run_is_resumed_from_another_folder(desk):
+    content, failed, _ = holed(300)
+    arguments = "--match off --batch 100 --concurrency 1"
+    with Double({1: reply(403, "FORBIDDEN")}) as double:
+        desk.run(f"list.csv {arguments}", content, url=double.url)
+        (desk.folder / "other").mkdir()
+        ended = Desk(desk.folder / "other", double.url).run(f"../list.csv {arguments}")
+    assert (ended.code, desk.read("list.failed.csv")) == (2, failed), ended
+    assert ended.stderr.startswith("resuming after 100 rows")
+
+
+def test_failed_rows_that_are_gone_name_the_way_out(desk):
+    with Double({1: reply(403, "FORBIDDEN")}) as double:
+        desk.url = double.url
+        arguments = f"{OFF} --batch 100 --concurrency 1"
+        desk.run(arguments, holed(300)[0])
+        (desk.folder / "list.failed.csv").unlink()
+        assert "--restart begins again" in desk.run(arguments).stderr
+
+
+def test_a_file_that_grows_meanwhile_is_not_taken_for_imported(desk):
+    def grow(*_):
+        with (desk.folder / "list.csv").open("a") as file:
+            file.write("c300,g\n")
+
+    ended, _ = run(desk, numbered(300), {0: grow}, f"{OFF} --batch 10 --concurrency 1")
+    assert (ended.code, ended.stdout) == (1, ""), ended
+    assert "the input was changed" in ended.stderr
 
 
 def test_standard_input_is_imported_and_resumed(desk):
@@ -523,6 +554,10 @@ def test_a_console_with_few_characters_is_no_end(desk, encoding):
         ("l.csv --match off --encoding big5", "must be utf-8 or gbk"),
         ("- --match off --format csv", "--failed"),
         ("l.csv --match off --failed ./l.csv", "--failed is the input"),
+        ("l.csv --match off --state ./l.csv --restart", "--state is the input"),
+        ("l.csv --match off --state l.failed.csv", "--state is --failed"),
+        ("l.csv --match off --failed . --restart", "--failed is no file"),
+        (". --match off --format csv", ". cannot be read"),
         ("l.csv --match both", "--match"),
         ("l.csv --match off --opt put", "--opt"),
         ("l.csv --match fuzzy --identify-way 3", "--identify-way"),
@@ -600,7 +635,7 @@ def test_pauses_double_up_to_a_bound_and_have_jitter():
     [
         ("0", 0),
         (" 120 ", 120),
-        ("999999999", 86_400),
+        ("9" * 5_000, 86_400),
         ("-1", 0),
         ("1.5", 0),
         ("", 0),
