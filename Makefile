@@ -58,13 +58,14 @@ SECONDS := 60
 fuzz: $(FUZZ)/bin/cargo-fuzz ## Fuzz the processing from event to response (longer: make fuzz SECONDS=3600)
 	cargo fmt --check --manifest-path fuzz/Cargo.toml
 	@# With its lock file as it is, which cargo-fuzz would update.
-	cargo clippy --locked --manifest-path fuzz/Cargo.toml --target-dir target/fuzz -- -D warnings
+	@# In the folder of the workspace, where the same packages were checked already.
+	cargo clippy --locked --manifest-path fuzz/Cargo.toml --target-dir target -- -D warnings
 	@mkdir -p $(FUZZ)/corpus
 	$< build --sanitizer none --codegen-units 16 --target-dir target/fuzz event
 	@scripts/fuzz $< $(FUZZ)/corpus $(SECONDS) $(ARGS)
 
 $(FUZZ)/bin/cargo-fuzz:
-	cargo install --quiet --locked --root $(FUZZ) cargo-fuzz --version 0.13.1
+	cargo install --quiet --locked --debug --root $(FUZZ) cargo-fuzz --version 0.13.1
 
 MUTANTS := .local/cargo-mutants-27.0.0
 # An installed cargo-nextest is used as it is.
@@ -89,7 +90,7 @@ deny: $(DENY)/bin/cargo-deny ## Check licences, origins and versions of all pack
 	@exec scripts/deny $<
 
 $(DENY)/bin/cargo-deny:
-	cargo install --quiet --locked --root $(DENY) cargo-deny --version 0.20.2
+	cargo install --quiet --locked --debug --root $(DENY) cargo-deny --version 0.20.2
 
 .PHONY: soak
 soak: release ## Run the release binary under mixed requests and faults (longer: make soak ARGS="--minutes 30")
