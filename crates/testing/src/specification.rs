@@ -113,7 +113,9 @@ fn data(status: &str) -> Value {
         "200" => json!({"oneOf": [
             ended(1, "成功", &some, &none), ended(2, "部分导入成功", &some, &some), ended(-1, "失败", &none, &some),
         ]}),
-        "201" => json!({"allOf": [ended(0, "进行中", &none, &none), {"maxProperties": 5}]}),
+        "201" => {
+            json!({"allOf": [ended(0, "进行中", &none, &none), {"properties": {"dryRun": false, "matches": false}}]})
+        }
         _ => json!({"type": "null"}),
     }
 }
