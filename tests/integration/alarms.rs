@@ -1,241 +1,127 @@
-//! Which alarms of `template.yaml` go off when: of the metrics that real summary lines hold, and of the access log.
+//! Which alarms of `template.yaml` go off when.
+//!
+//! Metrics are named with the last of their dimensions: `requests api` is that of requests by the source `api`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
-use group_import::telemetry::summary::NAMESPACE;
 use serde_json::{Value, json};
 
-use testing::dynamodb::{Action, Rule};
-use testing::function::{direct_event, post_event};
-use testing::shorthand::{fuzzy, numbered, off};
-use testing::stage::{Stage, TOKEN};
+use crate::dashboard::{assert_exists, metric_filters, resources};
 
-use crate::dashboard::{assert_exists, resources};
-use crate::summary::{Logged, import};
+const WRITES: &str = "ConsumedWriteCapacityUnits MembershipsTable";
+const KEYS: &str = "ConsumedWriteCapacityUnits ImportsTable";
 
-/// The bytes of a line of the access log, about.
-const ACCESS_BYTES: u64 = 450;
+/// What a request adds to metrics.
+type Request = Vec<(String, f64)>;
 
-/// Values of a metric in a minute: how many of which.
-struct Sample {
-    minute: u64,
-    metric: (String, String),
-    dimensions: BTreeMap<String, String>,
-    value: f64,
-    count: u64,
-}
+/// Minutes, and the requests of each.
+type Story<'a> = [(Range<u64>, u64, &'a Request)];
 
-/// What happens in some hours.
-#[derive(Default)]
-struct Story {
-    samples: Vec<Sample>,
-}
-
-impl Story {
-    /// So many requests in each of these minutes leave this summary; those of the API a line of the access log, too.
-    fn requests(mut self, minutes: impl Iterator<Item = u64> + Clone, count: u64, line: &Value) -> Self {
-        for minute in minutes.clone() {
-            for directive in line["_aws"]["CloudWatchMetrics"].as_array().expect("directives") {
-                for (set, metric) in pairs(&directive["Dimensions"], &directive["Metrics"]) {
-                    let dimensions =
-                        texts(set).map(|name| (name.to_owned(), text(&line[name]).to_owned())).collect();
-                    let metric = text(&metric["Name"]);
-                    let value = line[metric].as_f64().expect("a number");
-                    self.add(minute, (NAMESPACE, metric), dimensions, value, count);
-                }
-            }
-            let written = line["written"].as_f64().unwrap_or_default();
-            self.write("MembershipsTable", minute, written, count);
-        }
-        if line["source"] == "api" {
-            self.accessed(minutes, count, &line["status"].to_string())
-        } else {
-            self
-        }
-    }
-
-    /// So many requests in each of these minutes get this status.
-    fn accessed(mut self, minutes: impl Iterator<Item = u64>, count: u64, status: &str) -> Self {
-        let resources = resources();
-        for minute in minutes {
-            for filter in resources.as_object().expect("resources").values() {
-                if filter["Type"] == "AWS::Logs::MetricFilter"
-                    && selects(text(&filter["Properties"]["FilterPattern"]), status)
-                {
-                    let made = &filter["Properties"]["MetricTransformations"][0];
-                    let value = text(&made["MetricValue"]).parse().expect("a number");
-                    self.add(
-                        minute,
-                        (NAMESPACE, text(&made["MetricName"])),
-                        of("ApiId", "Api"),
-                        value,
-                        count,
-                    );
-                }
-            }
-            self.add(
-                minute,
-                ("AWS/Logs", "IncomingBytes"),
-                of("LogGroupName", "ApiLogs"),
-                ACCESS_BYTES as f64,
-                count,
-            );
-        }
-        self
-    }
-
-    /// Outcomes of keys that use so many write units in each of these minutes.
-    fn keys(mut self, minutes: impl Iterator<Item = u64>, units: f64) -> Self {
-        for minute in minutes {
-            self.write("ImportsTable", minute, units, 1);
-        }
-        self
-    }
-
-    fn write(&mut self, table: &str, minute: u64, units: f64, count: u64) {
-        self.add(
-            minute,
-            ("AWS/DynamoDB", "ConsumedWriteCapacityUnits"),
-            of("TableName", table),
-            units,
-            count,
-        );
-    }
-
-    fn add(
-        &mut self,
-        minute: u64,
-        (namespace, name): (&str, &str),
-        dimensions: BTreeMap<String, String>,
-        value: f64,
-        count: u64,
-    ) {
-        let metric = (namespace.to_owned(), name.to_owned());
-        self.samples.push(Sample { minute, metric, dimensions, value, count });
-    }
-
-    /// The alarms that go off at any time from the start to the end of the last hour.
-    fn alarms(&self) -> Vec<String> {
-        alarms().into_iter().filter(|(_, alarm)| self.raises(alarm)).map(|(name, _)| name).collect()
-    }
-
-    fn raises(&self, alarm: &Value) -> bool {
-        let period = number(&alarm["Period"]) / 60;
-        let last = self.samples.iter().map(|sample| sample.minute).max().unwrap_or(0);
-        let values: Vec<_> = (0..=last / period)
-            .map(|index| self.value(alarm, index * period..(index + 1) * period))
-            .collect();
-        let periods = number(&alarm["EvaluationPeriods"]) as usize;
-        let wanted = alarm.get("DatapointsToAlarm").map_or(periods, |value| number(value) as usize);
-        (0..values.len()).any(|end| {
-            // CloudWatch looks back further than the periods, and takes the newest values that it finds.
-            let range = &values[(end + 1).saturating_sub(periods + 2)..=end];
-            let found: Vec<_> = range.iter().rev().flatten().take(periods).collect();
-            let breaching = found.iter().filter(|value| breaches(alarm, ***value)).count();
-            let missing = if alarm["TreatMissingData"] == "breaching" { periods - found.len() } else { 0 };
-            end + 1 >= periods && breaching + missing >= wanted
-        })
-    }
-
-    fn value(&self, alarm: &Value, minutes: std::ops::Range<u64>) -> Option<f64> {
-        let dimensions = dimensions(alarm);
-        let metric = (text(&alarm["Namespace"]).to_owned(), text(&alarm["MetricName"]).to_owned());
-        let samples = self
-            .samples
-            .iter()
-            .filter(|it| minutes.contains(&it.minute) && it.metric == metric && it.dimensions == dimensions);
-        let (sum, count) =
-            samples.fold((0.0, 0), |(sum, count), it| (sum + it.value * it.count as f64, count + it.count));
-        match text(&alarm["Statistic"]) {
-            _ if count == 0 => None,
-            "Sum" => Some(sum),
-            "Average" => Some(sum / count as f64),
-            other => panic!("no statistic {other}"),
-        }
-    }
-}
-
-fn breaches(alarm: &Value, value: f64) -> bool {
-    let threshold = alarm["Threshold"].as_f64().expect("a number");
-    match text(&alarm["ComparisonOperator"]) {
-        "GreaterThanOrEqualToThreshold" => value >= threshold,
-        "LessThanThreshold" => value < threshold,
-        other => panic!("no comparison {other}"),
-    }
-}
-
-/// The properties of each alarm with the defaults of parameters; the heartbeat of three hours.
+/// The properties of each alarm, with the defaults of parameters; the heartbeat is one of three hours.
 fn alarms() -> BTreeMap<String, Value> {
     let parameters = crate::template::read()["Parameters"].take();
-    let resources = resources();
-    let alarms = resources
-        .as_object()
-        .expect("resources")
-        .iter()
-        .filter(|(_, it)| it["Type"] == "AWS::CloudWatch::Alarm");
+    let Value::Object(resources) = resources() else { panic!("no resources") };
+    let alarms = resources.into_iter().filter(|(_, it)| it["Type"] == "AWS::CloudWatch::Alarm");
     alarms
-        .map(|(name, alarm)| {
-            let mut properties = alarm["Properties"].clone();
+        .map(|(name, mut alarm)| {
             for member in ["Threshold", "EvaluationPeriods"] {
-                if let Some(parameter) = properties[member].get("Ref") {
-                    let default = &parameters[text(parameter)]["Default"];
-                    properties[member] =
-                        if parameter == "HeartbeatHours" { 3.into() } else { default.clone() };
-                }
+                let member = &mut alarm["Properties"][member];
+                *member = match member["Ref"].as_str() {
+                    None => continue,
+                    Some("HeartbeatHours") => 3.into(),
+                    Some(parameter) => parameters[parameter]["Default"].clone(),
+                };
             }
-            (name.clone(), properties)
+            (name, alarm["Properties"].take())
         })
         .collect()
 }
 
-/// The alarm's dimensions, each with the resource that it names.
-fn dimensions(alarm: &Value) -> BTreeMap<String, String> {
-    let dimensions = alarm["Dimensions"].as_array().expect("dimensions").iter();
-    let value = |value: &Value| match (value.get("Ref"), value.get("Fn::If")) {
-        (Some(resource), _) if resource == "Function" => "f".to_owned(),
-        (Some(resource), _) => text(resource).to_owned(),
-        // A table, which another may stand in for.
-        (_, Some(branches)) => text(&branches[1]["Ref"]).to_owned(),
-        _ => text(value).to_owned(),
-    };
-    dimensions.map(|it| (text(&it["Name"]).to_owned(), value(&it["Value"]))).collect()
-}
-
-/// Whether a filter of the access log selects a line with this status.
-fn selects(pattern: &str, status: &str) -> bool {
-    let condition = pattern.trim_matches(['{', '}', ' ']);
-    let holds = |comparison: &str| {
-        let (operator, value) = comparison
-            .trim()
-            .strip_prefix("$.status ")
-            .and_then(|it| it.split_once(' '))
-            .expect("a comparison");
-        let value = value.trim_matches('"');
-        let equal = value.strip_suffix('*').map_or(status == value, |start| status.starts_with(start));
-        equal == (operator == "=")
-    };
-    condition.split("||").any(|alternative| alternative.split("&&").all(holds))
-}
-
-fn of(name: &str, value: &str) -> BTreeMap<String, String> {
-    [(name.to_owned(), value.to_owned())].into()
-}
-
-fn pairs<'v>(ones: &'v Value, others: &'v Value) -> impl Iterator<Item = (&'v Value, &'v Value)> {
-    let others = others.as_array().expect("a list");
-    ones.as_array().expect("a list").iter().flat_map(move |one| others.iter().map(move |other| (one, other)))
-}
-
-fn texts(value: &Value) -> impl Iterator<Item = &str> {
-    value.as_array().expect("a list").iter().map(text)
+/// The name of the alarm's metric.
+fn metric(alarm: &Value) -> String {
+    let dimension = &alarm["Dimensions"].as_array().and_then(|all| all.last()).expect("dimensions")["Value"];
+    // Another table may stand in for that of the stack.
+    let [of_stack, named] = ["/Fn::If/1/Ref", "/Ref"].map(|path| dimension.pointer(path));
+    let value = of_stack.or(named).unwrap_or(dimension);
+    format!("{} {}", text(&alarm["MetricName"]), text(value))
 }
 
 fn text(value: &Value) -> &str {
     value.as_str().expect("a text")
 }
 
-fn number(value: &Value) -> u64 {
-    value.as_u64().expect("a number")
+/// Whether the alarm goes off at the end of any of its periods.
+fn goes_off(alarm: &Value, story: &Story) -> bool {
+    let number = |name: &str| alarm[name].as_u64();
+    let metric = metric(alarm);
+    let period = number("Period").expect("seconds") / 60;
+    let value_of = |minutes: Range<u64>| {
+        let (mut sum, mut count) = (0.0, 0);
+        for (during, requests, request) in story {
+            let common = during.end.min(minutes.end).saturating_sub(during.start.max(minutes.start));
+            for (_, value) in request.iter().filter(|(name, _)| *name == metric) {
+                count += common * requests;
+                sum += value * (common * requests) as f64;
+            }
+        }
+        let value = if alarm["Statistic"] == "Average" { sum / count as f64 } else { sum };
+        (count > 0).then_some(value)
+    };
+    let end = story.iter().map(|(minutes, ..)| minutes.end).max().expect("a story");
+    let values: Vec<_> = (0..end / period).map(|n| value_of(n * period..(n + 1) * period)).collect();
+    let threshold = alarm["Threshold"].as_f64().expect("a number");
+    let breaches = |value: f64| match text(&alarm["ComparisonOperator"]) {
+        "GreaterThanOrEqualToThreshold" => value >= threshold,
+        "LessThanThreshold" => value < threshold,
+        other => panic!("no comparison {other}"),
+    };
+    let periods = number("EvaluationPeriods").expect("a number") as usize;
+    let wanted = number("DatapointsToAlarm").map_or(periods, |number| number as usize);
+    (periods..=values.len()).any(|end| {
+        // CloudWatch looks back further than the periods, and takes the newest values that it finds.
+        let found = values[end.saturating_sub(periods + 2)..end].iter().rev().flatten().take(periods);
+        let missing =
+            if alarm["TreatMissingData"] == "breaching" { periods - found.clone().count() } else { 0 };
+        found.filter(|value| breaches(**value)).count() + missing >= wanted
+    })
+}
+
+/// A line of the access log, and what filters make of it.
+fn accessed(status: &str) -> Request {
+    let filters = metric_filters().into_iter().filter(|it| selects(text(&it["FilterPattern"]), status));
+    let made = filters.map(|filter| {
+        let made = &filter["MetricTransformations"][0];
+        (format!("{} Api", text(&made["MetricName"])), text(&made["MetricValue"]).parse().expect("a number"))
+    });
+    made.chain([("IncomingBytes ApiLogs".to_owned(), 450.0)]).collect()
+}
+
+/// A request of the API that reaches the function, with these metrics in its summary or of its tables.
+fn request(status: &str, metrics: &[(&str, f64)]) -> Request {
+    let mut request = accessed(status);
+    request.extend(
+        metrics.iter().chain(&[("requests api", 1.0)]).map(|(name, value)| (name.to_string(), *value)),
+    );
+    request
+}
+
+/// An import with this many failed records and write units.
+fn import(store_errors: f64, timeouts: f64, written: f64) -> Request {
+    request("200", &[("STORE_ERROR api", store_errors), ("TIMEOUT api", timeouts), (WRITES, written)])
+}
+
+/// Whether a filter of the access log selects a line with this status.
+fn selects(pattern: &str, status: &str) -> bool {
+    let holds = |comparison: &str| {
+        let comparison = comparison.trim().strip_prefix("$.status ").expect("a comparison of the status");
+        let (operator, value) = comparison.split_once(' ').expect("an operator and a value");
+        let value = value.trim_matches('"');
+        let equal = value.strip_suffix('*').map_or(status == value, |start| status.starts_with(start));
+        equal == (operator == "=")
+    };
+    let condition = pattern.trim_matches(['{', '}', ' ']);
+    condition.split("||").any(|alternative| alternative.split("&&").all(holds))
 }
 
 #[test]
@@ -255,80 +141,45 @@ fn alarms_use_existing_metrics_and_notify_their_topic() {
         assert_eq!(alarm["OKActions"], recovered, "{name}");
     }
     assert_eq!(may_wake, ["ErrorsAlarm", "StoreErrorsAlarm"].map(String::from).into());
-}
-
-#[tokio::test]
-async fn an_alarm_goes_off_when_it_should() {
-    let stage = Stage::new().await;
-    stage.put_customers([json!({"audienceUserId": "c1", "openid": "o1"})]).await;
-    let mut logged = Logged::json(&stage, &[]).await;
-    let strangers: Value = (0..200).map(|n| json!({"openid": format!("x{n}"), "groups": "g"})).collect();
-    let rows: Value = (0..500).map(|n| json!({"audienceUserId": format!("b{n}"), "groups": "g"})).collect();
-    let (_, good) = logged.summary(import(off("add"), numbered(3))).await;
-    let (_, large) = logged.summary(import(off("add"), numbered(1000))).await;
-    let (_, unmatched) = logged.summary(import(fuzzy(1, "add"), strangers)).await;
-    let (_, batch) = logged.summary(direct_event(TOKEN, off("add"), rows)).await;
-    let (_, console) = logged.summary_of(json!({"key1": "value1"}), "error").await;
-    let (_, junk) = logged.summary(post_event("unknown", "{}")).await;
-    stage.database.rule(Rule::on("BatchWriteItem", Action::Reset));
-    let (_, store_error) = logged.summary(import(off("add"), numbered(2))).await;
-    let (_, failed_batch) = logged.summary(direct_event(TOKEN, off("delete"), numbered(500))).await;
-    stage.database.rule(Rule::on("GetItem", Action::Reset));
-    let (_, unavailable) = logged.summary(post_event("another", "{}")).await;
-    assert_eq!(batch["written"], 500);
-    assert_eq!((&store_error["STORE_ERROR"], &failed_batch["STORE_ERROR"]), (&json!(2), &json!(500)));
-    assert_eq!((&console["source"], &unavailable["status"]), (&json!("direct"), &json!(503)));
-    let timed_out = |mut line: Value| {
-        line["TIMEOUT"] = line["STORE_ERROR"].take();
-        line["STORE_ERROR"] = 0.into();
-        line
-    };
-
-    let night = || Story::default().requests(0..180, 2, &good);
-    let now_and_then = [10, 30, 50, 70];
-    let quiet = night()
-        .requests(now_and_then.into_iter(), 1, &store_error)
-        .requests([20].into_iter(), 3, &console)
-        .requests([30].into_iter(), 20, &junk);
-    let bulk = night()
-        .requests(30..90, 100, &batch)
-        .requests(40..80, 20, &timed_out(failed_batch.clone()))
-        .requests(50..60, 20, &failed_batch);
-    let slow = night().requests(60..90, 1, &timed_out(store_error.clone()));
-    let outage = night().requests(60..90, 20, &unavailable).requests(60..90, 20, &store_error);
-    let single = night().requests([60].into_iter(), 1, &unavailable);
-    let crash = night().accessed(60..62, 1, "500");
-    let guessing = night().requests(60..120, 50, &junk);
-    let flood = night().requests(60..120, 3_000, &junk).accessed(60..120, 60_000, "429");
-    let large_bulk = night().requests(60..180, 200, &batch);
-    let leaked = night().requests(60..120, 100, &large);
-    let repeated = night().keys(60..120, 100_000.0);
-    let strangers = night().requests(60..62, 50, &unmatched);
-    let nothing = Story::default().requests(0..1, 1, &good).requests(400..401, 1, &good);
-
-    for (story, expected) in [
-        (quiet, vec![]),
-        (bulk, vec![]),
-        (slow, vec!["TimeoutsAlarm"]),
-        (outage, vec!["ErrorsAlarm", "SomeErrorsAlarm", "StoreErrorsAlarm"]),
-        (single, vec!["SomeErrorsAlarm"]),
-        (crash, vec!["SomeErrorsAlarm"]),
-        (guessing, vec!["RejectedRequestsAlarm"]),
-        (flood, vec!["LogBytesAlarm", "RejectedRequestsAlarm", "ThrottledRequestsAlarm"]),
-        (large_bulk, vec!["WriteUnitsAlarm"]),
-        (leaked, vec!["WriteUnitsAlarm"]),
-        (repeated, vec!["KeyUnitsAlarm"]),
-        (strangers, vec!["UnmatchedAlarm"]),
-        (nothing, vec!["HeartbeatAlarm"]),
-    ] {
-        assert_eq!(story.alarms(), expected);
-    }
-}
-
-#[tokio::test]
-async fn lambda_keeps_the_lines_that_metrics_are_made_of() {
-    let stage = Stage::new().await;
-    let (_, line) = Logged::json(&stage, &[]).await.summary(post_event("unknown", "{}")).await;
+    // Lambda keeps the lines that metrics are made of.
     let logging = &resources()["Function"]["Properties"]["LoggingConfig"];
-    assert_eq!((&logging["LogFormat"], &logging["ApplicationLogLevel"]), (&json!("JSON"), &line["level"]));
+    assert_eq!((&logging["LogFormat"], &logging["ApplicationLogLevel"]), (&json!("JSON"), &json!("INFO")));
+}
+
+#[test]
+fn an_alarm_goes_off_when_it_should() {
+    let good = import(0.0, 0.0, 3.0);
+    let store_error = import(2.0, 0.0, 0.0);
+    let timeout = import(0.0, 2.0, 0.0);
+    let unavailable = request("503", &[]);
+    let junk = request("401", &[]);
+    let unmatched = request("200", &[("unmatchedPercent Function", 100.0)]);
+    let found = request("200", &[("unmatchedPercent Function", 50.0)]);
+    // The summaries of direct events count by another source.
+    let batch = vec![(WRITES.to_owned(), 500.0), ("STORE_ERROR direct".to_owned(), 500.0)];
+    let key = vec![(KEYS.to_owned(), 100_000.0)];
+    let night = (0..180, 2, &good);
+    for (story, expected) in [
+        // Now and then, an error.
+        (vec![(10..11, 1, &store_error), (30..31, 1, &store_error), (50..51, 1, &store_error)], vec![]),
+        (vec![(30..31, 20, &junk), (60..62, 50, &found)], vec![]),
+        (vec![(30..90, 100, &batch)], vec![]),
+        (vec![(60..90, 1, &timeout)], vec!["TimeoutsAlarm"]),
+        (vec![(60..90, 1, &store_error)], vec!["StoreErrorsAlarm"]),
+        (vec![(60..90, 20, &unavailable)], vec!["ErrorsAlarm", "SomeErrorsAlarm"]),
+        (vec![(60..90, 19, &junk), (60..90, 1, &unavailable)], vec!["SomeErrorsAlarm"]),
+        (vec![(60..61, 1, &accessed("500"))], vec!["SomeErrorsAlarm"]),
+        (vec![(60..120, 50, &junk)], vec!["RejectedRequestsAlarm"]),
+        (vec![(60..120, 10, &accessed("429"))], vec!["ThrottledRequestsAlarm"]),
+        (vec![(60..120, 60_000, &accessed("429"))], vec!["LogBytesAlarm", "ThrottledRequestsAlarm"]),
+        (vec![(60..180, 200, &batch)], vec!["WriteUnitsAlarm"]),
+        (vec![(60..120, 100, &import(0.0, 0.0, 1_000.0))], vec!["WriteUnitsAlarm"]),
+        (vec![(60..120, 1, &key)], vec!["KeyUnitsAlarm"]),
+        (vec![(60..62, 50, &unmatched)], vec!["UnmatchedAlarm"]),
+        (vec![(500..520, 1, &good)], vec!["HeartbeatAlarm"]),
+    ] {
+        let story = [&[night.clone()][..], &story].concat();
+        let alarms = alarms().into_iter().filter(|(_, alarm)| goes_off(alarm, &story));
+        assert_eq!(alarms.map(|(name, _)| name).collect::<Vec<_>>(), expected);
+    }
 }
