@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use serde_json::{Value, json};
-use testing::function::{Response, post_event};
+use testing::function::{Response, import_event};
 use testing::runtime_api::Process;
 use testing::serve::{self, Server, Transport};
-use testing::stage::{Stage, TOKEN};
+use testing::shorthand::{customers, exact, records};
+use testing::stage::Stage;
 use testing::tls::Tls;
 use tokio::net::TcpListener;
 
@@ -31,9 +31,7 @@ impl Secured {
     async fn start() -> Self {
         let tls = Tls::new();
         let stage = Stage::new().await;
-        let customer =
-            |number| json!({"audienceUserId": format!("c{number}"), "openid": format!("o{number}")});
-        stage.put_customers((0..MANY).map(customer)).await;
+        stage.put_customers(customers(MANY)).await;
         let server = stage.database.serve(Transport::Tls(tls.clone()), serve::ANY).await;
         let server = server.expect("there is a free port");
         let port = server.address().port();
@@ -44,25 +42,19 @@ impl Secured {
         Self { tls, stage, server, process }
     }
 
-    /// Waits until the process has started.
-    async fn started(&mut self) {
-        self.process.poll().await.expect("the process starts");
-    }
-
     /// Imports the first customers.
-    async fn import(&mut self, records: usize) {
-        let params = json!({"isMatching": true, "matchingType": 1, "optType": "add"});
-        let record = |number| json!({"openid": format!("o{number}"), "groups": "vip"});
-        let data: Vec<Value> = (0..records).map(record).collect();
-        let event = post_event(TOKEN, json!({"publicParams": params, "data": data}).to_string());
-        let outcome = self.process.invoke(event).await;
-        assert_eq!(Response::read(&outcome.body).failures(), [""; 0], "{records} records");
+    async fn import(&mut self, n: usize) {
+        let outcome = self.process.invoke(import_event(exact("add"), records("openid", "o", n))).await;
+        assert_eq!(Response::read(&outcome.body).failures(), [""; 0], "{n} records");
         assert_eq!(self.stage.database.rejections(), [""; 0]);
     }
 
-    fn signal(&self, signal: Signal) {
-        let id = self.process.child.id().expect("the process runs");
-        kill(Pid::from_raw(id as i32), signal).expect("the signal is sent");
+    /// Does something to the connections while the process is frozen.
+    fn while_frozen(&self, act: impl FnOnce(&Server)) {
+        let id = Pid::from_raw(self.process.child.id().expect("the process runs") as i32);
+        kill(id, Signal::SIGSTOP).expect("the signal is sent");
+        act(&self.server);
+        kill(id, Signal::SIGCONT).expect("the signal is sent");
     }
 }
 
@@ -75,7 +67,7 @@ async fn start(stage: &Stage, endpoint: &str, more: &[(&str, &str)]) -> Process 
 #[tokio::test]
 async fn the_start_opens_the_connection_that_small_imports_use() {
     let mut secured = Secured::start().await;
-    secured.started().await;
+    secured.process.poll().await.expect("the process starts");
     assert_eq!(secured.tls.handshakes(), 1);
     assert!(secured.stage.database.calls().is_empty(), "nothing is sent");
     for _ in 0..3 {
@@ -99,9 +91,7 @@ async fn connections_closed_while_the_process_is_frozen_fail_no_record() {
     let mut secured = Secured::start().await;
     secured.import(MANY).await;
     let before = secured.tls.handshakes();
-    secured.signal(Signal::SIGSTOP);
-    secured.server.close_connections();
-    secured.signal(Signal::SIGCONT);
+    secured.while_frozen(Server::close_connections);
     secured.import(MANY).await;
     assert!(secured.tls.handshakes() > before, "all connections were closed");
 }
@@ -112,9 +102,7 @@ async fn connections_that_broke_unnoticed_fail_no_record() {
     let mut secured = Secured::start().await;
     for records in [1, MANY] {
         secured.import(MANY).await;
-        secured.signal(Signal::SIGSTOP);
-        secured.server.break_connections();
-        secured.signal(Signal::SIGCONT);
+        secured.while_frozen(Server::break_connections);
         secured.import(records).await;
     }
 }

@@ -22,80 +22,58 @@ const TEMPLATE: &str = include_str!("../../template.yaml");
 const PAGES: [(&str, &str); 2] = [("api.md", ENGLISH), ("api.zh.md", CHINESE)];
 const ALL: [(&str, &str); 3] = [PAGES[0], PAGES[1], ("openapi.yaml", OPENAPI)];
 
-/// A list with a value for each pattern. It compiles only if the patterns are exhaustive.
+/// A list with a value of each variant: those without fields by their names, the others by a pattern. It compiles only if
+/// none is missing.
 macro_rules! one_of_each {
-    ($type:ty { $($pattern:pat => $value:expr),+ $(,)? }) => {{
-        let all: Vec<$type> = vec![$($value),+];
-        let is_of_its_pattern = [$(matches!($value, $pattern)),+];
-        for (value, is_of_its_pattern) in all.iter().zip(is_of_its_pattern) {
-            match value {
-                $($pattern => assert!(is_of_its_pattern, "{value:?}"),)+
-            }
-        }
-        all
+    ($type:ident: $($unit:ident),+ $(; $($pattern:pat => $value:expr),+)?) => {{
+        let _ = |value: &$type| match value {
+            $($type::$unit)|+ => {}
+            $($($pattern => {})+)?
+        };
+        vec![$($type::$unit),+ $(, $($value),+)?]
     }};
 }
 
-/// Every rejection of a request to the API, with the default limits. That of a parameter is as abbreviated on the pages: another test
-/// covers each parameter.
+/// Every rejection of a request to the API, with the default limits. That of a parameter is as abbreviated on the pages:
+/// another test covers each parameter.
 fn rejections() -> Vec<Rejection> {
-    let mut all = one_of_each!(Rejection {
-        Rejection::NotFound => Rejection::NotFound,
-        Rejection::UnknownEvent => Rejection::UnknownEvent,
-        Rejection::Retired => Rejection::Retired,
-        Rejection::MethodNotAllowed => Rejection::MethodNotAllowed,
-        Rejection::Token => Rejection::Token,
-        Rejection::Forbidden => Rejection::Forbidden,
-        Rejection::KeyReused => Rejection::KeyReused,
-        Rejection::Unavailable => Rejection::Unavailable,
-        Rejection::UnsupportedMediaType => Rejection::UnsupportedMediaType,
+    let mut all = one_of_each!(
+        Rejection: NotFound, UnknownEvent, Retired, MethodNotAllowed, Token, Forbidden, KeyReused, Unavailable,
+        UnsupportedMediaType, EmptyBody, NotUtf8, NotAnObject, KeysNotSupported, Internal;
         Rejection::BodyTooLarge(_) => Rejection::BodyTooLarge(DEFAULT_MAX_BODY_BYTES),
         Rejection::TooManyRecords(_) => Rejection::TooManyRecords(DEFAULT_MAX_RECORDS),
         Rejection::ResponseTooLarge(_) => Rejection::ResponseTooLarge(MAX_PAYLOAD_BYTES),
         Rejection::OutcomeTooLarge(_) => Rejection::OutcomeTooLarge(MAX_OUTCOME_BYTES),
-        Rejection::EmptyBody => Rejection::EmptyBody,
-        Rejection::NotUtf8 => Rejection::NotUtf8,
         Rejection::NotJson { .. } => Rejection::NotJson { line: 3, column: 14 },
-        Rejection::NotAnObject => Rejection::NotAnObject,
-        Rejection::Parameter(_) => Rejection::invalid("…", "…"),
-        Rejection::KeysNotSupported => Rejection::KeysNotSupported,
-        Rejection::Internal => Rejection::Internal,
-    });
+        Rejection::Parameter(_) => Rejection::invalid("…", "…")
+    );
     all.retain(|rejection| *rejection != Rejection::UnknownEvent);
     all
 }
 
-/// Every failure of a record, with the fields used as examples in the documents.
-fn failures() -> Vec<Failure> {
-    let invalid = |field, fault| Failure::InvalidField { field, fault };
-    one_of_each!(Failure {
-        Failure::InvalidField { fault: FieldFault::NotString, .. } => invalid("phone", FieldFault::NotString),
-        Failure::InvalidField { fault: FieldFault::ControlCharacter, .. } => {
-            invalid("groups", FieldFault::ControlCharacter)
-        },
-        Failure::InvalidField { fault: FieldFault::ReplacementCharacter, .. } => {
-            invalid("groups", FieldFault::ReplacementCharacter)
-        },
-        Failure::InvalidField { fault: FieldFault::Misnamed, .. } => invalid("unionid", FieldFault::Misnamed),
-        Failure::InvalidField { fault: FieldFault::NotText, .. } => invalid("phone", FieldFault::NotText),
-        Failure::InvalidField { fault: FieldFault::IdentifierTooLong, .. } => {
-            invalid("openid", FieldFault::IdentifierTooLong)
-        },
-        Failure::InvalidField { fault: FieldFault::GroupNameTooLong, .. } => {
-            invalid("groups", FieldFault::GroupNameTooLong)
-        },
-        Failure::InvalidField { fault: FieldFault::TooManyGroups, .. } => {
-            invalid("groups", FieldFault::TooManyGroups)
-        },
-        Failure::MissingIdentifier => Failure::MissingIdentifier,
-        Failure::MissingCustomerId => Failure::MissingCustomerId,
-        Failure::MissingGroups => Failure::MissingGroups,
-        Failure::NotMatched => Failure::NotMatched,
-        Failure::Conflict => Failure::Conflict,
-        Failure::Ambiguous => Failure::Ambiguous,
-        Failure::Outage(Outage::StoreError) => Failure::Outage(Outage::StoreError),
-        Failure::Outage(Outage::Timeout) => Failure::Outage(Outage::Timeout),
-    })
+/// Every failure of a record in the order of precedence, with the fields used as examples in the documents.
+fn failures() -> BTreeSet<Failure> {
+    let invalid = |fault| {
+        let field = match fault {
+            FieldFault::NotString | FieldFault::NotText => "phone",
+            FieldFault::IdentifierTooLong => "openid",
+            FieldFault::Misnamed => "unionid",
+            _ => "groups",
+        };
+        Failure::InvalidField { field, fault }
+    };
+    let mut all = one_of_each!(
+        Failure: MissingIdentifier, MissingCustomerId, MissingGroups, NotMatched, Conflict, Ambiguous;
+        Failure::InvalidField { .. } => invalid(FieldFault::NotString),
+        Failure::Outage(_) => Failure::Outage(Outage::Timeout)
+    );
+    all.extend(one_of_each!(Outage: StoreError, Timeout).into_iter().map(Failure::Outage));
+    let faults = one_of_each!(
+        FieldFault: NotString, NotText, IdentifierTooLong, GroupNameTooLong, TooManyGroups, ControlCharacter,
+        ReplacementCharacter, Misnamed
+    );
+    all.extend(faults.into_iter().map(invalid));
+    all.into_iter().collect()
 }
 
 #[test]

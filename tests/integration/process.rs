@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use tokio::io::AsyncReadExt;
 
 use testing::dynamodb::{Action, Rule};
-use testing::function::{Response, direct_event, post_event};
+use testing::function::{Response, direct_event, import_event};
 use testing::runtime_api::{Process, command};
-use testing::shorthand::{numbered, off, pairs};
+use testing::shorthand::{exact, numbered, off, pairs};
 use testing::stage::{Stage, TOKEN};
 
 const TIME: Duration = Duration::from_secs(30);
@@ -20,54 +20,20 @@ async fn start(stage: &Stage, more: &[(&str, &str)]) -> Process {
     stage.process(crate::FUNCTION.as_ref(), TIME, more).await
 }
 
-fn import() -> Value {
-    let params = json!({"isMatching": true, "matchingType": 1, "optType": "add"});
-    let data = json!([{"openid": "openid-7", "groups": "vip"}, {"openid": "nobody", "groups": "vip"}]);
-    post_event(TOKEN, json!({"publicParams": params, "data": data}).to_string())
+fn records() -> Value {
+    json!([{"openid": "openid-7", "groups": "vip"}, {"openid": "nobody", "groups": "vip"}])
 }
 
 #[tokio::test]
-async fn one_process_serves_several_events() {
-    let stage = Stage::new().await;
-    stage.put_customers([json!({"audienceUserId": "c1", "openid": "openid-7"})]).await;
-    let mut process = start(&stage, &[]).await;
-    for _ in 0..2 {
-        let outcome = process.invoke(import()).await;
-        assert_eq!(outcome.kind, "response");
-        let response = Response::read(&outcome.body);
-        assert_eq!(response.failures(), ["NOT_MATCHED"]);
-    }
-    assert_eq!(stage.memberships().await.len(), 1);
-    assert_eq!(stage.database.count("GetItem"), 1, "the token is cached");
-}
-
-#[tokio::test]
-async fn events_of_neither_kind_are_failed_invocations() {
-    let stage = Stage::new().await;
-    let mut process = start(&stage, &[]).await;
-    for event in
-        [json!({}), json!([1]), json!("x"), json!(null), json!({"headers": {"x-a": "张\u{0}"}, "body": 1})]
-    {
-        let outcome = process.invoke(event).await;
-        assert_eq!((&*outcome.kind, &outcome.body["errorType"]), ("error", &json!("PARAM_ERROR")));
-    }
-    let outcome = process.invoke(json!({"requestContext": null})).await;
-    assert_eq!((&*outcome.kind, Response::read(&outcome.body).code()), ("response", "NOT_FOUND"));
-}
-
-#[tokio::test]
-async fn direct_events_return_a_result_or_an_error() {
+async fn a_direct_event_returns_a_result_or_an_error() {
     let stage = Stage::new().await;
     let mut process = start(&stage, &[]).await;
     let event = |token| direct_event(token, off("add"), numbered(1));
     let outcome = process.invoke(event(TOKEN)).await;
     assert_eq!((&*outcome.kind, &outcome.body["errorCode"]), ("response", &json!("SUCCESS")));
     let outcome = process.invoke(event("unknown")).await;
-    assert_eq!(outcome.kind, "error");
-    assert_eq!(
-        outcome.body,
-        json!({"errorType": "TOKEN_ERROR", "errorMessage": "X-Token缺失、无效或已过期"})
-    );
+    let expected = json!({"errorType": "TOKEN_ERROR", "errorMessage": "X-Token缺失、无效或已过期"});
+    assert_eq!((&*outcome.kind, outcome.body), ("error", expected));
 }
 
 #[tokio::test]
@@ -81,7 +47,8 @@ async fn log_level_selects_the_lines_written() {
         (Some("WARN"), [true, false]),
         (Some("ERROR"), [false, false]),
     ] {
-        let log = log(&stage, level.map(|level| ("AWS_LAMBDA_LOG_LEVEL", level)).as_slice()).await;
+        let level = level.map(|level| ("AWS_LAMBDA_LOG_LEVEL", level));
+        let log = log(&stage, level.as_slice(), [import_event(exact("add"), records())]).await;
         let lines = [" WARN database call failed ", " INFO request requestId="];
         assert_eq!(lines.map(|line| log.contains(line)), shown, "{level:?}: {log}");
     }
@@ -91,18 +58,12 @@ async fn log_level_selects_the_lines_written() {
 async fn stage_that_warns() -> Stage {
     let stage = Stage::new().await;
     stage.put_customers([json!({"audienceUserId": "customer-7", "openid": "openid-7"})]).await;
-    let missing = Action::Error { status: 400, code: "ResourceNotFoundException", message: "no table" };
-    stage.database.rule(Rule::on("BatchWriteItem", missing));
+    stage.database.rule(Rule::on("BatchWriteItem", Action::rejected("ResourceNotFoundException")));
     stage
 }
 
-/// The log of a process for one import.
-async fn log(stage: &Stage, more: &[(&str, &str)]) -> String {
-    log_of(stage, more, [import()]).await
-}
-
 /// The log of a process for these events.
-async fn log_of(stage: &Stage, more: &[(&str, &str)], events: impl IntoIterator<Item = Value>) -> String {
+async fn log(stage: &Stage, more: &[(&str, &str)], events: impl IntoIterator<Item = Value>) -> String {
     let mut process = start(stage, more).await;
     for event in events {
         process.invoke(event).await;
@@ -121,10 +82,9 @@ async fn trace_logs_contain_no_caller_data() {
         let more =
             [("AWS_LAMBDA_LOG_LEVEL", "TRACE"), ("RUST_LOG", "trace"), ("AWS_LAMBDA_LOG_FORMAT", form)];
         // Once each: through the API, directly, and rejected.
-        let api = import();
-        let body: Value = serde_json::from_str(api["body"].as_str().expect("a body")).expect("JSON");
-        let direct = |token| direct_event(token, body["publicParams"].clone(), body["data"].clone());
-        let log = log_of(&stage, &more, [api.clone(), direct(TOKEN), direct("unknown")]).await;
+        let direct = |token| direct_event(token, exact("add"), records());
+        let events = [import_event(exact("add"), records()), direct(TOKEN), direct("unknown")];
+        let log = log(&stage, &more, events).await;
         assert!(log.contains("succeeded") && log.contains("database call failed"), "{log}");
         for source in ["api", "direct"] {
             let shown = [format!("source={source} "), format!("\"source\":\"{source}\"")];
@@ -153,10 +113,13 @@ async fn concurrent_requests_of_tenants_are_isolated() {
     let mut process = start(&stage, &[("AWS_LAMBDA_MAX_CONCURRENCY", &AT_A_TIME.to_string())]).await;
     for number in 0..REQUESTS {
         // Only tenant a has the customer; the other record identifies the request.
-        let data = json!([{"openid": "o1", "groups": format!("g{number}")}, {"openid": format!("x{number}"), "groups": "g"}]);
-        let params = json!({"isMatching": true, "matchingType": 1, "optType": "add"});
-        let tenant = ["a", "b"][number % 2];
-        process.send(post_event(tenant, json!({"publicParams": params, "data": data}).to_string()));
+        let data = json!([
+            {"openid": "o1", "groups": format!("g{number}")},
+            {"openid": format!("x{number}"), "groups": "g"},
+        ]);
+        let mut event = import_event(exact("add"), data);
+        event["headers"]["x-token"] = ["a", "b"][number % 2].into();
+        process.send(event);
     }
     let mut seen = BTreeSet::new();
     for _ in 0..REQUESTS {
