@@ -14,81 +14,86 @@ use testing::stage::{ACCESS_KEY, REGION};
 use testing::tables::{self, TableNames};
 
 const TABLE: &str = "customers";
-const INDEX: &str = "phone-index";
 
-/// A database with one table, with customers `0` to `n - 1` who share a phone number.
+/// A database with the project's tables, and customers `0` to `n - 1` who share a phone number.
 async fn with_customers(n: usize) -> Dynamodb {
-    let attributes =
-        ["id", "tenant", "phone"].map(|name| json!({"AttributeName": name, "AttributeType": "S"}));
-    let key = |name, kind| json!({"AttributeName": name, "KeyType": kind});
-    let keys = |hash, range| json!([key(hash, "HASH"), key(range, "RANGE")]);
-    let index = json!({
-        "IndexName": INDEX,
-        "KeySchema": keys("phone", "tenant"),
-        "Projection": {"ProjectionType": "KEYS_ONLY"},
-    });
-    let table = json!({
-        "TableName": TABLE,
-        "AttributeDefinitions": attributes,
-        "KeySchema": keys("id", "tenant"),
-        "GlobalSecondaryIndexes": [index],
-        "BillingMode": "PAY_PER_REQUEST",
-    });
     let database = Dynamodb::new(Store::memory());
-    database.store().call("CreateTable", &table).await.and_then(Response::expect_ok).unwrap();
-    let customers = (0..n).map(|id| json!({"id": id.to_string(), "tenant": "t", "phone": "1"}));
+    tables::create_all(database.store(), &TableNames::prefixed("")).await.unwrap();
+    let customers = (0..n).map(|id| json!({"audienceUserId": id.to_string(), "tenantId": "t", "phone": "1"}));
     put_all(database.store(), TABLE, customers).await.unwrap();
-    database.table_key(TABLE, &["id", "tenant"]);
+    database.table_key(TABLE, &["audienceUserId", "tenantId"]);
     database
 }
 
 /// The response to a call, which must be whole.
-async fn answer(database: &Dynamodb, operation: &str, body: Value) -> Response {
+async fn response(database: &Dynamodb, operation: &str, body: Value) -> Response {
     match database.call(operation, body).await.expect("a response") {
-        Sent::Whole(answer) => answer,
+        Sent::Whole(response) => response,
         other => panic!("{other:?}"),
     }
 }
 
 /// The message of a rejection.
 async fn rejection(database: &Dynamodb, operation: &str, body: Value) -> String {
-    let answer = answer(database, operation, body).await;
+    let response = response(database, operation, body).await;
     assert_eq!(
-        (answer.status, &answer.body["__type"]),
+        (response.status, &response.body["__type"]),
         (400, &"com.amazon.coral.validate#ValidationException".into())
     );
-    answer.body["message"].as_str().expect("a message").to_owned()
+    response.body["message"].as_str().expect("a message").to_owned()
 }
 
-fn key(id: usize) -> Value {
-    json!({"id": {"S": id.to_string()}, "tenant": {"S": "t"}})
+fn key(id: impl ToString) -> Value {
+    json!({"audienceUserId": {"S": id.to_string()}, "tenantId": {"S": "t"}})
+}
+
+fn put(id: impl ToString, phone: &str) -> Value {
+    let mut item = key(id);
+    item["phone"] = json!({"S": phone});
+    json!({"PutRequest": {"Item": item}})
+}
+
+fn delete(id: impl ToString) -> Value {
+    json!({"DeleteRequest": {"Key": key(id)}})
+}
+
+fn write(requests: impl IntoIterator<Item = Value>) -> Value {
+    json!({"RequestItems": {TABLE: requests.into_iter().collect::<Value>()}})
 }
 
 fn puts(ids: impl IntoIterator<Item = usize>) -> Value {
-    let put = |id| json!({"PutRequest": {"Item": key(id)}});
-    json!({"RequestItems": {TABLE: ids.into_iter().map(put).collect::<Vec<_>>()}})
+    write(ids.into_iter().map(|id| put(id, "1")))
 }
 
-fn gets(ids: impl IntoIterator<Item = usize>) -> Value {
-    json!({"RequestItems": {TABLE: {"Keys": ids.into_iter().map(key).collect::<Vec<_>>()}}})
+fn gets<I: ToString>(ids: impl IntoIterator<Item = I>) -> Value {
+    let keys: Vec<_> = ids.into_iter().map(key).collect();
+    json!({"RequestItems": {TABLE: {"Keys": keys, "ProjectionExpression": "audienceUserId, phone"}}})
 }
 
 fn select(phones: &[&str]) -> Value {
     let marks = vec!["?"; phones.len()].join(", ");
-    let values = phones.iter().chain([&"t"]).map(|value| json!({"S": value}));
-    json!({
-        "Statement": format!(r#"SELECT id, phone FROM "{TABLE}"."{INDEX}" WHERE phone IN [{marks}] AND tenant = ?"#),
-        "Parameters": values.collect::<Vec<_>>(),
-    })
+    statement(
+        &format!(r#"SELECT phone FROM "{TABLE}"."phone-index" WHERE phone IN [{marks}] AND tenantId = ?"#),
+        &[phones, &["t"]].concat(),
+    )
 }
 
-fn query() -> Value {
-    json!({
+fn statement(text: &str, parameters: &[&str]) -> Value {
+    let parameters: Vec<_> = parameters.iter().map(|value| json!({"S": value})).collect();
+    json!({"Statement": text, "Parameters": parameters})
+}
+
+/// Of the index of phones, with further members of the request.
+fn query(phone: &str, more: Value) -> Value {
+    let mut query = json!({
         "TableName": TABLE,
-        "IndexName": INDEX,
-        "KeyConditionExpression": "phone = :phone AND tenant = :tenant",
-        "ExpressionAttributeValues": {":phone": {"S": "1"}, ":tenant": {"S": "t"}},
-    })
+        "IndexName": "phone-index",
+        "KeyConditionExpression": "#identifier = :value AND tenantId = :tenant",
+        "ExpressionAttributeNames": {"#identifier": "phone"},
+        "ExpressionAttributeValues": {":value": {"S": phone}, ":tenant": {"S": "t"}},
+    });
+    query.as_object_mut().unwrap().append(&mut serde_json::from_value(more).unwrap());
+    query
 }
 
 fn count(items: &Value) -> usize {
@@ -123,67 +128,60 @@ async fn each_fault_is_the_error_named() {
     assert_eq!(start.elapsed(), Duration::from_secs(1));
     assert_eq!(scan(Action::Respond(r#"{"Count": 7}"#)).await.unwrap().count(), 7);
     assert!(tokio::time::timeout(Duration::from_secs(60), scan(Action::Hang)).await.is_err());
-    database.clear_rules();
-    database.unreachable(true);
-    assert!(matches!(client.scan().table_name(TABLE).send().await, Err(SdkError::DispatchFailure(_))));
 }
 
 #[tokio::test]
-async fn a_truncated_response_is_one_to_a_call_that_took_effect() {
+async fn a_call_has_taken_effect_if_its_response_is_truncated_but_not_if_the_connection_is_reset() {
     let database = with_customers(0).await;
-    database.rule(Rule::on_any(Action::Reset).times(1));
-    database.rule(Rule::on_any(Action::Truncate));
-    assert!(database.call("BatchWriteItem", puts([1])).await.is_err());
-    assert_eq!(scan(database.store(), TABLE).await.unwrap().len(), 0);
-    assert!(matches!(database.call("BatchWriteItem", puts([1])).await, Ok(Sent::Half(_))));
-    assert_eq!(scan(database.store(), TABLE).await.unwrap().len(), 1);
+    for (fault, stored) in [(Action::Reset, 0), (Action::Truncate, 1)] {
+        database.rule(Rule::on_any(fault).times(1));
+        let response = database.call("BatchWriteItem", puts([1])).await;
+        assert_eq!(matches!(response, Ok(Sent::Half(_))), stored == 1);
+        assert_eq!(scan(database.store(), TABLE).await.unwrap().len(), stored);
+    }
 }
 
 #[tokio::test]
 async fn an_unprocessed_part_is_returned_and_has_no_effect() {
-    let database = with_customers(10).await;
-    for (processed, writes, reads) in
-        [(Share::Count(3), 3, 3), (Share::Fraction(1, 2), 5, 5), (Share::Count(0), 0, 0)]
-    {
-        database.clear_rules();
+    for (processed, done) in [(Share::Count(3), 3), (Share::Fraction(1, 2), 5), (Share::Count(0), 0)] {
+        let database = with_customers(10).await;
         database.rule(Rule::on_any(Action::Unprocessed { processed }));
-        let before = scan(database.store(), TABLE).await.unwrap().len();
-        let mut written =
-            answer(&database, "BatchWriteItem", puts(100 + writes * 10..110 + writes * 10)).await.body;
-        assert_eq!(count(&written["UnprocessedItems"][TABLE].take()), 10 - writes);
-        assert_eq!(scan(database.store(), TABLE).await.unwrap().len(), before + writes);
-        let mut read = answer(&database, "BatchGetItem", gets(0..10)).await.body;
-        assert_eq!(read["Responses"][TABLE].as_array().map_or(0, Vec::len), reads);
-        assert_eq!(count(&read["UnprocessedKeys"][TABLE]["Keys"].take()), 10 - reads);
+        let read = response(&database, "BatchGetItem", gets(0..10)).await.body;
+        assert_eq!(read["Responses"][TABLE].as_array().map_or(0, Vec::len), done);
+        assert_eq!(count(&read["UnprocessedKeys"][TABLE]["Keys"]), 10 - done);
+        let written = response(&database, "BatchWriteItem", puts(10..20)).await.body;
+        assert_eq!(count(&written["UnprocessedItems"][TABLE]), 10 - done);
+        assert_eq!(scan(database.store(), TABLE).await.unwrap().len(), 10 + done);
     }
 }
 
 #[tokio::test]
 async fn the_first_rule_that_matches_acts() {
     let database = with_customers(1).await;
-    let of_seven = |body: &Value| body["RequestItems"][TABLE][0]["PutRequest"]["Item"]["id"]["S"] == "7";
+    let of_seven = |body: &Value| body["RequestItems"][TABLE][0] == put(7, "1");
     database.rule(Rule::on("Query", Action::THROTTLED).after(1).times(2));
     database.rule(Rule::on("BatchWriteItem", Action::THROTTLED).when(of_seven));
+    let of_one = ("Query", query("1", json!({})));
+    let calls = [of_one.clone(), of_one.clone(), of_one.clone(), of_one];
     let mut outcomes = Vec::new();
-    for (operation, body) in std::iter::repeat_n(("Query", query()), 5)
-        .chain([("BatchWriteItem", puts([6])), ("BatchWriteItem", puts([7]))])
-    {
-        outcomes.push(answer(&database, operation, body).await.is_ok());
+    for (operation, body) in calls.into_iter().chain([6, 7].map(|id| ("BatchWriteItem", puts([id])))) {
+        outcomes.push(response(&database, operation, body).await.is_ok());
     }
-    assert_eq!(outcomes, [true, false, false, true, true, true, false]);
+    assert_eq!(outcomes, [true, false, false, true, true, false]);
     assert_eq!(database.faults().len(), 3);
 }
 
 #[tokio::test(start_paused = true)]
 async fn calls_are_recorded_and_counted_while_they_are_under_way() {
     let database = with_customers(1).await;
+    let query = query("1", json!({}));
     database.rule(Rule::on("Query", Action::Delay(Duration::from_millis(100))));
     for together in [4, 2] {
-        join_all((0..together).map(|_| database.call("Query", query()))).await;
+        join_all((0..together).map(|_| database.call("Query", query.clone()))).await;
     }
     assert_eq!((database.count("Query"), database.peak("Query"), database.peak("Scan")), (6, 4, 0));
     let calls = database.calls();
-    assert_eq!((&calls[0].operation[..], &calls[0].body), ("Query", &query()));
+    assert_eq!((&calls[0].operation[..], &calls[0].body), ("Query", &query));
     assert_eq!(calls[5].at - calls[0].at, Duration::from_millis(100));
     database.reset();
     assert_eq!((database.calls().len(), database.peak("Query")), (0, 0));
@@ -196,13 +194,10 @@ async fn a_statement_comes_in_pages_that_can_be_read_again() {
     let mut request = select(&["1", "2"]);
     let mut sizes = Vec::new();
     loop {
-        let page = answer(&database, "ExecuteStatement", request.clone()).await;
-        assert_eq!(
-            answer(&database, "ExecuteStatement", request.clone()).await.body["Items"],
-            page.body["Items"]
-        );
-        sizes.push(count(&page.body["Items"]));
-        match &page.body["NextToken"] {
+        let page = response(&database, "ExecuteStatement", request.clone()).await.body;
+        assert_eq!(response(&database, "ExecuteStatement", request.clone()).await.body, page);
+        sizes.push(count(&page["Items"]));
+        match &page["NextToken"] {
             Value::Null => break,
             token => request["NextToken"] = token.clone(),
         }
@@ -213,44 +208,40 @@ async fn a_statement_comes_in_pages_that_can_be_read_again() {
     other["NextToken"] = request["NextToken"].take();
     assert_eq!(rejection(&database, "ExecuteStatement", other).await, "NextToken does not match request");
     database.page_size(None);
-    assert_eq!(count(&answer(&database, "ExecuteStatement", select(&["1"])).await.body["Items"]), 20);
+    assert_eq!(count(&response(&database, "ExecuteStatement", select(&["1"])).await.body["Items"]), 20);
     database.query_page_size(Some(10));
-    assert_eq!(answer(&database, "Query", query()).await.body["Count"], 10);
+    assert_eq!(response(&database, "Query", query("1", json!({}))).await.body["Count"], 10);
 }
 
 /// What DynamoDB rejects and emulators accept.
 #[tokio::test]
 async fn what_aws_rejects_is_rejected() {
     let database = with_customers(0).await;
-    let statement = |text: &str, parameters: &[&str]| {
-        let parameters: Vec<_> = parameters.iter().map(|value| json!({"S": value})).collect();
-        json!({"Statement": text, "Parameters": parameters})
-    };
     let consistent = |mut request: Value| {
         request["ConsistentRead"] = true.into();
         request
     };
     let phones: Vec<_> = (0..51).map(|phone| phone.to_string()).collect();
     let phones: Vec<_> = phones.iter().map(String::as_str).collect();
-    let long = format!("SELECT id FROM customers WHERE id = '{}'", "é".repeat(8_192));
-    let mut twice = puts([1, 2]);
-    let delete = json!({"DeleteRequest": {"Key": key(1)}});
-    twice["RequestItems"][TABLE].as_array_mut().expect("entries").push(delete);
-    let literal = statement("SELECT id FROM customers WHERE tenant = ? AND id in ('a', ?)", &["t", "a"]);
-    let mut empty = query();
-    empty["ExpressionAttributeValues"][":phone"]["S"] = "".into();
+    let long = format!("SELECT phone FROM customers WHERE tenantId = '{}'", "é".repeat(8_192));
+    let literal = "SELECT phone FROM customers WHERE tenantId = ? AND phone in ('a', ?)";
+    let in_a_text = "SELECT phone FROM customers WHERE phone IN [?, 'IN [?, ?]'] AND tenantId IN [?, 'b']";
     for (operation, request, message) in [
         ("ExecuteStatement", select(&["1", "2", "1"]), "Overlapping conditions"),
-        ("ExecuteStatement", literal, "Overlapping conditions"),
+        ("ExecuteStatement", statement(literal, &["t", "a"]), "Overlapping conditions"),
         ("ExecuteStatement", select(&phones), "The IN lists contain 51"),
         ("ExecuteStatement", select(&["1", &"x".repeat(2_049)]), "One or more parameter values were invalid"),
         ("ExecuteStatement", select(&["1", ""]), "One or more parameter values were invalid"),
-        ("Query", empty, "One or more parameter values were invalid"),
+        ("Query", query("", json!({})), "One or more parameter values were invalid"),
         ("ExecuteStatement", statement(&long, &[]), "1 validation error detected: Value at 'statement'"),
         ("ExecuteStatement", consistent(select(&["1"])), "Strongly consistent read"),
-        ("Query", consistent(query()), "Consistent reads"),
+        ("Query", query("1", json!({"ConsistentRead": true})), "Consistent reads"),
         ("BatchWriteItem", puts(0..26), "1 validation error detected: Value at 'requestItems'"),
-        ("BatchWriteItem", twice, "Provided list of item keys contains duplicates"),
+        (
+            "BatchWriteItem",
+            write([put(1, "1"), put(2, "1"), delete(1)]),
+            "Provided list of item keys contains duplicates",
+        ),
         ("BatchGetItem", gets(0..101), "1 validation error detected: Value at 'requestItems'"),
         ("BatchGetItem", gets([1, 2, 1]), "Provided list of item keys contains duplicates"),
     ] {
@@ -259,20 +250,14 @@ async fn what_aws_rejects_is_rejected() {
     }
     for (operation, request) in [
         ("ExecuteStatement", select(&phones[..50])),
-        (
-            "ExecuteStatement",
-            statement(
-                "SELECT id FROM customers WHERE id IN [?, 'IN [?, ?]'] AND tenant IN [?, 'b']",
-                &["a", "a"],
-            ),
-        ),
+        ("ExecuteStatement", statement(in_a_text, &["a", "a"])),
         ("BatchWriteItem", puts(0..25)),
         ("BatchGetItem", gets(0..100)),
     ] {
-        assert!(answer(&database, operation, request).await.is_ok());
+        assert!(response(&database, operation, request).await.is_ok());
     }
     database.accept_what_the_store_accepts();
-    assert!(answer(&database, "ExecuteStatement", select(&phones)).await.is_ok());
+    assert!(response(&database, "ExecuteStatement", select(&phones)).await.is_ok());
 }
 
 /// A response with what may come in any order in the order of its text; of an error, the code.
@@ -288,119 +273,90 @@ fn comparable(mut response: Response) -> (u16, Value) {
     (response.status, response.body)
 }
 
+/// The claim of the key `k` by a run, for the body with this hash.
+fn claim(run: &str, hash: &str, now: u64) -> Value {
+    let number = |number: u64| json!({"N": number.to_string()});
+    json!({
+        "TableName": "imports",
+        "Item": {
+            "importKey": {"S": "k"}, "bodyHash": {"S": hash}, "run": {"S": run},
+            "leaseUntil": number(now + 30), "expiresAt": number(now + 100),
+        },
+        "ConditionExpression": "attribute_not_exists(importKey) OR expiresAt <= :now \
+            OR (bodyHash = :bodyHash AND attribute_not_exists(failures) AND leaseUntil <= :now)",
+        "ExpressionAttributeValues": {":now": number(now), ":bodyHash": {"S": hash}},
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+    })
+}
+
+/// The end of a run, with an outcome.
+fn end(run: &str) -> Value {
+    json!({
+        "TableName": "imports",
+        "Key": {"importKey": {"S": "k"}},
+        "ConditionExpression": "#run = :run",
+        "UpdateExpression": "SET failures = :failures, leaseUntil = :never",
+        "ExpressionAttributeNames": {"#run": "run"},
+        "ExpressionAttributeValues": {":run": {"S": run}, ":failures": {"M": {}}, ":never": {"N": "0"}},
+    })
+}
+
 /// The calls of the function, and some that are not valid.
 #[tokio::test]
 async fn hash_maps_respond_like_the_embedded_database() {
-    let names = TableNames::prefixed("");
     let stores = [Store::maps(), Store::memory()];
     for store in &stores {
-        tables::create_all(store, &names).await.unwrap();
+        tables::create_all(store, &TableNames::prefixed("")).await.unwrap();
     }
-    let key = |id: &str| json!({"audienceUserId": {"S": id}, "tenantId": {"S": "t"}});
-    let customer = |id: &str, phone: &str| {
-        let mut customer = key(id);
-        customer["phone"] = json!({"S": phone});
-        json!({"PutRequest": {"Item": customer}})
-    };
-    let write = |writes: Value| ("BatchWriteItem", json!({"RequestItems": {"customers": writes}}));
-    let read = |keys: Value| {
-        let keys = json!({"Keys": keys, "ProjectionExpression": "audienceUserId, phone"});
-        ("BatchGetItem", json!({"RequestItems": {"customers": keys}}))
-    };
-    let query = |phone: &str, more: Value| {
-        let mut query = json!({
-            "TableName": "customers",
-            "IndexName": "phone-index",
-            "KeyConditionExpression": "#identifier = :value AND tenantId = :tenant",
-            "ExpressionAttributeNames": {"#identifier": "phone"},
-            "ExpressionAttributeValues": {":value": {"S": phone}, ":tenant": {"S": "t"}},
-        });
-        query.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        ("Query", query)
-    };
     let of_table = |id: &str| {
-        let query = json!({
-            "TableName": "customers",
+        json!({
+            "TableName": TABLE,
             "KeyConditionExpression": "audienceUserId = :id AND tenantId = :tenant",
             "ExpressionAttributeValues": {":id": {"S": id}, ":tenant": {"S": "t"}},
-        });
-        ("Query", query)
+        })
     };
-    let last = |id: &str| {
-        let mut last = key(id);
-        last["phone"] = json!({"S": "1"});
-        json!({"ExclusiveStartKey": last, "Limit": 2})
+    let after = |id: &str| {
+        let last = put(id, "1")["PutRequest"]["Item"].take();
+        query("1", json!({"ExclusiveStartKey": last, "Limit": 2}))
     };
-    let claim = |run: &str, hash: &str, now: u64| {
-        let number = |number: u64| json!({"N": number.to_string()});
-        (
-            "PutItem",
-            json!({
-                "TableName": "imports",
-                "Item": {
-                    "importKey": {"S": "t#k"}, "bodyHash": {"S": hash}, "run": {"S": run},
-                    "leaseUntil": number(now + 30), "expiresAt": number(now + 100),
-                },
-                "ConditionExpression": "attribute_not_exists(importKey) OR expiresAt <= :now \
-                    OR (bodyHash = :bodyHash AND attribute_not_exists(failures) AND leaseUntil <= :now)",
-                "ExpressionAttributeValues": {":now": number(now), ":bodyHash": {"S": hash}},
-                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-            }),
-        )
-    };
-    let end = |run: &str| {
-        (
-            "UpdateItem",
-            json!({
-                "TableName": "imports",
-                "Key": {"importKey": {"S": "t#k"}},
-                "ConditionExpression": "#run = :run",
-                "UpdateExpression": "SET failures = :failures, leaseUntil = :never",
-                "ExpressionAttributeNames": {"#run": "run"},
-                "ExpressionAttributeValues": {":run": {"S": run}, ":failures": {"M": {}}, ":never": {"N": "0"}},
-            }),
-        )
-    };
-    let import = || ("GetItem", json!({"TableName": "imports", "Key": {"importKey": {"S": "t#k"}}}));
+    let import = || json!({"TableName": "imports", "Key": {"importKey": {"S": "k"}}});
     let long = "x".repeat(2_049);
-    let calls = [
-        write(json!([customer("a", "1"), customer("b", "1"), customer("c", "1"), customer("d", "2")])),
-        write(
-            json!([customer("d", "1"), {"DeleteRequest": {"Key": key("c")}}, {"DeleteRequest": {"Key": key("x")}}]),
-        ),
-        query("1", json!({})),
-        query("2", json!({})),
-        query("1", json!({"Limit": 2})),
-        query("1", json!({"Limit": 3})),
-        query("1", last("b")),
-        query("1", last("d")),
-        of_table("a"),
-        of_table("x"),
-        read(json!([key("a"), key("x"), key("d")])),
-        ("Scan", json!({"TableName": "customers"})),
+    let incomplete = json!({"DeleteRequest": {"Key": {"audienceUserId": {"S": "a"}}}});
+    for (operation, request) in [
+        ("BatchWriteItem", write([put("a", "1"), put("b", "1"), put("c", "1"), put("d", "2")])),
+        ("BatchWriteItem", write([put("d", "1"), delete("c"), delete("x")])),
+        ("Query", query("1", json!({}))),
+        ("Query", query("2", json!({}))),
+        ("Query", query("1", json!({"Limit": 2}))),
+        ("Query", query("1", json!({"Limit": 3}))),
+        ("Query", after("b")),
+        ("Query", after("d")),
+        ("Query", of_table("a")),
+        ("Query", of_table("x")),
+        ("BatchGetItem", gets(["a", "x", "d"])),
+        ("Scan", json!({"TableName": TABLE})),
         // Not valid.
-        write(json!([])),
-        write(json!([customer("e", "3"), customer("", "3")])),
-        write(json!([customer("e", "3"), customer(&long, "3")])),
-        write(json!([{"DeleteRequest": {"Key": {"audienceUserId": {"S": "a"}}}}])),
-        read(json!([])),
-        read(json!([key(&long)])),
+        ("BatchWriteItem", write([])),
+        ("BatchWriteItem", write([put("e", "3"), put("", "3")])),
+        ("BatchWriteItem", write([put("e", "3"), put(&long, "3")])),
+        ("BatchWriteItem", write([incomplete])),
+        ("BatchGetItem", gets([""; 0])),
+        ("BatchGetItem", gets([&long])),
         // Valid, and without effect.
-        query("3", json!({})),
+        ("Query", query("3", json!({}))),
         // A key is free, its lease has not ended, it is another body's, it is taken over, it has an outcome, it has expired.
-        end("1"),
-        claim("1", "h", 100),
-        claim("2", "h", 129),
-        claim("2", "another", 130),
-        claim("2", "h", 130),
-        end("1"),
-        end("2"),
-        import(),
-        claim("3", "h", 161),
-        claim("3", "another", 230),
-        import(),
-    ];
-    for (operation, request) in calls {
+        ("UpdateItem", end("1")),
+        ("PutItem", claim("1", "h", 100)),
+        ("PutItem", claim("2", "h", 129)),
+        ("PutItem", claim("2", "another", 130)),
+        ("PutItem", claim("2", "h", 130)),
+        ("UpdateItem", end("1")),
+        ("UpdateItem", end("2")),
+        ("GetItem", import()),
+        ("PutItem", claim("3", "h", 161)),
+        ("PutItem", claim("3", "another", 230)),
+        ("GetItem", import()),
+    ] {
         let [maps, embedded] = &stores;
         let maps = comparable(maps.call(operation, &request).await.unwrap());
         let embedded = comparable(embedded.call(operation, &request).await.unwrap());

@@ -1,11 +1,10 @@
 //! The verdict rejects each response with one defect, and names it.
 
-use std::collections::BTreeSet;
-
 use serde_json::{Value, json};
 use testing::model::reply::Reply;
 use testing::model::verdict::{Case, Faults, Verdict};
 use testing::model::world::{Customer, World};
+use testing::shorthand::pairs;
 
 /// A success, a failure returned verbatim, two equal ones, and another success.
 const RECORDS: &str = r#"[{"phone":"+86 13800000001","groups":"vip,new"}, {"openid":1e999, "x":1,"Phone":[ 1],"groups":"\u0076ip"},
@@ -143,31 +142,37 @@ fn a_response_with_one_defect_is_rejected() {
 
 #[test]
 fn status_headers_and_size_are_checked() {
-    let table = [
+    for (place, value, reason) in [
         ("/statusCode", Value::Null, "there is no status"),
         ("/body", Value::Null, "there is no body"),
         ("/isBase64Encoded", json!(true), "isBase64Encoded"),
         ("/headers/Content-Type", json!("text/plain"), "Content-Type"),
-        ("/headers/Retry-After", json!("1"), "Retry-After of a 200"),
         ("/headers/X-Request-Id", json!(""), "X-Request-Id is"),
         ("/headers/X-Request-Id", Value::Null, "X-Request-Id is"),
         // Each quote counts twice.
         ("/body", json!("\"".repeat(3 * 1024 * 1024)), "more than Lambda returns"),
-    ];
-    for (place, value, reason) in table {
+    ] {
         let mut reply = right();
-        match place.strip_prefix("/headers/") {
-            Some(name) => reply["headers"][name] = value,
-            None => *reply.pointer_mut(place).expect("it is there") = value,
-        }
+        *reply.pointer_mut(place).expect("it is there") = value;
         is_rejected(&reply, &body(EXPLAIN), Faults::NONE, reason);
+    }
+    let mut early = right();
+    early["headers"]["Retry-After"] = "1".into();
+    is_rejected(&early, &body(EXPLAIN), Faults::NONE, "Retry-After of a 200");
+    for (status, code, data, reason) in [
+        (201, "IN_PROGRESS", "null", "data of a 201"),
+        (400, "PARAM_ERROR", "{}", "data of a 400"),
+        (405, "METHOD_NOT_ALLOWED", "null", "Allow"),
+        (500, "INTERNAL_ERROR", "null", "a 500 without a fault"),
+        (503, "SERVICE_UNAVAILABLE", "null", "Retry-After of a 503"),
+    ] {
+        is_rejected(&reply(status, &envelope(status, code, "m", data)), "", Faults::OF_CALLS, reason);
     }
 }
 
 #[test]
-fn a_rejection_has_a_cause_and_its_headers() {
+fn a_rejection_by_a_fault_stores_nothing() {
     let mut unavailable = reply(503, &envelope(503, "SERVICE_UNAVAILABLE", "m", "null"));
-    is_rejected(&unavailable, "", Faults::OF_CALLS, "Retry-After of a 503");
     unavailable["headers"]["Retry-After"] = "1".into();
     is_rejected(&unavailable, "", Faults::NONE, "a 503 without a fault");
     let world = world();
@@ -180,58 +185,45 @@ fn a_rejection_has_a_cause_and_its_headers() {
     verdict.stored(&stored).expect_err("a 503 deleted");
 
     let internal = reply(500, &envelope(500, "INTERNAL_ERROR", "m", "null"));
-    is_rejected(&internal, "", Faults::OF_CALLS, "a 500 without a fault");
     judge(&internal, "", Faults { internal_error: true, ..Faults::NONE }).expect("right");
-
-    is_rejected(&reply(400, &envelope(400, "PARAM_ERROR", "m", "{}")), "", Faults::NONE, "data of a 400");
-    is_rejected(&reply(201, &envelope(201, "IN_PROGRESS", "m", "null")), "", Faults::NONE, "data of a 201");
-    is_rejected(&reply(405, &envelope(405, "METHOD_NOT_ALLOWED", "m", "null")), "", Faults::NONE, "Allow");
 }
 
 #[test]
 fn faults_replace_only_their_codes() {
-    let (store_error, timeout) =
-        (Faults { store_error: true, ..Faults::NONE }, Faults { timeout: true, ..Faults::NONE });
-    let retryable = |record: &str, code: &str| {
-        let code = record.replace("NOT_MATCHED", code).replace("INVALID_FIELD", code);
-        code.replace("false", "true")
-    };
     let both = format!("{NOT_MATCHED},{ALSO_NOT_MATCHED}");
+    let store_error = Faults { store_error: true, ..Faults::NONE };
+    let timeout = Faults { timeout: true, ..Faults::NONE };
     for (code, can, cannot) in [("STORE_ERROR", store_error, timeout), ("TIMEOUT", timeout, store_error)] {
-        let failed = retryable(NOT_MATCHED, code);
-        let also_failed = retryable(ALSO_NOT_MATCHED, code);
-        let reply = with(&both, &format!("{failed},{also_failed}"));
-        judge(&reply, &body(EXPLAIN), can).expect("right");
-        is_rejected(&reply, &body(EXPLAIN), cannot, "record 2 ended as");
-        is_rejected(&reply, &body(EXPLAIN), Faults::NONE, "record 2 ended as");
-        let reply = with(INVALID, &retryable(INVALID, code));
-        is_rejected(&reply, &body(EXPLAIN), can, "record 1 ended as");
-        let reply = with(&both, &format!("{NOT_MATCHED},{also_failed}"));
-        is_rejected(&reply, &body(EXPLAIN), can, "equal records");
+        let failed = |record: &str| {
+            let failed = record.replace("NOT_MATCHED", code).replace("INVALID_FIELD", code);
+            failed.replace("false", "true")
+        };
+        let replaced = with(&both, &failed(&both));
+        judge(&replaced, &body(EXPLAIN), can).expect("right");
+        is_rejected(&replaced, &body(EXPLAIN), cannot, "record 2 ended as");
+        is_rejected(&replaced, &body(EXPLAIN), Faults::NONE, "record 2 ended as");
+        is_rejected(&with(INVALID, &failed(INVALID)), &body(EXPLAIN), can, "record 1 ended as");
+        is_rejected(&with(NOT_MATCHED, &failed(NOT_MATCHED)), &body(EXPLAIN), can, "equal records");
     }
 }
 
 #[test]
 fn exactly_the_memberships_of_successes_are_stored() {
-    let stored = |pairs: &[(&str, &str)]| {
-        pairs.iter().map(|(key, group)| ((*key).to_owned(), (*group).to_owned())).collect::<BTreeSet<_>>()
-    };
-    let (old, vip, new) = (("t1#c1", "old"), ("t1#c1", "vip"), ("t1#c1", "new"));
-    let there = ("t1#c2", "vip");
+    let (old, vip, new, there) = (("t1#c1", "old"), ("t1#c1", "vip"), ("t1#c1", "new"), ("t1#c2", "vip"));
     let add = judge(&right(), &body(EXPLAIN), Faults::NONE).expect("right");
-    add.stored(&stored(&[old, vip, new, there])).expect("right");
-    add.stored(&stored(&[old, vip, there])).expect_err("a success is not there");
-    add.stored(&stored(&[vip, new, there])).expect_err("another membership is lost");
-    add.stored(&stored(&[old, vip, new, there, ("t1#1", "vip")])).expect_err("no record names it");
+    add.stored(&pairs([old, vip, new, there])).expect("right");
+    add.stored(&pairs([old, vip, there])).expect_err("a success is not there");
+    add.stored(&pairs([vip, new, there])).expect_err("another membership is lost");
+    add.stored(&pairs([old, vip, new, there, ("t1#1", "vip")])).expect_err("no record names it");
 
     let dry = with(r#""status":2"#, r#""status":2,"dryRun":true"#);
     let dry = judge(&dry, &body(r#","explain":true,"dryRun":true"#), Faults::NONE).expect("right");
-    dry.stored(&stored(&[old, there])).expect("right");
-    dry.stored(&stored(&[old, there, vip])).expect_err("a dry run wrote");
+    dry.stored(&pairs([old, there])).expect("right");
+    dry.stored(&pairs([old, there, vip])).expect_err("a dry run wrote");
 
     let delete = body(EXPLAIN).replace("\"add\"", "\"delete\"");
     let delete = judge(&right(), &delete, Faults::NONE).expect("right");
-    delete.stored(&stored(&[old])).expect("right");
-    delete.stored(&stored(&[old, there])).expect_err("a success is still there");
-    delete.stored(&stored(&[])).expect_err("another membership is lost");
+    delete.stored(&pairs([old])).expect("right");
+    delete.stored(&pairs([old, there])).expect_err("a success is still there");
+    delete.stored(&pairs([("", ""); 0])).expect_err("another membership is lost");
 }

@@ -74,7 +74,6 @@ struct State {
     query_page_size: Option<usize>,
     statements_by_key: bool,
     lenient: bool,
-    unreachable: bool,
     keys: Keys,
     rejections: Vec<String>,
     throughput: Throughput,
@@ -193,11 +192,6 @@ impl Dynamodb {
         self.state().lenient = true;
     }
 
-    /// Whether connections are refused.
-    pub fn unreachable(&self, unreachable: bool) {
-        self.state().unreachable = unreachable;
-    }
-
     /// The number of calls throttled entirely for lack of capacity.
     pub fn throttled(&self) -> usize {
         self.state().throttled
@@ -230,9 +224,6 @@ impl Dynamodb {
     ///
     /// The connection closes without a response.
     pub async fn call(&self, operation: &str, body: Value) -> io::Result<Sent> {
-        if self.state().unreachable {
-            return Err(io::ErrorKind::ConnectionRefused.into());
-        }
         let call = Arc::new(Call { operation: operation.to_owned(), body, at: self.now() });
         let _under_way = self.record(&call);
         // Calls that begin at the same time are under way at the same time: the store does not wait.
