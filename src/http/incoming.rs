@@ -69,7 +69,7 @@ mod tests {
             );
             assert!(matches!(parse(&json), Incoming::Api(_)), "{json}");
         }
-        assert!(matches!(parse(r#"{"requestContext":null}"#), Incoming::Api(_)));
+        assert!(matches!(parse(r#"{"data":[],"request\u0043ontext":null}"#), Incoming::Api(_)));
     }
 
     #[test]
@@ -81,6 +81,7 @@ mod tests {
             "null",
             "\"\\ud800\"",
             r#"{"path":"/p","httpMethod":"POST","body":"{}"}"#,
+            r#"{"RequestContext":{},"tokenhash":"","Data":[],"":{}}"#,
             r#"{"Records":[{"eventSource":"aws:sqs","body":"{\"data\":[]}"}]}"#,
             r#"{"detail":{"tokenHash":"","publicParams":{},"data":[]}}"#,
             r#""{\"tokenHash\":\"\",\"data\":[]}""#,
@@ -100,7 +101,7 @@ mod tests {
             _ => panic!("{json}"),
         };
         let hash = "0123456789abcdef".repeat(4);
-        assert!(token(&format!(r#"{{"tokenHash":"{hash}"}}"#)));
+        assert!(token(&format!(r#"{{"\u0074okenHash":"{hash}"}}"#)));
         for value in ["null", "7", "\"\"", &format!("\"{}\"", hash.to_uppercase()), &format!("\"{hash}0\"")] {
             assert!(!token(&format!(r#"{{"data":[],"tokenHash":{value}}}"#)), "{value}");
         }

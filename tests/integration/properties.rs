@@ -4,12 +4,10 @@
 //!
 //! - `matching`: the customers and results of records, with and without outages
 //! - `values`: identifiers and group names
-//! - `incoming`: the two kinds of events
 //! - `json`: failed records returned verbatim
 //!
-//! `PROPTEST_CASES` sets the number of cases of each property: 256 by default, or a multiple.
+//! `PROPTEST_CASES` sets the number of cases, 256 by default, of which each property has a multiple.
 
-mod incoming;
 mod json;
 mod matching;
 mod values;
@@ -20,17 +18,13 @@ use std::collections::BTreeMap;
 use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, FileFailurePersistence, TestCaseResult, TestRunner};
 
-/// Settings for every property. Failing cases are stored under `target`, outside of the sources: a failure
-/// prints its seed, and the next run begins with it.
-pub fn config() -> Config {
+/// Settings for a property: this multiple of the default number of cases. Failing cases are stored under `target`, outside
+/// of the sources: a failure prints its seed, and the next run begins with it.
+pub fn many(times: u32) -> Config {
     const SEEDS: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/proptest-regressions.txt");
-    Config { failure_persistence: Some(Box::new(FileFailurePersistence::Direct(SEEDS))), ..Config::default() }
-}
-
-/// Enough cases for the rarest results to occur reliably: an ambiguous exact match, a random record that succeeds.
-pub fn many() -> Config {
-    let config = config();
-    Config { cases: config.cases * 4, ..config }
+    let failure_persistence = Some(Box::new(FileFailurePersistence::Direct(SEEDS)) as _);
+    let config = Config::default();
+    Config { cases: times * config.cases, failure_persistence, ..config }
 }
 
 /// Checks a property; a failure prints the smallest failing case found.

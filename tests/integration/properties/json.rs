@@ -69,24 +69,13 @@ fn string() -> impl Strategy<Value = Json> {
         (units, Some(char))
     });
     let short = vec![
-        (r"\n", '\n'),
-        (r"\t", '\t'),
-        (r"\/", '/'),
-        (r"\\", '\\'),
-        (r#"\""#, '"'),
-        (r"\b", '\u{8}'),
-        (r"\u002C", ','),
-        (r"\u0020", ' '),
-        (r"\u3000", '\u{3000}'),
-        (",", ','),
-        ("-", '-'),
-        ("8", '8'),
-        ("张", '张'),
+        r"\n", r"\t", r"\/", r"\\", r#"\""#, r"\b", r"\u002C", r"\u0020", r"\u3000", ",", "-", "8", "张",
     ];
+    let decoded = |raw: &str| serde_json::from_str(&format!("\"{raw}\"")).ok();
     let piece = prop_oneof![
         6 => plain.prop_map(|char| (String::from(char), Some(char))),
         2 => escaped,
-        4 => select(short).prop_map(|(raw, char)| (raw.to_owned(), Some(char))),
+        4 => select(short).prop_map(move |raw| (raw.to_owned(), decoded(raw))),
     ];
     // Half of a surrogate pair is valid JSON, but not valid Unicode text.
     let half = prop_oneof![
@@ -204,7 +193,8 @@ fn failed_records_are_returned_verbatim() {
     let coverage = Coverage::default();
     let modes = select(draw::modes().to_vec());
     let cases = (modes, vec(record(), 1..12), vec(value(), 0..2), space(), any::<bool>());
-    check(many(), &cases, |((_, mut params), records, strays, space, data_first)| {
+    // Enough for a random record that succeeds.
+    check(many(4), &cases, |((_, mut params), records, strays, space, data_first)| {
         params["optType"] = "add".into();
         let texts: Vec<_> = records.iter().map(|record| format!("{space}{}{space}", record.text)).collect();
         let sent = body(&params, &format!("[{}]", texts.join(",")), &strays, data_first);

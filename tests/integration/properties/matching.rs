@@ -15,7 +15,7 @@ use proptest::prelude::*;
 use proptest::test_runner::TestCaseResult;
 use serde_json::json;
 
-use super::{Coverage, check, config, many};
+use super::{Coverage, check, many};
 use testing::model::draw::{self, Import};
 use testing::model::request::IDENTIFIERS;
 use testing::model::world::{CODES, Ending, MOST_LISTED, Outages, World};
@@ -120,11 +120,10 @@ fn outage_from(code: &str) -> Outage {
     if code == "TIMEOUT" { Outage::Timeout } else { Outage::StoreError }
 }
 
-/// Compares a run with the reference model, and counts the events; apart from them, the look-ups of candidates.
+/// Compares a run with the reference model, and counts the events.
 fn agree(
     (mut world, outages, import, seed): (World, Outages, Import, u64),
     coverage: &Coverage,
-    compared: &Coverage,
 ) -> TestCaseResult {
     let run = run(&world, &outages, &import, seed)?;
     let endings = world.import_through(&outages, import.tenant, &import.params, &import.records);
@@ -134,11 +133,6 @@ fn agree(
         coverage.happened(format!("{}: {}", import.mode, ending.code.unwrap_or("success")));
         if let Some(field) = deciding_field(ending, &import) {
             coverage.happened(format!("{} by {field}", import.mode));
-        }
-        if ending.code.is_none() {
-            let customer = ending.customer.as_deref().expect("a success has a customer");
-            let failed = ending.groups.iter().any(|group| outages.of_write(customer, group).is_some());
-            prop_assert!(!failed, "record {} succeeded without all of its memberships", index);
         }
     }
     prop_assert_eq!(run.endings.len(), endings.len());
@@ -152,7 +146,7 @@ fn agree(
     }
     // No record names one of the crowd.
     if run.looked_up.iter().any(|(field, value)| *field == "audienceUserId" && value.starts_with('x')) {
-        compared.happened("a candidate is compared");
+        coverage.happened("a candidate is compared");
     }
     Ok(())
 }
@@ -168,16 +162,16 @@ fn deciding_field(ending: &Ending, import: &Import) -> Option<&'static str> {
     fuzzy.then(|| ending.reads.last().expect("a match has a lookup").0)
 }
 
-/// Every event of records while the database fails with `outages`.
-fn possible(outages: &[&str]) -> Vec<String> {
-    let mut possible = Vec::new();
+/// Every event of records.
+fn possible() -> Vec<String> {
+    let mut possible = vec!["a candidate is compared".to_owned()];
     for (mode, _) in draw::modes() {
         let fuzzy = mode.starts_with("fuzzy");
         let can = |code: &&str| match *code {
             "NOT_MATCHED" | "AMBIGUOUS" => mode != "off",
             // An ID belongs to one customer: an exact record with an ID cannot be ambiguous, but can conflict.
             "CONFLICT" => mode == "exact",
-            "STORE_ERROR" | "TIMEOUT" => outages.contains(code),
+            "STORE_ERROR" | "TIMEOUT" => true,
             _ => true,
         };
         let codes = CODES.iter().copied().filter(can).chain(["success"]);
@@ -191,41 +185,10 @@ fn possible(outages: &[&str]) -> Vec<String> {
 #[test]
 fn records_match_the_reference_model() {
     let coverage = Coverage::default();
-    let cases = (draw::world(POOL, 40), Just(Outages::default()), draw::import(POOL, 1..40), any::<u64>());
-    check(many(), &cases, |case| agree(case, &coverage, &Coverage::default()));
-    coverage.is(possible(&[]));
-}
-
-#[test]
-fn shared_values_match_the_reference_model() {
-    let (coverage, compared) = (Coverage::default(), Coverage::default());
+    let worlds = prop_oneof![2 => draw::world(POOL, 40), 1 => draw::crowded_world(POOL, 20)];
     let outages = prop_oneof![Just(Outages::default()), draw::outages(POOL)];
-    let cases = (draw::crowded_world(POOL, 20), outages, draw::import(POOL, 1..20), any::<u64>());
-    check(many(), &cases, |case| agree(case, &coverage, &compared));
-    coverage.is(possible(&["STORE_ERROR", "TIMEOUT"]));
-    compared.is(["a candidate is compared".to_owned()]);
-}
-
-#[test]
-fn records_match_the_reference_model_during_outages() {
-    let coverage = Coverage::default();
-    let cases = (draw::world(POOL, 40), draw::outages(POOL), draw::import(POOL, 1..40), any::<u64>());
-    check(many(), &cases, |case| agree(case, &coverage, &Coverage::default()));
-    coverage.is(possible(&["STORE_ERROR", "TIMEOUT"]));
-}
-
-#[test]
-fn record_order_does_not_matter() {
-    let cases = (draw::world(POOL, 40), draw::outages(POOL), draw::import(POOL, 1..40), any::<u64>());
-    check(config(), &cases, |(world, outages, import, seed)| {
-        let forward = run(&world, &outages, &import, seed)?;
-        let mut reversed = import.clone();
-        reversed.records.reverse();
-        let mut reversed = run(&world, &outages, &reversed, seed)?;
-        reversed.endings.reverse();
-        prop_assert_eq!(reversed.endings, forward.endings);
-        prop_assert_eq!(reversed.memberships, forward.memberships);
-        prop_assert_eq!(reversed.looked_up, forward.looked_up);
-        Ok(())
-    });
+    let cases = (worlds, outages, draw::import(POOL, 1..40), any::<u64>());
+    // Enough for the rarest result, an ambiguous exact match.
+    check(many(12), &cases, |case| agree(case, &coverage));
+    coverage.is(possible());
 }

@@ -1,9 +1,7 @@
 //! The order of the checks (contract, section 2).
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use testing::dynamodb::{Action, Rule};
-use testing::function::post_event;
-use testing::stage::TOKEN;
 
 use super::{DISABLED, MAX_BODY_BYTES, RETIRED_ADDRESS, edit_body, rejected, stage_and_function, with};
 
@@ -58,12 +56,4 @@ async fn a_failed_token_check_precedes_later_checks_only() {
         let response = rejected(&stage, &function, with(change)).await;
         assert_eq!((response.code(), stage.database.count("GetItem")), (code, 0));
     }
-}
-
-#[tokio::test]
-async fn too_many_records_precede_invalid_parameters() {
-    let (stage, function) = stage_and_function().await;
-    let body = json!({"publicParams": {}, "data": [1, 2, 3, 4]}).to_string();
-    let response = rejected(&stage, &function, post_event(TOKEN, body)).await;
-    assert_eq!(response.code(), "PAYLOAD_TOO_LARGE");
 }
