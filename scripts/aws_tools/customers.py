@@ -152,7 +152,7 @@ def check(client, name, given):
     customers = mended = 0
     reads, writes = table.Pace(given.rate), table.Pace(MENDED)
     with progress("customers", total=total) as bar, ThreadPoolExecutor(AT_A_TIME) as pool:
-        for page in table.scan(client, name, reads, table.start(), **request):
+        for page in table.scan(client, name, reads, **request):
             customers += len(page["Items"])
             faulty = []
             for item in page["Items"]:

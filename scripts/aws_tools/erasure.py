@@ -65,8 +65,8 @@ class Erasure:
             keys = [{name: item[name] for name in PARTS[part][1]} for item in items]
             table.delete(self.client, self.tables[part], keys, self.deletions)
 
-    def pages(self, part, positions):
-        """The pages of a table with the keys of the tenant's items, behind a bar of progress."""
+    def pages(self, part, after=None):
+        """The pages of a table behind a key, with the keys of the tenant's items, and a bar of progress."""
         _, key, condition = PARTS[part]
         tenant = self.given.tenant
         values = {":tenant": {"S": tenant}} if ":tenant" in condition else {":prefix": {"S": f"{tenant}#"}}
@@ -78,8 +78,8 @@ class Erasure:
         # An estimate that DynamoDB updates every six hours or so.
         total = self.client.describe_table(TableName=self.tables[part])["Table"].get("ItemCount")
         with progress(part, total=total) as bar:
-            for page in table.scan(self.client, self.tables[part], self.reads, positions, **request):
-                yield page["Items"]
+            for page in table.scan(self.client, self.tables[part], self.reads, after, **request):
+                yield page
                 bar.update(page["ScannedCount"])
 
     def of_customers(self, customers):
@@ -109,7 +109,8 @@ class Erasure:
                 self.count("memberships", page["Items"])
         # The outcome of an import with `explain` names the customers that its records matched.
         given = set(customers)
-        for items in self.pages("idempotency keys", table.start()):
+        for page in self.pages("idempotency keys"):
+            items = page["Items"]
             named = [given & {one.get("S") for one in item.get("customers", {}).get("L", [])} for item in items]
             known.update(*named)
             self.count("idempotency keys", [item for item, of in zip(items, named, strict=True) if of])
@@ -124,18 +125,19 @@ class Erasure:
         state = journal.read() if self.given.delete and not self.given.restart else None
         if state:
             say("resuming an earlier run; --restart begins anew")
-        state = state or {"found": {}, "positions": {}}
+        state = state or {"found": {}, "done": [], "after": None}
         self.found = state["found"]
-        for part in self.tables:
-            positions = state["positions"].setdefault(part, table.start())
-            # One may have been created meanwhile.
-            if part == "tokens" and positions:
+        for part in (part for part in self.tables if part not in state["done"]):
+            if part == "tokens":
+                # One may have been created meanwhile.
                 self.check_tokens()
             self.found.setdefault(part, 0)
-            for items in self.pages(part, positions) if positions else ():
-                self.count(part, items)
+            for page in self.pages(part, state["after"]):
+                self.count(part, page["Items"])
+                state["after"] = page.get("LastEvaluatedKey")
                 if self.given.delete:
                     journal.write(state)
+            state["done"].append(part)
         if self.given.delete:
             journal.delete()
 

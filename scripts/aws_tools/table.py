@@ -1,12 +1,8 @@
 """Reading a whole table and writing many items, at a rate that leaves others their share."""
 
 import time
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 
 from .client import Failure
-
-# Parts of a table that are read at the same time.
-SEGMENTS = 4
 
 # The most items of one BatchWriteItem (DynamoDB API reference).
 BATCH_WRITE_ITEMS = 25
@@ -29,37 +25,18 @@ class Pace:
         self.free = max(self.free, now) + number / self.rate
 
 
-def start():
-    """The positions of a scan that has not begun."""
-    return dict.fromkeys(map(str, range(SEGMENTS)))
-
-
-def scan(client, table, pace, positions, **request):
-    """The pages of a table from `positions` on, by read units a second.
-
-    When a page is yielded, `positions` are those after it; a segment that was read to its end has none.
-    """
-
-    def read(segment):
-        after = positions[segment]
-        place = {"Segment": int(segment), "TotalSegments": SEGMENTS, **({"ExclusiveStartKey": after} if after else {})}
-        return client.scan(TableName=table, ConsistentRead=True, ReturnConsumedCapacity="TOTAL", **place, **request)
-
-    with ThreadPoolExecutor(SEGMENTS) as pool:
-        running = {pool.submit(read, segment): segment for segment in positions}
-        while running:
-            done, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in done:
-                segment, page = running.pop(future), future.result()
-                if "Items" not in page:
-                    raise Failure("what responds at this address is no DynamoDB")
-                positions[segment] = page.get("LastEvaluatedKey")
-                if not positions[segment]:
-                    del positions[segment]
-                yield page
-                pace.wait(page.get("ConsumedCapacity", {}).get("CapacityUnits", 0))
-                if segment in positions:
-                    running[pool.submit(read, segment)] = segment
+def scan(client, table, pace, after=None, **request):
+    """The pages of a table behind the key `after`, by read units a second."""
+    while True:
+        place = {"ExclusiveStartKey": after} if after else {}
+        page = client.scan(TableName=table, ConsistentRead=True, ReturnConsumedCapacity="TOTAL", **place, **request)
+        if "Items" not in page:
+            raise Failure("what responds at this address is no DynamoDB")
+        yield page
+        after = page.get("LastEvaluatedKey")
+        if not after:
+            return
+        pace.wait(page.get("ConsumedCapacity", {}).get("CapacityUnits", 0))
 
 
 def write(client, table, requests, pace):
