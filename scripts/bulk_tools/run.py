@@ -16,8 +16,6 @@ PAUSE_AFTER_FAILURE = 5
 # Descriptions may be some seconds late (API_DescribeExecution), also of whether there is a run.
 LOOKS_FOR_A_NEW_RUN = 10
 
-ENDINGS = {"SUCCEEDED": "succeeded", "FAILED": "failed", "TIMED_OUT": "timed out", "ABORTED": "was stopped"}
-
 
 class Run:
     """A run as it was when it was last looked at."""
@@ -31,9 +29,8 @@ class Run:
 
     @classmethod
     def start(cls, client, machine, name, input):
-        return cls(
-            client, client.start_execution(stateMachineArn=machine, name=name, input=json.dumps(input))["executionArn"]
-        )
+        started = client.start_execution(stateMachineArn=machine, name=name, input=json.dumps(input))
+        return cls(client, started["executionArn"])
 
     @classmethod
     def find(cls, client, machine, name):
@@ -95,7 +92,7 @@ class Run:
     def ending(self):
         error, cause = self.execution.get("error"), self.execution.get("cause")
         reason = (f": {error}" if error else "") + (f" ({cause.rstrip('.')})" if cause else "")
-        return f"the run {self.name} {ENDINGS[self.execution['status']]}{reason}"
+        return f"the run {self.name} {self.execution['status'].lower().replace('_', ' ')}{reason}"
 
     @property
     def seconds(self):

@@ -7,7 +7,6 @@ import boto3
 import pytest
 import requests
 import yaml
-from _pytest.nodeid import NodeId
 
 from processes import Group
 
@@ -21,16 +20,6 @@ TOKEN = "demo-token"
 # The first time it compiles.
 STARTED_WITHIN = 1200
 ENDED_WITHIN = 10
-
-
-def pytest_collection_modifyitems(config, items):
-    """Of several processes, one starts the service and one the emulator (scripts/tests/aws)."""
-    if not config.getoption("loadgroup", default=False):
-        return
-    for item in items:
-        for shared in {"service", "emulator"}.intersection(item.fixturenames):
-            # What xdist 3.8 does for its xdist_group, in a way that pytest 9.2 no longer sees.
-            item._id = NodeId.parse(f"{item.nodeid}@{shared}")
 
 
 @pytest.fixture(scope="session")

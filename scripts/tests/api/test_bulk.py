@@ -4,8 +4,6 @@ of the state machine."""
 import argparse
 import json
 import re
-import subprocess
-import sys
 
 import pytest
 import yaml
@@ -13,6 +11,7 @@ import yaml
 from api import markdown
 from aws_tools.client import Failure
 from bulk_tools import results
+from processes import run_script
 
 BULK = markdown.PROJECT / "bulk"
 PAGES = ["bulk.md", "bulk.zh.md"]
@@ -32,27 +31,20 @@ def page(request):
     return (markdown.PROJECT / "docs" / request.param).read_text(encoding="utf-8")
 
 
-def run(*arguments):
-    command = [sys.executable, markdown.PROJECT / "scripts" / "bulk", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        pytest.param(["rows.csv", "--match", "off", "--unknown"], "unrecognized arguments: --unknown", id="unknown"),
-        pytest.param(["rows.csv", "--match", "off", "--concurrency", "0"], "not a number from 1 to 10000", id="value"),
-        pytest.param(["--resume", "run", "--concurrency", "8"], "--concurrency must be left out", id="resume"),
-        pytest.param(["--redrive", "run", "--dry-run"], "--dry-run must be left out", id="redrive"),
-        pytest.param(
-            ["rows.csv", "--match", "exact", "--identify-way", "1"], "--identify-way must be left out", id="order"
-        ),
+        pytest.param("rows.csv --match off --unknown", "unrecognized arguments: --unknown", id="unknown"),
+        pytest.param("rows.csv --match off --concurrency 0", "not a number from 1 to 10000", id="value"),
+        pytest.param("--resume run --concurrency 8", "--concurrency must be left out", id="resume"),
+        pytest.param("--redrive run --dry-run", "--dry-run must be left out", id="redrive"),
+        pytest.param("rows.csv --match exact --identify-way 1", "--identify-way must be left out", id="order"),
     ],
 )
 def test_wrong_flags_do_not_end_as_failed_rows(arguments, message):
-    ended = run("--stack", "bulk", *arguments)
-    assert (ended.returncode, ended.stdout) == (1, "")
-    assert message in ended.stderr
+    ended = run_script("bulk", "--stack", "bulk", *arguments.split())
+    assert (ended.returncode, ended.out) == (1, "")
+    assert message in ended.err
 
 
 def test_failed_rows_of_a_dry_run_are_not_in_the_way_of_the_real_one(tmp_path):
@@ -68,7 +60,7 @@ def test_failed_rows_of_a_dry_run_are_not_in_the_way_of_the_real_one(tmp_path):
 
 
 def test_page_has_every_option(page):
-    options = set(re.findall(r"^  (--[a-z-]+)", run("--help").stdout, re.MULTILINE)) - OF_EVERY_PROGRAM
+    options = set(re.findall(r"^  (--[a-z-]+)", run_script("bulk", "--help").out, re.MULTILINE)) - OF_EVERY_PROGRAM
     assert {"--stack", "--redrive"} < options
     assert [option for option in options if f"`{option}" not in page] == []
 

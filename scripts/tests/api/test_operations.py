@@ -61,6 +61,12 @@ def test_parameters_have_the_defaults_of_the_template(template, page):
             assert shown in (defaults, sorted(set(defaults))), names
 
 
+def test_tables_outlive_their_stack_but_nothing_outlives_a_first_deployment_that_failed(template):
+    for resource in template["Resources"].values():
+        kept = resource["Type"] == "AWS::DynamoDB::Table"
+        assert resource.get("DeletionPolicy", "Delete") == ("RetainExceptOnCreate" if kept else "Delete")
+
+
 def test_on_call_shows_a_line_of_the_access_log(template, page):
     fields = json.loads(template["Resources"]["ApiStage"]["Properties"]["AccessLogSettings"]["Format"])
     lines = [json.loads(block) for _, block in markdown.blocks(page("on-call")) if '"sourceIp"' in block]

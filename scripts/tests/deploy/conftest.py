@@ -1,11 +1,9 @@
 """A stack that sam deployed to an emulated AWS which enforces its role. For Linux: the emulator runs the function as a
 process of this machine."""
 
-import itertools
 import json
 
 import pytest
-from _pytest.nodeid import NodeId
 
 from deploy.stack import PROJECT, Sam, Stack, for_this_machine
 from emulator import COMPLETED
@@ -20,46 +18,33 @@ CUSTOMERS = [
 ]
 
 
-def pytest_collection_modifyitems(config, items):
-    """Of several processes, one runs the tests that build on each other or share stacks."""
-    if not config.getoption("loadgroup", default=False):
-        return
-    for item in items:
-        group = item.path.stem if item.path.stem == "test_sandbox" else item.path.parent.name
-        # What xdist 3.8 does for its xdist_group, in a way that pytest 9.2 no longer sees.
-        item._id = NodeId.parse(f"{item.nodeid}@{group}")
-
-
 @pytest.fixture(scope="session")
 def customers():
     return CUSTOMERS
 
 
-class Faults:
-    """Faults of the invocations by state machines (distributed_map/invocations.py)."""
+@pytest.fixture(scope="session")
+def fault_file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("fault") / "fault.json"
+    path.touch()
+    return path
 
-    def __init__(self, path):
-        self.path = path
-        self.ids = itertools.count()
-        self.clear()
 
-    def set(self, text, **fault):
-        """What holds `text` gets an `error` or a `response`, always or so many `times`."""
-        self.path.write_text(json.dumps([{"id": next(self.ids), "text": text, **fault}]))
+@pytest.fixture
+def fault(fault_file):
+    """Sets the fault of invocations by state machines (distributed_map/invocations.py), until the test ends."""
 
-    def clear(self):
-        self.path.write_text("[]")
+    def set_fault(**fault):
+        fault_file.write_text(json.dumps(fault))
+
+    yield set_fault
+    set_fault()
 
 
 @pytest.fixture(scope="session")
-def faults(tmp_path_factory):
-    return Faults(tmp_path_factory.mktemp("faults") / "faults.json")
-
-
-@pytest.fixture(scope="session")
-def emulator_settings(faults):
+def emulator_settings(fault_file):
     # State machines wait for a twentieth of the time that they would.
-    return {"AUTH": "true", "INVOCATION_FAULTS": str(faults.path), "SFN_WAIT_SCALE": "0.05"}
+    return {"AUTH": "true", "INVOCATION_FAULT": str(fault_file), "SFN_WAIT_SCALE": "0.05"}
 
 
 @pytest.fixture(scope="session")
@@ -85,9 +70,7 @@ def template(built, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def stack(sam, emulator, template):
-    stack = Stack("deploy-test", sam, emulator)
-    stack.deploy(template)
-    return stack
+    return Stack("deploy-test", sam, emulator, template)
 
 
 @pytest.fixture(scope="session")

@@ -66,16 +66,13 @@ class Sam:
 
 
 class Stack:
-    """A stack by its name."""
+    """A stack by its name, which a template deploys."""
 
-    def __init__(self, name, sam, emulator):
+    def __init__(self, name, sam, emulator, template, **parameters):
         self.name = name
         self.sam = sam
         self.emulator = emulator
         self.client = emulator.client("cloudformation")
-
-    def deploy(self, template, **parameters):
-        """Creates the stack, or updates it; parameters that are not given keep their values."""
         given = [f"{name}={value}" for name, value in parameters.items()]
         options = ["--template-file", template, "--resolve-s3", "--capabilities", "CAPABILITY_IAM"]
         self.run("deploy", *options, *(["--parameter-overrides", *given] if given else []))
@@ -96,10 +93,6 @@ class Stack:
         """The physical names of the resources by their names in the template."""
         resources = self.client.describe_stack_resources(StackName=self.name)["StackResources"]
         return {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in resources}
-
-    def status(self):
-        (stack,) = self.client.describe_stacks(StackName=self.name)["Stacks"]
-        return stack["StackStatus"]
 
     def exists(self):
         stacks = self.client.describe_stacks()["Stacks"]
@@ -130,12 +123,8 @@ class Api:
 
     def add(self, records, key=None, **params):
         """Posts an import; the status and the data of the response."""
-        response = self.add_raw(records, key, **params)
+        response = self.call(body={"publicParams": FUZZY | params, "data": records}, key=key)
         return response.status_code, response.json()["data"]
-
-    def add_raw(self, records, key=None, **params):
-        """Posts an import; the response, which may be the gateway's own."""
-        return self.call(body={"publicParams": FUZZY | params, "data": records}, key=key)
 
 
 class Tables:
@@ -145,9 +134,8 @@ class Tables:
         self.client = emulator.client("dynamodb")
         dynamodb = emulator.session.resource("dynamodb", endpoint_url=emulator.endpoint)
         self.names = {name: outputs[name] for name in TABLES}
-        self.tenants = dynamodb.Table(outputs["TenantsTable"])
-        self.customers = dynamodb.Table(outputs["CustomersTable"])
-        self.memberships = dynamodb.Table(outputs["MembershipsTable"])
+        names = ("TenantsTable", "CustomersTable", "MembershipsTable")
+        self.tenants, self.customers, self.memberships = (dynamodb.Table(outputs[name]) for name in names)
 
     def put_tenant(self, tenant=TENANT, token=TOKEN):
         token_hash = hashlib.sha256(token.encode()).hexdigest()
@@ -157,9 +145,6 @@ class Tables:
         with self.customers.batch_writer() as batch:
             for customer in customers:
                 batch.put_item(Item={"tenantId": tenant, **customer})
-
-    def describe(self, name):
-        return self.client.describe_table(TableName=self.names[name])["Table"]
 
     def pairs(self, part=""):
         """Every membership in a group with `part` in its name, as (customer, group)."""

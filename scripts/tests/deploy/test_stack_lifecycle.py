@@ -1,14 +1,11 @@
 """The stack is updated, deleted, and its tables are used by a new one. The tests build on each other, in this order."""
 
 import os
-import subprocess
-import sys
 
 import pytest
 
-from deploy.stack import PROJECT, Stack
-
-ADMIN = PROJECT / "scripts" / "admin"
+from deploy.stack import Stack
+from processes import run_script
 
 # The parameters of settings that have no tests of their own here, by the function's variables.
 SETTINGS = {
@@ -16,12 +13,6 @@ SETTINGS = {
     "WRITE_CONCURRENCY": ("WriteConcurrency", "9"),
     "DEADLINE_MARGIN_MS": ("DeadlineMarginMs", "3000"),
 }
-
-
-@pytest.fixture(scope="module")
-def topics(emulator):
-    sns = emulator.client("sns")
-    return [sns.create_topic(Name=name)["TopicArn"] for name in ("page", "mail")]
 
 
 @pytest.fixture(scope="module")
@@ -41,25 +32,16 @@ def admin(emulator, stack, before):
     """Runs a command of scripts/admin on the stack; its messages."""
 
     def run(*arguments, status=0):
-        command = [sys.executable, ADMIN, *arguments, "--stack", stack.name]
-        environment = {**os.environ, **emulator.variables}
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-        assert done.returncode == status, done.stderr
-        return done.stderr
+        done = run_script("admin", *arguments, "--stack", stack.name, env={**os.environ, **emulator.variables})
+        assert done.returncode == status, done.err
+        return done.err
 
     return run
 
 
 @pytest.fixture(scope="module")
-def updated(stack, admin, topics):
-    page, mail = topics
-    values = {
-        "MaxRecords": 2,
-        "MaxWriteUnits": 500,
-        "PageTopicArn": page,
-        "AlarmTopicArn": mail,
-        **dict(SETTINGS.values()),
-    }
+def updated(stack, admin):
+    values = {"MaxRecords": 2, "MaxWriteUnits": 500, **dict(SETTINGS.values())}
     admin("set", *(f"{name}={value}" for name, value in values.items()))
     return stack
 
@@ -74,9 +56,8 @@ def kept(updated, tables):
 
 @pytest.fixture(scope="module")
 def second(kept, sam, emulator, template, tables):
-    stack = Stack("deploy-test-again", sam, emulator)
-    stack.deploy(template, **{f"{table}Name": name for table, name in tables.names.items()})
-    return stack
+    names = {f"{table}Name": name for table, name in tables.names.items()}
+    return Stack("deploy-test-again", sam, emulator, template, **names)
 
 
 @pytest.mark.usefixtures("updated")
@@ -97,16 +78,6 @@ def test_parameters_are_changed_without_the_code(function, before, updated, admi
     values = {one["ParameterKey"]: one["ParameterValue"] for one in described["Parameters"]}
     assert (values["MaxWriteUnits"], values["MaxReadUnits"]) == ("500", "12000")
     assert "no parameter Nothing" in admin("set", "Nothing=1", status=1)
-
-
-def test_alarms_notify_their_topics(emulator, updated, topics):
-    page, mail = topics
-    own = [name for resource, name in updated.resources().items() if resource.endswith("Alarm")]
-    alarms = emulator.client("cloudwatch").describe_alarms(AlarmNames=own)["MetricAlarms"]
-    assert len(alarms) == len(own)
-    notified = [(tuple(alarm["AlarmActions"]), tuple(alarm["OKActions"])) for alarm in alarms]
-    assert set(notified) == {((page,), ()), ((mail,), ())}
-    assert notified.count(((page,), ())) == 2
 
 
 def test_tables_survive_the_stack(stack, kept, tables):

@@ -10,9 +10,9 @@ from ministack.services.stepfunctions import _ExecutionError
 
 from .sizes import text
 
-# A file that the tests write: a list of faults, each with the text that an invocation holds to meet it, the `error` or
-# the `response` that it gets, and how many `times` (always, if left out).
-FAULTS = pathlib.Path(os.environ["INVOCATION_FAULTS"])
+# A file with the fault that a test sets: the `text` that an invocation holds to meet it, the `error` or the `response`
+# that it gets, and how many `times` (always, if left out).
+FAULT = pathlib.Path(os.environ.get("INVOCATION_FAULT", os.devnull))
 
 met = collections.Counter()
 
@@ -21,11 +21,10 @@ def install():
     call = states._call_lambda
 
     def invoked(function, event):
-        payload = text(event)
-        for fault in json.loads(FAULTS.read_text()):
-            if fault["text"] in payload and met[fault["id"]] < fault.get("times", float("inf")):
-                met[fault["id"]] += 1
-                return outcome(fault)
+        fault = json.loads(FAULT.read_text() or "{}")
+        if fault and fault["text"] in text(event) and met[fault["text"]] < fault.get("times", float("inf")):
+            met[fault["text"]] += 1
+            return outcome(fault)
         try:
             return call(function, event)
         except _ExecutionError as error:

@@ -43,39 +43,30 @@ class MapRun:
         self.state, self.given, self.execution, self.context = state, given, execution, context
         self.lock = threading.Lock()
         items = reader.items(state, given, context)
-        batches = batcher.batches(items, state.get("ItemBatcher"), given, context)
+        batches = batcher.batches(items, state["ItemBatcher"], given, context)
         *_, region, account, _, machine = execution["stateMachineArn"].split(":")
-        self.label = f"{machine}/{state.get('Label') or states.new_uuid()}"
+        self.label = f"{machine}/{state['Label']}"
         self.place = f"arn:aws:states:{region}:{account}"
         self.record = {
             "mapRunArn": f"{self.place}:mapRun:{self.label}:{states.new_uuid()}",
             "executionArn": execution["executionArn"],
             "status": "RUNNING",
             "startDate": states.now_iso(),
-            "maxConcurrency": self.number("MaxConcurrency", 0),
-            "toleratedFailurePercentage": self.number("ToleratedFailurePercentage", 0),
-            "toleratedFailureCount": 0,
-            "itemCounts": counts(len(items)),
-            "executionCounts": counts(len(batches)),
+            "maxConcurrency": value_of(state["MaxConcurrency"], given, context),
+            "toleratedFailurePercentage": value_of(state["ToleratedFailurePercentage"], given, context),
+            "itemCounts": dict.fromkeys(STATUSES, 0) | {"pending": len(items), "total": len(items)},
             "redriveCount": 0,
             "_stateMachineArn": f"{self.place}:stateMachine:{self.label}",
         }
         states._map_runs[self.record["mapRunArn"]] = self.record
         self.children = [self.child(number, given) for number, given in batches]
 
-    def number(self, name, default):
-        return value_of(self.state.get(name, default), self.given, self.context)
-
     def child(self, items, given):
         name = states.new_uuid()
         return {
             "executionArn": f"{self.place}:execution:{self.label}:{name}",
-            "stateMachineArn": self.record["_stateMachineArn"],
-            "mapRunArn": self.record["mapRunArn"],
             "name": name,
             "status": "PENDING",
-            "startDate": states.now_iso(),
-            "stopDate": None,
             "input": text(given),
             "output": None,
             "events": [],
@@ -86,9 +77,8 @@ class MapRun:
     def move(self, child, status):
         before, after = (one.lower() for one in (child["status"], status))
         with self.lock:
-            for name, number in (("executionCounts", 1), ("itemCounts", child["_items"])):
-                self.record[name][before] -= number
-                self.record[name][after] += number
+            self.record["itemCounts"][before] -= child["_items"]
+            self.record["itemCounts"][after] += child["_items"]
             child["status"] = status
 
     def has_failed(self):
@@ -117,8 +107,6 @@ class MapRun:
             one.result()
         failed = self.has_failed()
         result = writer.write(self.state["ResultWriter"], self.record, self.children, self.given, self.context)
-        for name in ("itemCounts", "executionCounts"):
-            self.record[name]["resultsWritten"] = self.record[name]["total"]
         self.record.update(status="FAILED" if failed else "SUCCEEDED", stopDate=states.now_iso())
         if failed:
             raise _ExecutionError(
@@ -146,20 +134,13 @@ class MapRun:
         if self.has_failed():
             status, child["output"] = "ABORTED", None
         # The events hold its rows, several times.
-        child.update(stopDate=states.now_iso(), events=[])
+        child["events"] = []
         self.move(child, status)
-
-
-def counts(total):
-    zero = dict.fromkeys((*STATUSES, "resultsWritten", "failuresNotRedrivable", "pendingRedrive"), 0)
-    return {**zero, "pending": total, "total": total}
 
 
 def redrive(data):
     """RedriveExecution: goes on at the state that failed, with its input."""
-    execution = states._executions.get(data.get("executionArn"))
-    if execution is None:
-        return states.error_response_json("ExecutionDoesNotExist", "no such execution", 400)
+    execution = states._executions[data["executionArn"]]
     if execution["status"] in ("RUNNING", "SUCCEEDED"):
         cause = f"Execution is {execution['status']} and cannot be redriven"
         return states.error_response_json("ExecutionNotRedrivable", cause, 400)

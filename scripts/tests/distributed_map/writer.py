@@ -41,16 +41,8 @@ def lines_of(child):
     if child["status"] == "SUCCEEDED":
         output = json.loads(child["output"])
         return [text(one) for one in (output if isinstance(output, list) else [output])]
-    names = {
-        "ExecutionArn": "executionArn",
-        "Name": "name",
-        "Status": "status",
-        "Input": "input",
-        "Output": "output",
-        "Error": "error",
-        "Cause": "cause",
-    }
-    return [text({name: child[key] for name, key in names.items() if child.get(key) is not None})]
+    kept = ("executionArn", "name", "status", "input", "output", "error", "cause")
+    return [text({key[0].upper() + key[1:]: child[key] for key in kept if child.get(key) is not None})]
 
 
 def put(bucket, key, body):

@@ -3,71 +3,80 @@
 import hashlib
 import json
 import os
-import pathlib
-import signal
 import subprocess
 import sys
 import time
 
+from deploy.bulk import rows
 from deploy.stack import PROJECT, TENANT, TOKEN
 
-SCRIPT = PROJECT / "scripts" / "bulk"
 TEMPLATE = PROJECT / "bulk" / "template.yaml"
-
-MAIL = "operator@example.com"
 
 HASH = hashlib.sha256(TOKEN.encode()).hexdigest()
 
 
 class Bulk:
-    """The command on a deployed stack."""
+    """The command on a deployed stack, in a folder."""
 
-    def __init__(self, emulator, stack, tables):
-        self.emulator, self.stack, self.tables = emulator, stack, tables
+    def __init__(self, emulator, stack, tables, folder):
+        self.emulator, self.stack, self.tables, self.folder = emulator, stack, tables, folder
         self.s3, self.states = (emulator.client(name) for name in ("s3", "stepfunctions"))
         outputs = stack.outputs()
-        self.bucket, self.machine, self.function = (
-            outputs[name] for name in ("Bucket", "StateMachineArn", "FunctionArn")
-        )
+        self.bucket, self.machine = outputs["Bucket"], outputs["StateMachineArn"]
+        self.function = outputs["FunctionArn"]
 
-    def start(self, *arguments, cwd, states=None):
-        """Starts the command in a directory; `states` is another address of Step Functions."""
-        environment = {
-            **os.environ,
-            **self.emulator.variables,
-            "AWS_ENDPOINT_URL_SFN": states or self.emulator.endpoint,
-        }
+    def write(self, name, content):
+        """Writes a file, of bytes or of rows as CSV, and returns its path."""
+        path = self.folder / name
+        path.write_bytes(content if isinstance(content, bytes) else rows.comma_separated(content))
+        return path
+
+    def start(self, *arguments, states=None):
+        """Starts the command; `states` is another address of Step Functions."""
+        address = {"AWS_ENDPOINT_URL_SFN": states or self.emulator.endpoint}
         return subprocess.Popen(
-            [sys.executable, SCRIPT, *map(str, arguments), "--stack", self.stack.name],
+            [sys.executable, PROJECT / "scripts" / "bulk", *map(str, arguments), "--stack", self.stack.name],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            cwd=cwd,
-            env=environment,
+            cwd=self.folder,
+            env={**os.environ, **self.emulator.variables, **address},
         )
 
-    def run(self, *arguments, cwd, **options):
+    def run(self, *arguments, **options):
         """Runs the command to its end; the result has its output, in which no hash of a token may be."""
-        process = self.start(*arguments, cwd=cwd, **options)
+        process = self.start(*arguments, **options)
         process.out, process.err = process.communicate(timeout=600)
         assert HASH not in process.out + process.err
         return process
 
-    def import_(self, *arguments, cwd, **options):
-        return self.run(*arguments, "--tenant", TENANT, "--match", "fuzzy", cwd=cwd, **options)
+    def import_(self, source, *arguments, status=0, **options):
+        """Imports an INPUT, or rows as rows.csv."""
+        source = self.write("rows.csv", source) if isinstance(source, list) else source
+        ended = self.run(source, "--tenant", TENANT, "--match", "fuzzy", *arguments, **options)
+        assert ended.returncode == status, ended.err
+        return ended
 
     def put(self, key, data):
         """Puts an object where runs read, as another program would."""
         self.s3.put_object(Bucket=self.bucket, Key=f"incoming/{key}", Body=data)
 
+    def read(self, key):
+        return self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+
     def pairs(self, seed):
         """The memberships in the groups of the rows that were made with a seed."""
         return self.tables.pairs(f"{seed}-")
 
-    def arn(self, name):
-        """The ARN of a run."""
-        return f"{self.machine.replace(':stateMachine:', ':execution:')}:{name}"
+    def assert_imported(self, made, seed, failed="rows.failed.csv", lost=None):
+        """That of these rows each membership is written and no other, and each failed row is in the file once; all in
+        `lost` have the error that it names. Returns the errors."""
+        lost = lost or {}
+        pairs, errors = rows.expected([{} if place in lost else row for place, row in enumerate(made)])
+        assert self.pairs(seed) == pairs
+        assert rows.errors(self.folder / failed) == errors | lost
+        return errors | lost
 
     def execute(self, given):
         """A run by its input, when it has ended."""
@@ -78,22 +87,12 @@ class Bulk:
 
     def is_running(self, name):
         """Whether the run's batches are under way."""
+        arn = f"{self.machine.replace(':stateMachine:', ':execution:')}:{name}"
         try:
-            return bool(self.states.list_map_runs(executionArn=self.arn(name))["mapRuns"])
+            return bool(self.states.list_map_runs(executionArn=arn)["mapRuns"])
         except self.states.exceptions.ExecutionDoesNotExist:
             return False
 
     def last_run(self):
         (newest, *_) = self.states.list_executions(stateMachineArn=self.machine)["executions"]
         return newest["name"]
-
-    def kill_function(self):
-        """Kills a process of the function, if there is one."""
-        for status in pathlib.Path("/proc").glob("[0-9]*/status"):
-            try:
-                fields = dict(line.split(":\t", 1) for line in status.read_text().splitlines() if ":\t" in line)
-            except (FileNotFoundError, ProcessLookupError):
-                continue
-            if fields["PPid"] == str(self.emulator.process.pid) and fields["Name"] == "bootstrap":
-                os.kill(int(fields["Pid"]), signal.SIGKILL)
-                return

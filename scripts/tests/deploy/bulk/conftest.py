@@ -2,8 +2,7 @@
 
 import pytest
 
-from deploy.bulk import rows
-from deploy.bulk.command import HASH, MAIL, TEMPLATE, Bulk
+from deploy.bulk.command import HASH, TEMPLATE, Bulk
 from deploy.bulk.rows import CUSTOMERS
 from deploy.stack import PROJECT, Stack, for_this_machine
 
@@ -17,9 +16,7 @@ def template(tmp_path_factory):
 @pytest.fixture(scope="session")
 def function(sam, emulator, template):
     """A stack of its own, whose requests nobody counts."""
-    stack = Stack("bulk-function", sam, emulator)
-    stack.deploy(template)
-    return stack
+    return Stack("bulk-function", sam, emulator, template)
 
 
 @pytest.fixture(scope="session")
@@ -32,16 +29,12 @@ def tables(function):
 
 @pytest.fixture(scope="session")
 def stack(sam, emulator, function):
-    lambda_ = emulator.client("lambda")
-    found = lambda_.get_function_configuration(FunctionName=function.resources()["Function"])
-    stack = Stack("bulk", sam, emulator)
-    stack.deploy(TEMPLATE, FunctionArn=found["FunctionArn"])
-    return stack
+    return Stack("bulk", sam, emulator, TEMPLATE, FunctionArn=function.outputs()["FunctionArn"])
 
 
-@pytest.fixture(scope="session")
-def bulk(emulator, stack, tables):
-    return Bulk(emulator, stack, tables)
+@pytest.fixture
+def bulk(emulator, stack, tables, tmp_path):
+    return Bulk(emulator, stack, tables, tmp_path)
 
 
 @pytest.fixture(scope="session")
@@ -50,27 +43,13 @@ def topic(emulator):
 
 
 @pytest.fixture(scope="session")
-def pinned(sam, emulator, bulk, topic):
+def pinned_stack(sam, emulator, function, topic):
+    arn = function.outputs()["FunctionArn"]
+    given = {"FunctionArn": arn, "TokenHash": HASH, "AlarmTopicArn": topic, "Mail": "operator@example.com"}
+    return Stack("bulk-of-one-tenant", sam, emulator, TEMPLATE, **given)
+
+
+@pytest.fixture
+def pinned(emulator, pinned_stack, tables, tmp_path):
     """The command on a stack for one tenant, which sends mails and notifies a topic."""
-    stack = Stack("bulk-of-one-tenant", sam, emulator)
-    stack.deploy(TEMPLATE, FunctionArn=bulk.function, TokenHash=HASH, AlarmTopicArn=topic, Mail=MAIL)
-    return Bulk(emulator, stack, bulk.tables)
-
-
-@pytest.fixture
-def fault(faults):
-    """Makes invocations fail that hold a text, until the test ends."""
-    yield faults.set
-    faults.clear()
-
-
-@pytest.fixture
-def file(tmp_path):
-    """Writes rows as CSV and returns the file."""
-
-    def write(made, name="rows.csv"):
-        path = tmp_path / name
-        path.write_bytes(rows.comma_separated(made))
-        return path
-
-    return write
+    return Bulk(emulator, pinned_stack, tables, tmp_path)

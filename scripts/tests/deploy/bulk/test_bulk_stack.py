@@ -6,8 +6,7 @@ import re
 import pytest
 
 from deploy.bulk import rows
-from deploy.bulk.command import MAIL, TEMPLATE
-from deploy.stack import TENANT
+from deploy.bulk.command import TEMPLATE
 
 REDRIVE_DAYS = 14
 
@@ -62,7 +61,7 @@ def received(emulator, pinned):
 def test_end_of_a_run_is_mailed(pinned, received, emulator):
     topic = pinned.stack.resources()["Ended"]
     (subscription, *_) = emulator.client("sns").list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
-    assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", MAIL)
+    assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "operator@example.com")
     pinned.states.start_execution(stateMachineArn=pinned.machine, name="mailed", input="{}")
     assert received() == (
         '"The bulk import mailed of bulk-of-one-tenant has ended: FAILED. Its rows:'
@@ -78,18 +77,16 @@ def test_failed_run_raises_the_alarm(pinned, topic):
     assert 'make bulk ARGS="--resume RUN --stack bulk-of-one-tenant"' in alarm["AlarmDescription"]
 
 
-def test_stack_of_one_tenant_imports_for_it_alone(pinned, tmp_path):
-    file = tmp_path / "rows.jsonl"
-    file.write_bytes(rows.json_lines([{"openid": "o1", "groups": "pinned-1"}]))
-    ended = pinned.run(file, "--match", "fuzzy", cwd=tmp_path)
+def test_stack_of_one_tenant_imports_for_it_alone(pinned):
+    file = pinned.write("rows.jsonl", rows.json_lines([{"openid": "o1", "groups": "pinned-1"}]))
+    ended = pinned.run(file, "--match", "fuzzy")
     assert ended.returncode == 0, ended.err
     assert pinned.pairs("pinned") == {("c1", "pinned-1")}
 
-    named = pinned.run(file, "--tenant", TENANT, "--match", "fuzzy", cwd=tmp_path)
+    named = pinned.import_(file, status=1)
     assert named.err == "error: bulk-of-one-tenant imports for one tenant only: leave --tenant and --token-hash out\n"
 
     wanted = {"tokenHash": "0" * 64, "publicParams": {}, "format": "jsonl", "prefix": "incoming/rows/"}
     pinned.states.start_execution(stateMachineArn=pinned.machine, name="other", input=json.dumps(wanted))
-    other = pinned.run("--resume", "other", cwd=tmp_path)
-    assert other.returncode == 1
-    assert "the run other failed: WRONG_TENANT" in other.err
+    other = pinned.run("--resume", "other")
+    assert (other.returncode, "the run other failed: WRONG_TENANT" in other.err) == (1, True)

@@ -62,7 +62,7 @@ def test_batch_that_is_too_large_comes_back_as_failed_rows(bulk, fault, format):
     row["groups"] *= BATCH_BYTES // BATCH - len(json.dumps({"index": 999, "row": row}, separators=(",", ":"))) - 2
     made = [row] * (BATCH * 3 // 2)
     bulk.put(f"large-{format}/rows", WRITERS[format](made))
-    fault("too-large", error="PAYLOAD_TOO_LARGE")
+    fault(text="too-large", error="PAYLOAD_TOO_LARGE")
     run = bulk.execute(INPUT | {"tokenHash": HASH, "prefix": f"incoming/large-{format}/", "format": format})
     assert run["status"] == "SUCCEEDED", run
     reason = {"errorCode": "PAYLOAD_TOO_LARGE", "retryable": False}
@@ -72,12 +72,9 @@ def test_batch_that_is_too_large_comes_back_as_failed_rows(bulk, fault, format):
 
 
 def failed_rows(bulk, run):
-    def read(key):
-        return bulk.s3.get_object(Bucket=bulk.bucket, Key=key)["Body"].read()
-
     result = json.loads(run["output"])["ResultWriterDetails"]
-    files = json.loads(read(result["Key"]))["ResultFiles"]["SUCCEEDED"]
-    return [json.loads(line) for file in files for line in read(file["Key"]).splitlines()]
+    files = json.loads(bulk.read(result["Key"]))["ResultFiles"]["SUCCEEDED"]
+    return [json.loads(line) for file in files for line in bulk.read(file["Key"]).splitlines()]
 
 
 def test_role_may_do_what_a_run_needs_and_nothing_else(emulator, bulk):
