@@ -13,11 +13,11 @@ key=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
 
 # A number or a date; a wrong clock must not stop the program for hours.
 seconds() {
-  local value
   value=$(sed -n 's/^[Rr]etry-[Aa]fter: *\(.*[^ \r]\)[ \r]*$/\1/p' "$work/headers" | tail -n 1)
   case $value in
   '') value=0 ;;
   *[!0-9]*) value=$(($(date -d "$value" +%s 2>/dev/null || date +%s) - $(date +%s))) ;;
+  *) value=$((10#$value)) ;;
   esac
   echo $((value > 60 ? 60 : value < 0 ? 0 : value))
 }
@@ -36,7 +36,8 @@ done
 
 # jq takes no half of a surrogate pair (\ud83d), so such escapes pass it as other text. ASCII, for any console.
 sed -E ':a; s/(^|[^\\])((\\\\)*)\\(u[dD][89a-fA-F])/\1\2\\\\\4/; ta' "$work/response" 2>/dev/null >"$work/json" || true
-if [ "$status" != 200 ] || ! jq -ace '.data | select(.importFailNum != null) | .errorData // []' "$work/json" >"$work/failed" 2>&1; then
+if [ "$status" != 200 ] || ! jq -ace '.data | select(.importFailNum != null) | .errorData // [] | arrays' "$work/json" \
+  >"$work/failed" 2>&1 || [ ! -s "$work/failed" ]; then
   echo "status $status, no result (if it is 200, check IMPORT_URL): $(head -c 500 "$work/response" 2>&1)" >&2
   exit 1
 fi

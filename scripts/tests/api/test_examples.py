@@ -104,6 +104,10 @@ def test_the_same_is_sent_with_the_same_key_after_a_pause(call):
         (200, {}, b'{"code":"401","errorCode":"TOKEN_ERROR","msg":"x","data":null}'),
         (200, {}, b'{"data":{}}'),
         (200, {}, b'{"data":[]}'),
+        (200, {}, b""),
+        (200, {}, b"[" * 100_000),
+        (200, {}, b'{"data":{"importFailNum":1,"errorData":['),
+        reply(202, "SUCCESS", result([], None)),
         reply(413, "PAYLOAD_TOO_LARGE", message="请求体超过上限"),
         reply(401, "TOKEN_ERROR", message="X-Token缺失、无效或已过期"),
         (302, {"Location": "http://127.0.0.1:9/elsewhere"}, b""),
@@ -115,6 +119,26 @@ def test_what_has_no_result_is_named_and_not_repeated(call, response):
     assert (code, failed, len(double.requests)) == (1, [], 1)
     assert f"{response[0]}, no result" in messages
     assert "IMPORT_URL" in messages
+
+
+def test_matches_are_no_failed_records(call):
+    data = {**result([{}], lambda _: None), "matches": [{"index": 0, "audienceUserId": "c1", "matchedBy": "phone"}]}
+    with Double({0: reply(200, "SUCCESS", data)}) as double:
+        assert call.run(double.url, GOOD) == (0, [], "")
+
+
+def cut_short(request, _):
+    """A response that ends before its end."""
+    request.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{")
+    return ()
+
+
+def test_no_response_and_no_retry_after_is_an_end(call):
+    odd = [(503, {"Retry-After": after}, b"") for after in ("08", "\xb2", "x")]
+    with Double(dict(enumerate([*odd, cut_short]))) as double:
+        code, _, messages = call.run(double.url, GOOD)
+    assert (code, len(double.requests)) == (0, 5), messages
+    assert double.pauses[0] >= 8
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "gbk"])
