@@ -6,9 +6,11 @@ use group_import::config::{Config, IdentityLookup, MAX_CONCURRENT_CALLS, MAX_PAY
 use serde_json::{Value, json};
 
 use testing::dynamodb::Call;
-use testing::function::post_event;
+use testing::function::{import_event, with_key};
+use testing::model::draw::modes;
 use testing::model::request::IDENTIFIERS;
-use testing::stage::{Stage, TOKEN};
+use testing::shorthand::{numbered, off};
+use testing::stage::Stage;
 use testing::tables::TableNames;
 
 /// An IAM action and the resource that it is allowed or performed on.
@@ -19,40 +21,30 @@ const TABLES: &str = "arn:aws:dynamodb:us-east-1:123456789012:table/";
 #[tokio::test]
 async fn the_role_allows_exactly_the_calls_of_imports() {
     let stage = Stage::new().await;
-    let customer: Value = IDENTIFIERS.iter().map(|field| ((*field).to_owned(), json!("1"))).collect();
-    stage.put_customers([customer.clone()]).await;
+    let identified =
+        |by: &str| IDENTIFIERS.iter().map(|field| (field.to_string(), json!(by))).collect::<Value>();
+    stage.put_customers([identified("1")]).await;
     let by_statement = stage.function().await;
     let by_query = stage.function_with(|config| {
         config.identity_lookup = IdentityLookup::Query;
         config.skip_unchanged = SkipUnchanged::Always;
     });
     let by_query = by_query.await;
-    for opt_type in ["add", "delete"] {
-        for params in [
-            json!({"isMatching": false, "optType": opt_type}),
-            json!({"isMatching": true, "matchingType": 1, "optType": opt_type}),
-            json!({"isMatching": true, "matchingType": 2, "identifyWay": 1, "optType": opt_type}),
-            json!({"isMatching": true, "matchingType": 2, "identifyWay": 2, "optType": opt_type}),
-        ] {
-            // The second record of a fuzzy import reaches the last identifier.
-            let nobody = IDENTIFIERS.iter().map(|field| ((*field).to_owned(), json!("2")));
-            let mut data = json!([customer, nobody.collect::<Value>()]);
-            data[0]["groups"] = "g".into();
-            data[1]["groups"] = "g".into();
-            data[1]["audienceUserId"] = "1".into();
-            for function in [&by_statement, &by_query] {
-                assert_eq!(function.import(params.clone(), data.clone()).await.status, 200);
-            }
+    // The second record of a fuzzy import reaches the last identifier.
+    let mut data = json!([identified("1"), identified("2")]);
+    data[1]["audienceUserId"] = "1".into();
+    for record in data.as_array_mut().expect("records") {
+        record["groups"] = "g".into();
+    }
+    for (opt_type, (_, mut params)) in ["add", "delete"].iter().flat_map(|it| modes().map(|mode| (it, mode)))
+    {
+        params["optType"] = (*opt_type).into();
+        for function in [&by_statement, &by_query] {
+            function.import(params.clone(), data.clone()).await.data();
         }
     }
-    let body = json!({
-        "publicParams": {"isMatching": false, "optType": "add"},
-        "data": [{"audienceUserId": "c1", "groups": "g"}],
-    });
     for _ in 0..2 {
-        let mut event = post_event(TOKEN, body.to_string());
-        event["headers"]["idempotency-key"] = "k1".into();
-        assert_eq!(by_statement.invoke(event).await.status, 200);
+        by_statement.invoke(with_key(import_event(off("add"), numbered(1)), "k1")).await.data();
     }
     let called: Grants = stage.database.calls().iter().flat_map(grants_of_call).collect();
     for own_tables in [true, false] {
@@ -63,8 +55,7 @@ async fn the_role_allows_exactly_the_calls_of_imports() {
 
 #[tokio::test]
 async fn reading_a_whole_index_is_denied() {
-    let names = TableNames::prefixed("test-");
-    let template = Template::of(&names);
+    let template = Template::default();
     let denied: Vec<_> = template.statements().into_iter().filter(|it| it["Effect"] != "Allow").collect();
     let expected = json!([{
         "Effect": "Deny",
@@ -111,13 +102,12 @@ async fn the_template_sets_tables_and_default_settings() {
 
 #[test]
 fn parameters_have_the_limits_of_their_settings() {
-    let names = TableNames::prefixed("test-");
     for (parameter, most) in [
         ("MaxBodyBytes", MAX_PAYLOAD_BYTES),
         ("LookupConcurrency", MAX_CONCURRENT_CALLS),
         ("WriteConcurrency", MAX_CONCURRENT_CALLS),
     ] {
-        let parameter = Template::of(&names).at(&format!("/Parameters/{parameter}"));
+        let parameter = Template::default().at(&format!("/Parameters/{parameter}"));
         assert_eq!((&parameter["MinValue"], &parameter["MaxValue"]), (&json!(1), &json!(most)));
     }
 }
@@ -125,9 +115,8 @@ fn parameters_have_the_limits_of_their_settings() {
 #[test]
 fn arns_have_the_partition_of_the_region() {
     assert!(!include_str!("../../template.yaml").contains("arn:aws"));
-    let names = TableNames::prefixed("test-");
     for partition in ["aws", "aws-us-gov", "aws-cn"] {
-        let template = Template { partition, ..Template::of(&names) };
+        let template = Template { partition, ..Template::default() };
         let statements = Value::Array(template.statements()).to_string();
         assert!(statements.contains(&format!("arn:{partition}:dynamodb:")), "{partition}");
     }
@@ -135,8 +124,7 @@ fn arns_have_the_partition_of_the_region() {
 
 #[test]
 fn what_requests_can_use_of_a_table_has_a_ceiling() {
-    let names = TableNames::prefixed("test-");
-    let template = Template::of(&names);
+    let template = Template::default();
     let ceiling = |pointer: &str| template.at(&format!("/Resources/{pointer}/OnDemandThroughput"));
     let (reads, writes) = (json!({"MaxReadRequestUnits": 12_000}), json!({"MaxWriteRequestUnits": 4_000}));
     assert_eq!(ceiling("CustomersTable/Properties"), reads);
@@ -150,9 +138,8 @@ fn what_requests_can_use_of_a_table_has_a_ceiling() {
 
 #[test]
 fn traces_are_made_on_request_only() {
-    let names = TableNames::prefixed("test-");
     for (traced, mode) in [(false, "PassThrough"), (true, "Active")] {
-        let template = Template { traced, ..Template::of(&names) };
+        let template = Template { traced, ..Template::default() };
         assert_eq!(Value::Array(template.statements()).to_string().contains("xray:"), traced);
         assert_eq!(template.at("/Resources/Function/Properties/Tracing"), mode);
     }
@@ -194,17 +181,24 @@ fn selected(statement: &str) -> String {
 }
 
 /// `template.yaml` in one configuration: with tables of its own, or with existing tables of the same names.
-struct Template<'n> {
-    names: &'n TableNames,
+struct Template {
+    names: TableNames,
     own_tables: bool,
-    partition: &'n str,
+    partition: &'static str,
     traced: bool,
 }
 
-impl<'n> Template<'n> {
-    /// With tables of its own, in a commercial region.
-    fn of(names: &'n TableNames) -> Self {
-        Self { names, own_tables: true, partition: "aws", traced: false }
+/// With tables of its own, in a commercial region.
+impl Default for Template {
+    fn default() -> Self {
+        Self { names: TableNames::prefixed("test-"), own_tables: true, partition: "aws", traced: false }
+    }
+}
+
+impl Template {
+    /// With tables of these names.
+    fn of(names: &TableNames) -> Self {
+        Self { names: names.clone(), ..Self::default() }
     }
 
     /// Every allowed action on every DynamoDB resource.

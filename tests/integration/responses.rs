@@ -1,27 +1,21 @@
-//! Every response of the contract's table (sections 1 and 2). `precedence` tests the order of the checks.
-
-mod precedence;
+//! Why a request is rejected, and which of several reasons counts (contract, sections 1 and 2).
 
 use group_import::http::envelope::MOST_RECORDS;
 use serde_json::{Value, json};
+use testing::dynamodb::{Action, Rule};
 use testing::function::{Function, Response, import_event, post_event};
 use testing::shorthand::{numbered, off};
 use testing::stage::{Stage, TOKEN};
 
-const RETIRED_ADDRESS: &str = "/api/integrate/audience/group/batchAdd";
 const DISABLED: &str = "token-of-a-disabled-tenant";
 const MALFORMED: &str = "token-of-a-malformed-tenant";
 /// The limits of the function in these tests.
 const MAX_BODY_BYTES: usize = 400;
 const MAX_RECORDS: usize = 3;
 
-fn body() -> String {
-    json!({"publicParams": off("add"), "data": numbered(1)}).to_string()
-}
-
 /// A valid event after one change.
 fn with(change: impl FnOnce(&mut Value)) -> Value {
-    let mut event = post_event(TOKEN, body());
+    let mut event = import_event(off("add"), numbered(1));
     change(&mut event);
     event
 }
@@ -54,62 +48,68 @@ async fn rejected(stage: &Stage, function: &Function, event: Value) -> Response 
     response
 }
 
+/// What makes an event wrong.
+type Change = fn(&mut Value);
+
+/// Each reason to reject an event: its rank in the order of the checks, and the beginning of the message.
+const REASONS: [(u32, &str, &str, Change); 11] = [
+    (0, "NOT_FOUND", "接口地址不存在", |event| event["rawPath"] = "/else".into()),
+    (0, "NOT_FOUND", "该接口地址已废弃，请改用/api/integrate/audience/info/batchAdd", |event| {
+        event["rawPath"] = "/api/integrate/audience/group/batchAdd".into();
+    }),
+    (1, "METHOD_NOT_ALLOWED", "不支持该请求方式，请使用POST", |event| {
+        event["requestContext"]["http"]["method"] = "PUT".into();
+    }),
+    (2, "TOKEN_ERROR", "X-Token缺失、无效或已过期", |event| {
+        event["headers"]["x-token"] = "unknown".into()
+    }),
+    (2, "FORBIDDEN", "企业已停用，或未开通客户分组导入权限", |event| {
+        event["headers"]["x-token"] = DISABLED.into();
+    }),
+    (2, "INTERNAL_ERROR", "系统内部错误，部分记录可能已导入，可安全重试", |event| {
+        event["headers"]["x-token"] = MALFORMED.into();
+    }),
+    (3, "UNSUPPORTED_MEDIA_TYPE", "Content-Type必须是application/json", |event| {
+        event["headers"]["content-type"] = "text/plain".into();
+    }),
+    (4, "PAYLOAD_TOO_LARGE", "请求体超过上限400字节，请分批导入", |event| {
+        edit_body(event, |body| body + &" ".repeat(MAX_BODY_BYTES));
+    }),
+    (5, "PARAM_ERROR", "请求体不是合法的JSON", |event| edit_body(event, |body| body + "}")),
+    (6, "PAYLOAD_TOO_LARGE", "记录数超过上限3条，请分批导入", |event| {
+        edit_body(event, |body| body.replace("[", "[{},{},{},"));
+    }),
+    (7, "PARAM_ERROR", "缺少参数publicParams.optType", |event| {
+        edit_body(event, |body| body.replace("optType", "opt"));
+    }),
+];
+
 #[tokio::test]
-async fn rejections_have_status_code_and_message() {
+async fn an_event_is_rejected_for_the_first_reason() {
     let (stage, function) = stage_and_function().await;
-    let cases = [
-        (with(|event| event["rawPath"] = "/else".into()), 404, "NOT_FOUND", "接口地址不存在"),
-        (
-            with(|event| event["rawPath"] = RETIRED_ADDRESS.into()),
-            404,
-            "NOT_FOUND",
-            "该接口地址已废弃，请改用/api/integrate/audience/info/batchAdd",
-        ),
-        (
-            with(|event| event["requestContext"]["http"]["method"] = "GET".into()),
-            405,
-            "METHOD_NOT_ALLOWED",
-            "不支持该请求方式，请使用POST",
-        ),
-        (post_event("unknown", body()), 401, "TOKEN_ERROR", "X-Token缺失、无效或已过期"),
-        (post_event(DISABLED, body()), 403, "FORBIDDEN", "企业已停用，或未开通客户分组导入权限"),
-        (
-            post_event(MALFORMED, body()),
-            500,
-            "INTERNAL_ERROR",
-            "系统内部错误，部分记录可能已导入，可安全重试",
-        ),
-        (
-            with(|event| event["headers"]["content-type"] = "text/plain".into()),
-            415,
-            "UNSUPPORTED_MEDIA_TYPE",
-            "Content-Type必须是application/json",
-        ),
-        (
-            post_event(TOKEN, body() + &" ".repeat(MAX_BODY_BYTES)),
-            413,
-            "PAYLOAD_TOO_LARGE",
-            "请求体超过上限400字节，请分批导入",
-        ),
-        (
-            import_event(off("add"), numbered(MAX_RECORDS + 1)),
-            413,
-            "PAYLOAD_TOO_LARGE",
-            "记录数超过上限3条，请分批导入",
-        ),
-        (post_event(TOKEN, "{"), 400, "PARAM_ERROR", "请求体不是合法的JSON：第1行第1列有误"),
-        (
-            post_event(TOKEN, body().replace("optType", "opt")),
-            400,
-            "PARAM_ERROR",
-            "缺少参数publicParams.optType，应为字符串add(新增)或delete(删除)",
-        ),
-    ];
-    for (event, status, code, msg) in cases {
-        let response = rejected(&stage, &function, event).await;
-        assert_eq!((response.status, response.code(), response.msg()), (status, code, msg));
+    for (rank, code, msg, change) in REASONS {
+        for (_, _, later, other) in REASONS.into_iter().filter(|reason| reason.0 > rank || reason.2 == msg) {
+            let event = with(|event| {
+                change(event);
+                other(event);
+            });
+            let response = rejected(&stage, &function, event).await;
+            assert_eq!(response.code(), code, "before {later}");
+            assert!(response.msg().starts_with(msg), "{}, before {later}", response.msg());
+        }
     }
-    assert!(stage.memberships().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_failed_token_check_precedes_later_checks_only() {
+    let (stage, function) = stage_and_function().await;
+    stage.database.rule(Rule::on("GetItem", Action::Garble));
+    let no_token: Change = |event| event["headers"]["x-token"] = "".into();
+    for (rank, code, _, change) in REASONS.into_iter().chain([(1, "TOKEN_ERROR", "", no_token)]) {
+        let response = rejected(&stage, &function, with(change)).await;
+        assert_eq!(response.code(), if rank < 2 { code } else { "SERVICE_UNAVAILABLE" });
+        assert_eq!(stage.database.count("GetItem"), usize::from(rank >= 2), "{code}");
+    }
 }
 
 #[tokio::test]

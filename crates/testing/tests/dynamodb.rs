@@ -1,17 +1,14 @@
 //! The database of the tests: its faults, the rules and pages of AWS, and its record of calls.
 
+use std::io::ErrorKind;
 use std::time::Duration;
 
-use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::retry::RetryConfig;
-use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
-use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use testing::dynamodb::{Action, Dynamodb, Response, Rule, Sent, Share, Store};
 use testing::items::{put_all, scan};
-use testing::stage::{ACCESS_KEY, REGION};
 use testing::tables::{self, TableNames};
+use tokio::time::{Instant, timeout};
 
 const TABLE: &str = "customers";
 
@@ -101,33 +98,24 @@ fn count(items: &Value) -> usize {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_fault_is_the_error_named() {
+async fn each_fault_is_as_named() {
     let database = with_customers(1).await;
-    let config = aws_sdk_dynamodb::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new(REGION))
-        .credentials_provider(Credentials::new(ACCESS_KEY, ACCESS_KEY, None, None, "test"))
-        .retry_config(RetryConfig::disabled())
-        .http_client(database.connector());
-    let client = Client::from_conf(config.build());
     let scan = async |fault: Action| {
         database.clear_rules();
         database.rule(Rule::on("Scan", fault));
-        client.scan().table_name(TABLE).send().await
+        database.call("Scan", json!({"TableName": TABLE})).await
     };
-    let throttled = scan(Action::THROTTLED).await.unwrap_err();
-    assert_eq!(throttled.message(), Some("slow down"));
-    assert!(throttled.into_service_error().is_provisioned_throughput_exceeded_exception());
-    for fault in [Action::Reset, Action::Truncate] {
-        assert!(matches!(scan(fault).await, Err(SdkError::DispatchFailure(_))));
-    }
-    let garbled = scan(Action::Garble).await.unwrap_err();
-    assert_eq!((garbled.code(), garbled.raw_response().unwrap().status().as_u16()), (None, 200));
-    let start = tokio::time::Instant::now();
-    assert_eq!(scan(Action::Delay(Duration::from_secs(1))).await.unwrap().count(), 1);
+    let Ok(Sent::Whole(throttled)) = scan(Action::THROTTLED).await else { panic!("an error is whole") };
+    let kind = "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException";
+    assert_eq!((throttled.status, throttled.body), (400, json!({"__type": kind, "message": "slow down"})));
+    assert_eq!(scan(Action::Reset).await.unwrap_err().kind(), ErrorKind::ConnectionReset);
+    assert!(matches!(scan(Action::Truncate).await, Ok(Sent::Half(whole)) if whole.body["Count"] == 1));
+    assert!(matches!(scan(Action::Garble).await, Ok(Sent::Text(text)) if text.starts_with('<')));
+    assert!(matches!(scan(Action::Respond("{}")).await, Ok(Sent::Text("{}"))));
+    let start = Instant::now();
+    assert!(matches!(scan(Action::Delay(Duration::from_secs(1))).await, Ok(Sent::Whole(_))));
     assert_eq!(start.elapsed(), Duration::from_secs(1));
-    assert_eq!(scan(Action::Respond(r#"{"Count": 7}"#)).await.unwrap().count(), 7);
-    assert!(tokio::time::timeout(Duration::from_secs(60), scan(Action::Hang)).await.is_err());
+    assert!(timeout(Duration::from_secs(60), scan(Action::Hang)).await.is_err());
 }
 
 #[tokio::test]
