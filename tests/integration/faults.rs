@@ -126,17 +126,3 @@ async fn one_rejected_item_fails_alone() {
         }
     }
 }
-
-#[tokio::test(start_paused = true)]
-async fn batches_have_at_most_25_distinct_keys() {
-    let stage = Stage::new().await;
-    let function = stage.function_with(|config| config.skip_unchanged = SkipUnchanged::Never).await;
-    for (n, calls) in [(25, 1), (26, 2), (51, 3)] {
-        stage.database.reset();
-        // The database rejects a longer batch, and one that contains a key twice.
-        let twice = [numbered(n), numbered(n)].map(|records| records.as_array().expect("records").clone());
-        function.import(off("add"), twice.concat().into()).await.data();
-        assert_eq!(stage.database.count("BatchWriteItem"), calls, "{n} memberships");
-        assert_eq!(stage.memberships().await, numbered_pairs(n));
-    }
-}

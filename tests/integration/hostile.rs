@@ -5,21 +5,14 @@ mod headers;
 
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use testing::function::{Function, Response, post_event};
+use testing::function::post_event;
 use testing::shorthand::{numbered, off, pairs};
 use testing::stage::{Stage, TOKEN};
 
 fn sound() -> String {
     json!({"publicParams": off("add"), "data": numbered(1)}).to_string()
-}
-
-/// Posts bytes that need not be text.
-async fn post_bytes(function: &Function, body: &[u8]) -> Response {
-    let mut event = post_event(TOKEN, BASE64_STANDARD.encode(body));
-    event["isBase64Encoded"] = true.into();
-    function.invoke(event).await
 }
 
 fn nested((open, close): (&str, &str)) -> String {
@@ -65,7 +58,7 @@ async fn nesting_is_not_followed() {
     let stage = Stage::new().await;
     let function = stage.function().await;
     for (brackets, ends_as) in [(LIST, None), (OBJECT, Some("MISSING_IDENTIFIER"))] {
-        let unclosed = post_bytes(&function, brackets.0.repeat(400_000).as_bytes()).await;
+        let unclosed = function.post(TOKEN, brackets.0.repeat(400_000)).await;
         assert_eq!(unclosed.code(), "PARAM_ERROR");
         let deep = nested(brackets);
         let response = function.post(TOKEN, sound().replace("[{", &format!("[{deep},{{"))).await;
@@ -82,36 +75,6 @@ async fn nesting_is_not_followed() {
 }
 
 #[tokio::test]
-async fn a_body_in_another_encoding_is_not_json() {
-    let stage = Stage::new().await;
-    let function = stage.function().await;
-    let body = sound();
-    let with = |bytes: &[u8]| {
-        let (before, after) = body.split_once("\"g\"").expect("a group");
-        [before.as_bytes(), b"\"", bytes, b"\"", after.as_bytes()].concat()
-    };
-    let utf16: Vec<u8> = body.encode_utf16().flat_map(u16::to_le_bytes).collect();
-    let (no_utf8, no_json) = ("请求体不是UTF-8编码", "请求体不是合法的JSON：第1行第");
-    for (encoding, body, message) in [
-        ("UTF-16, its mark", [&[0xff, 0xfe], &*utf16].concat(), no_utf8),
-        ("UTF-16", utf16, no_json),
-        ("UTF-8, two marks", [&[0xef, 0xbb, 0xbf, 0xef, 0xbb, 0xbf], body.as_bytes()].concat(), no_json),
-        ("GBK", with(&[0xd0, 0xc2, 0xbf, 0xcd]), no_utf8),
-        ("UTF-8, a surrogate", with(&[0xed, 0xa0, 0x80]), no_utf8),
-        ("a bare NUL", with(&[0]), no_json),
-    ] {
-        let response = post_bytes(&function, &body).await;
-        assert_eq!(response.code(), "PARAM_ERROR", "{encoding}");
-        assert!(response.msg().starts_with(message), "{encoding}: {}", response.msg());
-    }
-    let chinese = with("新客".as_bytes());
-    for body in [[&[0xef, 0xbb, 0xbf], &*chinese].concat(), chinese] {
-        assert_eq!(post_bytes(&function, &body).await.failures(), [""; 0]);
-    }
-    assert_eq!(stage.memberships().await, pairs([("t1#c0", "新客")]));
-}
-
-#[tokio::test]
 async fn base64_of_another_kind_is_no_body() {
     let stage = Stage::new().await;
     let function = stage.function().await;
@@ -122,16 +85,17 @@ async fn base64_of_another_kind_is_no_body() {
     let (unpadded, url_safe) = (BASE64_STANDARD_NO_PAD.encode(&body), BASE64_URL_SAFE.encode(&body));
     assert!(encoded != unpadded && encoded != url_safe);
     let lines = format!("{}\r\n{}", &encoded[..64], &encoded[64..]);
+    let post = async |body: &str, is_base64: Value| {
+        let mut event = post_event(TOKEN, body);
+        event["isBase64Encoded"] = is_base64;
+        function.invoke(event).await
+    };
     for wrong in [unpadded, url_safe, lines, format!(" {encoded}"), encoded.clone() + "=", body.clone()] {
-        let mut event = post_event(TOKEN, &*wrong);
-        event["isBase64Encoded"] = true.into();
-        assert_eq!(function.invoke(event).await.code(), "PARAM_ERROR", "{wrong}");
+        assert_eq!(post(&wrong, json!(true)).await.code(), "PARAM_ERROR", "{wrong}");
     }
-    assert_eq!(post_bytes(&function, body.as_bytes()).await.failures(), [""; 0]);
+    assert_eq!(post(&encoded, json!(true)).await.failures(), [""; 0]);
     // Only the boolean `true` marks base64.
     for flag in [json!("true"), json!(1), json!(null)] {
-        let mut event = post_event(TOKEN, &*body);
-        event["isBase64Encoded"] = flag;
-        assert_eq!(function.invoke(event).await.failures(), [""; 0]);
+        assert_eq!(post(&body, flag).await.failures(), [""; 0]);
     }
 }
