@@ -3,7 +3,7 @@
 import pytest
 from _pytest.nodeid import NodeId
 
-from emulator import MINISTACK, Emulator, leave_accounts
+from emulator import Emulator, leave_accounts
 from processes import end_as_by_ctrl_c
 
 
@@ -34,12 +34,7 @@ def emulator_settings():
 
 
 @pytest.fixture(scope="session")
-def emulator_command():
-    return MINISTACK
-
-
-@pytest.fixture(scope="session")
-def emulator(tmp_path_factory, emulator_settings, emulator_command):
-    with Emulator(tmp_path_factory.mktemp("emulator"), emulator_settings, emulator_command) as running:
+def emulator(tmp_path_factory, emulator_settings):
+    with Emulator(tmp_path_factory.mktemp("emulator"), emulator_settings) as running:
         running.wait_until_healthy()
         yield running

@@ -9,11 +9,7 @@ import requests
 from processes import Group, free_port
 
 TESTS = pathlib.Path(__file__).resolve().parent
-BIN = TESTS.parents[1] / ".local" / "emulator" / "bin"
-
-MINISTACK = [BIN / "ministack"]
-# With a Distributed Map as AWS documents it.
-COMPLETED = [BIN / "python", "-B", "-m", "distributed_map"]
+COMMAND = [TESTS.parents[1] / ".local" / "emulator" / "bin" / "python", "-B", "-m", "distributed_map"]
 
 REGION = "us-east-1"
 
@@ -31,9 +27,9 @@ def leave_accounts():
 
 
 class Emulator(Group):
-    """A process of ministack. Everything that it writes lies under `directory`."""
+    """A process of ministack, with a Distributed Map as AWS documents it. All that it writes lies under `directory`."""
 
-    def __init__(self, directory, settings, command):
+    def __init__(self, directory, settings):
         self.port = free_port()
         self.endpoint = f"http://127.0.0.1:{self.port}"
         self.session = boto3.Session(*CREDENTIALS.values(), region_name=REGION)
@@ -60,7 +56,7 @@ class Emulator(Group):
             "SFTP_ENABLED": "0",
             **settings,
         }
-        super().__init__(command, directory / "emulator.log", env=environment, cwd=TESTS)
+        super().__init__(COMMAND, directory / "emulator.log", env=environment, cwd=TESTS)
 
     def wait_until_healthy(self):
         self.wait_until(self.is_healthy, 60)

@@ -6,7 +6,6 @@ import json
 import pytest
 
 from deploy.stack import PROJECT, Sam, Stack, for_this_machine
-from emulator import COMPLETED
 
 # As many as a request may have, by the default of the template.
 MAX_RECORDS = 5000
@@ -45,11 +44,6 @@ def fault(fault_file):
 def emulator_settings(fault_file):
     # State machines wait for a twentieth of the time that they would.
     return {"AUTH": "true", "INVOCATION_FAULT": str(fault_file), "SFN_WAIT_SCALE": "0.05"}
-
-
-@pytest.fixture(scope="session")
-def emulator_command():
-    return COMPLETED
 
 
 @pytest.fixture(scope="session")

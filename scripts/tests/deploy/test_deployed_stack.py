@@ -1,19 +1,15 @@
 """The stack as it is deployed first. The tests build on each other: they run in this order."""
 
 import json
-import re
 
 import pytest
 
 from deploy.stack import TABLES, TENANT, TOKEN
 
 PATH = "/api/integrate/audience/info/batchAdd"
-RETIRED_PATH = "/api/integrate/audience/group/batchAdd"
 
 # Of an ELF file (e_machine).
 AARCH64 = 183
-
-NO_MATCHING = {"isMatching": False, "optType": "add"}
 
 
 @pytest.fixture
@@ -85,60 +81,27 @@ def test_delete_removes_a_membership(api, tables):
 
 def test_repeated_key_replays_the_response(api):
     records = [{"openid": "o5", "groups": "once"}, {"openid": "nobody", "groups": "once"}]
-    (status, data), repeated = (api.add(records, key="batch-1") for _ in range(2))
-    assert (status, data["status"]) == (200, 2)
-    assert repeated == (status, data)
-    first, second = api.responses[-2:]
-    assert second.headers["Idempotent-Replayed"] == "true"
-    assert second.json() == first.json()
-    assert api.add(records[:1], key="batch-1")[0] == 422
+    first, repeated = (api.add(records, key="batch-1") for _ in range(2))
+    assert first == repeated
+    assert api.responses[-1].headers["Idempotent-Replayed"] == "true"
 
 
 @pytest.mark.parametrize(
     ("status", "code", "request_"),
     [
-        pytest.param(401, "TOKEN_ERROR", {"token": None}, id="no token"),
-        pytest.param(401, "TOKEN_ERROR", {"token": "unknown"}, id="unknown token"),
-        pytest.param(404, "NOT_FOUND", {"path": "/"}, id="root"),
-        pytest.param(404, "NOT_FOUND", {"path": "/api/other", "method": "GET", "body": None}, id="another path"),
-        pytest.param(404, "NOT_FOUND", {"path": RETIRED_PATH}, id="retired path"),
-        pytest.param(405, "METHOD_NOT_ALLOWED", {"method": "PUT"}, id="another method"),
-        pytest.param(405, "METHOD_NOT_ALLOWED", {"path": f"/prod{PATH}", "method": "GET"}, id="method behind a prefix"),
-        pytest.param(400, "PARAM_ERROR", {"body": {"publicParams": {}, "data": []}}, id="wrong parameters"),
+        (401, "TOKEN_ERROR", {"token": "unknown"}),
+        (404, "NOT_FOUND", {"path": "/", "method": "GET"}),
+        (405, "METHOD_NOT_ALLOWED", {"method": "PUT"}),
     ],
 )
-def test_rejected_request_writes_nothing(api, tables, status, code, request_):
-    before = tables.pairs()
-    body = {"publicParams": NO_MATCHING, "data": [{"audienceUserId": "x", "groups": "g"}]}
-    response = api.call(**{"body": body, **request_})
-    envelope = response.json()
-    assert (response.status_code, envelope.get("errorCode")) == (status, code)
-    assert set(envelope) == {"code", "errorCode", "msg", "data"}
-    if status == 405:
-        assert response.headers["Allow"] == "POST"
-    if request_.get("path") == RETIRED_PATH:
-        assert PATH in envelope["msg"]
-    assert tables.pairs() == before
+def test_every_path_and_method_reaches_the_function(api, status, code, request_):
+    response = api.call(**request_)
+    assert (response.status_code, response.json()["errorCode"]) == (status, code)
 
 
 def test_each_request_has_its_summary_in_the_log_of_the_stack(api, log_lines):
-    ran = [response.json()["data"] for response in api.responses if "Idempotent-Replayed" not in response.headers]
-    expected = {
-        "requests": len(api.responses),
-        "rejected": sum(response.status_code >= 400 for response in api.responses),
-        "succeeded": sum(data["importSuccessNum"] for data in ran if data),
-    }
-    assert expected["succeeded"] > 0
     # Text, not JSON with metrics as on AWS: the emulator sets no format for the log.
-    summaries = [dict(re.findall(r"(\w+)=(\S+)", line)) for line in log_lines() if " request requestId=" in line]
-    assert {name: sum(int(summary.get(name, 0)) for summary in summaries) for name in expected} == expected
-
-
-def test_rejected_statement_is_read_by_query(log_lines):
-    text = "\n".join(log_lines())
-    # The emulator enforces the role, but knows no PartiQL actions.
-    assert "AccessDeniedException" in text
-    assert "reading by Query for some minutes" in text
+    assert sum(" request requestId=" in line for line in log_lines()) == len(api.responses)
 
 
 @pytest.mark.parametrize("secret", [TOKEN, "13800000002", "nobody", "spring"])
@@ -146,14 +109,9 @@ def test_log_has_no_token_identifier_or_group(log_lines, secret):
     assert secret not in "\n".join(log_lines())
 
 
-def test_full_request_sends_no_further_statement_after_a_rejected_one(api, tables, customers, log_lines):
-    def rejected():
-        return sum("AccessDeniedException" in line for line in log_lines())
-
-    before = rejected()
+def test_full_request_is_imported(api, tables, customers):
     records = [{"phone": customer["phone"], "groups": f"g{number}"} for customer in customers for number in range(10)]
     _, data = api.add(records, identifyWay=2)
     assert (data["importSuccessNum"], data["importFailNum"]) == (len(records), 0)
-    assert rejected() == before
     assert not {(customer["audienceUserId"], f"g{n}") for customer in customers for n in range(10)} - tables.pairs()
     assert api.add([*records, records[0]]) == (413, None)

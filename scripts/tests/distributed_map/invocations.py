@@ -1,4 +1,4 @@
-"""Invocations by a task: the names of their errors, and faults that no input of the real function makes."""
+"""Invocations by a task, with faults that no input of the real function makes."""
 
 import collections
 import json
@@ -25,10 +25,7 @@ def install():
         if fault and fault["text"] in text(event) and met[fault["text"]] < fault.get("times", float("inf")):
             met[fault["text"]] += 1
             return outcome(fault)
-        try:
-            return call(function, event)
-        except _ExecutionError as error:
-            raise _ExecutionError(name_of(error), error.cause) from error
+        return call(function, event)
 
     states._call_lambda = invoked
 
@@ -38,10 +35,3 @@ def outcome(fault):
         return fault["response"]
     cause = {"errorType": fault["error"], "errorMessage": "a fault of the test"}
     raise _ExecutionError(fault["error"], text(cause))
-
-
-def name_of(error):
-    """The name as AWS has it: of a throttled invocation, and of a process that ended while it started."""
-    if "TooManyRequestsException" in error.cause:
-        return "Lambda.TooManyRequestsException"
-    return "Runtime.ExitError" if error.error == "Runtime.Unknown" else error.error

