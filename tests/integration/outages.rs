@@ -92,6 +92,8 @@ async fn a_permanent_fault_fails_the_records_and_the_next_request_succeeds() {
             let stage = stage().await;
             let function = stage.function_with(case.set).await;
             stage.database.rule(Rule::on(operation, fault.clone()));
+            // Which replace rejected statements.
+            stage.database.rule(Rule::on("Query", fault.clone()));
             let started = Instant::now();
             let response = function.import(case.params.clone(), case.data).await;
             assert_eq!(response.failures(), [code; 5], "{operation} {fault:?}");

@@ -14,13 +14,14 @@ use crate::deadline::Deadline;
 use crate::request::failure::Outage;
 
 /// Why a call failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub enum CallError {
     /// The database rejected the request, which may be due to one of its items: it may accept the others in requests of
     /// their own.
     Invalid,
-    /// The function lacks the permission for statements (`AccessDeniedException`); queries may be allowed.
-    Denied,
+    /// The database rejected a statement, with this code: for its form, for lack of permission, or because it has no
+    /// PartiQL. Queries may be accepted.
+    NoStatement(String),
     /// The database throttled the call (contract, section 5: that is not a failure).
     Throttled,
     /// The database did not respond, or responded with another error.
@@ -30,15 +31,14 @@ pub enum CallError {
 /// PartiQL's operation. A statement that is rejected is replaced by queries.
 pub const EXECUTE_STATEMENT: &str = "ExecuteStatement";
 
-pub const INVALID: &str = "ValidationException";
+const INVALID: &str = "ValidationException";
 /// Further codes by which one item fails the whole batch (DynamoDB API reference, `BatchWriteItem`).
 const ONE_ITEM: [&str; 2] = ["ItemCollectionSizeLimitExceededException", "ReplicatedWriteConflictException"];
-pub const DENIED: &str = "AccessDeniedException";
 
 impl From<CallError> for Outage {
     fn from(error: CallError) -> Self {
         match error {
-            CallError::Invalid | CallError::Denied => Outage::StoreError,
+            CallError::Invalid | CallError::NoStatement(_) => Outage::StoreError,
             // Such a call is repeated until the time for calls is over.
             CallError::Throttled => Outage::Timeout,
             CallError::Outage(outage) => outage,
@@ -119,8 +119,11 @@ impl Calls<'_> {
             return CallError::Throttled;
         }
         // A rejected statement is counted and logged where it is replaced by queries.
-        if operation == EXECUTE_STATEMENT && matches!(code, Some(INVALID | DENIED)) {
-            return if code == Some(DENIED) { CallError::Denied } else { CallError::Invalid };
+        if operation == EXECUTE_STATEMENT
+            && let Some(code) = code
+            && error.raw_response().is_some_and(|response| response.status().is_client_error())
+        {
+            return CallError::NoStatement(code.to_owned());
         }
         // An outage fails hundreds of calls alike: only the first is logged, the summary counts them.
         if self.tally.failed(operation, code.unwrap_or(kind)) {

@@ -17,7 +17,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::{RetryPartition, TokenBucket};
 
 use attempts::{Attempts, ThrottledOnce};
-pub(super) use call::{CallError, Calls, DENIED, EXECUTE_STATEMENT, INVALID};
+pub(super) use call::{CallError, Calls, EXECUTE_STATEMENT};
 pub(super) use call_rate::accepted_share;
 pub use connections::Connections;
 pub(super) use pace::Pace;

@@ -10,7 +10,7 @@ use tracing::warn;
 use super::customers::{PAGE_ITEMS, Reading, STATEMENT_VALUES};
 use super::items::BATCH_GET_KEYS;
 use crate::config::IdentityLookup;
-use crate::database::client::{CallError, DENIED, EXECUTE_STATEMENT, INVALID};
+use crate::database::client::{CallError, EXECUTE_STATEMENT};
 use crate::database::{Session, Stage};
 use crate::request::failure::Outage;
 use crate::request::identifier::Identifier;
@@ -90,11 +90,11 @@ impl Session<'_> {
                     }
                     open = left;
                 }
-                Err(CallError::Invalid) => self.suspend_statements(INVALID),
-                Err(CallError::Denied) => self.suspend_statements(DENIED),
+                Err(CallError::NoStatement(code)) => self.suspend_statements(&code),
                 Err(error) => {
+                    let outage = error.into();
                     for position in open.drain(..) {
-                        results[position] = Err(error.into());
+                        results[position] = Err(outage);
                     }
                 }
             }
@@ -105,14 +105,14 @@ impl Session<'_> {
         results
     }
 
-    /// Whether statements are wanted, and none was rejected for its form or for lack of permission in the last while.
+    /// Whether statements are wanted, and none was rejected in the last while.
     fn uses_statements(&self) -> bool {
         self.database.config.identity_lookup == IdentityLookup::Statement
             && self.statements_from().is_none_or(|from| Instant::now() >= from)
     }
 
     /// Reads by `Query` for a while, instead of having hundreds of statements rejected.
-    fn suspend_statements(&self, code: &'static str) {
+    fn suspend_statements(&self, code: &str) {
         let from = Instant::now() + STATEMENTS_SUSPENDED;
         let suspended = self.statements_from().replace(from);
         if suspended.is_none_or(|from| Instant::now() >= from) {

@@ -66,8 +66,9 @@ impl WriteQueue {
                 None
             }
             Err(error) => {
+                let outage = error.into();
                 for position in batch {
-                    self.written[position] = Err(error.into());
+                    self.written[position] = Err(outage);
                 }
                 None
             }
