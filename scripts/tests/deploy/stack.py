@@ -20,6 +20,13 @@ TENANT = "deploy-test"
 # The parameters of an import that has no others.
 FUZZY = {"isMatching": True, "matchingType": 2, "identifyWay": 1, "optType": "add"}
 
+# For cargo: compiles in half of the time.
+QUICK = {
+    "CARGO_PROFILE_RELEASE_CODEGEN_UNITS": "16",
+    "CARGO_PROFILE_RELEASE_LTO": "off",
+    "CARGO_PROFILE_RELEASE_OPT_LEVEL": "0",
+}
+
 TABLES = {"TenantsTable", "CustomersTable", "MembershipsTable", "ImportsTable"}
 
 
@@ -59,9 +66,10 @@ class Sam:
         run([self.executable, verb, *arguments], log, cwd=self.directory, env=self.environment)
 
     def build(self, built):
-        """Builds the function as the page does, and returns the template that deploys it."""
+        """Builds the function as the page does, and returns the template that deploys it. Nothing runs it, so it is not
+        optimised."""
         script = "\n".join(["set -e", *documented_build()]) + f" --template-file template.yaml --build-dir {built}"
-        run(["bash", "-c", script], self.directory / "build.log", cwd=PROJECT, env=self.environment)
+        run(["bash", "-c", script], self.directory / "build.log", cwd=PROJECT, env=self.environment | QUICK)
         return built / "template.yaml"
 
 
