@@ -20,7 +20,6 @@ from __future__ import annotations
 import argparse
 import base64
 import bisect
-import codecs
 import collections
 import contextlib
 import csv
@@ -82,7 +81,7 @@ class Mistake(Stop):
 
 # --- The encoding of the file ---
 
-CODECS = {"utf-8": "utf-8", "gbk": "gb18030"}
+CODECS = {"utf-8": "utf-8", "gbk": "gb18030", "gb2312": "gb2312"}
 BOM = "\ufeff"
 
 # Files that are given by mistake, by how they begin.
@@ -94,115 +93,111 @@ NOT_TEXT = (
     (b"\xfe\xff", "UTF-16"),
 )
 
-# The first bytes of characters of two bytes in UTF-8, and of more.
-TWO, MORE = bytes(range(0xC2, 0xE0)), bytes(range(0xE0, 0xF5))
+NOT_ASCII = re.compile("[^\\x00-\\x7f]")
+# Bytes that could not be decoded (PEP 383).
+UNDECODED = re.compile("[\udc80-\udcff]")
 # What lists in Chinese have outside ASCII: all of three and four bytes but private characters and U+FFFD.
 EASTERN = re.compile("[\u2010-\ud7ff\uf900-\uffef\U00010000-\U0003ffff]")
-# Small letters with accents, and signs, inside a word in Latin letters.
+# The same, and inside a word in Latin letters small letters with accents, and signs.
 ACCENTED = "[\u00a1-\u00bf\u00d7\u0300-\u036f" + "".join(filter(str.islower, map(chr, range(0xDF, 0x180)))) + "]"
-LATIN = re.compile(f"(?<=[A-Za-z0-9]){ACCENTED}|{ACCENTED}(?=[A-Za-z0-9])")
-NOT_ASCII = re.compile("[^\\x00-\\x7f]")
+LIKELY = re.compile(f"{EASTERN.pattern}|(?<=[A-Za-z0-9]){ACCENTED}|{ACCENTED}(?=[A-Za-z0-9])")
+# What GBK leaves undefined.
 PRIVATE = re.compile("[\ue000-\uf8ff]")
 
 
-def chunks(file):
-    file.seek(0)
-    return iter(lambda: file.read(1 << 20), b"")
-
-
-def text_of(file, encoding):
+def text_of(file, encoding, errors="strict"):
     """The file from its beginning as text, with its line ends as they are."""
     file.seek(0)
-    return open(file.fileno(), encoding=CODECS[encoding], newline="", closefd=False)
+    return open(file.fileno(), encoding=CODECS[encoding], errors=errors, newline="", closefd=False)
 
 
-def line_at(file, offset):
-    """The number of the line that has the byte at `offset`."""
-    line, last = 1, b""
-    for chunk in chunks(file):
-        chunk = chunk[:offset]
-        line += chunk.count(b"\n") + chunk.count(b"\r") - (last + chunk).count(b"\r\n")
-        offset, last = offset - len(chunk), chunk[-1:]
-        if not offset:
-            break
-    return line
+def parts(file, encoding, errors="strict"):
+    """The text of the file in parts, each with its last line end."""
+    text = text_of(file, encoding, errors)
+    return iter(lambda: text.read(1 << 16) + text.readline(MAX_LINE), "")
 
 
 def undecodable(file, encoding):
-    """The offset of the first byte that is none of the encoding; None if there is none."""
-    decoder, offset = codecs.getincrementaldecoder(CODECS[encoding])(), 0
-    for chunk in itertools.chain(chunks(file), [b""]):
-        pending = len(decoder.getstate()[0])
-        try:
-            decoder.decode(chunk, not chunk)
-        except UnicodeDecodeError as error:
-            return offset - pending + error.start
-        offset += len(chunk)
+    """The number of the first line that has a byte which is none of the encoding; None if there is none."""
+    number = 1
+    for text in parts(file, encoding, "surrogateescape"):
+        wrong = None if text.isascii() else UNDECODED.search(text)
+        text = text[: wrong.start()] if wrong else text
+        number += text.count("\n") + text.count("\r") - text.count("\r\n")
+        if wrong:
+            return number
     return None
 
 
-def plausible(file, encoding, *patterns):
-    """The shares of the characters outside ASCII that fit each pattern, or are in GB 2312 if there is no pattern."""
-    found, fitting = collections.Counter(), [0] * len(patterns)
-    for text in iter(functools.partial(text_of(file, encoding).read, 1 << 20), ""):
-        found.update(NOT_ASCII.findall(text))
-        fitting = [count + len(pattern.findall(text)) for count, pattern in zip(fitting, patterns)]
-    if not patterns:
-        fitting = [sum(count for char, count in found.items() if char.encode("gb2312", "ignore"))]
-    return [count / sum(found.values()) for count in fitting]
+def mean_bytes(file):
+    """How many bytes a character outside ASCII has in UTF-8; 0 if there is none."""
+    found = size = 0
+    for text in parts(file, "utf-8"):
+        ascii = len(text.encode("ascii", "ignore"))
+        found, size = found + len(text) - ascii, size + len(text.encode()) - ascii
+    return size / max(found, 1)
 
 
-def is_common(text):
-    """Whether all characters are in GB 2312."""
-    return text.encode("gb2312", "ignore").decode("gb2312") == text
+def common(text):
+    """What of a text is in GB 2312, which has nearly all that GBK files have."""
+    return text.encode("gb2312", "ignore").decode("gb2312")
+
+
+def share(file, encoding, expected):
+    """The share of the characters outside ASCII that are expected in a text, by a function."""
+    found = fitting = 0
+    for text in parts(file, encoding):
+        found += len(NOT_ASCII.findall(text))
+        fitting += len(NOT_ASCII.findall("".join(expected(text))))
+    return fitting / found
 
 
 def check_gbk(file):
     """Stops the run at a line that cannot be meant as GBK although it can be read so, as in a file put together from
     several."""
     for number, text in lines(file, "gbk"):
-        if text.isascii():
+        if text.isascii() or text == common(text):
             continue
         if PRIVATE.search(text):
             raise Mistake(f"line {number} has characters that are not defined in GBK: check --encoding")
         with contextlib.suppress(UnicodeDecodeError):
             utf8 = text.encode(CODECS["gbk"]).decode()
-            if EASTERN.search(utf8) and is_common(utf8) and not is_common(text):
+            if EASTERN.search(utf8) and utf8 == common(utf8):
                 raise Mistake(f"line {number} is UTF-8, not GBK: save the whole file in one encoding")
 
 
 def encoding_of(file, given):
     """How to read the file: as `given`, or else as UTF-8. Stops the run if the bytes contradict that."""
-    beginning = next(chunks(file), b"")
+    file.seek(0)
+    beginning = file.read(1_024)
     for mark, what in NOT_TEXT:
         if beginning.startswith(mark):
             raise Mistake(f"the input is {what}: save it as CSV UTF-8")
-    if beginning[:1024].count(0) * 4 > len(beginning[:1024]):
+    if beginning.count(0) * 4 > len(beginning):
         raise Mistake("the input is UTF-16 or no text: save it as CSV UTF-8")
-    two, more = (sum(len(chunk) - len(chunk.translate(None, leads)) for chunk in chunks(file)) for leads in (TWO, MORE))
-    not_utf8, not_gbk = undecodable(file, "utf-8"), functools.partial(undecodable, file, "gbk")
+    not_utf8 = undecodable(file, "utf-8")
     if given == "gbk":
         if beginning.startswith(BOM.encode()):
             raise Mistake("the input is UTF-8, not GBK, as its byte order mark says: leave out --encoding")
-        if not_utf8 is None and more:
-            (eastern,) = plausible(file, "utf-8", EASTERN)
-            if not_gbk() is not None or eastern >= plausible(file, "gbk")[0]:
-                raise Mistake("the input is UTF-8, not GBK: leave out --encoding")
-        if (wrong := not_gbk()) is not None:
-            raise Mistake(f"line {line_at(file, wrong)} is not GBK: check --encoding")
-        check_gbk(file)
-        return given
-    if not_utf8 is not None:
-        advice = ", or, if it is GBK, add --encoding gbk" if not_gbk() is None else ""
-        raise Mistake(f"line {line_at(file, not_utf8)} is not UTF-8: save the file as UTF-8{advice}")
-    if not given and two and two >= more and not_gbk() is None and plausible(file, "gbk")[0] >= 0.9:
-        if sum(plausible(file, "utf-8", EASTERN, LATIN)) < 0.5:
+        not_gbk = undecodable(file, "gbk")
+        eastern = 0 if not_utf8 else mean_bytes(file) > 2 and share(file, "utf-8", EASTERN.findall)
+        if eastern and (not_gbk or eastern >= share(file, "gbk", common)):
+            raise Mistake("the input is UTF-8, not GBK: leave out --encoding")
+        if not_gbk:
+            raise Mistake(f"line {not_gbk} is not GBK: check --encoding")
+        if undecodable(file, "gb2312"):
+            check_gbk(file)
+    elif not_utf8:
+        advice = "" if undecodable(file, "gbk") else ", or, if it is GBK, add --encoding gbk"
+        raise Mistake(f"line {not_utf8} is not UTF-8: save the file as UTF-8{advice}")
+    elif not given and 0 < mean_bytes(file) <= 2.5 and not undecodable(file, "gbk"):
+        if share(file, "gbk", common) >= 0.9 and share(file, "utf-8", LIKELY.findall) < 0.5:
             odd = next(number for number, line in lines(file, "utf-8") if re.search("[\x80-\u07ff]", line))
             raise Mistake(
                 f"line {odd} is Chinese if the file is GBK, and letters that no Chinese list has if it is UTF-8:"
                 " name its encoding, --encoding gbk or --encoding utf-8"
             )
-    return "utf-8"
+    return given or "utf-8"
 
 
 # --- Rows ---
@@ -243,19 +238,6 @@ def lines(file, encoding):
     except UnicodeDecodeError:
         # All of it was read before.
         raise Stop(Journal.CHANGED) from None
-
-
-class Rereading:
-    """An iterator some of whose items may be read again."""
-
-    def __init__(self, items):
-        self.items, self.again = iter(items), collections.deque()
-
-    def __iter__(self):
-        return self
-
-    def __next__(self):
-        return self.again.popleft() if self.again else next(self.items)
 
 
 @functools.lru_cache(maxsize=1_000)
@@ -337,10 +319,14 @@ class Csv:
 
     def tables(self):
         """The lines of the table, of whatever length."""
-        source, line = Rereading(lines(self.file, self.encoding)), []
+        source, again, line = lines(self.file, self.encoding), collections.deque(), []
+
+        def following():
+            return again.popleft() if again else next(source, None)
+
         # Splits one line at a time, and fails at quotes that are not as they should be.
         simple = csv.reader(iter(line.pop, None), strict=True)
-        for number, text in source:
+        for number, text in iter(following, None):
             if '"' not in text and len(text) <= MAX_LINE:
                 if (bare := text.strip("\r\n")) and not bare.isspace():
                     yield Row(number, text, bare.split(","), None)
@@ -353,24 +339,24 @@ class Csv:
                     continue
             except (csv.Error, IndexError):
                 pass
-            text, fields, fault = self.quoted(number, text, source)
+            text, fields, fault = self.quoted(number, text, following, again)
             fault = f"超过{MAX_LINE}个字符，已截断" if len(text) > MAX_LINE else fault
             yield Row(number, text, fields, fault and f"第{number}行{fault}")
 
-    def quoted(self, number, first, source):
+    def quoted(self, number, first, following, again):
         """A line that its quotes may hold together with following ones. A quote that is never closed would swallow the
         rest of the file, so then, and if the whole is no row, the line stands alone and the others are read again."""
         fields, fault = self.split(first)
         text, more = first, []
         while fault == self.NOT_CLOSED and len(first) <= MAX_LINE and len(more) < MAX_QUOTED_LINES:
-            if not (following := next(source, None)):
+            if not (line := following()):
                 break
-            more.append(following)
-            if '"' in following[1]:
+            more.append(line)
+            if '"' in line[1]:
                 text = first + "".join(line for _, line in more)
                 fields, fault = self.split(text)
         if more and (fault or len(text) > MAX_LINE or (self.width and not self.is_row(fields))):
-            source.again.extendleft(reversed(more))
+            again.extendleft(reversed(more))
             return first, self.split(first)[0], self.NOT_CLOSED
         if more and self.width:
             self.check_lines(fields, [(number, first), *more])
@@ -1016,24 +1002,27 @@ class Journal:
     CHANGED = "the input was changed since its import began; --restart imports it from its beginning"
 
     def __init__(self, path, plan, restart, report):
-        self.path = path
+        self.path, self.kept = path, functools.partial(written, "the state of the run", path, "--state")
         with self.kept():
             self.file = open(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666), "r+b")
             self.lock(report)
             begun, self.mark = (None, Mark()) if restart else self.read()
             self.is_resumed = bool(begun)
             if begun:
-                self.check(begun["plan"], plan)
                 self.run = begun["run"]
+                if begun["plan"].get("input") != plan["input"]:
+                    raise Stop(self.CHANGED)
+                for flag, value in plan.items():
+                    if begun["plan"].get(flag) != value:
+                        raise Stop(
+                            f"the import of this file began with another {flag}; use the same again, or --restart"
+                        )
                 return
             # Every run has its own name, so that none gets the outcome of another.
             self.run = secrets.token_hex(16)
             self.file.truncate(0)
             self.append({"run": self.run, "plan": plan})
             sync_directory(path)
-
-    def kept(self):
-        return written("the state of the run", self.path, "--state")
 
     def lock(self, report):
         try:
@@ -1068,13 +1057,6 @@ class Journal:
         self.file.seek(end)
         return begun, mark
 
-    def check(self, begun, plan):
-        if begun.get("input") != plan["input"]:
-            raise Stop(self.CHANGED)
-        for flag, value in plan.items():
-            if begun.get(flag) != value:
-                raise Stop(f"the import of this file began with another {flag}; use the same again, or --restart")
-
     def settle(self, mark):
         with self.kept():
             self.append(dataclasses.asdict(mark))
@@ -1096,6 +1078,7 @@ class FailedRows:
 
     def __init__(self, path, reader, length):
         self.path, self.reader, self.length, self.file = path, reader, length, None
+        self.kept = functools.partial(written, "the failed rows", path, "--failed")
         with self.kept():
             if length:
                 if not path.exists() or path.stat().st_size < length:
@@ -1106,9 +1089,6 @@ class FailedRows:
                 self.file.seek(length)
             elif path.exists():
                 path.unlink()
-
-    def kept(self):
-        return written("the failed rows", self.path, "--failed")
 
     def append(self, rows):
         """Adds rows with their reasons, which are on disk afterwards; the length of the file."""

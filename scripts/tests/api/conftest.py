@@ -8,6 +8,7 @@ import pytest
 import requests
 import yaml
 
+from api.double import Desk, Double
 from processes import Group
 
 PROJECT = pathlib.Path(__file__).resolve().parents[3]
@@ -26,6 +27,17 @@ ENDED_WITHIN = 10
 def document():
     """docs/openapi.yaml"""
     return yaml.safe_load((PROJECT / "docs" / "openapi.yaml").read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def double():
+    with Double() as running:
+        yield running
+
+
+@pytest.fixture
+def desk(tmp_path, double):
+    return Desk(tmp_path, double.url)
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,6 @@ import os
 import random
 import re
 import signal
-import socket
 import sys
 import threading
 import time
@@ -30,11 +29,6 @@ from api.double import (
 )
 
 OFF = "list.csv --match off"
-
-
-@pytest.fixture
-def desk(tmp_path):
-    return Desk(tmp_path, None)
 
 
 def numbered(rows, group="g"):
@@ -147,7 +141,7 @@ def test_an_outage_stops_the_run_and_the_same_command_resumes_it(desk, service):
         ended = desk.run(arguments, content)
         assert ended.code == 1
         assert "stopped after 300 rows; none is lost: the same command resumes there" in ended.stderr, ended
-        assert "503 SERVICE_UNAVAILABLE" in ended.stderr
+        assert f"batch 3: {gateway.url}: 503 SERVICE_UNAVAILABLE ok; again in" in ended.stderr
         gateway.faults = {}
         ended = desk.run(arguments)
     assert ended.stdout.startswith("600 rows: 514 imported, 86 failed\n"), ended
@@ -157,17 +151,22 @@ def test_an_outage_stops_the_run_and_the_same_command_resumes_it(desk, service):
 # --- Responses ---
 
 
-def run(desk, content, faults=None, arguments=OFF, reason_of=None, **options):
-    with Double(faults, reason_of) as double:
-        desk.url = double.url
-        return desk.run(arguments, content, **options), double
+@pytest.fixture
+def run(desk, double):
+    """Runs the client on a file, with faults of the service."""
+
+    def run(content, faults=None, arguments=OFF, reason_of=double.reason_of, **options):
+        double.faults, double.reason_of = faults or {}, reason_of
+        return desk.run(arguments, content, **options)
+
+    return run
 
 
-def test_no_retry_comes_before_retry_after(desk):
+def test_no_retry_comes_before_retry_after(double, run):
     # In whole seconds.
     date, not_before = email.utils.formatdate(time.time() + 8, usegmt=True), time.monotonic() + 7
     throttled = [(429, {"Retry-After": value}, b'{"message":"Too Many Requests"}') for value in ("2", date)]
-    ended, double = run(desk, numbered(1), dict(enumerate(throttled)))
+    ended = run(numbered(1), dict(enumerate(throttled)))
     assert ended.code == 0
     # The client's own first pauses are half a second and a second at most.
     assert double.pauses[0] >= 2
@@ -176,16 +175,16 @@ def test_no_retry_comes_before_retry_after(desk):
     assert ended.stderr.count(": 429 ") == 2
 
 
-def test_a_running_import_is_waited_for(desk):
-    ended, double = run(desk, numbered(1), dict.fromkeys((0, 1), reply(201, "IN_PROGRESS", IN_PROGRESS)))
+def test_a_running_import_is_waited_for(double, run):
+    ended = run(numbered(1), dict.fromkeys((0, 1), reply(201, "IN_PROGRESS", IN_PROGRESS)))
     assert (ended.code, len(set(double.requests))) == (0, 1)
     assert all(pause >= 1 for pause in double.pauses)
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, "closed"])
-def test_what_may_pass_is_sent_again(desk, status):
+def test_what_may_pass_is_sent_again(double, run, status):
     fault = () if status == "closed" else (status, {}, b'{"message":"x"}')
-    ended, double = run(desk, numbered(1), {0: fault})
+    ended = run(numbered(1), {0: fault})
     assert (ended.code, len(set(double.requests)), len(double.requests)) == (0, 1, 2), ended
 
 
@@ -206,8 +205,8 @@ def test_what_may_pass_is_sent_again(desk, status):
         ),
     ],
 )
-def test_what_cannot_pass_ends_the_run_and_leaves_nothing(desk, status, content):
-    ended, double = run(desk, numbered(1), {0: (status, {"Location": "/elsewhere"}, content)})
+def test_what_cannot_pass_ends_the_run_and_leaves_nothing(desk, double, run, status, content):
+    ended = run(numbered(1), {0: (status, {"Location": "/elsewhere"}, content)})
     assert (ended.code, len(double.requests)) == (1, 1), ended
     assert ended.stderr.startswith(f"error: the import was rejected: {status} "), ended
     assert ("--url" in ended.stderr) == (status in (200, 404))
@@ -215,33 +214,33 @@ def test_what_cannot_pass_ends_the_run_and_leaves_nothing(desk, status, content)
 
 
 @pytest.mark.parametrize("change", [("index", 1), ("audienceUserId", "c9"), None])
-def test_a_response_to_something_else_ends_the_run(desk, change):
+def test_a_response_to_something_else_ends_the_run(run, change):
     failed = {"audienceUserId": "c0", "groups": "g", "index": 0, **MISSING_GROUPS}
     data = {"importSuccessNum": 0, "importFailNum": 1, "status": -1, "message": "失败"}
     data["errorData"] = [{**failed, **dict([change])}] if change else None
-    ended, _ = run(desk, numbered(1), {0: reply(200, "SUCCESS", data)})
+    ended = run(numbered(1), {0: reply(200, "SUCCESS", data)})
     assert "no response to what was sent" in ended.stderr
 
 
-def test_a_request_that_is_too_large_is_sent_in_halves(desk):
+def test_a_request_that_is_too_large_is_sent_in_halves(double, run):
     def faults(_):
         return lambda _, body: None if body.count(b"audienceUserId") <= 3 else (413, {}, b'{"message":"Too Long"}')
 
-    ended, double = run(desk, numbered(20), faults)
+    ended = run(numbered(20), faults)
     assert (ended.code, sorted(double.pairs)) == (0, sorted((f"c{number}", "g") for number in range(20))), ended
     assert len({key for key, _ in double.requests}) == len(double.requests)
 
 
-def test_a_record_that_is_too_large_fails_alone(desk):
+def test_a_record_that_is_too_large_fails_alone(desk, run):
     def faults(_):
         return lambda _, body: reply(413, "PAYLOAD_TOO_LARGE", message="上限") if b'"c1"' in body else None
 
-    ended, _ = run(desk, numbered(4), faults)
+    ended = run(numbered(4), faults)
     assert ended.stdout.startswith("4 rows: 3 imported, 1 failed"), ended
     assert "c1,g,PAYLOAD_TOO_LARGE,413 PAYLOAD_TOO_LARGE 上限,false" in desk.read("list.failed.csv")
 
 
-def test_records_out_of_time_are_sent_in_smaller_requests(desk):
+def test_records_out_of_time_are_sent_in_smaller_requests(double, run):
     late = set(map(str, range(1_000)))
 
     def reason_of(record):
@@ -249,13 +248,13 @@ def test_records_out_of_time_are_sent_in_smaller_requests(desk):
         key = record["audienceUserId"][1:]
         return TIMEOUT if key in late and not late.discard(key) else None
 
-    ended, double = run(desk, numbered(1_700), arguments=f"{OFF} --concurrency 1", reason_of=reason_of)
+    ended = run(numbered(1_700), arguments=f"{OFF} --concurrency 1", reason_of=reason_of)
     assert ended.stdout == "1700 rows: 1700 imported, 0 failed\n", ended
     assert double.sizes == [1_000, 500, 500, 700]
     assert sorted(double.pairs) == sorted((f"c{number}", "g") for number in range(1_700))
 
 
-def test_records_that_fail_for_now_are_sent_again_alone(desk):
+def test_records_that_fail_for_now_are_sent_again_alone(double, run):
     failing = {"c3": 1, "c5": 2}
 
     def reason_of(record):
@@ -263,37 +262,33 @@ def test_records_that_fail_for_now_are_sent_again_alone(desk):
         failing[record["audienceUserId"]] = left - 1
         return STORE_ERROR if left > 0 else None
 
-    ended, double = run(desk, numbered(10), reason_of=reason_of)
+    ended = run(numbered(10), reason_of=reason_of)
     assert (ended.code, double.sizes) == (0, [10, 2, 1])
     assert len({key for key, _ in double.requests}) == 3
 
 
-def test_records_that_keep_failing_for_now_become_failed_rows(desk):
-    ended, double = run(desk, "audienceUserId,groups\nc1,g\n", reason_of=lambda _: STORE_ERROR)
+def test_records_that_keep_failing_for_now_become_failed_rows(desk, double, run):
+    ended = run("audienceUserId,groups\nc1,g\n", reason_of=lambda _: STORE_ERROR)
     assert (ended.code, double.sizes) == (2, [1] * 6)
     assert desk.read("list.failed.csv").endswith("c1,g,STORE_ERROR,系统繁忙，请稍后重试,true\n")
 
 
-def test_limits_of_a_request_are_kept(desk):
+def test_limits_of_a_request_are_kept(desk, double, run):
     content = numbered(500) + f"c500,{'长' * 1_000}\n"
-    ended, double = run(desk, content, arguments=f"{OFF} --batch 100 --batch-bytes 2000")
+    ended = run(content, arguments=f"{OFF} --batch 100 --batch-bytes 2000")
     assert ended.stdout.startswith("501 rows: 500 imported, 1 failed"), ended
     assert all(len(body) <= 2_000 for _, body in double.requests)
     assert "第502行超过一个请求的上限2000字节" in desk.read("list.failed.csv")
 
 
-def test_connections_are_kept_and_renewed_where_the_server_closed_them(desk):
-    with Double() as double:
-        ports = []
-        respond = double.respond
+def test_connections_are_kept_and_renewed_where_the_server_closed_them(double, run):
+    ports = []
 
-        def spy(request, body):
-            ports.append(request.client_address[1])
-            request.close_connection = len(ports) % 10 == 0
-            return respond(request, body)
+    def spy(request, _):
+        ports.append(request.client_address[1])
+        request.close_connection = len(ports) % 10 == 0
 
-        double.respond, desk.url = spy, double.url
-        ended = desk.run(f"{OFF} --batch 10", numbered(1_000))
+    ended = run(numbered(1_000), lambda _: spy, f"{OFF} --batch 10")
     assert (ended.code, ended.stderr) == (0, ""), ended
     assert 10 <= len(set(ports)) <= 30
     assert len(double.requests) == 100
@@ -302,129 +297,103 @@ def test_connections_are_kept_and_renewed_where_the_server_closed_them(desk):
 # --- Ends that are none ---
 
 
-def test_ctrl_c_says_where_it_stopped_and_how_to_go_on(desk):
-    with Double({3: lambda *_: time.sleep(30)}) as double:
-        desk.url = double.url
-        desk.write("list.csv", numbered(1_000))
-        run = desk.start(f"{OFF} --batch 100 --concurrency 1")
-        while len(double.requests) < 4:
-            time.sleep(0.01)
-        run.send_signal(signal.SIGINT)
-        before = time.monotonic()
-        ended = Ended(run)
+def test_ctrl_c_says_where_it_stopped_and_how_to_go_on(desk, double):
+    double.faults = {3: lambda *_: time.sleep(30)}
+    desk.write("list.csv", numbered(1_000))
+    run = desk.start(f"{OFF} --batch 100 --concurrency 1")
+    while len(double.requests) < 4:
+        time.sleep(0.01)
+    run.send_signal(signal.SIGINT)
+    before = time.monotonic()
+    ended = Ended(run)
     assert time.monotonic() - before < 20
     assert ended.code == 1
     assert "stopped after 300 rows; none is lost: the same command resumes there" in ended.stderr
     assert ended.stderr.endswith("error: interrupted\n")
 
 
-def test_waiting_names_the_address(desk):
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}{PATH}"
-        ended = desk.run(f"{OFF} --patience 1", numbered(1), url=url)
-    waits = [line for line in ended.stderr.splitlines() if "again in" in line]
-    assert waits
-    assert all(url in line for line in waits)
-
-
-def test_an_expired_token_stops_the_run_and_another_resumes_it(desk):
-    expired = reply(401, "TOKEN_ERROR", message="X-Token缺失、无效或已过期")
+def test_an_expired_token_stops_the_run_and_another_resumes_it(desk, double, run):
     arguments = f"{OFF} --batch 100 --concurrency 1"
-    with Double({3: expired}) as double:
-        desk.url = double.url
-        ended = desk.run(arguments, numbered(1_000))
-        assert ended.code == 1
-        assert "X-Token缺失、无效或已过期" in ended.stderr
-        assert "after 300 rows" in ended.stderr
-        assert "no token" in desk.run(arguments, IMPORT_TOKEN="").stderr
-        desk.write("token", "\ufeffdemo-token\r\n")
-        ended = desk.run(f"{arguments} --token-file token", IMPORT_TOKEN="")
+    ended = run(numbered(1_000), {3: reply(401, "TOKEN_ERROR", message="X-Token缺失、无效或已过期")}, arguments)
+    assert ended.code == 1
+    assert "X-Token缺失、无效或已过期" in ended.stderr
+    assert "after 300 rows" in ended.stderr
+    assert "no token" in desk.run(arguments, IMPORT_TOKEN="").stderr
+    desk.write("token", "\ufeffdemo-token\r\n")
+    ended = desk.run(f"{arguments} --token-file token", IMPORT_TOKEN="")
     assert ended.stdout == "1000 rows: 1000 imported, 0 failed\n"
     assert double.pairs == [(f"c{number}", "g") for number in range(1_000)]
 
 
-def test_a_run_is_resumed_only_as_it_began(desk):
-    rejected = reply(403, "FORBIDDEN")
+def test_a_run_is_resumed_only_as_it_began(desk, double, run):
     arguments = f"{OFF} --batch 100 --concurrency 1"
-    with Double({2: rejected, 4: rejected}) as double:
-        desk.url = double.url
-        desk.run(arguments, numbered(500))
-        assert "--opt" in desk.run(f"{arguments} --opt delete").stderr
-        assert "--batch" in desk.run(arguments.replace("100", "99")).stderr
-        changed = numbered(500).replace("c499", "c999")
-        assert "input was changed" in desk.run(arguments, changed).stderr
-        assert len(double.requests) == 3
-        assert desk.run(f"{arguments} --restart").code == 1
-        assert desk.run(arguments).stdout == "500 rows: 500 imported, 0 failed\n"
+    run(numbered(500), dict.fromkeys((2, 4), reply(403, "FORBIDDEN")), arguments)
+    assert "--opt" in desk.run(f"{arguments} --opt delete").stderr
+    assert "--batch" in desk.run(arguments.replace("100", "99")).stderr
+    changed = numbered(500).replace("c499", "c999")
+    assert "input was changed" in desk.run(arguments, changed).stderr
+    assert len(double.requests) == 3
+    assert desk.run(f"{arguments} --restart").code == 1
+    assert desk.run(arguments).stdout == "500 rows: 500 imported, 0 failed\n"
     assert ("c999", "g") in double.pairs
 
 
-def test_a_run_is_resumed_from_another_folder(desk):
+def test_a_run_is_resumed_from_another_folder(desk, run):
     content, failed, _ = holed(300)
-    arguments = "--match off --batch 100 --concurrency 1"
-    with Double({1: reply(403, "FORBIDDEN")}) as double:
-        desk.run(f"list.csv {arguments}", content, url=double.url)
-        (desk.folder / "other").mkdir()
-        ended = Desk(desk.folder / "other", double.url).run(f"../list.csv {arguments}")
+    arguments = f"{OFF} --batch 100 --concurrency 1"
+    run(content, {1: reply(403, "FORBIDDEN")}, arguments)
+    (desk.folder / "other").mkdir()
+    ended = Desk(desk.folder / "other", desk.url).run(f"../{arguments}")
     assert (ended.code, desk.read("list.failed.csv")) == (2, failed), ended
     assert ended.stderr.startswith("resuming after 100 rows")
 
 
-def test_failed_rows_that_are_gone_name_the_way_out(desk):
-    with Double({1: reply(403, "FORBIDDEN")}) as double:
-        desk.url = double.url
-        arguments = f"{OFF} --batch 100 --concurrency 1"
-        desk.run(arguments, holed(300)[0])
-        (desk.folder / "list.failed.csv").unlink()
-        assert "--restart begins again" in desk.run(arguments).stderr
+def test_failed_rows_that_are_gone_name_the_way_out(desk, run):
+    arguments = f"{OFF} --batch 100 --concurrency 1"
+    run(holed(300)[0], {1: reply(403, "FORBIDDEN")}, arguments)
+    (desk.folder / "list.failed.csv").unlink()
+    assert "--restart begins again" in desk.run(arguments).stderr
 
 
-def test_a_file_that_grows_meanwhile_is_not_taken_for_imported(desk):
+def test_a_file_that_grows_meanwhile_is_not_taken_for_imported(desk, run):
     def grow(*_):
         with (desk.folder / "list.csv").open("a") as file:
             file.write("c300,g\n")
 
-    ended, _ = run(desk, numbered(300), {0: grow}, f"{OFF} --batch 10 --concurrency 1")
+    ended = run(numbered(300), {0: grow}, f"{OFF} --batch 10 --concurrency 1")
     assert (ended.code, ended.stdout) == (1, ""), ended
     assert "the input was changed" in ended.stderr
 
 
-def test_standard_input_is_imported_and_resumed(desk):
+def test_standard_input_is_imported_and_resumed(desk, double):
     arguments = "- --match off --batch 100 --concurrency 1 --format csv --failed failed.csv"
-    with Double({2: reply(403, "FORBIDDEN")}) as double:
-        desk.url = double.url
-        inputs = [numbered(500), numbered(500).replace("c150", "c151"), numbered(150), numbered(500)]
-        codes = [desk.run(arguments, stdin=text.encode()).code for text in inputs]
+    double.faults = {2: reply(403, "FORBIDDEN")}
+    inputs = [numbered(500), numbered(500).replace("c150", "c151"), numbered(150), numbered(500)]
+    codes = [desk.run(arguments, stdin=text.encode()).code for text in inputs]
     assert (codes, len(double.requests)) == ([1, 1, 1, 0], 6)
     assert double.pairs == [(f"c{number}", "g") for number in range(500)]
     assert desk.files() == []
 
 
-def test_two_runs_never_import_the_same_file(desk):
+def test_two_runs_never_import_the_same_file(desk, double):
     released = threading.Event()
-
-    def held(*_):
-        released.wait(60)
-
-    with Double({0: held}) as double:
-        desk.url = double.url
-        desk.write("list.csv", numbered(1))
-        first = desk.start(OFF)
-        while not double.requests:
-            time.sleep(0.01)
-        assert "another run is importing the same file" in desk.run(f"{OFF} --restart").stderr
-        released.set()
-        assert Ended(first).code == 0
+    double.faults = {0: lambda *_: released.wait(60) and None}
+    desk.write("list.csv", numbered(1))
+    first = desk.start(OFF)
+    while not double.requests:
+        time.sleep(0.01)
+    assert "another run is importing the same file" in desk.run(f"{OFF} --restart").stderr
+    released.set()
+    assert Ended(first).code == 0
 
 
-def test_failed_rows_are_not_overwritten_by_default(desk):
+def test_failed_rows_are_not_overwritten_by_default(double, run):
     content = holed(8)[0]
-    run(desk, content)
-    ended, double = run(desk, content)
+    run(content)
+    ended = run(content)
     assert "--restart" in ended.stderr
-    assert not double.requests
-    assert run(desk, content, arguments=f"{OFF} --restart")[0].code == 2
+    assert len(double.requests) == 1
+    assert run(content, arguments=f"{OFF} --restart").code == 2
 
 
 def test_a_journal_cut_anywhere_is_read_up_to_its_last_whole_line(tmp_path):
@@ -459,18 +428,18 @@ os.fsync = lacks(errno.EINVAL)
 """
 
 
-def test_a_file_system_without_locks_and_syncs_is_no_end(desk):
+def test_a_file_system_without_locks_and_syncs_is_no_end(desk, double, run):
     desk.write("sitecustomize.py", LACKING)
-    ended, double = run(desk, holed(8)[0], PYTHONPATH=str(desk.folder))
+    ended = run(holed(8)[0], PYTHONPATH=str(desk.folder))
     assert (ended.code, len(double.pairs)) == (2, 6), ended
     assert "cannot be locked" in ended.stderr
 
 
-def test_a_state_that_cannot_be_kept_names_the_way_out(desk):
-    ended, double = run(desk, numbered(1), arguments=f"{OFF} --state nowhere/state")
+def test_a_state_that_cannot_be_kept_names_the_way_out(double, run):
+    ended = run(numbered(1), arguments=f"{OFF} --state nowhere/state")
     assert "--state" in ended.stderr
     assert not double.requests
-    ended, _ = run(desk, holed(1)[0], arguments=f"{OFF} --failed nowhere/failed.csv")
+    ended = run(holed(1)[0], arguments=f"{OFF} --failed nowhere/failed.csv")
     assert "--failed" in ended.stderr
 
 
@@ -488,15 +457,18 @@ def test_a_disk_that_is_full_is_named(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_a_proxy_is_used_for_other_hosts(desk, scheme):
-    with Double(lambda _: (502, {}, b"no")) as proxy:
-        name = proxy.origin.replace("http://", "http://user:p%40ss@")
-        variables = {f"{scheme}_proxy": name, "ALL_PROXY": "socks5h://127.0.0.1:1080"}
-        ended = desk.run(f"{OFF} --patience 1", numbered(1), url=f"{scheme}://imports.example{PATH}", **variables)
-    assert f"through the proxy {proxy.origin[7:]}" in ended.stderr, ended
+def test_a_proxy_is_used_for_other_hosts(double, run, scheme):
+    name = double.origin.replace("http://", "http://user:p%40ss@")
+    options = {
+        "url": f"{scheme}://imports.example{PATH}",
+        f"{scheme}_proxy": name,
+        "ALL_PROXY": "socks5h://127.0.0.1:1080",
+    }
+    ended = run(numbered(1), lambda _: (502, {}, b"no"), f"{OFF} --patience 1", **options)
+    assert f"batch 0: {scheme}://imports.example{PATH} through the proxy {double.origin[7:]}: " in ended.stderr, ended
     assert "p@ss" not in ended.stderr
     if scheme == "http":
-        assert proxy.paths[0] == f"http://imports.example{PATH}"
+        assert double.paths[0] == f"http://imports.example{PATH}"
     else:
         assert "Tunnel connection failed" in ended.stderr
 
@@ -515,9 +487,8 @@ def test_a_proxy_that_cannot_be_used_is_named(desk, value):
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 def test_local_addresses_need_no_proxy(desk, host):
-    with Double() as double:
-        url = double.url.replace("127.0.0.1", host)
-        ended = desk.run(OFF, numbered(1), url=url, http_proxy="http://127.0.0.1:9", ALL_PROXY="socks5://127.0.0.1:9")
+    url = desk.url.replace("127.0.0.1", host)
+    ended = desk.run(OFF, numbered(1), url=url, http_proxy="http://127.0.0.1:9", ALL_PROXY="socks5://127.0.0.1:9")
     assert ended.code == 0, ended
 
 
@@ -536,8 +507,8 @@ def test_no_proxy_is_respected(entry, monkeypatch):
 
 
 @pytest.mark.parametrize("encoding", ["gbk", "ascii"])
-def test_a_console_with_few_characters_is_no_end(desk, encoding):
-    ended, double = run(desk, "audienceUserId,groups,🎁\nc1,g,\nc2,,\n", PYTHONIOENCODING=encoding)
+def test_a_console_with_few_characters_is_no_end(double, run, encoding):
+    ended = run("audienceUserId,groups,🎁\nc1,g,\nc2,,\n", PYTHONIOENCODING=encoding)
     assert (ended.code, double.pairs) == (2, [("c1", "g")])
     assert "\\U0001f381" in ended.stderr
 
@@ -609,8 +580,8 @@ def test_a_token_that_is_none_is_one_sentence(desk, token):
         ),
     ],
 )
-def test_flags_become_parameters(desk, flags, params):
-    _, double = run(desk, numbered(1), arguments=f"list.csv --match {flags}")
+def test_flags_become_parameters(double, run, flags, params):
+    run(numbered(1), arguments=f"list.csv --match {flags}")
     assert json.loads(double.requests[0][1])["publicParams"] == params
 
 

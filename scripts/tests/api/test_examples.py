@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from api.double import IN_PROGRESS, PYTHON, STORE_ERROR, Double, reply, result
+from api.double import IN_PROGRESS, PYTHON, STORE_ERROR, reply, result
 from api.markdown import PROJECT
 
 EXAMPLES = PROJECT / "docs" / "examples"
@@ -74,7 +74,7 @@ def test_success_is_the_exit_code_0(call, service):
     assert call.run(service.url, GOOD) == (0, [], "")
 
 
-def test_the_same_is_sent_with_the_same_key_after_a_pause(call):
+def test_the_same_is_sent_with_the_same_key_after_a_pause(call, double):
     def until_a_date(*_):
         # In whole seconds, so after more than three.
         return 503, {"Retry-After": email.utils.formatdate(time.time() + 4, usegmt=True)}, b""
@@ -85,8 +85,8 @@ def test_the_same_is_sent_with_the_same_key_after_a_pause(call):
         reply(201, "IN_PROGRESS", IN_PROGRESS),
         (),
     ]
-    with Double(dict(enumerate(faults))) as double:
-        code, _, messages = call.run(double.url, GOOD)
+    double.faults = dict(enumerate(faults))
+    code, _, messages = call.run(double.url, GOOD)
     assert code == 0, messages
     assert messages.count("again in") == 4
     assert len(double.requests) == 5
@@ -113,18 +113,18 @@ def test_the_same_is_sent_with_the_same_key_after_a_pause(call):
         (302, {"Location": "http://127.0.0.1:9/elsewhere"}, b""),
     ],
 )
-def test_what_has_no_result_is_named_and_not_repeated(call, response):
-    with Double({0: response}) as double:
-        code, failed, messages = call.run(double.url, GOOD)
+def test_what_has_no_result_is_named_and_not_repeated(call, double, response):
+    double.faults = {0: response}
+    code, failed, messages = call.run(double.url, GOOD)
     assert (code, failed, len(double.requests)) == (1, [], 1)
     assert f"{response[0]}, no result" in messages
     assert "IMPORT_URL" in messages
 
 
-def test_matches_are_no_failed_records(call):
+def test_matches_are_no_failed_records(call, double):
     data = {**result([{}], lambda _: None), "matches": [{"index": 0, "audienceUserId": "c1", "matchedBy": "phone"}]}
-    with Double({0: reply(200, "SUCCESS", data)}) as double:
-        assert call.run(double.url, GOOD) == (0, [], "")
+    double.faults = {0: reply(200, "SUCCESS", data)}
+    assert call.run(double.url, GOOD) == (0, [], "")
 
 
 def cut_short(request, _):
@@ -133,16 +133,16 @@ def cut_short(request, _):
     return ()
 
 
-def test_no_response_and_no_retry_after_is_an_end(call):
+def test_no_response_and_no_retry_after_is_an_end(call, double):
     odd = [(503, {"Retry-After": after}, b"") for after in ("08", "\xb2", "x")]
-    with Double(dict(enumerate([*odd, cut_short]))) as double:
-        code, _, messages = call.run(double.url, GOOD)
+    double.faults = dict(enumerate([*odd, cut_short]))
+    code, _, messages = call.run(double.url, GOOD)
     assert (code, len(double.requests)) == (0, 5), messages
     assert double.pauses[0] >= 8
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "gbk"])
-def test_failed_records_are_printed_on_any_console(call, encoding):
+def test_failed_records_are_printed_on_any_console(call, double, encoding):
     records = [
         {"openid": "nobody", "groups": "vip\ud83d"},
         {"openid": "nobody", "groups": "\udf81vip"},
@@ -154,8 +154,8 @@ def test_failed_records_are_printed_on_any_console(call, encoding):
         data = result(json.loads(sent)["data"], lambda _: STORE_ERROR)
         return 200, {}, json.dumps({"code": "200", "errorCode": "SUCCESS", "msg": "ok", "data": data}).encode()
 
-    with Double({0: failed}) as double:
-        code, printed, messages = call.run(double.url, body(*records), PYTHONIOENCODING=encoding)
+    double.faults = {0: failed}
+    code, printed, messages = call.run(double.url, body(*records), PYTHONIOENCODING=encoding)
     assert (code, messages) == (1, "")
     assert [(record["openid"], record["groups"]) for record in printed] == [
         ("nobody", one["groups"]) for one in records
@@ -167,8 +167,8 @@ def test_failed_records_are_printed_on_any_console(call, encoding):
 @pytest.mark.parametrize(
     "content", [b'{"data":[{"phone":NaN}]}', b"openid,groups", b"\xd0\xc2\xbf\xcd", b"\xef\xbb\xbf{}"]
 )
-def test_what_is_no_json_is_left_to_the_service(call, content):
-    with Double({0: reply(400, "PARAM_ERROR", message="请求体不是合法的JSON：第1行第1列有误")}) as double:
-        code, _, messages = call.run(double.url, content)
+def test_what_is_no_json_is_left_to_the_service(call, double, content):
+    double.faults = {0: reply(400, "PARAM_ERROR", message="请求体不是合法的JSON：第1行第1列有误")}
+    code, _, messages = call.run(double.url, content)
     assert (code, double.requests[0][1]) == (1, content)
     assert "PARAM_ERROR" in messages
