@@ -63,7 +63,8 @@ def new(client, table, given):
     reject_disabled(client, table, given.tenant)
     token = secrets.token_urlsafe(TOKEN_BYTES)
     key = {"tokenHash": {"S": hash_of(token)}}
-    item = {**key, "tenantId": {"S": given.tenant}, "permissions": {"SS": [PERMISSION]}}
+    allowed = sorted(set(given.permission or [PERMISSION]))
+    item = {**key, "tenantId": {"S": given.tenant}, "permissions": {"SS": allowed}}
     if given.days:
         item["expiresAt"] = {"N": str(int(time.time()) + given.days * DAY)}
     try:
@@ -76,7 +77,9 @@ def new(client, table, given):
     except (Failure, *Errors):
         client.delete_item(TableName=table, Key=key)
         raise
-    say(f"tenant {given.tenant}, permission {PERMISSION}, {expiry(item)}, hash {hash_of(token)}")
+    say(f"tenant {given.tenant}, permissions {' '.join(allowed)}, {expiry(item)}, hash {hash_of(token)}")
+    if not may_import(item):
+        say(f"without {PERMISSION} it cannot import")
     say("the token, shown only once:")
     print(token)
 

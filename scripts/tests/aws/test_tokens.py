@@ -39,10 +39,11 @@ def test_a_token_is_stored_as_its_hash(new, items):
     assert items() == {key: {"tokenHash": key, "tenantId": "acme_1-A", "permissions": {"audience:group"}}}
 
 
-def test_an_expiry_can_be_given(new, items):
+def test_expiry_and_permissions_can_be_given(new, items):
     before = int(time.time())
-    new("acme", "--days", "30")
+    new("acme", "--days", "30", "--permission", "audience:group", "--permission", "other")
     (item,) = items().values()
+    assert item["permissions"] == {"audience:group", "other"}
     seconds = int(item["expiresAt"]) - before - 30 * 86_400
     assert 0 <= seconds < 60, seconds
 
@@ -52,6 +53,7 @@ def test_an_expiry_can_be_given(new, items):
     [
         *(("new", "--tenant", text) for text in ("", "a#b", "a b", "租户", "acme\n", "x" * 65)),
         *(("new", "--tenant=a", "--days", text) for text in ("0", "-1", "1.5", "")),
+        ("new", "--tenant=a", "--permission", ""),
         # A tenant has several tokens, and is disabled with all of them.
         ("disable", "--hash", "0" * 64),
         ("disable", "--ask"),
@@ -156,7 +158,7 @@ def test_tenants_are_listed_with_their_state(admin, tables):
     for number, (tenant, enabled) in enumerate(entries):
         of = {"tenantId": tenant} if tenant else {"permissions": []}
         tables["tenants"].put_item(Item={"tokenHash": str(number), "enabled": enabled, **of})
-    assert admin("tenants").out.splitlines() == [
+    assert admin("tenants", place=("--table", tables["tenants"].name)).out.splitlines() == [
         "-  enabled  tokens: 1, valid: 1",
         "acme  disabled  tokens: 2, valid: 0",
         "mixed  partly disabled  tokens: 2, valid: 1",
