@@ -33,7 +33,7 @@ class Emulator(Group):
         self.port = free_port()
         self.endpoint = f"http://127.0.0.1:{self.port}"
         self.session = boto3.Session(*CREDENTIALS.values(), region_name=REGION)
-        # What leads a program here. The AWS CLI and boto3 read the region from different variables.
+        # What leads a program or a function here. The AWS CLI and boto3 read the region from different variables.
         self.variables = {
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_REGION": REGION,
@@ -43,11 +43,9 @@ class Emulator(Group):
         # Little of this process's own environment, as the functions inherit it.
         environment = {
             **{name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ},
-            **CREDENTIALS,
+            **self.variables,
             "BIND_HOST": "127.0.0.1",
             "GATEWAY_PORT": str(self.port),
-            # Where functions find the emulator.
-            "AWS_ENDPOINT_URL": self.endpoint,
             "MINISTACK_REGION": REGION,
             "TMPDIR": str(directory),
             "S3_DATA_DIR": str(directory / "s3"),
