@@ -196,31 +196,27 @@ async fn an_outage_is_logged_once_and_counted() {
     let stage = Stage::new().await;
     let mut logged = Logged::json(&stage, &[]).await;
     stage.database.rule(Rule::on("BatchWriteItem", Action::rejected("ResourceNotFoundException")));
-    let (before, summary) = logged.summary(import_event(off("add"), numbered(500))).await;
-    assert!(before.len() == 1 && before[0].contains("database call failed"), "{before:?}");
-    assert_part(
-        &summary,
-        json!({
-            "STORE_ERROR": 500, "retryable": 500, "succeeded": 0, "databaseFailures": 20,
-            "causes": {"BatchWriteItem: ResourceNotFoundException": 20},
-        }),
-    );
-}
-
-#[tokio::test]
-async fn a_rejected_statement_is_logged_and_counted_once() {
-    let stage = Stage::new().await;
-    let mut logged = Logged::json(&stage, &[]).await;
     stage.database.rule(Rule::on("ExecuteStatement", Action::rejected("AccessDeniedException")));
-    let openids = records("openid", "o", 300);
-    let (before, summary) = logged.summary(import_event(fuzzy(1, "add"), openids.clone())).await;
-    assert!(before.len() == 1 && before[0].contains("AccessDeniedException"), "{before:?}");
-    assert_part(
-        &summary,
-        json!({"causes": {"ExecuteStatement: AccessDeniedException": 1}, "NOT_MATCHED": 300}),
-    );
-    let (before, summary) = logged.summary(import_event(fuzzy(1, "add"), openids)).await;
-    assert_eq!((before.len(), &summary["causes"]), (0, &json!({})));
+    let by_openid = import_event(fuzzy(1, "add"), records("openid", "o", 300));
+    let denied = json!({"causes": {"ExecuteStatement: AccessDeniedException": 1}, "NOT_MATCHED": 300});
+    for (event, line, expected) in [
+        (
+            import_event(off("add"), numbered(500)),
+            Some("database call failed"),
+            json!({
+                "STORE_ERROR": 500, "retryable": 500, "succeeded": 0, "databaseFailures": 20,
+                "causes": {"BatchWriteItem: ResourceNotFoundException": 20},
+            }),
+        ),
+        (by_openid.clone(), Some("AccessDeniedException"), denied),
+        // The process sends no further statement.
+        (by_openid, None, json!({"causes": {}, "NOT_MATCHED": 300})),
+    ] {
+        let (before, summary) = logged.summary(event).await;
+        assert_eq!(before.len(), usize::from(line.is_some()), "{before:?}");
+        assert!(line.is_none_or(|line| before[0].contains(line)), "{before:?}");
+        assert_part(&summary, expected);
+    }
 }
 
 #[tokio::test]
