@@ -75,15 +75,19 @@ async fn retries_hide_a_transient_fault() {
     }
 }
 
-/// The code of a permanent fault of every call.
 #[tokio::test(start_paused = true)]
 async fn a_permanent_fault_fails_the_records_and_the_next_request_succeeds() {
-    let failing = ["ExpiredTokenException", "UnrecognizedClientException", "ResourceNotFoundException"];
-    let failing = failing.map(Action::rejected).into_iter();
-    let failing = failing.chain([Action::BROKEN, Action::Reset, Action::Truncate, Action::Garble]);
-    let faults = failing.map(|fault| (fault, "STORE_ERROR"));
-    let faults = faults.chain([(Action::THROTTLED, "TIMEOUT"), (UNPROCESSED, "TIMEOUT")]);
-    for (fault, code) in faults {
+    for (fault, code) in [
+        (Action::rejected("ExpiredTokenException"), "STORE_ERROR"),
+        (Action::rejected("UnrecognizedClientException"), "STORE_ERROR"),
+        (Action::rejected("ResourceNotFoundException"), "STORE_ERROR"),
+        (Action::BROKEN, "STORE_ERROR"),
+        (Action::Reset, "STORE_ERROR"),
+        (Action::Truncate, "STORE_ERROR"),
+        (Action::Garble, "STORE_ERROR"),
+        (Action::THROTTLED, "TIMEOUT"),
+        (UNPROCESSED, "TIMEOUT"),
+    ] {
         let run = async |case: Case| {
             let operation = case.operation;
             if matches!(fault, Action::Unprocessed { .. }) && !operation.starts_with("Batch") {
