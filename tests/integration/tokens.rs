@@ -18,10 +18,11 @@ async fn remembering(stage: &Stage, seconds: u64) -> Function {
 }
 
 #[tokio::test]
-async fn a_token_is_read_by_its_hash_alone() {
+async fn a_token_is_read_by_its_hash_alone_and_as_it_is_now() {
     let stage = Stage::new().await;
     import_as(&stage.function().await, TOKEN).await.data();
     let calls = stage.database.calls();
+    assert_eq!(calls[0].body["ConsistentRead"], true);
     let hash = calls[0].body["Key"]["tokenHash"]["S"].as_str().expect("a hash");
     assert!(hash.len() == 64 && hash.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')), "{hash}");
     for call in calls {

@@ -71,6 +71,10 @@ async fn memberships_are_checked_and_written_where_it_pays() {
         let function = skipping(&stage, skip).await;
         assert_eq!(function.import(off(opt_type), numbered(records)).await.failures(), [""; 0]);
         assert_eq!((calls(&stage), written_by(&stage).await), (expected_calls, written), "{name}, {skip:?}");
+        for call in stage.database.calls().iter().filter(|call| call.operation == "BatchGetItem") {
+            let of_table = &call.body["RequestItems"][&stage.names.memberships];
+            assert_eq!(of_table["ConsistentRead"], true, "what was written before is seen");
+        }
     }
 }
 
