@@ -20,6 +20,7 @@ from __future__ import annotations
 import argparse
 import base64
 import bisect
+import codecs
 import collections
 import contextlib
 import csv
@@ -94,8 +95,6 @@ NOT_TEXT = (
 )
 
 NOT_ASCII = re.compile("[^\\x00-\\x7f]")
-# Bytes that could not be decoded (PEP 383).
-UNDECODED = re.compile("[\udc80-\udcff]")
 # What lists in Chinese have outside ASCII: all of three and four bytes but private characters and U+FFFD.
 EASTERN = re.compile("[\u2010-\ud7ff\uf900-\uffef\U00010000-\U0003ffff]")
 # The same, and inside a word in Latin letters small letters with accents, and signs.
@@ -105,37 +104,48 @@ LIKELY = re.compile(f"{EASTERN.pattern}|(?<=[A-Za-z0-9]){ACCENTED}|{ACCENTED}(?=
 PRIVATE = re.compile("[\ue000-\uf8ff]")
 
 
-def text_of(file, encoding, errors="strict"):
+def text_of(file, encoding):
     """The file from its beginning as text, with its line ends as they are."""
     file.seek(0)
-    return open(file.fileno(), encoding=CODECS[encoding], errors=errors, newline="", closefd=False)
+    return open(file.fileno(), encoding=CODECS[encoding], newline="", closefd=False)
 
 
-def parts(file, encoding, errors="strict"):
-    """The text of the file in parts, each with its last line end."""
-    text = text_of(file, encoding, errors)
-    return iter(lambda: text.read(1 << 16) + text.readline(MAX_LINE), "")
+def chunks(file):
+    file.seek(0)
+    return iter(lambda: file.read(1 << 20), b"")
+
+
+def parts(file, encoding):
+    """The text of the file in large parts."""
+    decoder = codecs.getincrementaldecoder(CODECS[encoding])()
+    for chunk in itertools.chain(chunks(file), [b""]):
+        yield decoder.decode(chunk, not chunk)
 
 
 def undecodable(file, encoding):
     """The number of the first line that has a byte which is none of the encoding; None if there is none."""
-    number = 1
-    for text in parts(file, encoding, "surrogateescape"):
-        wrong = None if text.isascii() else UNDECODED.search(text)
-        text = text[: wrong.start()] if wrong else text
-        number += text.count("\n") + text.count("\r") - text.count("\r\n")
-        if wrong:
-            return number
+    number, last = 1, ""
+
+    def count_lines(text):
+        nonlocal number, last
+        number += text.count("\n") + text.count("\r") - (last + text).count("\r\n")
+        last = text[-1:]
+
+    try:
+        for text in parts(file, encoding):
+            count_lines(text)
+    except UnicodeDecodeError as error:
+        count_lines(error.object[: error.start].decode("latin-1"))
+        return number
     return None
 
 
 def mean_bytes(file):
     """How many bytes a character outside ASCII has in UTF-8; 0 if there is none."""
-    found = size = 0
-    for text in parts(file, "utf-8"):
-        ascii = len(text.encode("ascii", "ignore"))
-        found, size = found + len(text) - ascii, size + len(text.encode()) - ascii
-    return size / max(found, 1)
+    all_bytes, first_bytes = (
+        sum(len(chunk.translate(None, bytes(range(end)))) for chunk in chunks(file)) for end in (0x80, 0xC0)
+    )
+    return all_bytes / max(first_bytes, 1)
 
 
 def common(text):
