@@ -3,7 +3,7 @@
 mod outcomes;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -212,10 +212,15 @@ async fn a_claim_survives_a_lost_response() {
 }
 
 #[tokio::test]
-async fn an_expired_key_is_ignored_before_its_deletion() {
+async fn a_key_lives_for_a_day_and_is_ignored_after_it() {
     let stage = stage().await;
     let function = stage.function().await;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
     post(&function, "k1", &mixed()).await.data();
+    let items = stage.items(&stage.names.imports).await;
+    let expires_at: u64 = items[0]["expiresAt"].as_str().expect("a number").parse().expect("seconds");
+    assert!((86_400..86_460).contains(&(expires_at - now)), "{expires_at}");
+    // It may be deleted days later.
     stage.expire_key("t1#k1").await;
     assert!(!is_replay(&post(&function, "k1", &mixed()).await));
 }
