@@ -65,6 +65,21 @@ async fn all_pages_are_read() {
     }
 }
 
+#[tokio::test]
+async fn a_second_customer_on_a_further_page_makes_a_value_ambiguous() {
+    let stage = Stage::new().await;
+    stage.database.page_size(Some(1));
+    stage.database.query_page_size(Some(1));
+    stage.put_customers(["d1", "d2"].map(|id| json!({"audienceUserId": id, "openid": "shared"}))).await;
+    let data = json!([{"openid": "shared", "groups": "g"}]);
+    for set in [by_statement, by_query] {
+        for params in [exact("add"), fuzzy(1, "add")] {
+            let response = stage.function_with(set).await.import(params, data.clone()).await;
+            assert_eq!(response.failures(), ["AMBIGUOUS"]);
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn rejected_statements_are_replaced_by_queries() {
     // The last two are those of implementations without PartiQL, or without it on indexes.
