@@ -29,7 +29,7 @@ use serde_json::json;
 use tracing::trace;
 
 use testing::dynamodb::{Action, Rule};
-use testing::function::post_event;
+use testing::function::{post_event, with_key};
 use testing::log_search::{self, Secrets};
 use testing::shorthand::{numbered, off};
 use testing::stage::Stage;
@@ -133,8 +133,7 @@ async fn debug_output_contains_no_secrets() {
             {"openid": ["secret-openid"], "groups": "secret-group"},
         ],
     });
-    let mut event = post_event("secret-token", body.to_string());
-    event["headers"]["idempotency-key"] = "secret-key".into();
+    let event = with_key(post_event("secret-token", body.to_string()), "secret-key");
     let incoming = serde_json::from_str(&event.to_string()).expect("an event");
     let Incoming::Api(event) = incoming else { panic!("an event of an API") };
     let header = event.header("x-token");

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::draw::Trial;
 use crate::capacity::Capacity;
 use crate::dynamodb::Throughput;
-use crate::function::{Function, REQUEST_ID, Response, direct_event, post_event};
+use crate::function::{Function, REQUEST_ID, Response, direct_event, post_event, with_key};
 use crate::model::draw::TENANTS;
 use crate::model::verdict::{Case, Faults, Verdict};
 use crate::model::world::{Customer, World};
@@ -168,11 +168,8 @@ impl<T: Target> Trials<T> {
         if trial.direct {
             return direct_event(&token, import.params.clone(), json!(import.records));
         }
-        let mut event = post_event(&token, trial.body().to_string());
-        if trial.keyed {
-            event["headers"]["idempotency-key"] = self.key().into();
-        }
-        event
+        let event = post_event(&token, trial.body().to_string());
+        if trial.keyed { with_key(event, &self.key()) } else { event }
     }
 
     pub(super) fn happened(&mut self, what: impl Into<String>) {
