@@ -13,6 +13,9 @@ try:
 except ModuleNotFoundError as missing:
     sys.exit(f"{missing.name} is not installed here: run this by its make target, or with .local/aws/bin/python")
 
+# An error that is reported to the user in one line.
+from import_groups import Stop as Failure
+
 # Errors of a call that are no defect of these tools.
 Errors = (BotoCoreError, ClientError, ResponseParserError)
 
@@ -21,10 +24,6 @@ HINTS = {
     NoRegionError: "no region is set: give --region or AWS_REGION",
     NoCredentialsError: "no credentials were found: they are read as by the AWS CLI (AWS_PROFILE, `aws configure`)",
 }
-
-
-class Failure(Exception):
-    """An error that is reported to the user in one line."""
 
 
 def add_options(parser):

@@ -1,27 +1,38 @@
 """Customers: of a CSV file, made ready for their table; and in the table, checked and mended."""
 
 import collections
-import csv
 import gzip
 import itertools
 import json
-import re
 from concurrent.futures import ThreadPoolExecutor
+
+import import_groups
+from import_groups import IDENTIFIERS
 
 from . import table
 from .client import Failure, progress, say
-from .files import lines
-from .values import IDENTIFIERS, Unfit, flaw, folded, identifier, trim
+from .values import Unfit, flaw, identifier, trim
 
 # So many faulty rows are named; the others are counted.
 NAMED = 20
 
-# What a spreadsheet makes of a number, or an export of nothing. It may be meant, so it is only counted.
-DOUBTFUL = re.compile(r"[0-9.]+E\+[0-9]+|[0-9]+\.0|[='].*|null|none|nan|#?n/a|\\n|undefined", re.IGNORECASE)
-
 # Phones that are mended in a second, and at a time.
 MENDED = 500
 AT_A_TIME = 8
+
+
+class Table(import_groups.Csv):
+    """A file of customers, which the client's own reader reads: its columns are those of the customers table."""
+
+    def check_names(self):
+        for name in self.names:
+            field = import_groups.near_miss(name)
+            if field in IDENTIFIERS:
+                raise Failure(f"the column {name} is nearly {field}: rename it")
+            if name in IDENTIFIERS and self.names.count(name) > 1:
+                raise Failure(f"the first line names the column {name} twice")
+        if "audienceUserId" not in self.names:
+            raise Failure("the first line, which has the columns' names between commas, has no audienceUserId")
 
 
 class Customers:
@@ -30,86 +41,57 @@ class Customers:
     A row that cannot be a customer is left out and counted.
     """
 
-    def __init__(self, path, tenant):
-        self.path, self.tenant = path, tenant
+    def __init__(self, given):
+        file, _ = import_groups.open_input(given.file)
+        self.table = Table(file, import_groups.encoding_of(file, given.encoding))
+        self.tenant = given.tenant
 
     def __iter__(self):
-        self.left_out = self.doubtful = 0
-        self.notes = []
+        self.left_out = []
         seen = set()
-        rows = csv.reader(lines(self.path), strict=True, skipinitialspace=True)
-        try:
-            columns = self.columns(next(rows, []))
-            for cells in rows:
-                if not any(map(trim, cells)):
-                    continue
+        for row in self.table.rows():
+            if any(map(trim, row.content)):
                 try:
-                    item = item_of(columns, cells)
+                    item = self.item(row)
                     if item["audienceUserId"] in seen:
                         raise Unfit("its audienceUserId came before")
                 except Unfit as reason:
-                    self.left_out += 1
-                    if self.left_out <= NAMED:
-                        self.notes.append(f"line {rows.line_num}: {reason}")
+                    self.left_out.append(f"line {row.line}: {reason}")
                     continue
                 seen.add(item["audienceUserId"])
-                self.doubtful += any(map(DOUBTFUL.fullmatch, item.values()))
-                yield {name: {"S": value} for name, value in {**item, "tenantId": self.tenant}.items()}
-        except csv.Error as error:
-            raise Failure(f"line {rows.line_num}: {error}") from error
+                yield {name: {"S": value} for name, value in item.items()}
 
-    def columns(self, header):
-        """The names of the columns, up to the last one that has a name."""
-        names = [trim(name) for name in header]
-        while names and not names[-1]:
-            names.pop()
-        for name in names:
-            if name not in IDENTIFIERS and folded(name) in map(folded, IDENTIFIERS):
-                raise Failure(f"the column {name} is nearly one of {', '.join(IDENTIFIERS)}: rename it")
-        for field in IDENTIFIERS:
-            if names.count(field) > 1:
-                raise Failure(f"the first line names the column {field} twice")
-        if "audienceUserId" not in names:
-            raise Failure("the first line, which has the columns' names between commas, has no audienceUserId")
-        if missing := [field for field in IDENTIFIERS if field not in names]:
-            self.notes.append(f"there is no column {', '.join(missing)}")
-        return names
+    def item(self, row):
+        """What is stored of a row. An empty value is left out, as an index takes none."""
+        if row.fault:
+            raise Unfit("it has another number of cells than the first line, or quotes that do not fit")
+        found = {field: row.content[place] for place, field in self.table.sent if field in IDENTIFIERS}
+        found = {field: value for field, text in found.items() if (value := identifier(field, text))}
+        if "audienceUserId" not in found:
+            raise Unfit("no audienceUserId")
+        return {**found, "tenantId": self.tenant}
 
     def checked(self):
         """Reads the whole file before anything is done with it; the number of its customers."""
+        _, notes = import_groups.look_over(self.table)
         number = sum(1 for _ in self)
-        for note in self.notes:
+        if missing := [field for field in IDENTIFIERS if field not in self.table.names]:
+            notes.append(f"there is no column {', '.join(missing)}")
+        notes += self.left_out[:NAMED]
+        if len(self.left_out) > NAMED:
+            notes.append(f"and {len(self.left_out) - NAMED} more lines")
+        for note in notes:
             say(note)
-        if self.left_out > NAMED:
-            say(f"and {self.left_out - NAMED} more lines")
-        if self.doubtful:
-            say(f"customers with a value like 1.38E+10, 138.0 or NULL, as spreadsheets write them: {self.doubtful}")
         if not number:
             raise Failure("the file has no customer")
         return number
-
-
-def item_of(columns, cells):
-    """The identifiers of a row. An empty value is left out, as an index takes none."""
-    if len(cells) < len(columns) or any(map(trim, cells[len(columns) :])):
-        raise Unfit(f"{len(cells)} cells, but {len(columns)} columns")
-    item = {}
-    for field, cell in zip(columns, cells, strict=False):
-        if field in IDENTIFIERS:
-            try:
-                item[field] = identifier(field, cell)
-            except Unfit as reason:
-                raise Unfit(f"{field}: {reason}") from reason
-    if not item["audienceUserId"]:
-        raise Unfit("no audienceUserId")
-    return {field: value for field, value in item.items() if value}
 
 
 def convert(given):
     """Writes the file that DynamoDB imports from S3; the exit status."""
     if given.out.exists() and given.out.samefile(given.file):
         raise Failure("--out is the CSV file itself")
-    customers = Customers(given.file, given.tenant)
+    customers = Customers(given)
     number = customers.checked()
     # A run that is stopped leaves no half of a file. Only its owner may read it.
     unfinished = given.out.with_name(f"{given.out.name}.new")
@@ -126,7 +108,7 @@ def convert(given):
 
 def load(client, name, given):
     """Puts the customers into a table in use; the exit status."""
-    customers = Customers(given.file, given.tenant)
+    customers = Customers(given)
     number = customers.checked()
     pace = table.Pace(given.rate)
     items = iter(progress("customers", customers, number))
@@ -136,7 +118,7 @@ def load(client, name, given):
 
 
 def report(customers, number, done):
-    say(f"customers: {number} {done}, {customers.left_out} left out")
+    say(f"customers: {number} {done}, {len(customers.left_out)} left out")
     return 1 if customers.left_out else 0
 
 

@@ -1,10 +1,11 @@
 """What the tables hold of a tenant or of some of its customers, and deleting it."""
 
+from import_groups import FIELDS, near_miss
+
 from . import table, tokens
 from .client import Failure, progress, say
-from .files import words
 from .journal import Journal
-from .values import IDENTIFIERS, folded
+from .values import words
 
 # The default of the function (src/config.rs).
 DEFAULT_TOKEN_CACHE = 60
@@ -155,5 +156,5 @@ def report_unknown(customers, given):
     say(f"IDs: {given}, of which nothing was found: {len(customers)}")
     if any(set(customer) & set("\"',;\t") for customer in customers):
         raise Failure("some of these have quotes, commas, semicolons or tabs: give one ID a line, and nothing else")
-    if any(folded(customer) == folded(IDENTIFIERS[0]) for customer in customers):
-        raise Failure(f"one of these is {IDENTIFIERS[0]}: the heading of a column, no ID")
+    if any(customer in FIELDS or near_miss(customer) for customer in customers):
+        raise Failure("one of these is the heading of a column, no ID")

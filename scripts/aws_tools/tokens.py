@@ -12,8 +12,7 @@ import sys
 import time
 
 from .client import Errors, Failure, say
-from .files import words
-from .values import trim
+from .values import trim, words
 
 # Without it a token cannot import (src/tenant.rs).
 PERMISSION = "audience:group"

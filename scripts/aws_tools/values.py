@@ -1,12 +1,12 @@
 """The form in which values are compared and stored, and what they may hold (contract, sections 4 and 10)."""
 
+import os
 import re
+
+import import_groups
 
 # What a tenant's ID is (src/tenant.rs).
 TENANT = re.compile(r"[A-Za-z0-9_-]{1,64}")
-
-# The attributes of a customer, as the columns of a file are named.
-IDENTIFIERS = ("audienceUserId", "unionid", "openid", "phone")
 
 MAX_BYTES = 1024
 
@@ -34,11 +34,6 @@ UNREADABLE = re.compile(r"[\x00-\x1f\x7f\ufffd]")
 
 class Unfit(ValueError):
     """What is wrong with a value; its text does not show it."""
-
-
-def folded(name):
-    """A name without what distinguishes its spellings (contract, section 3)."""
-    return name.replace("_", "").replace("-", "").lower()
 
 
 def trim(text):
@@ -69,7 +64,7 @@ def identifier(field, text):
     """The value of a field as it is compared; empty if none is given. `Unfit` if it may not be one."""
     value = compared(field, text)
     if reason := unreadable(trim(text)) or too_long(value):
-        raise Unfit(reason)
+        raise Unfit(f"{field}: {reason}")
     return value
 
 
@@ -91,3 +86,10 @@ def flaw(field, attribute):
     if not value:
         return "blank", ""
     return ("not in canonical form" if field == "phone" else "blanks or marks around the value"), value
+
+
+def words():
+    """What stands in the lines of standard input, without white space around it and empty lines."""
+    file, _ = import_groups.open_input(os.dup(0))
+    lines = import_groups.lines(file, import_groups.encoding_of(file, "utf-8"))
+    return [word for _, line in lines if (word := trim(line))]

@@ -1,9 +1,4 @@
-"""The modules of `bulk`. Files are read by the client's own reader, so that both find the same rows in them."""
-
-import pathlib
-import sys
-
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "client"))
+"""The modules of `bulk`."""
 
 # The folders of the stack's bucket: what runs read, and what they leave (bulk/template.yaml).
 INCOMING = "incoming"

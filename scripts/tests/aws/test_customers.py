@@ -18,11 +18,11 @@ GOOD_ITEM = {"audienceUserId": "c1", "unionid": "u1", "openid": "o1", "phone": "
 def convert(capsys, tmp_path):
     """Converts a CSV file: the exit status, the items written (None without a file), and what was said."""
 
-    def run(content, name="customers.json"):
+    def run(content, name="customers.json", encoding=None):
         source, out = tmp_path / "customers.csv", tmp_path / name
         source.write_bytes(content if isinstance(content, bytes) else content.encode())
         try:
-            status = customers.convert(Namespace(file=source, tenant="acme", out=out))
+            status = customers.convert(Namespace(file=source, tenant="acme", out=out, encoding=encoding))
         except Failure as failure:
             status = str(failure)
         written = (gzip.open if name.endswith(".gz") else open)(out, "rt").readlines() if out.exists() else None
@@ -35,11 +35,8 @@ def convert(capsys, tmp_path):
 
 FILES = {
     "plain": GOOD,
-    "Excel": b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode(),
-    "quoted": b"\xef\xbb\xbf" + GOOD.replace("audienceUserId", '"audienceUserId"').encode(),
-    "CR": GOOD.replace("\n", "\r"),
-    "blanks": GOOD.replace(",", ", "),
-    "quotes": GOOD.replace(",", ", ").replace("138 0000 0001", '"138 0000 0001"'),
+    "BOM, CR": "\ufeff" + GOOD.replace("\n", "\r"),
+    "blanks": GOOD.replace(",", ", ").replace("138 0000 0001", '"138 0000 0001"'),
     "marks": GOOD.replace(" 0000 ", "\u00a00000\u3000").replace("c1", "\u200bc1\u00a0"),
     "empty columns": GOOD.replace("phone", "phone,,").replace("0001\n", "0001,,\n") + ",,,,,\n",
     "line ends in a column not taken": GOOD.replace("phone", "phone,name").replace("0001\n", '0001,"张\n三"\n'),
@@ -51,10 +48,16 @@ def test_files_of_any_program_are_converted(convert, content):
     assert convert(content) == (0, [GOOD_ITEM], "customers: 1 written, 0 left out\n")
 
 
-def test_what_is_empty_is_left_out_and_a_missing_column_named(convert):
-    status, items, said = convert("audienceUserId,unionid,phone\nc1, u1 ,()\n", "customers.json.gz")
+def test_the_encoding_can_be_named(convert):
+    item = {"audienceUserId": "会员", "tenantId": "acme"}
+    status, items, said = convert("audienceUserId\n会员\n".encode("gbk"), encoding="gbk")
+    assert (status, items) == (0, [item])
+    assert "there is no column openid, unionid, phone\n" in said
+
+
+def test_what_is_empty_is_left_out(convert):
+    status, items, _ = convert("audienceUserId,unionid,phone\nc1, u1 ,()\n", "customers.json.gz")
     assert (status, items) == (0, [{"audienceUserId": "c1", "unionid": "u1", "tenantId": "acme"}])
-    assert "there is no column openid\n" in said
 
 
 @pytest.mark.parametrize(
@@ -64,10 +67,9 @@ def test_what_is_empty_is_left_out_and_a_missing_column_named(convert):
         ("\u200b,u2,o2,", "no audienceUserId"),
         ("c1,u2,o2,", "came before"),
         (" c1\u3000,u2,o2,", "came before"),
-        ("c2,u2,o2,1,9", "5 cells, but 4 columns"),
-        ("c2,u2", "2 cells, but 4 columns"),
+        ("c2,u2,o2,1,9", "another number of cells"),
+        ('c2,"u2,o2,', "quotes that do not fit"),
         ("c2,u\t2,o2,", "unionid: a control character"),
-        ('"c2\nc3",,,', "audienceUserId: a control character"),
         (f"c2,,{'o' * 1025},", "openid: over 1,024 bytes"),
     ],
 )
@@ -76,25 +78,20 @@ def test_a_row_that_is_no_customer_is_named_and_left_out(convert, row, words):
     assert [item["audienceUserId"] for item in items] == ["c1", "c9"]
     assert (status, words in said) == (1, True)
     named, counted = said.splitlines()
-    assert named.startswith(f"line {3 + row.count(chr(10))}: ")
+    assert named.startswith("line 3: ")
     assert counted == "customers: 2 written, 1 left out"
 
 
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("", "no audienceUserId"),
-        ("c1,u1,o1,13800000001\n", "no audienceUserId"),
+        ("", "empty"),
         ("audienceUserId;phone\nc1;1\n", "no audienceUserId"),
-        (GOOD.replace("unionid", "unionId"), "the column unionId is nearly"),
-        (GOOD.replace("audienceUserId", "audience_user_id"), "is nearly"),
+        (GOOD.replace("unionid", "unionId"), "the column unionId is nearly unionid"),
         (GOOD.replace("openid", "phone"), "the column phone twice"),
         ("audienceUserId\n", "the file has no customer"),
         (GOOD.encode("utf-16"), "UTF-16"),
-        (GOOD.encode("utf-16-le"), "UTF-16"),
-        ((GOOD + "会员,,,\n").encode("gbk"), "not UTF-8"),
-        (GOOD + 'c2,"u2,o2,1\nc3,"u3",o3,1\n', "line"),
-        (GOOD + 'c2,"u2,o2,1\nc3,u3,o3,1\n', "line"),
+        ((GOOD + "会员,,,\n").encode("gbk"), "--encoding gbk"),
     ],
 )
 def test_a_file_that_cannot_be_read_leaves_none(convert, content, words):
@@ -104,9 +101,9 @@ def test_a_file_that_cannot_be_read_leaves_none(convert, content, words):
 
 
 def test_what_spreadsheets_make_of_values_is_counted(convert):
-    _, items, said = convert(GOOD + "1.38E+10,,,\nNULL,,,\n\\N,,,\n13800000001.0,,,\nc2,,#N/A,\nc3,,,13800000003.0\n")
-    assert "as spreadsheets write them: 5\n" in said
-    assert len(items) == 7
+    _, items, said = convert(GOOD + "1.38E+10,,,\nNULL,,,\nc2,,#N/A,\n")
+    assert "nothing (NULL, None, nan, \\N, #N/A): 2, first in line 4\n" in said
+    assert len(items) == 4
 
 
 @pytest.mark.parametrize(
