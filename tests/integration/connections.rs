@@ -107,19 +107,20 @@ async fn connections_that_broke_unnoticed_fail_no_record() {
     }
 }
 
-/// As if a firewall had forgotten the connections, and dropped what is sent on them.
+/// As if a firewall had forgotten the connections, and dropped what is sent on them: dozens of attempts would be in vain if
+/// they were tried one after the other.
 #[tokio::test]
-async fn silent_connections_fail_no_record() {
-    let run = async |records| {
-        let mut secured = Secured::start().await;
-        secured.import(MANY).await;
-        secured.server.silence_connections();
-        secured.import(records).await;
-        secured.server.unanswered()
-    };
-    let (one, many) = tokio::join!(run(1), run(MANY));
-    assert_eq!(one, 1, "the second attempt takes a new connection");
-    assert!(many <= CALLS_AT_A_TIME, "{many} attempts in vain");
+async fn silent_connections_are_given_up_together() {
+    let mut secured = Secured::start().await;
+    secured.import(MANY).await;
+    secured.server.silence_connections();
+    // Not every attempt that ends shows that its connection is silent where the machine is busy: see `RESPONSE_TIMEOUT`.
+    for _ in 0..3 {
+        secured.process.invoke(import_event(exact("add"), records("openid", "o", 1))).await;
+    }
+    secured.import(1).await;
+    let unanswered = secured.server.unanswered();
+    assert!((1..=3).contains(&unanswered), "{unanswered} attempts in vain");
 }
 
 #[tokio::test]
