@@ -96,4 +96,7 @@ async fn an_outcome_that_a_failed_condition_does_not_return_is_read() {
     stage.database.rule(Rule::on("PutItem", Action::Error { status: 400, code, message }));
     let again = post(&function, "k1", &mixed()).await;
     assert_eq!((is_replay(&again), &again.body), (true, &first.body));
+    // As if another run of a later version took the key over each time.
+    rewrite(&stage, "failures", json!({"S": "TIMEOUT:1"})).await;
+    assert_eq!(post(&function, "k1", &mixed()).await.code(), "IN_PROGRESS");
 }
