@@ -193,7 +193,8 @@ mod tests {
             (Tenant { expires_at: Some(999.0), enabled: false, ..tenant() }, Err(Rejection::Token)),
         ];
         for (tenant, expected) in cases {
-            assert_eq!(tenant.clone().admit(at(1000)).map(|_| ()), expected, "{tenant:?}");
+            let admitted = tenant.clone().admit(at(1000)).map(|admission| admission.expires_at);
+            assert_eq!(admitted, expected.map(|()| tenant.expires_at), "{tenant:?}");
         }
     }
 

@@ -4,15 +4,13 @@
 //! The times leave at least three quarters of a second for a busy machine: between the last call and the
 //! response, and between the response and the end of the invocation.
 
-mod keys;
 mod lookups;
 
 use std::time::Duration;
 
-use futures_util::future::join_all;
 use group_import::config::{Config, SkipUnchanged};
 use serde_json::{Value, json};
-use testing::dynamodb::{Action, Rule, Share};
+use testing::dynamodb::{Action, Rule};
 use testing::function::{Function, Response};
 use testing::shorthand::{
     customers, exact, failures_by, fuzzy, numbered, numbered_pairs, off, pairs, resend,
@@ -102,26 +100,6 @@ async fn no_attempt_starts_within_the_margin() {
             assert!(last <= end_of_calls, "{shown}: an attempt {:?} too late", last - end_of_calls);
         }
     }
-}
-
-#[tokio::test(start_paused = true)]
-async fn items_unprocessed_at_the_deadline_are_timeouts() {
-    let run = async |operation: &'static str| {
-        let stage = Stage::new().await;
-        stage.put_customers(customers(5)).await;
-        // A quarter of a second for calls: the random pauses between retries add up to more.
-        let set = |config: &mut Config| config.deadline_margin = MARGIN + Duration::from_millis(750);
-        let mut function = with_little_time(&stage, set).await;
-        // Half of the remaining items each time, rounded down: the last one is never processed.
-        stage.database.rule(Rule::on(operation, Action::Unprocessed { processed: Share::Fraction(1, 2) }));
-        let response = import(&stage, &function, exact("add"), numbered(5)).await;
-        let failed = response.failures().len();
-        assert_eq!(stage.memberships().await.len(), 5 - failed, "{operation}");
-        assert!(failed < 5, "{operation}");
-        assert_timeouts(&stage, &mut function, &exact("add"), &response).await;
-        assert_eq!(stage.memberships().await, numbered_pairs(5));
-    };
-    join_all(["BatchWriteItem", "BatchGetItem"].map(run)).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use group_import::config::{IdentityLookup, SkipUnchanged};
+use group_import::config::IdentityLookup;
 use serde_json::Value;
 use testing::dynamodb::{Action, Rule, Share};
 use testing::shorthand::{
@@ -57,29 +57,6 @@ async fn a_failed_call_fails_only_its_own_records() {
             resend(&stage, &function, &params, &response).await;
             assert_eq!(stage.memberships().await, numbered_pairs(n), "{operation}");
             function.import(off("delete"), numbered(n)).await.data();
-        }
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn unprocessed_items_are_retried() {
-    let stage = Stage::new().await;
-    stage.put_customers(customers(40)).await;
-    let function = stage.function_with(|config| config.skip_unchanged = SkipUnchanged::Never).await;
-    for (params, expected) in [(exact("add"), 40), (exact("delete"), 0)] {
-        for (operation, processed, times) in [
-            ("BatchWriteItem", Share::Count(0), 2),
-            ("BatchWriteItem", Share::Fraction(1, 2), 5),
-            ("BatchGetItem", Share::Count(0), 2),
-            ("BatchGetItem", Share::Fraction(1, 3), 5),
-        ] {
-            stage.database.clear_rules();
-            stage.database.reset();
-            stage.database.rule(Rule::on(operation, Action::Unprocessed { processed }).times(times));
-            let response = function.import(params.clone(), numbered(40)).await;
-            assert_eq!(response.failures(), [""; 0], "{operation} {processed:?}");
-            assert_eq!(stage.database.faults().len(), times, "{operation} {processed:?}");
-            assert_eq!(stage.memberships().await, numbered_pairs(expected));
         }
     }
 }

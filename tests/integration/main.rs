@@ -1,7 +1,6 @@
 //! The function on a database in this process, and as a process that calls it over HTTP: one program, so that it is linked once.
 
 mod alarms;
-mod batch;
 mod bulk;
 mod connections;
 mod dashboard;
@@ -9,11 +8,9 @@ mod deadlines;
 mod direct;
 mod docs;
 mod dry_run;
-mod error_data;
 mod events;
 mod faults;
 mod hostile;
-mod imports;
 mod isolation;
 mod lookups;
 mod matching;

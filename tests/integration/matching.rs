@@ -16,6 +16,7 @@ async fn stage() -> Stage {
             json!({"audienceUserId": "c1", "unionid": "u1", "openid": "o1", "phone": "1"}),
             json!({"audienceUserId": "c2", "unionid": "u2", "openid": "o2", "phone": "2"}),
             json!({"audienceUserId": "c3"}),
+            json!({"audienceUserId": "c4", "unionid": "U1"}),
             // Two that share a unionid and an openid, and a third with the openid.
             json!({"audienceUserId": "d1", "unionid": "ud", "openid": "od", "phone": "3"}),
             json!({"audienceUserId": "d2", "unionid": "ud", "openid": "od", "phone": "4"}),
@@ -36,6 +37,7 @@ async fn a_record_matches_the_customer_of_the_contract() {
     // A record, and its customer or its code by exact matching, and by fuzzy matching in both orders.
     let cases = [
         (json!({"unionid": "u1"}), ["c1", "c1", "c1"]),
+        (json!({"unionid": "U1"}), ["c4", "c4", "c4"]),
         (json!({"phone": "+86 1"}), ["c1", "c1", "c1"]),
         (json!({"audienceUserId": "c3"}), ["c3", "c3", "c3"]),
         (json!({"audienceUserId": "c1", "unionid": "u1", "openid": "o1", "phone": "1"}), ["c1", "c1", "c1"]),

@@ -11,7 +11,7 @@ use tokio::io::AsyncReadExt;
 use testing::dynamodb::{Action, Rule};
 use testing::function::{Response, direct_event, import_event};
 use testing::runtime_api::{Process, command};
-use testing::shorthand::{exact, numbered, off, pairs};
+use testing::shorthand::{exact, pairs};
 use testing::stage::{Stage, TOKEN};
 
 const TIME: Duration = Duration::from_secs(30);
@@ -22,18 +22,6 @@ async fn start(stage: &Stage, more: &[(&str, &str)]) -> Process {
 
 fn records() -> Value {
     json!([{"openid": "openid-7", "groups": "vip"}, {"openid": "nobody", "groups": "vip"}])
-}
-
-#[tokio::test]
-async fn a_direct_event_returns_a_result_or_an_error() {
-    let stage = Stage::new().await;
-    let mut process = start(&stage, &[]).await;
-    let event = |token| direct_event(token, off("add"), numbered(1));
-    let outcome = process.invoke(event(TOKEN)).await;
-    assert_eq!((&*outcome.kind, &outcome.body["errorCode"]), ("response", &json!("SUCCESS")));
-    let outcome = process.invoke(event("unknown")).await;
-    let expected = json!({"errorType": "TOKEN_ERROR", "errorMessage": "X-Token缺失、无效或已过期"});
-    assert_eq!((&*outcome.kind, outcome.body), ("error", expected));
 }
 
 #[tokio::test]

@@ -150,3 +150,21 @@ async fn a_body_is_measured_in_bytes_after_it_is_decoded() {
         assert_eq!(rejected(&stage, &function, encoded(not_json)).await.code(), "PARAM_ERROR");
     }
 }
+
+#[tokio::test]
+async fn what_cannot_fit_the_lambda_limit_is_rejected() {
+    let stage = Stage::new().await;
+    let function = stage.function_with(|config| config.max_body_bytes = 6 * 1024 * 1024).await;
+    // A record of escaped quotes: two bytes each in the body, four in the response as Lambda returns it.
+    let quotes = "\\\"".repeat(290);
+    for field in ["openid", "open_id"] {
+        let record = format!(r#"{{"{field}":"{quotes}","groups":1}}"#);
+        for (records, status) in [(100, 200), (3_000, 200), (4_000, 200), (4_500, 413), (5_000, 413)] {
+            let data = vec![&*record; records].join(",");
+            let body = format!(r#"{{"publicParams":{},"data":[{data}]}}"#, off("add"));
+            let response = function.post(TOKEN, body).await;
+            assert_eq!(response.status, status, "{records} records");
+            assert!(status != 200 || response.data()["importFailNum"] == records);
+        }
+    }
+}

@@ -2,15 +2,17 @@
 
 mod outcomes;
 
+use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use futures_util::future::join_all;
+use futures_util::future::{join_all, select};
 use serde_json::{Value, json};
 use testing::dynamodb::{Action, Rule};
 use testing::function::{Function, Response, post_event, with_key};
 use testing::stage::{Stage, TOKEN};
-use tokio::time::sleep;
+use tokio::task::yield_now;
+use tokio::time::Instant;
 
 /// Some records succeed; the others fail with different codes.
 fn mixed() -> Value {
@@ -62,22 +64,6 @@ fn operations(stage: &Stage) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_replay_is_identical_and_takes_two_calls() {
-    let stage = stage().await;
-    let function = stage.function().await;
-    let first = post(&function, "k1", &mixed()).await;
-    assert_eq!(
-        first.failures(),
-        ["INVALID_FIELD", "NOT_MATCHED", "CONFLICT", "MISSING_GROUPS", "MISSING_IDENTIFIER", "INVALID_FIELD"]
-    );
-    assert!(!is_replay(&first));
-    stage.database.reset();
-    let second = post(&function, "k1", &mixed()).await;
-    assert_eq!((is_replay(&second), &second.body), (true, &first.body));
-    assert_eq!(operations(&stage), ["GetItem", "PutItem"]);
-}
-
-#[tokio::test]
 async fn the_table_is_needed_for_keys_only() {
     let stage = stage().await;
     let function = stage.function_with(|config| config.tables.imports = None).await;
@@ -105,20 +91,23 @@ async fn a_key_is_bound_to_the_body_of_its_tenant() {
     assert!(stage.memberships().await.is_empty());
 }
 
-#[tokio::test]
-async fn a_malformed_key_is_a_parameter_error() {
-    let stage = stage().await;
-    let response = post(&stage.function().await, "two words", &mixed()).await;
-    assert_eq!(response.code(), "PARAM_ERROR");
-    assert!(response.msg().contains("Idempotency-Key"));
-    assert_eq!(operations(&stage), ["GetItem"]);
-}
-
 #[tokio::test(flavor = "multi_thread")]
-async fn exactly_one_concurrent_request_runs() {
-    for callers in [2, 10, 50] {
+async fn exactly_one_concurrent_request_runs_also_after_a_run_that_died() {
+    for (callers, one_died) in [(2, false), (10, true), (50, false)] {
         let stage = stage().await;
         let function = Arc::new(stage.function().await);
+        if one_died {
+            stage.database.rule(Rule::on("BatchWriteItem", Action::Hang).times(1));
+            let is_writing = async || {
+                while stage.database.faults().is_empty() {
+                    yield_now().await
+                }
+            };
+            select(pin!(post(&function, "k1", &mixed())), pin!(is_writing())).await;
+            assert_eq!(post(&function, "k1", &mixed()).await.code(), "IN_PROGRESS");
+            stage.end_lease("t1#k1").await;
+            stage.database.reset();
+        }
         let responses = post_at_once(&function, callers).await;
         let (imported, others): (Vec<_>, Vec<_>) =
             responses.iter().partition(|response| response.status == 200);
@@ -127,27 +116,8 @@ async fn exactly_one_concurrent_request_runs() {
         assert!(imported.iter().all(|response| response.body == ran[0].body));
         assert!(others.iter().all(|response| response.code() == "IN_PROGRESS"), "{others:?}");
         assert_eq!(post(&function, "k1", &mixed()).await.body, ran[0].body);
+        assert_eq!(stage.memberships().await.len(), 3);
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_killed_run_is_taken_over_exactly_once() {
-    let stage = stage().await;
-    stage.database.rule(Rule::on("BatchWriteItem", Action::Hang).times(1));
-    let mut process = stage.process(crate::FUNCTION.as_ref(), Duration::from_secs(30), &[]).await;
-    process.send(with_key(post_event(TOKEN, mixed().to_string()), "k1"));
-    while stage.database.count("BatchWriteItem") == 0 {
-        sleep(Duration::from_millis(10)).await;
-    }
-    process.child.kill().await.expect("it ran");
-
-    let function = Arc::new(stage.function().await);
-    assert_eq!(post(&function, "k1", &mixed()).await.code(), "IN_PROGRESS");
-    stage.end_lease("t1#k1").await;
-    let responses = post_at_once(&function, 10).await;
-    let ran = responses.iter().filter(|response| response.status == 200 && !is_replay(response));
-    assert_eq!(ran.count(), 1);
-    assert_eq!(stage.memberships().await.len(), 3);
 }
 
 /// Every way in which a call fails permanently.
@@ -223,4 +193,25 @@ async fn a_key_lives_for_a_day_and_is_ignored_after_it() {
     // It may be deleted days later.
     stage.expire_key("t1#k1").await;
     assert!(!is_replay(&post(&function, "k1", &mixed()).await));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_hangs_leaves_time_to_store_the_outcome_and_to_respond() {
+    for (operation, is_stored) in [("BatchWriteItem", true), ("UpdateItem", false)] {
+        let stage = stage().await;
+        let mut function = stage.function().await;
+        function.seconds = 10.0;
+        stage.database.rule(Rule::on(operation, Action::Hang));
+        let started = Instant::now();
+        let first = post(&function, "k1", &mixed()).await;
+        assert!(started.elapsed().as_secs_f64() < function.seconds, "{:?}", started.elapsed());
+        assert_eq!(first.failures().contains(&"TIMEOUT"), is_stored, "{first:?}");
+        stage.database.clear_rules();
+        let again = post(&function, "k1", &mixed()).await;
+        if is_stored {
+            assert_eq!((is_replay(&again), &again.body), (true, &first.body));
+        } else {
+            assert_eq!(again.code(), "IN_PROGRESS");
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use group_import::config::{Config, IdentityLookup, SkipUnchanged};
+use group_import::config::{IdentityLookup, SkipUnchanged};
 use serde_json::{Value, json};
 
 use super::{assert_timeouts, import, with_little_time};
@@ -88,49 +88,4 @@ async fn slow_membership_checks_keep_completed_successes() {
     assert_eq!(stage.database.count("BatchWriteItem"), 0);
     assert_timeouts(&stage, &mut function, &off("add"), &response).await;
     assert_eq!(stage.memberships().await, numbered_pairs(501));
-}
-
-/// Records whose look-ups need several invocations: each identifies a customer by its last identifier alone.
-async fn resending_ends(params: Value, set: fn(&mut Config), records: usize) {
-    let stage = Stage::new().await;
-    let customer = |n| json!({"audienceUserId": format!("c{n}"), "phone": format!("139{n:08}")});
-    stage.put_customers((0..records).map(customer)).await;
-    let mut function = stage.function_with(set).await;
-    function.seconds = 7.0;
-    for operation in ["ExecuteStatement", "Query", "BatchGetItem"] {
-        stage.database.rule(Rule::on(operation, Action::Delay(Duration::from_millis(160))));
-    }
-    let mut data: Value = (0..records)
-        .map(|n| {
-            let mut record = customer(n);
-            record["groups"] = "g".into();
-            if params["matchingType"] == 2 {
-                record["unionid"] = format!("nobody {n}").into();
-                record["openid"] = format!("nobody {n}").into();
-            }
-            record
-        })
-        .collect();
-    let mut left = records;
-    while left > 0 {
-        let response = function.import(params.clone(), data).await;
-        let failures = response.failures();
-        assert!(failures.iter().all(|code| *code == "TIMEOUT"), "{failures:?}");
-        assert!(failures.len() < left, "{params}: nothing of {left} was imported");
-        left = failures.len();
-        data = response.data()["errorData"].clone();
-    }
-    assert_eq!(stage.memberships().await, numbered_pairs(records));
-}
-
-#[tokio::test(start_paused = true)]
-async fn slow_lookups_import_something_with_every_sending() {
-    for params in [fuzzy(1, "add"), fuzzy(2, "add"), exact("add")] {
-        resending_ends(params.clone(), |config| config.lookup_concurrency = 4, 1_000).await;
-        let by_query = |config: &mut Config| {
-            config.lookup_concurrency = 4;
-            config.identity_lookup = IdentityLookup::Query;
-        };
-        resending_ends(params, by_query, 200).await;
-    }
 }
