@@ -20,7 +20,6 @@ from __future__ import annotations
 import argparse
 import base64
 import bisect
-import codecs
 import collections
 import contextlib
 import csv
@@ -40,6 +39,7 @@ import re
 import secrets
 import shutil
 import signal
+import socket
 import ssl
 import stat
 import sys
@@ -62,14 +62,15 @@ except ImportError:  # Windows
 PATH = "/api/integrate/audience/info/batchAdd"
 IDENTIFIERS = ("audienceUserId", "openid", "unionid", "phone")
 FIELDS = (*IDENTIFIERS, "groups")
+NAMES = frozenset(FIELDS)
 # What a failed row has beside its own fields. Where the input has them, from an earlier run, they are left out.
 REASON_FIELDS = ("errorCode", "errorMsg", "retryable")
 # What holds a line that is no object among failed rows; imported again it fails until somebody has corrected it.
 BAD_ROW_FIELD = "badRow"
-# Characters of one line. A record has at most some 30,000, the rest is for columns that are not sent.
-MAX_LINE = 262_144
-# A quoted field that goes on for longer is taken for unclosed.
-MAX_QUOTED_LINES = 1_000
+# Bytes of one line, which is held in memory. A record has at most some 30,000; the rest is for what is not sent.
+LONGEST_LINE = 1 << 24
+# A quoted field that goes on for more lines or characters is taken for unclosed.
+MAX_QUOTED_LINES, MAX_QUOTED = 1_000, 1 << 18
 
 
 class Stop(Exception):
@@ -80,9 +81,16 @@ class Mistake(Stop):
     """The command or the file is at fault. Once that is corrected the run begins anew."""
 
 
+class Changed(Stop):
+    """The file is another one than when its import began."""
+
+    def __init__(self):
+        super().__init__("the input was changed since its import began; --restart imports it from its beginning")
+
+
 # --- The encoding of the file ---
 
-CODECS = {"utf-8": "utf-8", "gbk": "gb18030", "gb2312": "gb2312"}
+CODECS = {"utf-8": "utf-8", "gbk": "gb18030"}
 BOM = "\ufeff"
 
 # Files that are given by mistake, by how they begin.
@@ -94,119 +102,139 @@ NOT_TEXT = (
     (b"\xfe\xff", "UTF-16"),
 )
 
-NOT_ASCII = re.compile("[^\\x00-\\x7f]")
-# What lists in Chinese have outside ASCII: all of three and four bytes but private characters and U+FFFD.
-EASTERN = re.compile("[\u2010-\ud7ff\uf900-\uffef\U00010000-\U0003ffff]")
-# The same, and inside a word in Latin letters small letters with accents, and signs.
-ACCENTED = "[\u00a1-\u00bf\u00d7\u0300-\u036f" + "".join(filter(str.islower, map(chr, range(0xDF, 0x180)))) + "]"
-LIKELY = re.compile(f"{EASTERN.pattern}|(?<=[A-Za-z0-9]){ACCENTED}|{ACCENTED}(?=[A-Za-z0-9])")
+# What lists in Chinese have outside ASCII: of three and four bytes in UTF-8, but for private and unassigned characters.
+EASTERN = re.compile("[\u2010-\ud7ff\uf900-\uffef\U00010000-\U0002ebef\U00030000-\U000323af]")
+# A word with letters of two bytes, or with such characters. It could be Chinese in GBK.
+ODD = "\u0080-\u07ff\ue000-\uf8ff\U0002ebf0-\U0002ffff\U000323b0-\U0010ffff"
+WORD = re.compile(f"[A-Za-z]*[{ODD}][A-Za-z{ODD}]*")
+# In which languages it is meant nevertheless: in Greek, Cyrillic, Hebrew, Arabic, or a Latin script; and signs.
+OTHER_SCRIPT = re.compile("[\u0386-\u03ce]{3,}|[\u0401-\u045f]{3,}|[\u05d0-\u05ea]{3,}|[\u0621-\u06d3]{3,}")
+LATIN = re.compile("[A-Za-z\u00c0-\u024f]+")
+SIGNS = re.compile("(?<=[A-Za-z0-9])[·×÷](?=[A-Za-z0-9])|(?<=[0-9])[°²³]|(?<=[a-z])[²³]|[£¥±](?=[0-9])|[\u00a0\u00ad]")
 # What GBK leaves undefined.
 PRIVATE = re.compile("[\ue000-\uf8ff]")
 
 
-def text_of(file, encoding):
-    """The file from its beginning as text, with its line ends as they are."""
-    file.seek(0)
-    return open(file.fileno(), encoding=CODECS[encoding], newline="", closefd=False)
-
-
-def chunks(file):
-    file.seek(0)
-    return iter(lambda: file.read(1 << 20), b"")
-
-
-def parts(file, encoding):
-    """The text of the file in large parts."""
-    decoder = codecs.getincrementaldecoder(CODECS[encoding])()
-    for chunk in itertools.chain(chunks(file), [b""]):
-        yield decoder.decode(chunk, not chunk)
-
-
-def undecodable(file, encoding):
-    """The number of the first line that has a byte which is none of the encoding; None if there is none."""
-    number, last = 1, ""
-
-    def count_lines(text):
-        nonlocal number, last
-        number += text.count("\n") + text.count("\r") - (last + text).count("\r\n")
-        last = text[-1:]
-
+def read_from(file, place, size):
     try:
-        for text in parts(file, encoding):
-            count_lines(text)
-    except UnicodeDecodeError as error:
-        count_lines(error.object[: error.start].decode("latin-1"))
-        return number
-    return None
+        file.seek(place)
+        return file.read(size)
+    except OSError as error:
+        raise Stop(f"the input cannot be read: {error.strerror}") from None
 
 
-def mean_bytes(file):
-    """How many bytes a character outside ASCII has in UTF-8; 0 if there is none."""
-    all_bytes, first_bytes = (
-        sum(len(chunk.translate(None, bytes(range(end)))) for chunk in chunks(file)) for end in (0x80, 0xC0)
-    )
-    return all_bytes / max(first_bytes, 1)
+def byte_lines(file):
+    """The lines of the file with their numbers. They end with LF, CR or CRLF, whose bytes are no part of another
+    character in any of the encodings."""
+    number, place, rest, part = 1, 0, b"", True
+    while part:
+        part = read_from(file, place, 1 << 20)
+        place += len(part)
+        block = (rest + part).splitlines(keepends=True)
+        # The last may go on in the next part: at least by the LF of a CRLF.
+        rest = block.pop() if part else b""
+        if len(rest) > LONGEST_LINE:
+            raise Mistake(f"line {number + len(block)} is longer than {LONGEST_LINE} bytes: check the line ends")
+        yield from enumerate(block, number)
+        number += len(block)
 
 
-def common(text):
-    """What of a text is in GB 2312, which has nearly all that GBK files have."""
-    return text.encode("gb2312", "ignore").decode("gb2312")
+def lines(file, encoding):
+    """The lines of the file as text, with their numbers."""
+    codec = CODECS[encoding]
+    try:
+        for number, line in byte_lines(file):
+            yield number, line.decode(codec).lstrip(BOM) if number == 1 else line.decode(codec)
+    except UnicodeDecodeError:
+        # All of it was read before.
+        raise Changed from None
 
 
-def share(file, encoding, expected):
-    """The share of the characters outside ASCII that are expected in a text, by a function."""
-    found = fitting = 0
-    for text in parts(file, encoding):
-        found += len(NOT_ASCII.findall(text))
-        fitting += len(NOT_ASCII.findall("".join(expected(text))))
-    return fitting / found
+def decoded(line, codec):
+    try:
+        return line.decode(codec)
+    except UnicodeDecodeError:
+        return None
+
+
+def is_likely(word):
+    """Whether a word with letters of two bytes is meant as it stands in UTF-8. In a Latin script accents are few, and
+    small letters do not follow several capitals; an accent behind VIP is Chinese."""
+    word = unicodedata.normalize("NFC", word)
+    plain = sum(map(str.isascii, word))
+    is_latin = LATIN.fullmatch(word) and plain >= max(2, len(word) - plain) and "vip" not in word.lower()
+    return OTHER_SCRIPT.fullmatch(word) or (is_latin and (word.islower() or word.isupper() or word.istitle()))
+
+
+class Look:
+    """What the bytes of a file say about its encoding."""
+
+    def __init__(self, file):
+        # By encoding, the first line that has a byte which is none of it.
+        self.bad = {}
+        # In UTF-8: how many lines have Chinese, how many words of other languages, and which may be Chinese in GBK, and
+        # that without rare characters.
+        self.chinese, self.foreign, self.doubtful, self.common = 0, 0, [], []
+        for number, line in byte_lines(file):
+            if not line.isascii():
+                for encoding in CODECS.keys() - self.bad:
+                    if decoded(line, CODECS[encoding]) is None:
+                        self.bad[encoding] = number
+                if "utf-8" not in self.bad:
+                    self.look_at(number, line)
+
+    def look_at(self, number, line):
+        text = line.decode()
+        if EASTERN.search(text):
+            self.chinese += 1
+        elif words := WORD.findall(SIGNS.sub(" ", text)):
+            if all(map(is_likely, words)):
+                self.foreign += 1
+                return
+            self.doubtful.append(number)
+            if decoded(line, "gb2312") and re.search("[^\x00-\u00bf×÷]", "".join(words)):
+                self.common.append(number)
 
 
 def check_gbk(file):
     """Stops the run at a line that cannot be meant as GBK although it can be read so, as in a file put together from
     several."""
-    for number, text in lines(file, "gbk"):
-        if text.isascii() or text == common(text):
+    for number, line in byte_lines(file):
+        if line.isascii() or decoded(line, "gb2312"):
             continue
-        if PRIVATE.search(text):
+        if PRIVATE.search(line.decode(CODECS["gbk"])):
             raise Mistake(f"line {number} has characters that are not defined in GBK: check --encoding")
-        with contextlib.suppress(UnicodeDecodeError):
-            utf8 = text.encode(CODECS["gbk"]).decode()
-            if EASTERN.search(utf8) and utf8 == common(utf8):
-                raise Mistake(f"line {number} is UTF-8, not GBK: save the whole file in one encoding")
+        utf8 = decoded(line, "utf-8")
+        if utf8 and EASTERN.search(utf8) and utf8 == utf8.encode("gb2312", "ignore").decode("gb2312"):
+            raise Mistake(f"line {number} is UTF-8, not GBK: save the whole file in one encoding")
 
 
 def encoding_of(file, given):
     """How to read the file: as `given`, or else as UTF-8. Stops the run if the bytes contradict that."""
-    file.seek(0)
-    beginning = file.read(1_024)
+    beginning = read_from(file, 0, 1_024)
     for mark, what in NOT_TEXT:
         if beginning.startswith(mark):
             raise Mistake(f"the input is {what}: save it as CSV UTF-8")
     if beginning.count(0) * 4 > len(beginning):
         raise Mistake("the input is UTF-16 or no text: save it as CSV UTF-8")
-    not_utf8 = undecodable(file, "utf-8")
+    has_mark, look = beginning.startswith(BOM.encode()), Look(file)
     if given == "gbk":
-        if beginning.startswith(BOM.encode()):
+        if has_mark:
             raise Mistake("the input is UTF-8, not GBK, as its byte order mark says: leave out --encoding")
-        not_gbk = undecodable(file, "gbk")
-        eastern = 0 if not_utf8 else mean_bytes(file) > 2 and share(file, "utf-8", EASTERN.findall)
-        if eastern and (not_gbk or eastern >= share(file, "gbk", common)):
+        if "utf-8" not in look.bad and ("gbk" in look.bad or look.chinese + look.foreign > len(look.doubtful)):
             raise Mistake("the input is UTF-8, not GBK: leave out --encoding")
-        if not_gbk:
-            raise Mistake(f"line {not_gbk} is not GBK: check --encoding")
-        if undecodable(file, "gb2312"):
-            check_gbk(file)
-    elif not_utf8:
-        advice = "" if undecodable(file, "gbk") else ", or, if it is GBK, add --encoding gbk"
-        raise Mistake(f"line {not_utf8} is not UTF-8: save the file as UTF-8{advice}")
-    elif not given and 0 < mean_bytes(file) <= 2.5 and not undecodable(file, "gbk"):
-        if share(file, "gbk", common) >= 0.9 and share(file, "utf-8", LIKELY.findall) < 0.5:
-            odd = next(number for number, line in lines(file, "utf-8") if re.search("[\x80-\u07ff]", line))
-            raise Mistake(
-                f"line {odd} is Chinese if the file is GBK, and letters that no Chinese list has if it is UTF-8:"
-                " name its encoding, --encoding gbk or --encoding utf-8"
-            )
+        if "gbk" in look.bad:
+            raise Mistake(f"line {look.bad['gbk']} is not GBK: check --encoding, or save the file as CSV UTF-8")
+        check_gbk(file)
+    elif "utf-8" in look.bad:
+        advice = "" if "gbk" in look.bad else ", or, if it is GBK, add --encoding gbk"
+        advice = ", as its beginning is" if has_mark else advice
+        raise Mistake(f"line {look.bad['utf-8']} is not UTF-8: save the whole file as UTF-8{advice}")
+    elif odd := not given and (look.common if look.chinese else look.doubtful):
+        raise Mistake(
+            f"line {odd[0]} is Chinese if it is GBK, and letters that no Chinese list has if it is UTF-8:"
+            " name the encoding of the file, --encoding gbk or --encoding utf-8"
+        )
     return given or "utf-8"
 
 
@@ -226,6 +254,12 @@ def is_phone(value):
     return bool(re.fullmatch(r"\+?[0-9]+", NOT_DIGITS.sub("", value.translate(ASCII))))
 
 
+def unusual(identifier):
+    """What an identifier has besides what any has."""
+    found = re.findall("[^A-Za-z0-9_.:@+-]", identifier)
+    return {" " if char.isspace() else char if char.isascii() else "字" for char in found}
+
+
 class Row(NamedTuple):
     """One row of the input: the number of its first line, its text, its fields or members, why it is no record."""
 
@@ -233,21 +267,6 @@ class Row(NamedTuple):
     text: str
     content: list | dict
     fault: str | None
-
-
-def lines(file, encoding):
-    """The lines of the file with their numbers, ended by LF, CR or CRLF. One over the limit comes cut."""
-    text = text_of(file, encoding)
-    try:
-        for number in itertools.count(1):
-            if not (line := text.readline(MAX_LINE + 1)):
-                return
-            yield number, line.lstrip(BOM) if number == 1 else line
-            while len(line) > MAX_LINE and line[-1] not in "\r\n":
-                line = text.readline(MAX_LINE + 1)
-    except UnicodeDecodeError:
-        # All of it was read before.
-        raise Stop(Journal.CHANGED) from None
 
 
 @functools.lru_cache(maxsize=1_000)
@@ -271,6 +290,7 @@ class Csv:
     def __init__(self, file, encoding):
         self.file, self.encoding = file, encoding
         self.width = self.least = 0
+        self.has_more = None
         self.places = ()
         first = next(self.tables(), None)
         if not first:
@@ -280,19 +300,21 @@ class Csv:
         self.names = [AROUND.sub("", name) for name in first.content]
         self.check_names()
         self.width = len(self.names)
-        # Excel adds or leaves out empty fields at the end of a line.
-        self.least = max(place for place, name in enumerate(self.names, 1) if name)
         self.sent = [(self.names.index(field), field) for field in FIELDS if field in self.names]
         self.places = [place for place, _ in self.sent]
+        # Excel adds or leaves out empty fields at the end of a line.
+        self.least = max(self.places[-1], min(self.places[:-1])) + 1
         self.values = operator.itemgetter(*self.places)
         self.template = "{" + ",".join(f'"{field}":%s' for _, field in self.sent) + "}"
         self.kept = [place for place, name in enumerate(self.names) if name not in REASON_FIELDS]
         self.unsent = [self.names[place] for place in self.kept if self.names[place] not in ("", *FIELDS)]
         self.nameless = [place for place in self.kept if not self.names[place]]
-        mark = BOM if text_of(file, encoding).read(1) == BOM else ""
+        mark = BOM if read_from(file, 0, 4).decode(CODECS[encoding], "ignore").startswith(BOM) else ""
         self.heading = mark + joined([*(self.names[place] for place in self.kept), *REASON_FIELDS])
 
     def check_names(self):
+        if self.names[0].lower().startswith("sep="):
+            raise Mistake("the first line, sep=, is for Excel alone: take it out")
         for name in self.names:
             if field := near_miss(name):
                 raise Mistake(
@@ -316,6 +338,9 @@ class Csv:
         tables, width = self.tables(), self.width
         next(tables)
         for row in tables:
+            self.has_more = len(row.content) > width if self.has_more is None else self.has_more
+            if len(NAMES.intersection(row.content)) > 1:
+                raise Mistake(f"line {row.line} names the columns again: import each table as a file of its own")
             if len(row.content) != width and not row.fault:
                 if self.fits(row.content):
                     row = row._replace(content=(row.content + [""] * width)[:width])
@@ -324,8 +349,11 @@ class Csv:
             yield row
 
     def fits(self, fields):
-        """Whether a line has the fields of a row."""
-        return self.least <= len(fields) and not any(map(str.strip, fields[self.width :]))
+        """Whether a line has the fields of a row. Excel leaves out empty ones at the end. More of them than columns may
+        hide a comma that lacks its quotes, unless the first row has more, too."""
+        surplus = fields[self.width :]
+        is_usual = self.has_more is not False or not surplus
+        return is_usual and self.least <= len(fields) and not any(map(str.strip, surplus))
 
     def tables(self):
         """The lines of the table, of whatever length."""
@@ -337,7 +365,7 @@ class Csv:
         # Splits one line at a time, and fails at quotes that are not as they should be.
         simple = csv.reader(iter(line.pop, None), strict=True)
         for number, text in iter(following, None):
-            if '"' not in text and len(text) <= MAX_LINE:
+            if '"' not in text:
                 if (bare := text.strip("\r\n")) and not bare.isspace():
                     yield Row(number, text, bare.split(","), None)
                 continue
@@ -350,22 +378,22 @@ class Csv:
             except (csv.Error, IndexError):
                 pass
             text, fields, fault = self.quoted(number, text, following, again)
-            fault = f"超过{MAX_LINE}个字符，已截断" if len(text) > MAX_LINE else fault
             yield Row(number, text, fields, fault and f"第{number}行{fault}")
 
     def quoted(self, number, first, following, again):
         """A line that its quotes may hold together with following ones. A quote that is never closed would swallow the
         rest of the file, so then, and if the whole is no row, the line stands alone and the others are read again."""
         fields, fault = self.split(first)
-        text, more = first, []
-        while fault == self.NOT_CLOSED and len(first) <= MAX_LINE and len(more) < MAX_QUOTED_LINES:
+        text, more, size = first, [], len(first)
+        while fault == self.NOT_CLOSED and size <= MAX_QUOTED and len(more) < MAX_QUOTED_LINES:
             if not (line := following()):
                 break
             more.append(line)
+            size += len(line[1])
             if '"' in line[1]:
                 text = first + "".join(line for _, line in more)
                 fields, fault = self.split(text)
-        if more and (fault or len(text) > MAX_LINE or (self.width and not self.is_row(fields))):
+        if more and (fault or size > MAX_QUOTED or (self.width and not self.is_row(fields))):
             again.extendleft(reversed(more))
             return first, self.split(first)[0], self.NOT_CLOSED
         if more and self.width:
@@ -379,15 +407,16 @@ class Csv:
 
     def check_lines(self, row, together):
         """Stops the run if what the quotes of a row hold together seems to be rows, which would be lost: a line has
-        another identifier, or the row's own a second time. Words with blanks are a note, unless they are a phone."""
+        another identifier, or the row's own a second time. Words with what the row's own identifiers have not, such as
+        blanks, are a note, unless they are a phone."""
         identifiers, is_begun = sorted(self.places[:-1]), False
-        own = {AROUND.sub("", row[place]) for place in identifiers} - {""}
+        own = {AROUND.sub("", row[place]) for place in identifiers if place < len(row)} - {""}
         for number, line in together:
             fields = [AROUND.sub("", field) for field in line.replace('"', "").split(",")]
             found = next((fields[place] for place in identifiers if place < len(fields) and fields[place]), " ")
             if not (is_begun or own.isdisjoint(fields)):
                 is_begun = True
-            elif len(fields) >= self.least and (is_phone(found) or not re.search(r"\s", found)):
+            elif len(fields) >= self.least and (is_phone(found) or unusual(found) <= unusual("".join(own))):
                 raise Mistake(
                     f"line {together[0][0]} opens a quote that is closed only in line {together[-1][0]}, and line"
                     f" {number} seems to be a row of its own: correct line {together[0][0]}, or take the line ends out"
@@ -477,8 +506,6 @@ class JsonLines:
                 yield self.row(number, text)
 
     def row(self, number, text):
-        if len(text) > MAX_LINE:
-            return Row(number, text, {}, f"第{number}行超过{MAX_LINE}个字符，已截断")
         try:
             content = DECODER.decode(text)
         except (ValueError, RecursionError):
@@ -531,7 +558,7 @@ NOTES = {
     "mark": "values with invisible characters inside",
     "nameless": "values in columns without a name, which are not sent",
 }
-EXCEL = re.compile(r"[-+]?\d+([.,]\d*)?[Ee][-+]\d+|\d+\.0*|\d{1,3}(,\d{3})+(\.\d*)?|[='].+|#{2,}")
+EXCEL = re.compile(r"[-+]?\d+([.,]\d*)?[Ee][-+]\d+|\d+\.\d+[Ee]\d+|\d+\.0*|\d{1,3}(,\d{3})+(\.\d*)?|[='].+|#{2,}")
 NOTHING = {"null", "(null)", "none", "nil", "nan", "na", "n/a", "#n/a", "\\n", "undefined", "-", "--"}
 NOTHING |= {"<na>", "<null>", "nat", "无", "空", "暂无", "没有", "未知"}
 NOTHING |= {"#ref!", "#value!", "#name?", "#div/0!", "#num!", "#null!"}
@@ -850,8 +877,9 @@ class Sender:
         self.options, self.server, self.run, self.progress = options, server, run, progress
         self.headers = {"Content-Type": "application/json", "X-Token": token, "User-Agent": "import_groups.py"}
         self.pace = Pace(options.concurrency, options.batch)
-        # Connections that are kept alive, and whether the run is over.
-        self.idle, self.stopped = collections.deque(), threading.Event()
+        # Connections that are kept alive, those in use with the time by which they must be done, and whether the run is
+        # over.
+        self.idle, self.busy, self.stopped = collections.deque(), {}, threading.Event()
 
     def send(self, batch):
         """Every row of the batch that failed, by its place, with its reason."""
@@ -919,14 +947,29 @@ class Sender:
             return self.exchange(self.server.connect(), headers, body)
 
     def exchange(self, connection, headers, body):
+        self.busy[connection] = deadline = time.monotonic() + self.options.timeout
         try:
             response = self.server.post(connection, headers, body)
-        except BaseException:
+        except BaseException as error:
             connection.close()
+            if isinstance(error, Exception) and time.monotonic() >= deadline:
+                raise TimeoutError("timed out") from None
             raise
+        finally:
+            del self.busy[connection]
         if connection.sock:
             self.idle.append(connection)
         return response
+
+    def end_overdue(self):
+        """Ends the exchanges that take too long. The timeout of a socket bounds each read alone, so that a response
+        which comes byte by byte would never end."""
+        for connection, deadline in list(self.busy.items()):
+            if time.monotonic() >= deadline:
+                # There may be no socket yet, or no longer.
+                with contextlib.suppress(OSError, TypeError):
+                    # Not that of TLS, which would go on in plain text.
+                    socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)
 
     def wait(self, batch, why, pause):
         self.progress.report(f"batch {batch.number}: {why}; again in {pause:.1f} s")
@@ -952,6 +995,7 @@ class Sending(threading.Thread):
         while self.is_alive():
             # On Windows nothing interrupts a wait without end.
             self.join(0.5)
+            self.sender.end_overdue()
         if self.error:
             raise self.error
         return self.failed
@@ -1009,8 +1053,6 @@ class Journal:
     """What a run has done so far. Its first line says what is imported and how; each further one, that one more batch
     is settled. Whatever a run that died left behind the last whole line is cut off, and its batch sent again."""
 
-    CHANGED = "the input was changed since its import began; --restart imports it from its beginning"
-
     def __init__(self, path, plan, restart, report):
         self.path, self.kept = path, functools.partial(written, "the state of the run", path, "--state")
         with self.kept():
@@ -1021,7 +1063,7 @@ class Journal:
             if begun:
                 self.run = begun["run"]
                 if begun["plan"].get("input") != plan["input"]:
-                    raise Stop(self.CHANGED)
+                    raise Changed
                 for flag, value in plan.items():
                     if begun["plan"].get(flag) != value:
                         raise Stop(
@@ -1050,7 +1092,8 @@ class Journal:
         """The first line and the last mark of a run. Where not even the first line is whole, nothing was sent."""
         self.file.seek(0)
         first, mark = self.file.readline(), Mark()
-        if not first.endswith(b"\n"):
+        begin = b'{"run": "'
+        if not first.endswith(b"\n") and begin.startswith(first[: len(begin)]):
             return None, mark
         end = self.file.tell()
         try:
@@ -1122,6 +1165,12 @@ class FailedRows:
 # --- The run ---
 
 
+def say(text, stream, end="\n"):
+    """Whoever reads this may have gone away, as `head` does; the import goes on."""
+    with contextlib.suppress(OSError):
+        print(text, end=end, file=stream, flush=True)
+
+
 class Progress:
     """How far the run is: a line that changes on a terminal, else one now and then."""
 
@@ -1154,7 +1203,7 @@ class Progress:
     def write(self, line, end=""):
         with self.lock:
             erased = "\r" + " " * len(self.line) + "\r" if self.line else ""
-            print(erased + line, end=end, file=sys.stderr, flush=True)
+            say(erased + line, sys.stderr, end)
             self.line = "" if end else line
 
     def report(self, line):
@@ -1196,7 +1245,7 @@ def skip_settled(source, mark):
         batch = next(source, None)
         chain = batch.chain if batch else None
     if chain != mark.chain:
-        raise Stop(Journal.CHANGED)
+        raise Changed
 
 
 def import_file(options):
@@ -1227,6 +1276,8 @@ def import_file(options):
     sender = Sender(options, server, token, journal.run, progress)
     try:
         import_all(source, sender, failed_rows, journal, options.concurrency, progress)
+        if journal.mark.rows != total:
+            raise Changed
     except (Stop, KeyboardInterrupt) as error:
         sender.stopped.set()
         progress.end()
@@ -1234,22 +1285,20 @@ def import_file(options):
             # It can be corrected without --restart.
             journal.remove()
         else:
-            progress.report(f"stopped after {count(journal.mark.rows)}; none is lost: the same command resumes there")
+            way = "" if isinstance(error, Changed) else ": the same command resumes there"
+            progress.report(f"stopped after {count(journal.mark.rows)}; none is lost{way}")
         raise
     progress.end()
-    if journal.mark.rows != total:
-        raise Stop(Journal.CHANGED)
     journal.remove()
     return summary(journal.mark, options)
 
 
 def summary(mark, options):
     prefix, imported = ("dry run: ", "would be imported") if options.dry_run else ("", "imported")
-    print(f"{prefix}{count(mark.rows)}: {mark.imported} {imported}, {mark.failed} failed")
-    if options.dry_run:
-        print("Nothing was written.")
-    if mark.failed:
-        print(f"The failed rows and their reasons: {options.failed}")
+    text = f"{prefix}{count(mark.rows)}: {mark.imported} {imported}, {mark.failed} failed"
+    text += "\nNothing was written." if options.dry_run else ""
+    text += f"\nThe failed rows and their reasons: {options.failed}" if mark.failed else ""
+    say(text, sys.stdout)
     return 2 if mark.failed else 0
 
 
@@ -1361,7 +1410,7 @@ def options_of(given):
     if options.identify_way and options.match != "fuzzy":
         raise Mistake("--identify-way must be left out, unless --match is fuzzy")
     options.params = params_of(options)
-    options.input = None if options.input == "-" else Path(options.input)
+    options.input = None if options.input in ("-", "/dev/stdin") else Path(options.input)
     options.format = options.format or format_of(options.input)
     word = "dry-run" if options.dry_run else "import"
     if not options.failed:
@@ -1375,9 +1424,12 @@ def options_of(given):
     for (one, path), (other, same) in itertools.combinations(files.items(), 2):
         if path and path.resolve() == same.resolve():
             raise Mistake(f"{other} is {one} itself")
-    # A device or a folder is not to be replaced.
-    if options.failed.exists() and not options.failed.is_file():
-        raise Mistake("--failed is no file")
+    for flag in ("--failed", "--state"):
+        # A device or a folder is not to be replaced.
+        if os.path.lexists(files[flag]) and not files[flag].is_file():
+            raise Mistake(f"{flag} is no file")
+        if not os.access(files[flag].parent, os.W_OK):
+            raise Mistake(f"{flag} names no folder that can be written to")
     return options
 
 
@@ -1397,6 +1449,8 @@ def format_of(path):
     suffix = path.suffix.lower() if path else ""
     if suffix in (".xls", ".xlsx"):
         raise Mistake("an Excel workbook cannot be read: save it as CSV UTF-8")
+    if suffix in (".gz", ".zip"):
+        raise Mistake("the input is compressed: unpack it first")
     known = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
     if suffix not in known:
         array = " (a JSON array is not read: put one object on each line)" if suffix == ".json" else ""
@@ -1404,17 +1458,32 @@ def format_of(path):
     return known[suffix]
 
 
-def main(given=None):
+def open_streams():
+    """Makes all three streams usable. One that was closed (`>&-`) is none, and its number would go to another file."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))
     for stream in (sys.stdout, sys.stderr):
         # A console may have few characters.
         stream.reconfigure(errors="backslashreplace")
+
+
+def main(given=None):
+    open_streams()
     with contextlib.suppress(ValueError):
         signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return import_file(options_of(given))
     except (Stop, KeyboardInterrupt, OSError) as error:
-        print(f"error: {str(error) or 'interrupted'}", file=sys.stderr)
+        say(f"error: {str(error) or 'interrupted'}", sys.stderr)
         return 1
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except OSError:
+                # What cannot be written must not be tried again at exit, which would change the status.
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 if __name__ == "__main__":

@@ -105,9 +105,10 @@ class Desk:
     def files(self):
         return sorted(file.name for file in self.folder.iterdir())
 
-    def start(self, arguments, url=None, **environment):
+    def start(self, arguments, url=None, redirected="", **environment):
         inherited = {name: text for name, text in os.environ.items() if "proxy" not in name.lower()}
-        command = [PYTHON, "-B", CLIENT, *arguments.split(), "--url", url or self.url]
+        command = ["bash", "-o", "pipefail", "-c", f'"$@" {redirected}' if redirected else 'exec "$@"', "bash"]
+        command += [PYTHON, "-B", CLIENT, *arguments.split(), "--url", url or self.url]
         streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         environment = {**inherited, "IMPORT_TOKEN": "demo-token", **environment}
         return subprocess.Popen(command, cwd=self.folder, env=environment, **streams)

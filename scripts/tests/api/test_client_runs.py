@@ -58,7 +58,7 @@ def test_failed_rows_can_be_imported_again(desk, service):
     ended = desk.run(
         "list.csv --match fuzzy",
         '\ufeffnote,openid,groups,unionid\r\nfirst,o0001,"again, new",u0001\r\n"late, ""x""",nobody,again,\r\n'
-        "broken,o0001,again\r\n,,,\r\nlast,,third,u0001\r\n",
+        "broken,o0001\r\n,,,\r\nlast,,third,u0001\r\n",
     )
     assert (ended.code, ended.stdout.splitlines()[0]) == (2, "5 rows: 2 imported, 3 failed"), ended
     assert {("c0001", group) for group in ("again", "new", "third")} <= service.memberships()
@@ -66,11 +66,11 @@ def test_failed_rows_can_be_imported_again(desk, service):
     assert failed == (
         "\ufeffnote,openid,groups,unionid,errorCode,errorMsg,retryable\n"
         '"late, ""x""",nobody,again,,NOT_MATCHED,未匹配到客户,false\n'
-        "broken,o0001,again,,BAD_ROW,第4行有3列，应为4列,false\n"
+        "broken,o0001,,,BAD_ROW,第4行有2列，应为4列,false\n"
         ",,,,MISSING_IDENTIFIER,缺少可用的身份标识,false\n"
     )
     assert desk.files() == ["list.csv", "list.failed.csv"]
-    corrected = failed.replace("nobody", "o0002").replace("\n,,,,", "\n,o0003,again,,")
+    corrected = failed.replace("nobody", "o0002").replace("o0001,", "o0001,again").replace("\n,,", "\n,o0003,again")
     ended = desk.run("list.failed.csv --match fuzzy", corrected)
     assert (ended.code, ended.stdout) == (0, "3 rows: 3 imported, 0 failed\n"), ended
     assert {("c0002", "again"), ("c0003", "again")} <= service.memberships()
@@ -294,6 +294,21 @@ def test_connections_are_kept_and_renewed_where_the_server_closed_them(double, r
     assert len(double.requests) == 100
 
 
+def test_a_response_that_comes_byte_by_byte_is_a_timeout(double, run):
+    def trickle(request, _):
+        request.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+        for _ in range(100):
+            request.wfile.write(b" ")
+            request.wfile.flush()
+            time.sleep(0.1)
+
+    before = time.monotonic()
+    ended = run(numbered(1), {0: trickle}, f"{OFF} --timeout 1")
+    assert (ended.code, len(set(double.requests)), len(double.requests)) == (0, 1, 2), ended
+    assert f"{double.url}: timed out; again in" in ended.stderr
+    assert time.monotonic() - before < 8
+
+
 # --- Ends that are none ---
 
 
@@ -363,6 +378,29 @@ def test_a_file_that_grows_meanwhile_is_not_taken_for_imported(desk, run):
     ended = run(numbered(300), {0: grow}, f"{OFF} --batch 10 --concurrency 1")
     assert (ended.code, ended.stdout) == (1, ""), ended
     assert "the input was changed" in ended.stderr
+
+
+def test_a_file_that_is_overwritten_meanwhile_is_not_resumed(desk, run):
+    def overwrite(*_):
+        with (desk.folder / "list.csv").open("r+b") as file:
+            file.seek(-9, os.SEEK_END)
+            file.write(b"\xff")
+
+    # More than is read at once.
+    ended = run(numbered(3_000, f"g{' ' * 1_000}"), {0: overwrite}, f"{OFF} --concurrency 1")
+    assert ended.code == 1
+    *_, stopped, error = ended.stderr.splitlines()
+    assert re.fullmatch("stopped after [12]000 rows; none is lost", stopped), ended
+    assert error.startswith("error: the input was changed since its import began; --restart")
+
+
+def test_a_file_that_cannot_be_read_any_more_is_named():
+    class Broken:
+        def seek(self, _):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with pytest.raises(import_groups.Stop, match="the input cannot be read: Input/output error"):
+        list(import_groups.lines(Broken(), "utf-8"))
 
 
 def test_standard_input_is_imported_and_resumed(desk, double):
@@ -439,8 +477,14 @@ def test_a_state_that_cannot_be_kept_names_the_way_out(double, run):
     ended = run(numbered(1), arguments=f"{OFF} --state nowhere/state")
     assert "--state" in ended.stderr
     assert not double.requests
-    ended = run(holed(1)[0], arguments=f"{OFF} --failed nowhere/failed.csv")
-    assert "--failed" in ended.stderr
+
+
+@pytest.mark.parametrize("content", ["a secret", "x\n", "[]\n"])
+def test_another_file_is_not_taken_for_a_state(desk, run, content):
+    desk.write("state", content)
+    ended = run(numbered(1), arguments=f"{OFF} --state state")
+    assert "state is not the state of an import" in ended.stderr
+    assert desk.read("state") == content
 
 
 def test_a_disk_that_is_full_is_named(tmp_path, monkeypatch):
@@ -514,6 +558,17 @@ def test_a_console_with_few_characters_is_no_end(double, run, encoding):
 
 
 @pytest.mark.parametrize(
+    "redirected", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-", "| true", "2>&1 | true", "> /dev/full", "2> /dev/full"]
+)
+def test_what_nobody_reads_changes_nothing(desk, double, run, redirected):
+    content, failed, pairs = holed(10)
+    ended = run(content, {0: reply(503, "SERVICE_UNAVAILABLE")}, redirected=redirected)
+    assert (ended.code, desk.read("list.failed.csv"), set(double.pairs)) == (2, failed, pairs), ended
+    assert "Exception" not in ended.stderr, ended
+    assert desk.run("--help", redirected=redirected).code == 0
+
+
+@pytest.mark.parametrize(
     ("line", "named"),
     [
         ("", "FILE"),
@@ -528,6 +583,9 @@ def test_a_console_with_few_characters_is_no_end(double, run, encoding):
         ("l.csv --match off --state ./l.csv --restart", "--state is the input"),
         ("l.csv --match off --state l.failed.csv", "--state is --failed"),
         ("l.csv --match off --failed . --restart", "--failed is no file"),
+        ("l.csv --match off --state /dev/full", "--state is no file"),
+        ("l.csv --match off --failed nowhere/failed.csv", "--failed names no folder"),
+        ("l.csv.gz --match off", "compressed"),
         (". --match off --format csv", ". cannot be read"),
         ("l.csv --match both", "--match"),
         ("l.csv --match off --opt put", "--opt"),
