@@ -291,7 +291,7 @@ class Csv:
         self.file, self.encoding = file, encoding
         self.width = self.least = 0
         self.has_more = None
-        self.places = ()
+        self.places = self.identifiers = ()
         first = next(self.tables(), None)
         if not first:
             raise Mistake("the input is empty")
@@ -302,8 +302,11 @@ class Csv:
         self.width = len(self.names)
         self.sent = [(self.names.index(field), field) for field in FIELDS if field in self.names]
         self.places = [place for place, _ in self.sent]
-        # Excel adds or leaves out empty fields at the end of a line.
-        self.least = max(self.places[-1], min(self.places[:-1])) + 1
+        self.identifiers = sorted(place for place, field in self.sent if field in IDENTIFIERS)
+        # Excel leaves out empty fields at the end of a line.
+        self.least = (
+            max(place for place, field in self.sent if field in ("groups", self.names[self.identifiers[0]])) + 1
+        )
         self.values = operator.itemgetter(*self.places)
         self.template = "{" + ",".join(f'"{field}":%s' for _, field in self.sent) + "}"
         self.kept = [place for place, name in enumerate(self.names) if name not in REASON_FIELDS]
@@ -409,7 +412,7 @@ class Csv:
         """Stops the run if what the quotes of a row hold together seems to be rows, which would be lost: a line has
         another identifier, or the row's own a second time. Words with what the row's own identifiers have not, such as
         blanks, are a note, unless they are a phone."""
-        identifiers, is_begun = sorted(self.places[:-1]), False
+        identifiers, is_begun = self.identifiers, False
         own = {AROUND.sub("", row[place]) for place in identifiers if place < len(row)} - {""}
         for number, line in together:
             fields = [AROUND.sub("", field) for field in line.replace('"', "").split(",")]
@@ -439,7 +442,7 @@ class Csv:
             else:
                 end = text.find(",", place)
                 end = len(text) if end < 0 else end
-                is_text = len(fields) in self.places[:-1] and self.FORMULA.fullmatch(text, place, end)
+                is_text = len(fields) in self.identifiers and self.FORMULA.fullmatch(text, place, end)
                 if '"' in text[place:end] and len(fields) in self.places and not is_text:
                     return [*fields, *text[place:].split(",")], "的引号前有其他字符"
                 fields.append(text[place:end])
