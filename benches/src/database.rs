@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use testing::capacity::Capacity;
-use testing::dynamodb::{Action, Call, Dynamodb, Maps, PAGE_ITEMS, Rule, Store, Throughput};
+use testing::dynamodb::{Action, Call, Dynamodb, Maps, Rule, Store, Throughput};
 use testing::items::{put_all, scan};
 use testing::serve::{self, Server, Transport};
 use testing::tables::{self, TableNames};
@@ -59,7 +59,6 @@ impl Database {
         tables::create_all(&store, &names).await?;
         put_all(&store, &names.customers, customers).await?;
         let dynamodb = Dynamodb::new(store);
-        dynamodb.page_size(Some(PAGE_ITEMS));
         dynamodb.statements_by_key();
         dynamodb.rule(Rule::on("GetItem", Action::Respond(TENANT_ITEM)));
         let server = dynamodb.serve(transport, serve::ANY).await?;

@@ -7,7 +7,7 @@ use std::{fs, io};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
-use testing::runtime_api::{self, Times};
+use testing::runtime_api;
 
 use crate::Failure;
 use crate::database::Database;
@@ -79,9 +79,8 @@ impl Process {
             .env("TOKEN_CACHE_SECONDS", "86400")
             .envs(program.environment.iter().map(|(name, value)| (name, value)))
             .stdout(Stdio::null());
-        let times = Times { invocation: program.invocation, patience: Duration::from_secs(300) };
         let started = Instant::now();
-        let mut process = runtime_api::Process::spawn(command, times)
+        let mut process = runtime_api::Process::spawn(command, program.invocation)
             .await
             .map_err(|error| format!("{executable} does not start: {error}"))?;
         let wall = process.poll().await? - started;

@@ -30,7 +30,7 @@ use lambda_http::Context;
 use lambda_http::lambda_runtime::Diagnostic;
 use libfuzzer_sys::{Corpus, fuzz_mutator, fuzz_target};
 use serde_json::{Value, json};
-use testing::dynamodb::{Dynamodb, Maps, PAGE_ITEMS, Store};
+use testing::dynamodb::{Dynamodb, Maps, Store};
 use testing::items::{put_all, scan};
 use testing::tables::{self, TableNames};
 use tokio::runtime::Runtime;
@@ -70,7 +70,6 @@ impl Function {
                 .expect("they are put");
         });
         let database = runtime.block_on(async { Dynamodb::new(store) });
-        database.page_size(Some(PAGE_ITEMS));
         database.statements_by_key();
         let sdk = database::sdk_config()
             .region(Region::new("local"))

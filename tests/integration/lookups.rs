@@ -38,7 +38,7 @@ async fn nine_values_share_a_statement_and_a_hundred_keys_a_batch() {
 async fn all_pages_are_read() {
     for sharing in [9, 10, 11, 20] {
         let stage = Stage::new().await;
-        stage.database.query_page_size(Some(10));
+        stage.database.page_size(10);
         stage
             .put_customers(
                 (0..sharing).map(|n| json!({"audienceUserId": format!("d{n:02}"), "openid": "shared"})),
@@ -68,8 +68,7 @@ async fn all_pages_are_read() {
 #[tokio::test]
 async fn a_second_customer_on_a_further_page_makes_a_value_ambiguous() {
     let stage = Stage::new().await;
-    stage.database.page_size(Some(1));
-    stage.database.query_page_size(Some(1));
+    stage.database.page_size(1);
     stage.put_customers(["d1", "d2"].map(|id| json!({"audienceUserId": id, "openid": "shared"}))).await;
     let data = json!([{"openid": "shared", "groups": "g"}]);
     for set in [by_statement, by_query] {

@@ -1,24 +1,23 @@
 //! An emulated Lambda Runtime API, and the function's process that polls it.
 
-use std::convert::Infallible;
 use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
-use std::process::{ExitStatus, Stdio};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use http_body_util::{BodyExt, Full};
+use http_body_util::BodyExt;
 use hyper::body::{Bytes, Incoming};
 use hyper::{Request, Response, StatusCode};
 use serde_json::Value;
 use tokio::process::{Child, Command};
 use tokio::sync::{Mutex, mpsc};
 
-use crate::serve::{self, Server};
+use crate::serve::{self, Body, Server, Transport, whole};
 
-/// How long a test waits for a response.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The limit of each wait for a process, which valgrind may slow down.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// The request IDs of the invocations: this, and the number of the event.
 const REQUEST_ID: &str = "8476a536-e9f4-11e8-9739-";
@@ -31,17 +30,7 @@ pub struct Process {
     events: mpsc::UnboundedSender<Bytes>,
     polls: mpsc::UnboundedReceiver<Instant>,
     sent: mpsc::UnboundedReceiver<Sent>,
-    patience: Duration,
     _api: Server,
-}
-
-/// How long a process may take.
-#[derive(Clone, Copy, Debug)]
-pub struct Times {
-    /// The duration of each invocation, from which its deadline follows.
-    pub invocation: Duration,
-    /// The time limit of each wait for the process.
-    pub patience: Duration,
 }
 
 /// How an invocation ended.
@@ -54,19 +43,6 @@ pub struct Outcome {
     pub body: Value,
     /// When it was received.
     pub at: Instant,
-}
-
-/// Why waiting for a process failed.
-#[derive(Debug, thiserror::Error)]
-pub enum ProcessError {
-    #[error("the process ended: {0}")]
-    Ended(ExitStatus),
-    #[error("the process did nothing for {0:?}")]
-    Stale(Duration),
-    #[error("the process sent no JSON to the Runtime API")]
-    NoJson(#[from] serde_json::Error),
-    #[error(transparent)]
-    System(#[from] io::Error),
 }
 
 /// A command with only the environment variables of every function.
@@ -85,26 +61,25 @@ impl Process {
     pub async fn start(executable: &Path, environment: &[(&str, &str)], time: Duration) -> Self {
         let mut command = command(executable);
         command.envs(environment.iter().copied()).stdout(Stdio::piped());
-        let times = Times { invocation: time, patience: PATIENCE };
-        Self::spawn(command, times).await.expect("the function starts")
+        Self::spawn(command, time).await.expect("the function starts")
     }
 
-    /// Starts a [`command`].
+    /// Starts a [`command`], each of whose invocations has `time`.
     ///
     /// # Errors
     ///
     /// The program does not exist, or no port is free.
-    pub async fn spawn(mut command: Command, times: Times) -> Result<Self, ProcessError> {
+    pub async fn spawn(mut command: Command, time: Duration) -> io::Result<Self> {
         let (events, waiting) = mpsc::unbounded_channel();
         let (polled, polls) = mpsc::unbounded_channel();
         let (sender, sent) = mpsc::unbounded_channel();
         let waiting = Mutex::new(Waiting { number: 0, events: waiting });
-        let api = Arc::new(Api { invocation: times.invocation, waiting, polled, sender });
+        let api = Arc::new(Api { time, waiting, polled, sender });
         let respond = move |request| Arc::clone(&api).respond(request);
-        let api = Server::start(serve::ANY, respond).await?;
+        let api = Server::start(Transport::Plain, serve::ANY, respond).await?;
         let child =
             command.env("AWS_LAMBDA_RUNTIME_API", api.address().to_string()).kill_on_drop(true).spawn()?;
-        Ok(Self { child, events, polls, sent, patience: times.patience, _api: api })
+        Ok(Self { child, events, polls, sent, _api: api })
     }
 
     /// Sends the process an event, without waiting for the outcome.
@@ -128,8 +103,8 @@ impl Process {
     /// # Errors
     ///
     /// The process ended, does nothing, or sends no JSON.
-    pub async fn outcome(&mut self) -> Result<Outcome, ProcessError> {
-        let Sent { event, kind, body, at } = next(&mut self.sent, &mut self.child, self.patience).await?;
+    pub async fn outcome(&mut self) -> io::Result<Outcome> {
+        let Sent { event, kind, body, at } = next(&mut self.sent, &mut self.child).await?;
         Ok(Outcome { event, kind, body: serde_json::from_slice(&body)?, at })
     }
 
@@ -138,21 +113,17 @@ impl Process {
     /// # Errors
     ///
     /// The process ended, or does nothing.
-    pub async fn poll(&mut self) -> Result<Instant, ProcessError> {
-        next(&mut self.polls, &mut self.child, self.patience).await
+    pub async fn poll(&mut self) -> io::Result<Instant> {
+        next(&mut self.polls, &mut self.child).await
     }
 }
 
-async fn next<T>(
-    waiting: &mut mpsc::UnboundedReceiver<T>,
-    child: &mut Child,
-    patience: Duration,
-) -> Result<T, ProcessError> {
+async fn next<T>(waiting: &mut mpsc::UnboundedReceiver<T>, child: &mut Child) -> io::Result<T> {
     tokio::select! {
         biased;
         Some(sent) = waiting.recv() => Ok(sent),
-        ended = child.wait() => Err(ProcessError::Ended(ended?)),
-        () = tokio::time::sleep(patience) => Err(ProcessError::Stale(patience)),
+        ended = child.wait() => Err(io::Error::other(format!("the process ended: {}", ended?))),
+        () = tokio::time::sleep(PATIENCE) => Err(io::ErrorKind::TimedOut.into()),
     }
 }
 
@@ -165,7 +136,8 @@ struct Sent {
 }
 
 struct Api {
-    invocation: Duration,
+    /// The duration of each invocation, from which its deadline follows.
+    time: Duration,
     waiting: Mutex<Waiting>,
     polled: mpsc::UnboundedSender<Instant>,
     sender: mpsc::UnboundedSender<Sent>,
@@ -179,22 +151,19 @@ struct Waiting {
 
 impl Api {
     /// If nothing waits for the process any more, it is about to be killed.
-    async fn respond(
-        self: Arc<Self>,
-        request: Request<Incoming>,
-    ) -> Result<Response<Full<Bytes>>, Infallible> {
+    async fn respond(self: Arc<Self>, request: Request<Incoming>) -> io::Result<Response<Body>> {
         let path = request.uri().path().to_owned();
         if path.ends_with("/invocation/next") {
             self.polled.send(Instant::now()).ok();
             let (number, event) = self.event().await;
-            let deadline = SystemTime::now() + self.invocation;
+            let deadline = SystemTime::now() + self.time;
             let deadline_ms = deadline.duration_since(UNIX_EPOCH).expect("after 1970").as_millis();
             let invocation = Response::builder()
                 .header("content-type", "application/json")
                 .header("lambda-runtime-aws-request-id", format!("{REQUEST_ID}{number:012}"))
                 .header("lambda-runtime-deadline-ms", deadline_ms.to_string())
                 .header("lambda-runtime-invoked-function-arn", ARN);
-            return Ok(invocation.body(Full::from(event)).expect("the parts are valid"));
+            return invocation.body(whole(event)).map_err(io::Error::other);
         }
         let body = request.into_body().collect().await.expect("the body arrives").to_bytes();
         let at = Instant::now();
@@ -204,7 +173,7 @@ impl Api {
         let event = number.parse().expect("a number");
         self.sender.send(Sent { event, kind, body, at }).ok();
         let accepted = Response::builder().status(StatusCode::ACCEPTED);
-        Ok(accepted.body(Full::default()).expect("the parts are valid"))
+        accepted.body(whole("")).map_err(io::Error::other)
     }
 
     /// The next event and its number.

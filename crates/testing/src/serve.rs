@@ -1,6 +1,6 @@
 //! HTTP servers on this machine, with TLS or without.
 
-use std::error::Error;
+use std::convert::Infallible;
 use std::future::pending;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::FutureExt;
-use hyper::body::{Body, Incoming};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
@@ -24,45 +26,30 @@ use crate::tls::Tls;
 /// Any free port.
 pub const ANY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
+/// The body of a response, which may break off.
+pub type Body = UnsyncBoxBody<Bytes, io::Error>;
+
+/// A body that does not.
+pub fn whole(body: impl Into<Bytes>) -> Body {
+    Full::from(body.into()).map_err(|never: Infallible| match never {}).boxed_unsync()
+}
+
 /// A running server. It stops, and closes its connections, when dropped.
 pub struct Server {
     address: SocketAddr,
     scheme: &'static str,
     accepting: JoinHandle<()>,
-    closing: watch::Sender<()>,
-    faults: Arc<Faults>,
+    fate: watch::Sender<Fate>,
+    unanswered: Arc<AtomicUsize>,
 }
 
-#[derive(Default)]
-struct Faults {
-    /// How many times connections were broken.
-    breaks: AtomicUsize,
-    /// How many times connections fell silent.
-    silences: AtomicUsize,
-    /// How many requests got no response from a silent connection.
-    unanswered: AtomicUsize,
-}
-
-/// What became of a connection.
+/// What becomes of the connections that are open when it changes.
+#[derive(Clone, Copy)]
 enum Fate {
     Sound,
+    Closed,
     Broken,
     Silent,
-}
-
-impl Faults {
-    fn now(&self) -> [usize; 2] {
-        [&self.breaks, &self.silences].map(|faults| faults.load(Ordering::Relaxed))
-    }
-
-    /// What became of a connection since these faults.
-    fn fate(&self, [breaks, silences]: [usize; 2]) -> Fate {
-        match self.now() {
-            [now, _] if now != breaks => Fate::Broken,
-            [_, now] if now != silences => Fate::Silent,
-            _ => Fate::Sound,
-        }
-    }
 }
 
 /// The transport below HTTP.
@@ -80,60 +67,41 @@ impl Server {
     /// # Errors
     ///
     /// The address cannot be bound.
-    pub async fn start<R, F, B, E>(address: SocketAddr, respond: R) -> io::Result<Self>
+    pub async fn start<R, F>(transport: Transport, address: SocketAddr, respond: R) -> io::Result<Self>
     where
         R: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
-        F: Future<Output = Result<Response<B>, E>> + Send + 'static,
-        B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
-        E: Into<Box<dyn Error + Send + Sync>> + 'static,
+        F: Future<Output = io::Result<Response<Body>>> + Send + 'static,
     {
-        Self::start_over(Transport::Plain, address, respond).await
-    }
-
-    /// Like [`start`](Self::start), over this transport.
-    ///
-    /// # Errors
-    ///
-    /// The address cannot be bound.
-    pub async fn start_over<R, F, B, E>(
-        transport: Transport,
-        address: SocketAddr,
-        respond: R,
-    ) -> io::Result<Self>
-    where
-        R: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
-        F: Future<Output = Result<Response<B>, E>> + Send + 'static,
-        B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
-        E: Into<Box<dyn Error + Send + Sync>> + 'static,
-    {
-        let faults = Arc::new(Faults::default());
-        let served = Arc::clone(&faults);
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
         let scheme = transport.scheme();
-        let (closing, close) = watch::channel(());
+        let unanswered = Arc::new(AtomicUsize::new(0));
+        let silent = Arc::clone(&unanswered);
+        let (fate, of_now) = watch::channel(Fate::Sound);
         let accepting = tokio::spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
                 while connections.try_join_next().is_some() {}
                 // Otherwise small responses wait for the acknowledgement of earlier ones.
                 stream.set_nodelay(true).ok();
-                let mut close = close.clone();
-                close.mark_unchanged();
-                let (faults, accepted) = (Arc::clone(&served), served.now());
-                let respond = respond.clone();
+                let mut fate = of_now.clone();
+                fate.mark_unchanged();
+                let (respond, silent, changed) = (respond.clone(), Arc::clone(&silent), fate.clone());
                 let respond = move |request| {
-                    let faults = Arc::clone(&faults);
-                    let fate = faults.fate(accepted);
-                    let response = matches!(fate, Fate::Sound).then(|| respond(request));
+                    let response = respond(request);
+                    let silent = Arc::clone(&silent);
+                    let fate = match changed.has_changed() {
+                        Ok(false) => Fate::Sound,
+                        _ => *changed.borrow(),
+                    };
                     async move {
-                        match (fate, response) {
-                            (Fate::Sound, Some(response)) => response.await.map_err(io::Error::other),
-                            (Fate::Silent, _) => {
-                                faults.unanswered.fetch_add(1, Ordering::Relaxed);
+                        match fate {
+                            Fate::Sound => response.await,
+                            Fate::Closed | Fate::Broken => Err(io::ErrorKind::ConnectionReset.into()),
+                            Fate::Silent => {
+                                silent.fetch_add(1, Ordering::Relaxed);
                                 pending().await
                             }
-                            _ => Err(io::Error::other("broken")),
                         }
                     }
                 };
@@ -151,37 +119,40 @@ impl Server {
                         .boxed()
                     }
                 };
+                let closed = async move {
+                    while fate.changed().await.is_ok() && !matches!(*fate.borrow(), Fate::Closed) {}
+                };
                 connections.spawn(async move {
                     tokio::select! {
                         () = connection => {}
-                        _ = close.changed() => {}
+                        () = closed => {}
                     }
                 });
             }
         });
-        Ok(Self { address, scheme, accepting, closing, faults })
+        Ok(Self { address, scheme, accepting, fate, unanswered })
     }
 
     /// Closes all connections; new ones are accepted.
     pub fn close_connections(&self) {
-        self.closing.send_replace(());
+        self.fate.send_replace(Fate::Closed);
     }
 
     /// Breaks all connections so that the client notices only when it uses one: each closes at its next request,
     /// without a response.
     pub fn break_connections(&self) {
-        self.faults.breaks.fetch_add(1, Ordering::Relaxed);
+        self.fate.send_replace(Fate::Broken);
     }
 
     /// Silences all connections, as a firewall that has forgotten them: they stay open, and no request on them gets a
     /// response.
     pub fn silence_connections(&self) {
-        self.faults.silences.fetch_add(1, Ordering::Relaxed);
+        self.fate.send_replace(Fate::Silent);
     }
 
     /// How many requests got no response from a silent connection.
     pub fn unanswered(&self) -> usize {
-        self.faults.unanswered.load(Ordering::Relaxed)
+        self.unanswered.load(Ordering::Relaxed)
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -213,13 +184,11 @@ impl Transport {
     }
 }
 
-async fn serve<S, R, F, B, E>(stream: S, respond: R)
+async fn serve<S, R, F>(stream: S, respond: R)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     R: Fn(Request<Incoming>) -> F + Send + 'static,
-    F: Future<Output = Result<Response<B>, E>> + Send + 'static,
-    B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
-    E: Into<Box<dyn Error + Send + Sync>> + 'static,
+    F: Future<Output = io::Result<Response<Body>>> + Send + 'static,
 {
     // Fails if `respond` did or the client disconnected: the client notices it itself.
     let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service_fn(respond)).await;

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use group_import::tenant::TokenHash;
 use serde_json::{Value, json};
 
-use crate::dynamodb::{Dynamodb, PAGE_ITEMS, Store};
+use crate::dynamodb::{Dynamodb, Store};
 use crate::items::{put_all, scan};
 use crate::log_search;
 
@@ -56,8 +56,6 @@ impl Stage {
         let names = TableNames::prefixed(&format!("test-{:016x}-", RandomState::new().hash_one(())));
         tables::create_all(&store, &names).await.expect("the tables are created");
         let database = Dynamodb::new(store);
-        database.table_key(&names.memberships, &["customerKey", "groupName"]);
-        database.page_size(Some(PAGE_ITEMS));
         let server = database.serve(Transport::Plain, serve::ANY).await.expect("a free port");
         let stage = Self { database, names, server };
         stage.put_tenant(TOKEN, json!({"tenantId": TENANT})).await;

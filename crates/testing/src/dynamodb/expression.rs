@@ -1,7 +1,5 @@
 //! Conditions and updates, in DynamoDB's language of expressions.
 
-use std::iter::Peekable;
-
 use serde_json::{Map, Value};
 
 use super::call::Response;
@@ -13,9 +11,7 @@ use super::call::Response;
 /// The response where it does not hold.
 pub fn check_condition(request: &Value, item: Option<&Value>) -> Result<(), Response> {
     let Some(text) = request["ConditionExpression"].as_str() else { return Ok(()) };
-    let spaced = text.replace('(', " ( ").replace(')', " ) ");
-    let condition = Condition { request, item: item.unwrap_or(&Value::Null) };
-    if condition.any(&mut spaced.split_whitespace().peekable()) {
+    if holds(request, item.unwrap_or(&Value::Null), text) {
         return Ok(());
     }
     let mut failed =
@@ -28,56 +24,26 @@ pub fn check_condition(request: &Value, item: Option<&Value>) -> Result<(), Resp
     Err(failed)
 }
 
-struct Condition<'a> {
-    request: &'a Value,
-    item: &'a Value,
-}
-
-impl Condition<'_> {
-    /// Of alternatives, each of which binds closer.
-    fn any<'t>(&self, words: &mut Peekable<impl Iterator<Item = &'t str>>) -> bool {
-        let mut holds = self.all(words);
-        while words.next_if_eq(&"OR").is_some() {
-            holds |= self.all(words);
-        }
-        holds
-    }
-
-    fn all<'t>(&self, words: &mut Peekable<impl Iterator<Item = &'t str>>) -> bool {
-        let mut holds = self.one(words);
-        while words.next_if_eq(&"AND").is_some() {
-            holds &= self.one(words);
-        }
-        holds
-    }
-
-    fn one<'t>(&self, words: &mut Peekable<impl Iterator<Item = &'t str>>) -> bool {
-        let mut next = || words.next().expect("a whole condition");
-        match next() {
-            "(" => {
-                let holds = self.any(words);
-                assert_eq!(words.next(), Some(")"), "what is opened is closed");
-                holds
+/// Whether `a = :b OR (attribute_not_exists(c) AND d <= :e)` holds.
+fn holds(request: &Value, item: &Value, condition: &str) -> bool {
+    condition.split(" OR ").any(|all| {
+        let all = all.strip_prefix('(').and_then(|all| all.strip_suffix(')')).unwrap_or(all);
+        all.split(" AND ").all(|one| {
+            let missing = one.strip_prefix("attribute_not_exists(").and_then(|name| name.strip_suffix(')'));
+            if let Some(name) = missing {
+                return item[name].is_null();
             }
-            function @ ("attribute_exists" | "attribute_not_exists") => {
-                let [_, attribute, _] = [next(), next(), next()];
-                self.attribute(attribute).is_null() == (function == "attribute_not_exists")
+            let [name, comparison, value] = one.split_whitespace().collect::<Vec<_>>()[..] else {
+                panic!("{one} is not supported")
+            };
+            let (stored, value) = (&item[name_of(request, name)], value_of(request, value));
+            match comparison {
+                "=" => stored == value,
+                "<=" => number(stored).zip(number(value)).is_some_and(|(stored, value)| stored <= value),
+                _ => panic!("{one} is not supported"),
             }
-            attribute => {
-                let (comparison, value) = (next(), next());
-                let (stored, value) = (self.attribute(attribute), value_of(self.request, value));
-                match comparison {
-                    "=" => stored == value,
-                    "<=" => number(stored).zip(number(value)).is_some_and(|(stored, value)| stored <= value),
-                    other => panic!("{other} is not supported"),
-                }
-            }
-        }
-    }
-
-    fn attribute(&self, name: &str) -> &Value {
-        &self.item[name_of(self.request, name)]
-    }
+        })
+    })
 }
 
 fn number(attribute: &Value) -> Option<u64> {

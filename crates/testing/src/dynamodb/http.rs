@@ -1,20 +1,15 @@
 //! The database over HTTP.
 
-use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 
 use futures_util::stream;
-use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, Full, StreamBody};
+use http_body_util::{BodyExt, StreamBody};
 use hyper::body::{Bytes, Frame, Incoming};
 
 use super::call::Sent;
 use super::{Dynamodb, operation};
-use crate::serve::{Server, Transport};
-
-/// A response being sent, which may break off.
-type Body = UnsyncBoxBody<Bytes, io::Error>;
+use crate::serve::{Body, Server, Transport, whole};
 
 impl Dynamodb {
     /// Serves it at an address, on the runtime of the caller.
@@ -24,8 +19,7 @@ impl Dynamodb {
     /// The address cannot be bound.
     pub async fn serve(&self, transport: Transport, address: SocketAddr) -> io::Result<Server> {
         let database = self.clone();
-        Server::start_over(transport, address, move |request| database.clone().read_and_respond(request))
-            .await
+        Server::start(transport, address, move |request| database.clone().read_and_respond(request)).await
     }
 
     /// An error closes the connection without a response.
@@ -34,8 +28,6 @@ impl Dynamodb {
         let operation = operation(head.headers.get("x-amz-target").and_then(|target| target.to_str().ok()));
         let body = body.collect().await.map_err(io::Error::other)?;
         let sent = self.call(operation, serde_json::from_slice(&body.to_bytes())?).await?;
-        let whole =
-            |body: String| Full::from(body).map_err(|never: Infallible| match never {}).boxed_unsync();
         let builder = |status: u16| {
             hyper::Response::builder()
                 .status(status)
@@ -44,7 +36,7 @@ impl Dynamodb {
         };
         let response = match sent {
             Sent::Whole(response) => builder(response.status).body(whole(response.body.to_string())),
-            Sent::Text(text) => builder(200).body(whole(text.to_owned())),
+            Sent::Text(text) => builder(200).body(whole(text)),
             Sent::Half(response) => {
                 let body = Bytes::from(response.body.to_string());
                 builder(response.status).header("content-length", body.len()).body(half(&body))

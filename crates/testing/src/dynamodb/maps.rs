@@ -1,7 +1,7 @@
 //! Tables in hash maps, quick enough that measurements are those of the function: the calls that the function makes,
 //! and those that set up and read the tables.
 //!
-//! Without PartiQL: [`pages`](super::pages) reads a statement by a query for each value.
+//! Without PartiQL: [`statement`](super::statement) reads a statement by a query for each value.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;

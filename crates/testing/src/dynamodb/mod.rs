@@ -10,7 +10,7 @@
 //! - [`rules`]: what DynamoDB rejects and emulators accept
 //! - [`fault`]: which faults affect which calls
 //! - [`throughput`]: throttling beyond the capacity of a table
-//! - [`pages`] and [`batch`]: small pages, and batches that are only partly processed
+//! - [`statement`] and [`batch`]: small pages, and batches that are only partly processed
 //! - [`store`]: where the items are: in an [`embedded`] database, a [`remote`] one, or [`maps`], which know
 //!   [`expression`]s
 
@@ -24,10 +24,10 @@ mod expression;
 mod fault;
 mod http;
 mod maps;
-mod pages;
 #[cfg(feature = "local")]
 mod remote;
 mod rules;
+mod statement;
 mod store;
 mod throughput;
 
@@ -47,8 +47,7 @@ pub use call::{Call, Response, Sent};
 pub use connector::Connector;
 pub use fault::{Action, Rule};
 pub use maps::Maps;
-pub use pages::PAGE_ITEMS;
-use rules::Keys;
+use statement::PAGE_ITEMS;
 pub use store::Store;
 pub use throughput::Throughput;
 
@@ -71,10 +70,7 @@ struct State {
     loads: HashMap<String, Load>,
     rules: Vec<Rule>,
     page_size: Option<usize>,
-    query_page_size: Option<usize>,
     statements_by_key: bool,
-    lenient: bool,
-    keys: Keys,
     rejections: Vec<String>,
     throughput: Throughput,
     throttled: usize,
@@ -169,27 +165,16 @@ impl Dynamodb {
         self.state().rules.clear();
     }
 
-    /// The maximum items of a page of `ExecuteStatement`; `None`, the default, leaves paging to the store. DynamoDB
-    /// returns the results of an `IN` in pages of ten.
-    pub fn page_size(&self, items: Option<usize>) {
-        self.state().page_size = items;
-    }
-
-    /// The maximum items of a page of `Query`; `None`, the default, leaves paging to the store. On DynamoDB a page ends
-    /// at 1 MB.
-    pub fn query_page_size(&self, items: Option<usize>) {
-        self.state().query_page_size = items;
+    /// The maximum items of a page. By default, statements have DynamoDB's pages of ten, and queries those of the store;
+    /// on DynamoDB a page of these ends at 1 MB.
+    pub fn page_size(&self, items: usize) {
+        self.state().page_size = Some(items);
     }
 
     /// From now on each value of an `IN` is read by its key, as on AWS: emulators scan the index for each statement,
-    /// which takes minutes where tables are large. Needs a [`page_size`](Self::page_size).
+    /// which takes minutes where tables are large.
     pub fn statements_by_key(&self) {
         self.state().statements_by_key = true;
-    }
-
-    /// From now on what DynamoDB rejects and emulators accept is not rejected.
-    pub fn accept_what_the_store_accepts(&self) {
-        self.state().lenient = true;
     }
 
     /// The number of calls throttled entirely for lack of capacity.
@@ -200,12 +185,6 @@ impl Dynamodb {
     /// From now on the database throttles beyond these capacities. Calls for tokens and keys are not limited.
     pub fn throughput(&self, throughput: Throughput) {
         self.state().throughput = throughput;
-    }
-
-    /// Names the key attributes of a table, so that a repeated key in a batch can be rejected.
-    pub fn table_key(&self, table: &str, attributes: &[&str]) {
-        let attributes = attributes.iter().map(ToString::to_string).collect();
-        self.state().keys.insert(table.to_owned(), attributes);
     }
 
     /// A predicate that panicked fails its own test; the record is still valid.
@@ -228,7 +207,7 @@ impl Dynamodb {
         let _under_way = self.record(&call);
         // Calls that begin at the same time are under way at the same time: the store does not wait.
         tokio::task::yield_now().await;
-        if let Some(message) = self.rejection(&call) {
+        if let Some(message) = rules::rejection(&call) {
             return Ok(Sent::Whole(self.record_rejection(&call, Response::invalid(&message))));
         }
         let response = match self.action(&call) {
@@ -264,11 +243,6 @@ impl Dynamodb {
         UnderWay { database: self, operation: &call.operation }
     }
 
-    fn rejection(&self, call: &Call) -> Option<String> {
-        let state = self.state();
-        (!state.lenient).then(|| rules::rejection(call, &state.keys))?
-    }
-
     fn action(&self, call: &Call) -> Option<Action> {
         let mut state = self.state();
         let action = state.rules.iter_mut().find_map(|rule| rule.act_on(call))?;
@@ -285,15 +259,20 @@ impl Dynamodb {
     }
 
     async fn forward(&self, call: &Call) -> io::Result<Response> {
-        let (page_size, query_page_size, by_key) = {
+        let (page_size, by_key) = {
             let state = self.state();
-            (state.page_size, state.query_page_size, state.statements_by_key)
+            (state.page_size, state.statements_by_key)
         };
-        let response = match (call.operation.as_str(), page_size, query_page_size) {
-            ("ExecuteStatement", Some(size), _) => {
-                pages::statement(self.store(), &call.body, size, by_key).await
+        let response = match (call.operation.as_str(), page_size) {
+            ("ExecuteStatement", size) => {
+                statement::page(self.store(), &call.body, size.unwrap_or(PAGE_ITEMS), by_key).await
             }
-            ("Query", _, Some(size)) => pages::query(self.store(), &call.body, size).await,
+            ("Query", Some(size)) => {
+                let mut body = call.body.clone();
+                let limit = body["Limit"].as_u64().unwrap_or(u64::MAX);
+                body["Limit"] = limit.min(size as u64).into();
+                self.store().call("Query", &body).await
+            }
             _ => self.store().call(&call.operation, &call.body).await,
         };
         response.map(|response| self.record_rejection(call, response))

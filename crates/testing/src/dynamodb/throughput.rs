@@ -5,11 +5,10 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value;
-
-use super::batch;
 use super::call::{Call, Response};
+use super::statement::Statement;
 use super::store::Store;
+use super::{batch, rules};
 use crate::capacity::{Capacity, EXCEEDED};
 
 /// The capacities of all tables and indexes together.
@@ -20,9 +19,6 @@ pub struct Throughput {
     /// How long a call takes, throttled or not.
     pub latency: Duration,
 }
-
-/// The key attributes of the tables whose keys are batched: only their hash key determines the partition.
-const HASH_KEYS: [&str; 2] = ["customerKey", "audienceUserId"];
 
 impl Throughput {
     /// The response to a call beyond the capacity; `None` if it can be forwarded unchanged.
@@ -38,9 +34,7 @@ impl Throughput {
                 part(store, call, reads, if consistent { 1.0 } else { 0.5 }).await.map(Some)
             }
             ("ExecuteStatement", Some(reads), _) => {
-                let mut values: Vec<_> = call.body["Parameters"].as_array().into_iter().flatten().collect();
-                // The last parameter is the tenant.
-                values.pop();
+                let values = Statement::read(&call.body).map_or(&[][..], |statement| statement.values);
                 let is_there = values.iter().all(|value| reads.take(&value.to_string(), 0.5));
                 Ok((!is_there).then(exceeded))
             }
@@ -55,10 +49,7 @@ impl Throughput {
 
 /// Forwards the entries within the capacity.
 async fn part(store: &Store, call: &Call, capacity: &Capacity, units: f64) -> io::Result<Response> {
-    let hash_key = |entry: &Value| {
-        let item = entry.pointer("/PutRequest/Item").or(entry.pointer("/DeleteRequest/Key")).unwrap_or(entry);
-        HASH_KEYS.iter().find_map(|name| item.get(name)).map(Value::to_string).unwrap_or_default()
-    };
+    let hash_key = |entry| rules::key(entry)[0].to_string();
     let admitted: HashMap<String, bool> = batch::entries(call)
         .map(|(table, entry)| (format!("{table} {entry}"), capacity.take(&hash_key(entry), units)))
         .collect();

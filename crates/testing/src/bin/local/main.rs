@@ -15,7 +15,7 @@ use std::process::ExitCode;
 use lexopt::ValueExt;
 use lexopt::prelude::{Long, Short};
 use testing::demo;
-use testing::dynamodb::{Dynamodb, PAGE_ITEMS, Store};
+use testing::dynamodb::{Dynamodb, Store};
 use testing::serve::Transport;
 use testing::tables::{self, TableNames};
 use tokio::signal::unix::{SignalKind, signal};
@@ -83,7 +83,6 @@ async fn main() -> ExitCode {
 async fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let db_port = free_port(options.db_port, "--db-port")?;
     let database = Dynamodb::new(Store::memory());
-    database.page_size(Some(PAGE_ITEMS));
     database.forget_calls();
     let server = database.serve(Transport::Plain, (Ipv4Addr::LOCALHOST, db_port).into()).await?;
     let endpoint = server.origin();
