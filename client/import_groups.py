@@ -242,7 +242,11 @@ def encoding_of(file, given):
 
 # White space and invisible marks around a value are no part of it (docs/api.md).
 MARKS = "\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff"
-AROUND = re.compile(f"^[\\s{MARKS}]+|[\\s{MARKS}]+$")
+BLANK = "".join(char for char in map(chr, range(0x10000)) if re.match(f"[\\s{MARKS}]", char))
+
+
+def trim(value):
+    return value.strip(BLANK)
 
 
 # The canonical form of a phone (docs/api.md), but for its prefix.
@@ -297,7 +301,7 @@ class Csv:
             raise Mistake("the input is empty")
         if first.fault:
             raise Mistake("the first line must name the columns; its quotes are not closed")
-        self.names = [AROUND.sub("", name) for name in first.content]
+        self.names = [trim(name) for name in first.content]
         self.check_names()
         self.width = len(self.names)
         self.sent = [(self.names.index(field), field) for field in FIELDS if field in self.names]
@@ -393,7 +397,8 @@ class Csv:
                 break
             more.append(line)
             size += len(line[1])
-            if '"' in line[1]:
+            # Within quotes, each quote ends or begins, and a doubled one does both.
+            if line[1].count('"') % 2:
                 text = first + "".join(line for _, line in more)
                 fields, fault = self.split(text)
         if more and (fault or size > MAX_QUOTED or (self.width and not self.is_row(fields))):
@@ -406,16 +411,16 @@ class Csv:
     def is_row(self, fields):
         """Whether a line of several lines of the file may be meant: no name goes on in another line."""
         names = [name for place in self.places if place < len(fields) for name in fields[place].split(",")]
-        return self.fits(fields) and not any(re.search("[\r\n]", AROUND.sub("", name)) for name in names)
+        return self.fits(fields) and not any(re.search("[\r\n]", trim(name)) for name in names)
 
     def check_lines(self, row, together):
         """Stops the run if what the quotes of a row hold together seems to be rows, which would be lost: a line has
         another identifier, or the row's own a second time. Words with what the row's own identifiers have not, such as
         blanks, are a note, unless they are a phone."""
         identifiers, is_begun = self.identifiers, False
-        own = {AROUND.sub("", row[place]) for place in identifiers if place < len(row)} - {""}
+        own = {trim(row[place]) for place in identifiers if place < len(row)} - {""}
         for number, line in together:
-            fields = [AROUND.sub("", field) for field in line.replace('"', "").split(",")]
+            fields = [trim(field) for field in line.replace('"', "").split(",")]
             found = next((fields[place] for place in identifiers if place < len(fields) and fields[place]), " ")
             if not (is_begun or own.isdisjoint(fields)):
                 is_begun = True
@@ -504,8 +509,12 @@ class JsonLines:
         self.file, self.encoding = file, encoding
 
     def rows(self):
+        is_first = True
         for number, line in lines(self.file, self.encoding):
-            if text := line.strip(" \t\r\n"):
+            if text := line.strip(f" \t\r\n{BOM}"):
+                if is_first and re.fullmatch(r"\[|\{|\[\s*\{.*", text):
+                    raise Mistake("the input is not JSON Lines: put one object on each line, without brackets around")
+                is_first = False
                 yield self.row(number, text)
 
     def row(self, number, text):
@@ -529,7 +538,8 @@ class JsonLines:
         return row.text
 
     def columns(self, rows):
-        return [(name, [str(row.content.get(name) or "") for row in rows]) for name in FIELDS]
+        texts = [{name: value for name, value in row.content.items() if isinstance(value, str)} for row in rows]
+        return [(name, [text.get(name, "") for text in texts]) for name in FIELDS]
 
     def failed(self, row, reason):
         text = json.dumps({BAD_ROW_FIELD: row.text}, ensure_ascii=False) if row.fault else row.text
@@ -538,7 +548,7 @@ class JsonLines:
 
 
 def is_blank(value):
-    return value is None or (isinstance(value, str) and not AROUND.sub("", value))
+    return value is None or (isinstance(value, str) and not trim(value))
 
 
 READERS = {"csv": Csv, "jsonl": JsonLines}
@@ -584,7 +594,7 @@ def oddities(name, value):
         return {"nameless"}
     if name == "groups":
         return oddities_of_groups(value)
-    value = AROUND.sub("", value)
+    value = trim(value)
     if EXCEL.fullmatch(value):
         return {"excel"}
     if value.lower() in NOTHING:
@@ -683,11 +693,11 @@ class TooLarge(Exception):
 
 
 # Those of API Gateway come without the envelope. What a 500 has done is not known.
-TEMPORARY = (408, 425, 429, 500, 502, 503, 504)
+TEMPORARY = {408, 425, 429, 500, 502, 503, 504, *range(520, 530)}
 LONGEST_RETRY_AFTER = 86_400
 
 
-def outcome(status, content, retry_after, records):
+def outcome(status, content, headers, records):
     """The failures that a response reports: the place of each among the records sent, and its reason."""
     try:
         envelope = RESPONSES.decode(content.decode())
@@ -698,13 +708,15 @@ def outcome(status, content, retry_after, records):
         with contextlib.suppress(ValueError, TypeError, AttributeError, LookupError, OverflowError, RecursionError):
             return failures(envelope["data"], records)
     if status == 201 and envelope.get("errorCode") == "IN_PROGRESS":
-        raise Unknown("still running", seconds_of(retry_after), is_running=True)
+        raise Unknown("still running", seconds_of(headers.get("Retry-After")), is_running=True)
     if status == 413:
         raise TooLarge(said)
     if status in TEMPORARY:
-        raise Unknown(said, seconds_of(retry_after))
+        raise Unknown(said, seconds_of(headers.get("Retry-After")))
     if status == 404:
         said += f"; --url must be the whole address, https://HOST{PATH}"
+    elif 300 <= status < 400:
+        said += f"; --url must be the address that it leads to, {headers.get('Location')}"
     elif status in (200, 201):
         said += ": no response to what was sent; check --url"
     raise Mistake(f"the import was rejected: {said}")
@@ -821,12 +833,22 @@ class Server:
         return connection
 
     def post(self, connection, headers, body):
-        """Status, body and Retry-After of the response. Redirects are not followed: the token goes nowhere else."""
+        """Status, body and headers of the response. Redirects are not followed: the token goes nowhere else."""
         is_plain = self.proxy and not self.is_tls
         headers = {**headers, **self.headers} if is_plain else headers
-        connection.request("POST", self.url if is_plain else self.target, body, headers)
+        is_whole = True
+        try:
+            connection.request("POST", self.url if is_plain else self.target, body, headers)
+        except (BrokenPipeError, ConnectionResetError):
+            if not connection.sock:
+                raise
+            # A request that is too large may be rejected before its end.
+            is_whole = False
         response = connection.getresponse()
-        return response.status, response.read(), response.headers.get("Retry-After")
+        content = response.read()
+        if not is_whole:
+            connection.close()
+        return response.status, content, response.headers
 
 
 def is_hopeless(error):
@@ -1061,17 +1083,14 @@ class Journal:
         with self.kept():
             self.file = open(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666), "r+b")
             self.lock(report)
-            begun, self.mark = (None, Mark()) if restart else self.read()
-            self.is_resumed = bool(begun)
-            if begun:
-                self.run = begun["run"]
-                if begun["plan"].get("input") != plan["input"]:
-                    raise Changed
-                for flag, value in plan.items():
-                    if begun["plan"].get(flag) != value:
-                        raise Stop(
-                            f"the import of this file began with another {flag}; use the same again, or --restart"
-                        )
+            self.run, begun, self.mark = (None, None, Mark()) if restart else self.read()
+            # Where nothing is settled, nothing depends on how the run began.
+            self.is_resumed = bool(begun and (self.mark.batches or begun == plan))
+            if self.is_resumed:
+                for flag in (flag for flag, value in plan.items() if begun.get(flag) != value):
+                    if flag == "input":
+                        raise Changed
+                    raise Stop(f"the import of this file began with another {flag}; use the same again, or --restart")
                 return
             # Every run has its own name, so that none gets the outcome of another.
             self.run = secrets.token_hex(16)
@@ -1092,26 +1111,29 @@ class Journal:
             report(f"note: {self.path} cannot be locked ({error.strerror}): start no second run of this file")
 
     def read(self):
-        """The first line and the last mark of a run. Where not even the first line is whole, nothing was sent."""
+        """The run, its plan and its last mark. Where not even the first line is whole, nothing was sent."""
         self.file.seek(0)
         first, mark = self.file.readline(), Mark()
         begin = b'{"run": "'
         if not first.endswith(b"\n") and begin.startswith(first[: len(begin)]):
-            return None, mark
+            return None, None, mark
         end = self.file.tell()
         try:
             begun = json.loads(first)
-            str(begun["run"]), dict(begun["plan"])
-        except (ValueError, KeyError, TypeError):
+            run, plan = str(begun["run"]), dict(begun["plan"])
+        except (ValueError, KeyError, TypeError, RecursionError):
             raise Stop(
                 f"{self.path} is not the state of an import by this program; --restart overwrites it and begins again"
             ) from None
         with contextlib.suppress(ValueError, TypeError):
             while (line := self.file.readline()).endswith(b"\n"):
-                mark, end = Mark(**json.loads(line)), self.file.tell()
+                read = Mark(**json.loads(line))
+                if not all(isinstance(number, int) for number in (read.batches, read.rows, read.failed_bytes)):
+                    break
+                mark, end = read, self.file.tell()
         self.file.truncate(end)
         self.file.seek(end)
-        return begun, mark
+        return run, plan, mark
 
     def settle(self, mark):
         with self.kept():
@@ -1359,9 +1381,9 @@ class Arguments(argparse.ArgumentParser):
         raise Mistake(f"{message}; --help lists the flags")
 
 
-def whole(text):
-    if not re.fullmatch("[0-9]{1,9}", text) or not int(text):
-        raise argparse.ArgumentTypeError("must be a whole number, at least 1")
+def whole(text, most=999_999_999):
+    if not re.fullmatch("[0-9]{1,9}", text) or not 1 <= int(text) <= most:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1 to {most}")
     return int(text)
 
 
@@ -1392,7 +1414,8 @@ def arguments():
     add("--encoding", type=encoding_named, metavar="NAME", help="utf-8 (default) or gbk; failed rows are written in it")
     add("--batch", type=whole, metavar="N", default=1_000, help="the most rows of a request (default 1000)")
     add("--batch-bytes", type=whole, metavar="N", default=2_097_152, help="the largest request (default 2097152)")
-    add("--concurrency", type=whole, metavar="N", default=4, help="the most requests at a time (default 4)")
+    up_to_100 = functools.partial(whole, most=100)
+    add("--concurrency", type=up_to_100, metavar="N", default=4, help="the most requests at a time (default 4)")
     # A little longer than an HTTP API waits for its function.
     add("--timeout", type=whole, metavar="SECONDS", default=35, help="how long a request may take (default 35)")
     add("--patience", type=whole, metavar="SECONDS", default=300, help="how long a request is repeated (default 300)")
@@ -1425,7 +1448,7 @@ def options_of(given):
     options.state = options.state or Path(f"{options.input or options.failed}.{word}-state")
     files = {"the input": options.input, "--failed": options.failed, "--state": options.state}
     for (one, path), (other, same) in itertools.combinations(files.items(), 2):
-        if path and path.resolve() == same.resolve():
+        if path and (path.resolve() == same.resolve() or (path.exists() and same.exists() and path.samefile(same))):
             raise Mistake(f"{other} is {one} itself")
     for flag in ("--failed", "--state"):
         # A device or a folder is not to be replaced.

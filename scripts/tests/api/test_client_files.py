@@ -3,6 +3,7 @@
 import json
 import random
 import re
+import time
 
 import pytest
 
@@ -372,6 +373,15 @@ def test_a_line_without_end_stops_the_run(desk, double):
     assert "line 3 is longer than" in message
 
 
+@pytest.mark.parametrize("value", ["a" + " " * 100_000 + "b", '"open\n' + 'x,x""y\n' * 50_000])
+def test_blanks_and_doubled_quotes_take_no_time(desk, double, value):
+    desk.write("list.csv", f"{NAMES}c1,{value}")
+    before = time.monotonic()
+    with (desk.folder / "list.csv").open("rb", buffering=0) as file:
+        total, _ = import_groups.look_over(import_groups.open_rows(file, "csv"))
+    assert (total, time.monotonic() - before < 5) == (len(value.splitlines()), True)
+
+
 def test_a_row_of_another_length_is_bad_and_loses_nothing(desk, double):
     desk.run("list.csv --match fuzzy", 'openid,groups,n\no1\no2,a,"b,c",d\no3,d,\no4,vip,spring,\n')
     assert double.pairs == [("o3", "d")]
@@ -400,7 +410,7 @@ def test_half_a_pair_in_a_bad_row_is_no_end(desk, double):
 
 @pytest.mark.parametrize(
     "line",
-    ["[]", "{", "null", "{} {}", "{'a':1}", 'x"y', '{"phone":NaN}', '{"x":-Infinity}', "[" * 100_000, '{"a":"\t"}'],
+    ["[]", "{}}", "null", "{} {}", "{'a':1}", 'x"y', '{"phone":NaN}', '{"x":-Infinity}', "[" * 100_000, '{"a":"\t"}'],
 )
 def test_a_line_that_is_no_object_fails_until_it_is_corrected(desk, double, line):
     for name in ("list", "list.failed"):
@@ -409,6 +419,18 @@ def test_a_line_that_is_no_object_fails_until_it_is_corrected(desk, double, line
         failed = json.loads(desk.read(f"{name}.failed.jsonl"))
         assert (failed["badRow"], failed["errorCode"]) == (line, "BAD_ROW")
     assert not double.requests
+
+
+@pytest.mark.parametrize("start", ["[", "{", '[{"openid":"o1"},'])
+def test_json_that_is_not_json_lines_stops_the_run(desk, double, start):
+    message = refused(desk, double, "list.jsonl --match off", f'{start}\n{{"openid":"o1","groups":"g"}}\n]')
+    assert "put one object on each line" in message
+
+
+def test_a_byte_order_mark_between_lines_is_no_part_of_them(desk, double):
+    line = '{"openid":"o1","groups":"g"}\n'
+    desk.run("list.jsonl --match fuzzy", f"{line}\ufeff{line}")
+    assert len(double.imported) == 2
 
 
 def test_reasons_of_an_earlier_run_are_left_out(desk, double):

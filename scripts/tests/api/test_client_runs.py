@@ -7,6 +7,7 @@ import os
 import random
 import re
 import signal
+import socket
 import sys
 import threading
 import time
@@ -181,7 +182,7 @@ def test_a_running_import_is_waited_for(double, run):
     assert all(pause >= 1 for pause in double.pauses)
 
 
-@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, "closed"])
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 522, "closed"])
 def test_what_may_pass_is_sent_again(double, run, status):
     fault = () if status == "closed" else (status, {}, b'{"message":"x"}')
     ended = run(numbered(1), {0: fault})
@@ -209,7 +210,8 @@ def test_what_cannot_pass_ends_the_run_and_leaves_nothing(desk, double, run, sta
     ended = run(numbered(1), {0: (status, {"Location": "/elsewhere"}, content)})
     assert (ended.code, len(double.requests)) == (1, 1), ended
     assert ended.stderr.startswith(f"error: the import was rejected: {status} "), ended
-    assert ("--url" in ended.stderr) == (status in (200, 404))
+    assert ("--url" in ended.stderr) == (status in (200, 301, 404))
+    assert ("/elsewhere" in ended.stderr) == (status == 301)
     assert desk.files() == ["list.csv"]
 
 
@@ -229,6 +231,21 @@ def test_a_request_that_is_too_large_is_sent_in_halves(double, run):
     ended = run(numbered(20), faults)
     assert (ended.code, sorted(double.pairs)) == (0, sorted((f"c{number}", "g") for number in range(20))), ended
     assert len({key for key, _ in double.requests}) == len(double.requests)
+
+
+def test_a_request_that_is_rejected_before_its_end_is_sent_in_halves(desk):
+    def reject():
+        for _ in range(3):
+            connection, _ = server.accept()
+            connection.recv(65_536)
+            connection.sendall(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n")
+            connection.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=reject, daemon=True).start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/"
+        ended = desk.run(f"{OFF} --batch-bytes 99000000", numbered(2, "g" * 12_000_000), url=url)
+    assert (ended.code, desk.read("list.failed.csv").count("PAYLOAD_TOO_LARGE,413")) == (2, 2), ended
 
 
 def test_a_record_that_is_too_large_fails_alone(desk, run):
@@ -353,6 +370,12 @@ def test_a_run_is_resumed_only_as_it_began(desk, double, run):
     assert ("c999", "g") in double.pairs
 
 
+def test_a_run_that_settled_nothing_may_go_on_otherwise(desk, run):
+    run(numbered(5), lambda _: reply(503, "SERVICE_UNAVAILABLE"), f"{OFF} --patience 1")
+    assert desk.files() == ["list.csv", "list.csv.import-state"]
+    assert run(None, arguments=f"{OFF} --batch 2").code == 0
+
+
 def test_a_run_is_resumed_from_another_folder(desk, run):
     content, failed, _ = holed(300)
     arguments = f"{OFF} --batch 100 --concurrency 1"
@@ -453,6 +476,8 @@ def test_a_journal_cut_anywhere_is_read_up_to_its_last_whole_line(tmp_path):
         reopened = import_groups.Journal(path, plan, False, print)
         reopened.file.close()
         assert reopened.mark.batches == 9
+    path.write_bytes(whole[:first] + b'{"batches":"x"}\n')
+    assert import_groups.Journal(path, plan, False, print).mark.batches == 0
 
 
 LACKING = """
@@ -479,7 +504,7 @@ def test_a_state_that_cannot_be_kept_names_the_way_out(double, run):
     assert not double.requests
 
 
-@pytest.mark.parametrize("content", ["a secret", "x\n", "[]\n"])
+@pytest.mark.parametrize("content", ["a secret", "x\n", "[]\n", '{"run":"a","plan":1}\n', f"{'[' * 100_000}\n"])
 def test_another_file_is_not_taken_for_a_state(desk, run, content):
     desk.write("state", content)
     ended = run(numbered(1), arguments=f"{OFF} --state state")
@@ -592,6 +617,7 @@ def test_what_nobody_reads_changes_nothing(desk, double, run, redirected):
         ("l.csv --match fuzzy --identify-way 3", "--identify-way"),
         ("l.csv --match exact --identify-way 1", "--identify-way must be left out"),
         ("l.csv --match off --batch 0", "must be a whole number"),
+        ("l.csv --match off --concurrency 999", "from 1 to 100"),
         ("l.csv --match off --timeout many", "must be a whole number"),
         ("l.csv --match off --token secret", "--token-file"),
         ("l.csv --match off --toke secret", "--help"),
