@@ -62,7 +62,7 @@ except ImportError:  # Windows
 PATH = "/api/integrate/audience/info/batchAdd"
 IDENTIFIERS = ("audienceUserId", "openid", "unionid", "phone")
 FIELDS = (*IDENTIFIERS, "groups")
-NAMES = frozenset(FIELDS)
+HEADINGS = frozenset(map(str.lower, FIELDS))
 # What a failed row has beside its own fields. Where the input has them, from an earlier run, they are left out.
 REASON_FIELDS = ("errorCode", "errorMsg", "retryable")
 # What holds a line that is no object among failed rows; imported again it fails until somebody has corrected it.
@@ -109,7 +109,8 @@ ODD = "\u0080-\u07ff\ue000-\uf8ff\U0002ebf0-\U0002ffff\U000323b0-\U0010ffff"
 WORD = re.compile(f"[A-Za-z]*[{ODD}][A-Za-z{ODD}]*")
 # In which languages it is meant nevertheless: in Greek, Cyrillic, Hebrew, Arabic, or a Latin script; and signs.
 OTHER_SCRIPT = re.compile("[\u0386-\u03ce]{3,}|[\u0401-\u045f]{3,}|[\u05d0-\u05ea]{3,}|[\u0621-\u06d3]{3,}")
-LATIN = re.compile("[A-Za-z\u00c0-\u024f]+")
+ALIEN = re.compile("[\u0700-\u07ff\U0002ebf0-\U0010ffff]")
+LATIN = re.compile("[A-Za-z\u00c0-\u017f]+")
 SIGNS = re.compile("(?<=[A-Za-z0-9])[·×÷](?=[A-Za-z0-9])|(?<=[0-9])[°²³]|(?<=[a-z])[²³]|[£¥±](?=[0-9])|[\u00a0\u00ad]")
 # What GBK leaves undefined.
 PRIVATE = re.compile("[\ue000-\uf8ff]")
@@ -157,13 +158,25 @@ def decoded(line, codec):
         return None
 
 
+def is_rare(letter):
+    """Whether a letter of two bytes is none of GB 2312 if it is GBK: its second byte is below A1."""
+    return ord(letter) & 0x3F <= 0x20
+
+
 def is_likely(word):
-    """Whether a word with letters of two bytes is meant as it stands in UTF-8. In a Latin script accents are few, and
-    small letters do not follow several capitals; an accent behind VIP is Chinese."""
+    """Whether a word with letters of two bytes is meant as it stands in UTF-8. In a Latin script accents are few, small
+    letters do not follow several capitals, and what is a common character in GBK hardly stands in capitals or at the
+    beginning or the end."""
     word = unicodedata.normalize("NFC", word)
+    if OTHER_SCRIPT.fullmatch(word):
+        return any(map(is_rare, word))
     plain = sum(map(str.isascii, word))
-    is_latin = LATIN.fullmatch(word) and plain >= max(2, len(word) - plain) and "vip" not in word.lower()
-    return OTHER_SCRIPT.fullmatch(word) or (is_latin and (word.islower() or word.isupper() or word.istitle()))
+    is_regular = word.islower() or word.isupper() or word.istitle()
+    if not LATIN.fullmatch(word) or not is_regular or plain < max(2, len(word) - plain):
+        return False
+    word = re.sub("(?<=[a-z])[áéíó]$", "", word)
+    doubtful = word if word.isupper() else word[0] + word[-1]
+    return all(letter.isascii() or is_rare(letter) for letter in doubtful)
 
 
 class Look:
@@ -172,19 +185,19 @@ class Look:
     def __init__(self, file):
         # By encoding, the first line that has a byte which is none of it.
         self.bad = {}
-        # In UTF-8: how many lines have Chinese, how many words of other languages, and which may be Chinese in GBK, and
-        # that without rare characters.
-        self.chinese, self.foreign, self.doubtful, self.common = 0, 0, [], []
+        # How many lines have Chinese in UTF-8, how many have other languages, and which may be Chinese in GBK: all, and
+        # those that are so even in a file with Chinese in UTF-8.
+        self.chinese, self.foreign, self.doubtful, self.clear = 0, 0, [], []
         for number, line in byte_lines(file):
-            if not line.isascii():
-                for encoding in CODECS.keys() - self.bad:
-                    if decoded(line, CODECS[encoding]) is None:
+            for encoding, codec in () if line.isascii() else CODECS.items():
+                if encoding not in self.bad:
+                    text = decoded(line, codec)
+                    if text is None:
                         self.bad[encoding] = number
-                if "utf-8" not in self.bad:
-                    self.look_at(number, line)
+                    elif encoding == "utf-8":
+                        self.look_at(number, line, text)
 
-    def look_at(self, number, line):
-        text = line.decode()
+    def look_at(self, number, line, text):
         if EASTERN.search(text):
             self.chinese += 1
         elif words := WORD.findall(SIGNS.sub(" ", text)):
@@ -192,8 +205,9 @@ class Look:
                 self.foreign += 1
                 return
             self.doubtful.append(number)
-            if decoded(line, "gb2312") and re.search("[^\x00-\u00bf×÷]", "".join(words)):
-                self.common.append(number)
+            found = "".join(words)
+            if ALIEN.search(found) or (decoded(line, "gb2312") and re.search("[^\x00-\u00bf×÷]", found)):
+                self.clear.append(number)
 
 
 def check_gbk(file):
@@ -230,7 +244,7 @@ def encoding_of(file, given):
         advice = "" if "gbk" in look.bad else ", or, if it is GBK, add --encoding gbk"
         advice = ", as its beginning is" if has_mark else advice
         raise Mistake(f"line {look.bad['utf-8']} is not UTF-8: save the whole file as UTF-8{advice}")
-    elif odd := not given and (look.common if look.chinese else look.doubtful):
+    elif odd := not given and (look.clear if look.chinese else look.doubtful):
         raise Mistake(
             f"line {odd[0]} is Chinese if it is GBK, and letters that no Chinese list has if it is UTF-8:"
             " name the encoding of the file, --encoding gbk or --encoding utf-8"
@@ -242,7 +256,7 @@ def encoding_of(file, given):
 
 # White space and invisible marks around a value are no part of it (docs/api.md).
 MARKS = "\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff"
-BLANK = "".join(char for char in map(chr, range(0x10000)) if re.match(f"[\\s{MARKS}]", char))
+BLANK = "".join(re.findall(f"[\\s{MARKS}]", "".join(map(chr, range(0x10000)))))
 
 
 def trim(value):
@@ -308,9 +322,8 @@ class Csv:
         self.places = [place for place, _ in self.sent]
         self.identifiers = sorted(place for place, field in self.sent if field in IDENTIFIERS)
         # Excel leaves out empty fields at the end of a line.
-        self.least = (
-            max(place for place, field in self.sent if field in ("groups", self.names[self.identifiers[0]])) + 1
-        )
+        needed = {"groups", self.names[self.identifiers[0]]}
+        self.least = max(place for place, field in self.sent if field in needed) + 1
         self.values = operator.itemgetter(*self.places)
         self.template = "{" + ",".join(f'"{field}":%s' for _, field in self.sent) + "}"
         self.kept = [place for place, name in enumerate(self.names) if name not in REASON_FIELDS]
@@ -342,17 +355,22 @@ class Csv:
         )
 
     def rows(self):
-        tables, width = self.tables(), self.width
+        tables, width, is_after_open = self.tables(), self.width, False
         next(tables)
         for row in tables:
-            self.has_more = len(row.content) > width if self.has_more is None else self.has_more
-            if len(NAMES.intersection(row.content)) > 1:
-                raise Mistake(f"line {row.line} names the columns again: import each table as a file of its own")
-            if len(row.content) != width and not row.fault:
-                if self.fits(row.content):
+            found = len(row.content)
+            self.has_more = found > width if self.has_more is None else self.has_more
+            if found != width and not row.fault:
+                # What follows a quote that is not closed may be the rest of its row.
+                if self.fits(row.content) and not (is_after_open and found < width):
                     row = row._replace(content=(row.content + [""] * width)[:width])
                 else:
-                    row = row._replace(fault=f"第{row.line}行有{len(row.content)}列，应为{width}列")
+                    row = row._replace(fault=f"第{row.line}行有{found}列，应为{width}列")
+            elif trim(row.content[self.places[-1]] if found == width else "").lower() in HEADINGS:
+                values = [trim(row.content[place]).lower() for place in self.places]
+                if HEADINGS.issuperset(filter(None, values)):
+                    raise Mistake(f"line {row.line} names the columns again: import each table as a file of its own")
+            is_after_open = bool(row.fault) and row.fault.endswith(self.NOT_CLOSED)
             yield row
 
     def fits(self, fields):

@@ -25,7 +25,8 @@ def refused(desk, double, arguments, content):
 # --- Encodings ---
 
 
-VALID_IN_BOTH = "双十一 学员 学习 女装 女鞋 女 VIP学员 VIP茅台 vip猫 2毛 3楼 nike鞋 車 LV貓 VIP通 穹顶"
+VALID_IN_BOTH = """双十一 学员 学习 女装 女鞋 女 VIP学员 VIP茅台 vip猫 2毛 3楼 nike鞋 車 LV貓 VIP通 穹顶 TPU膜 Tom猫
+猫app KTV女VIP 小小鞋 魏维维"""
 
 
 def valid_in_both():
@@ -62,11 +63,14 @@ def test_gbk_that_is_valid_utf8_is_not_guessed_at(desk, double, name):
         "A·B会员",
         "🎁",
         "Привет",
-        "Αθήνα",
+        "Ελλάς",
         "會員",
         "5×3",
         "30°",
         "ё会",
+        "Müller",
+        "ÉCOLE",
+        "São",
     ],
 )
 def test_utf8_is_imported_without_a_flag(desk, double, name):
@@ -101,7 +105,7 @@ def test_lines_that_can_hardly_be_gbk_stop_the_run(desk, double, content, named)
     assert named in refused(desk, double, "list.csv --match off --encoding gbk", content)
 
 
-@pytest.mark.parametrize("name", ["双十一", "女"])
+@pytest.mark.parametrize("name", ["双十一", "女", "車"])
 def test_a_line_of_gbk_in_a_file_of_utf8_is_not_guessed_at(desk, double, name):
     content = f"{NAMES}c1,会员\nc2,会员\n".encode() + f"c3,{name}\n".encode("gbk")
     assert "line 4 is Chinese if it is GBK" in refused(desk, double, "list.csv --match off", content)
@@ -238,6 +242,7 @@ def test_other_columns_are_named_and_not_sent(desk, double):
         ('openid,groups,"note\no1,g,"\no2,g,x\n', "line 2"),
         ("sep=,\nopenid,groups\n", "take it out"),
         ("openid,groups\no1,g\ngroups,openid\ng,o2\n", "line 3 names the columns again"),
+        ("openid,groups\no1,g\n\ufeffOpenid , groups\no2,g\n", "line 3 names the columns again"),
     ],
 )
 def test_a_first_line_that_is_no_header_is_explained(desk, double, content, named):
@@ -383,12 +388,14 @@ def test_blanks_and_doubled_quotes_take_no_time(desk, double, value):
 
 
 def test_a_row_of_another_length_is_bad_and_loses_nothing(desk, double):
-    desk.run("list.csv --match fuzzy", 'openid,groups,n\no1\no2,a,"b,c",d\no3,d,\no4,vip,spring,\n')
+    desk.run("list.csv --match fuzzy", 'openid,groups,n\no1\no2,a,"b,c",d\no3,d,\no4,vip,spring,\no5,g,"x\no6,g\n')
     assert double.pairs == [("o3", "d")]
     assert desk.read("list.failed.csv").splitlines()[1:] == [
         "o1,,,BAD_ROW,第2行有1列，应为3列,false",
         'o2,a,"b,c,d",BAD_ROW,第3行有4列，应为3列,false',
         'o4,vip,"spring,",BAD_ROW,第5行有4列，应为3列,false',
+        "o5,g,x,BAD_ROW,第6行的引号没有结束,false",
+        "o6,g,,BAD_ROW,第7行有2列，应为3列,false",
     ]
 
 
