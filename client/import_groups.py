@@ -355,23 +355,20 @@ class Csv:
         )
 
     def rows(self):
-        tables, width, is_after_open = self.tables(), self.width, False
-        next(tables)
+        tables, width = self.tables(), self.width
+        before = next(tables)
         for row in tables:
             found = len(row.content)
             self.has_more = found > width if self.has_more is None else self.has_more
             if found != width and not row.fault:
                 # What follows a quote that is not closed may be the rest of its row.
-                if self.fits(row.content) and not (is_after_open and found < width):
+                is_rest = found < width and (before.fault or "").endswith(self.NOT_CLOSED)
+                if self.fits(row.content) and not is_rest:
                     row = row._replace(content=(row.content + [""] * width)[:width])
                 else:
                     row = row._replace(fault=f"第{row.line}行有{found}列，应为{width}列")
-            elif trim(row.content[self.places[-1]] if found == width else "").lower() in HEADINGS:
-                values = [trim(row.content[place]).lower() for place in self.places]
-                if HEADINGS.issuperset(filter(None, values)):
-                    raise Mistake(f"line {row.line} names the columns again: import each table as a file of its own")
-            is_after_open = bool(row.fault) and row.fault.endswith(self.NOT_CLOSED)
             yield row
+            before = row
 
     def fits(self, fields):
         """Whether a line has the fields of a row. Excel leaves out empty ones at the end. More of them than columns may
@@ -480,7 +477,13 @@ class Csv:
         return "{" + ",".join(f'"{name}":{quote(value)}' for (_, name), value in zip(self.sent, values) if value) + "}"
 
     def columns(self, rows):
-        """The values of these rows, by field; those that are not sent under an empty name."""
+        """The values of these rows, by field; those that are not sent under an empty name. Stops the run at the heading
+        of another table, whose columns may stand in another order."""
+        last = {row.content[self.places[-1]] for row in rows}
+        for row in rows if HEADINGS.intersection(trim(value).lower() for value in last) else ():
+            values = {trim(row.content[place]).lower() for place in self.places}
+            if HEADINGS.issuperset(values - {""}):
+                raise Mistake(f"line {row.line} names the columns again: import each table as a file of its own")
         columns = [*self.sent, *((place, "") for place in self.nameless)]
         return [(name, [row.content[place] for row in rows]) for place, name in columns]
 
