@@ -156,7 +156,13 @@ mod tests {
         }
         let event = parse(r#"{"rawPath":"/张 \ud800","body":"\ud800"}"#);
         assert_eq!((&*event.path, event.body.as_deref()), ("", Some(&b""[..])));
-        assert_eq!(parse(r#"{"body":"!","isBase64Encoded":true}"#).body, None);
+        for base64 in ["!", "e30", " e30=", "e30=\r\n", "e30==", "Pz8_"] {
+            assert_eq!(parse(&json!({"body": base64, "isBase64Encoded": true}).to_string()).body, None);
+        }
+        for flag in [json!("true"), json!(1), json!(null)] {
+            let event = parse(&json!({"body": "e30=", "isBase64Encoded": flag}).to_string());
+            assert_eq!(event.body.as_deref(), Some(&b"e30="[..]), "only `true` marks base64");
+        }
     }
 
     #[test]
@@ -173,12 +179,18 @@ mod tests {
 
     #[test]
     fn headers_may_be_unicode_and_of_any_case() {
-        let json = r#"{"headers":{"X-TOKEN":"a","x-user":"\u5f20三","n":1},"multiValueHeaders":{"Two":["b","c"],"Same":["d","d"]}}"#;
-        let event = parse(json);
+        let event = parse(
+            r#"{"headers":{"X-TOKEN":"a","x-user":"\u5f20三","n":1,"both":"e"},
+            "multiValueHeaders":{"Two":["b","c"],"Same":["d","d"],"BOTH":["f"],"none":[],"blank":["g",""]}}"#,
+        );
         assert_eq!(event.header("x-token"), Header::Value("a"));
         assert_eq!(event.header("x-user"), Header::Value("张三"));
         assert_eq!(event.header("n"), Header::Absent);
         assert_eq!(event.header("two"), Header::Several);
         assert_eq!(event.header("same"), Header::Value("d"));
+        assert_eq!(event.header("none"), Header::Absent);
+        for name in ["both", "blank"] {
+            assert_eq!(event.header(name), Header::Several, "{name}");
+        }
     }
 }

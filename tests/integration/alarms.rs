@@ -7,7 +7,8 @@ use std::ops::Range;
 
 use serde_json::{Value, json};
 
-use crate::dashboard::{assert_exists, metric_filters, resources};
+use crate::dashboard::{assert_exists, metric_filters};
+use crate::template::{at, text};
 
 const WRITES: &str = "ConsumedWriteCapacityUnits MembershipsTable";
 const KEYS: &str = "ConsumedWriteCapacityUnits ImportsTable";
@@ -20,8 +21,7 @@ type Story<'a> = [(Range<u64>, u64, &'a Request)];
 
 /// The properties of each alarm, with the defaults of parameters; the heartbeat is one of three hours.
 fn alarms() -> BTreeMap<String, Value> {
-    let parameters = crate::template::read()["Parameters"].take();
-    let Value::Object(resources) = resources() else { panic!("no resources") };
+    let Value::Object(resources) = at("/Resources") else { panic!("no resources") };
     let alarms = resources.into_iter().filter(|(_, it)| it["Type"] == "AWS::CloudWatch::Alarm");
     alarms
         .map(|(name, mut alarm)| {
@@ -30,7 +30,7 @@ fn alarms() -> BTreeMap<String, Value> {
                 *member = match member["Ref"].as_str() {
                     None => continue,
                     Some("HeartbeatHours") => 3.into(),
-                    Some(parameter) => parameters[parameter]["Default"].clone(),
+                    Some(parameter) => at(&format!("/Parameters/{parameter}/Default")),
                 };
             }
             (name, alarm["Properties"].take())
@@ -45,10 +45,6 @@ fn metric(alarm: &Value) -> String {
     let [of_stack, named] = ["/Fn::If/1/Ref", "/Ref"].map(|path| dimension.pointer(path));
     let value = of_stack.or(named).unwrap_or(dimension);
     format!("{} {}", text(&alarm["MetricName"]), text(value))
-}
-
-fn text(value: &Value) -> &str {
-    value.as_str().expect("a text")
 }
 
 /// Whether the alarm goes off at the end of any of its periods.
@@ -142,7 +138,7 @@ fn alarms_use_existing_metrics_and_notify_their_topic() {
     }
     assert_eq!(may_wake, ["ErrorsAlarm", "StoreErrorsAlarm"].map(String::from).into());
     // Lambda keeps the lines that metrics are made of.
-    let logging = &resources()["Function"]["Properties"]["LoggingConfig"];
+    let logging = at("/Resources/Function/Properties/LoggingConfig");
     assert_eq!((&logging["LogFormat"], &logging["ApplicationLogLevel"]), (&json!("JSON"), &json!("INFO")));
 }
 

@@ -77,14 +77,17 @@ fn all_but_final_errors_are_retried() {
 
 #[test]
 fn an_invocation_ends_before_its_task_times_out() {
-    let template = crate::template::read();
-    let timeout = number(&template["Resources"]["Function"]["Properties"], "Timeout");
+    let timeout = number(&crate::template::at("/Resources/Function/Properties"), "Timeout");
     assert!(timeout < number(&task("Csv"), "TimeoutSeconds"));
 }
 
 #[test]
 fn no_partition_is_named() {
-    let files = [include_str!("../../bulk/template.yaml"), include_str!("../../bulk/import.asl.json")];
+    let files = [
+        include_str!("../../template.yaml"),
+        include_str!("../../bulk/template.yaml"),
+        include_str!("../../bulk/import.asl.json"),
+    ];
     for arn in files.iter().flat_map(|file| file.split("arn:").skip(1)) {
         let partition =
             ["${AWS::Partition}:", "${Partition}:", "[^:]+:"].iter().any(|any| arn.starts_with(any));

@@ -2,8 +2,8 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
 
+use crate::start;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use testing::function::{Response, import_event};
@@ -13,6 +13,9 @@ use testing::shorthand::{customers, exact, records};
 use testing::stage::Stage;
 use testing::tls::Tls;
 use tokio::net::TcpListener;
+
+/// The variable with the URL of the database.
+const ENDPOINT: &str = "AWS_ENDPOINT_URL_DYNAMODB";
 
 /// The default limit of concurrent calls.
 const CALLS_AT_A_TIME: usize = 32;
@@ -37,8 +40,8 @@ impl Secured {
         let port = server.address().port();
         let trusted = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("certificates-{port}.pem"));
         fs::write(&trusted, tls.trusted()).expect("the folder is there");
-        let process =
-            start(&stage, &server.origin(), &[("SSL_CERT_FILE", trusted.to_str().expect("text"))]).await;
+        let trusted = ("SSL_CERT_FILE", trusted.to_str().expect("text"));
+        let process = start(&stage, &[(ENDPOINT, &server.origin()), trusted]).await;
         Self { tls, stage, server, process }
     }
 
@@ -56,12 +59,6 @@ impl Secured {
         act(&self.server);
         kill(id, Signal::SIGCONT).expect("the signal is sent");
     }
-}
-
-/// Starts a process that calls this endpoint.
-async fn start(stage: &Stage, endpoint: &str, more: &[(&str, &str)]) -> Process {
-    let environment = [&[("AWS_ENDPOINT_URL_DYNAMODB", endpoint)], more].concat();
-    stage.process(crate::FUNCTION.as_ref(), Duration::from_secs(30), &environment).await
 }
 
 #[tokio::test]
@@ -128,9 +125,9 @@ async fn the_process_starts_although_the_database_does_not_respond() {
     let stage = Stage::new().await;
     let silent = TcpListener::bind("127.0.0.1:0").await.expect("there is a free port");
     let endpoint = format!("https://{}", silent.local_addr().expect("it is bound"));
-    let mut process = start(&stage, &endpoint, &[]).await;
+    let mut process = start(&stage, &[(ENDPOINT, &endpoint)]).await;
     process.poll().await.expect("the process starts");
     drop(silent);
-    let mut process = start(&stage, &endpoint, &[]).await;
+    let mut process = start(&stage, &[(ENDPOINT, &endpoint)]).await;
     process.poll().await.expect("the process starts");
 }

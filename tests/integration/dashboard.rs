@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use group_import::telemetry::summary::{BY_SOURCE, METRICS, NAMESPACE};
 use serde_json::{Value, json};
 
+use crate::template::{at, text};
 use testing::model::world::CODES;
 
 /// The AWS metrics in use, by namespace, with the resource type of each (Amazon CloudWatch user guide,
@@ -35,25 +36,17 @@ pub fn assert_exists<'v>(namespace: &Value, metric: &Value, dimensions: impl Ite
     assert!(exists, "{namespace} has no metric {metric} by {dimensions:?}");
 }
 
-pub fn resources() -> Value {
-    let mut template = crate::template::read();
-    template["Resources"].take()
-}
-
 /// The properties of each filter that makes a metric of a log.
 pub fn metric_filters() -> Vec<Value> {
-    let resources = resources();
+    let resources = at("/Resources");
     let all = resources.as_object().expect("resources").values();
     all.filter(|it| it["Type"] == "AWS::Logs::MetricFilter").map(|it| it["Properties"].clone()).collect()
 }
 
 /// The dashboard's widgets; references are as in the template.
 fn widgets() -> Vec<Value> {
-    let resources = resources();
-    let body =
-        resources.pointer("/Dashboard/Properties/DashboardBody/Fn::Sub/0").expect("a text with references");
-    let mut body: Value =
-        serde_json::from_str(body.as_str().expect("a text")).expect("the dashboard is JSON");
+    let body = at("/Resources/Dashboard/Properties/DashboardBody/Fn::Sub/0");
+    let mut body: Value = serde_json::from_str(text(&body)).expect("the dashboard is JSON");
     let Value::Array(widgets) = body["widgets"].take() else { panic!("no widgets") };
     widgets
 }
@@ -63,7 +56,7 @@ fn rows() -> Vec<(String, Vec<Value>)> {
     let widgets = widgets().into_iter().filter(|widget| widget["type"] == "metric");
     let rows_of = |widget: Value| {
         let properties = &widget["properties"];
-        let title = properties["title"].as_str().expect("a title").to_owned();
+        let title = text(&properties["title"]).to_owned();
         let rows = properties["metrics"].as_array().expect("metrics").clone();
         rows.into_iter().map(move |row| (title.clone(), row.as_array().expect("a row").clone()))
     };
@@ -81,7 +74,7 @@ fn the_dashboard_shows_existing_metrics_and_every_code() {
         }
         if row[0] == NAMESPACE {
             assert_eq!(row[3], if row[2] == "ApiId" { "${Api}" } else { "${Function}" }, "{title}");
-            shown.insert(row[1].as_str().expect("a metric").to_owned());
+            shown.insert(text(&row[1]).to_owned());
         }
     }
     for code in CODES {
@@ -91,10 +84,8 @@ fn the_dashboard_shows_existing_metrics_and_every_code() {
 
 #[test]
 fn metrics_of_the_access_log_use_fields_of_its_lines() {
-    let resources = resources();
-    let format =
-        resources["ApiStage"]["Properties"]["AccessLogSettings"]["Format"].as_str().expect("a format");
-    let line: Value = serde_json::from_str(format).expect("a line is JSON");
+    let format = at("/Resources/ApiStage/Properties/AccessLogSettings/Format");
+    let line: Value = serde_json::from_str(text(&format)).expect("a line is JSON");
     // The log of the function names API Gateway's ID of a request, and its own: either leads to the other line.
     assert_eq!(line["requestId"], "$context.requestId");
     assert_eq!(line["functionRequestId"], "$context.integration.requestId");
@@ -106,8 +97,8 @@ fn metrics_of_the_access_log_use_fields_of_its_lines() {
         };
         assert_eq!(transformation["MetricNamespace"], NAMESPACE);
         assert_eq!(transformation["Dimensions"], json!([{"Key": "ApiId", "Value": "$.apiId"}]));
-        made.insert(transformation["MetricName"].as_str().expect("a name").to_owned());
-        let pattern = filter["FilterPattern"].as_str().expect("a pattern");
+        made.insert(text(&transformation["MetricName"]).to_owned());
+        let pattern = text(&filter["FilterPattern"]);
         for field in pattern.split("$.").skip(1).chain(["apiId"]) {
             let field = field.split(' ').next().expect("a field");
             assert!(line[field].is_string(), "{pattern} needs {field}");

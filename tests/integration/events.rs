@@ -112,18 +112,3 @@ fn events_have_the_keys_of_api_gateway() {
         assert_eq!(keys.join(", "), if file.ends_with(".rest.json") { REST } else { HTTP }, "{file}");
     }
 }
-
-#[test]
-fn the_rest_event_equals_the_http_event() {
-    let events = events();
-    let of_rest: Vec<_> =
-        events.iter().filter_map(|(file, event)| Some((file.strip_suffix(".rest.json")?, event))).collect();
-    assert!(!of_rest.is_empty());
-    for (file, rest) in of_rest {
-        let http = &events[&format!("{file}.json")];
-        assert_eq!(rest["body"], http["body"], "{file}");
-        assert_eq!(rest["path"], http["rawPath"], "{file}");
-        assert_eq!(rest["httpMethod"], http["requestContext"]["http"]["method"], "{file}");
-        assert_eq!(rest["headers"]["X-Token"], http["headers"]["x-token"], "{file}");
-    }
-}

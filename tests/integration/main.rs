@@ -33,5 +33,15 @@ mod tokens;
 mod trials;
 mod unchanged;
 
+use std::time::Duration;
+
+use testing::runtime_api::Process;
+use testing::stage::Stage;
+
 /// The function's binary.
 const FUNCTION: &str = env!("CARGO_BIN_EXE_customer-group-import");
+
+/// The function as a process, with these settings.
+async fn start(stage: &Stage, settings: &[(&str, &str)]) -> Process {
+    stage.process(FUNCTION.as_ref(), Duration::from_secs(30), settings).await
+}

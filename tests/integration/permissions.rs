@@ -5,18 +5,16 @@ use std::collections::BTreeSet;
 use group_import::config::{Config, IdentityLookup, MAX_CONCURRENT_CALLS, MAX_PAYLOAD_BYTES, SkipUnchanged};
 use serde_json::{Value, json};
 
+use crate::template::{at, text};
 use testing::dynamodb::Call;
 use testing::function::{import_event, with_key};
 use testing::model::draw::modes;
 use testing::model::request::IDENTIFIERS;
 use testing::shorthand::{numbered, off};
 use testing::stage::Stage;
-use testing::tables::TableNames;
 
-/// An IAM action and the resource that it is allowed or performed on.
+/// An IAM action and the table or index that it is allowed or performed on: `table/customers/index/phone-index`.
 type Grants = BTreeSet<(String, String)>;
-
-const TABLES: &str = "arn:aws:dynamodb:us-east-1:123456789012:table/";
 
 #[tokio::test]
 async fn the_role_allows_exactly_the_calls_of_imports() {
@@ -46,17 +44,21 @@ async fn the_role_allows_exactly_the_calls_of_imports() {
     for _ in 0..2 {
         by_statement.invoke(with_key(import_event(off("add"), numbered(1)), "k1")).await.data();
     }
-    let called: Grants = stage.database.calls().iter().flat_map(grants_of_call).collect();
-    for own_tables in [true, false] {
-        let template = Template { own_tables, ..Template::of(&stage.names) };
-        assert_eq!(template.allowed(), called, "tables made by the stack: {own_tables}");
+    let prefix = stage.names.tenants.trim_end_matches("tenants");
+    let called = stage.database.calls();
+    let called = called.iter().flat_map(grants_of_call).map(|(action, of)| (action, of.replace(prefix, "")));
+    let mut allowed = Grants::new();
+    for statement in statements().iter().filter(|it| it["Effect"] == "Allow") {
+        for action in list(&statement["Action"]).iter().map(text).filter(|it| it.starts_with("dynamodb:")) {
+            allowed.extend(list(&statement["Resource"]).iter().map(|arn| (action.to_owned(), resource(arn))));
+        }
     }
+    assert_eq!(allowed, called.collect());
 }
 
-#[tokio::test]
-async fn reading_a_whole_index_is_denied() {
-    let template = Template::default();
-    let denied: Vec<_> = template.statements().into_iter().filter(|it| it["Effect"] != "Allow").collect();
+#[test]
+fn reading_a_whole_index_is_denied() {
+    let denied = statements().into_iter().filter(|it| it["Effect"] == "Deny").collect();
     let expected = json!([{
         "Effect": "Deny",
         "Action": "dynamodb:PartiQLSelect",
@@ -79,25 +81,27 @@ async fn the_template_sets_tables_and_default_settings() {
         SkipUnchanged::Always => "always",
         SkipUnchanged::Never => "never",
     };
-    for own_tables in [true, false] {
-        let template = Template { own_tables, ..Template::of(&stage.names) };
-        let expected = json!({
-            "TENANTS_TABLE": stage.names.tenants,
-            "CUSTOMERS_TABLE": stage.names.customers,
-            "MEMBERSHIPS_TABLE": stage.names.memberships,
-            "IMPORTS_TABLE": stage.names.imports,
-            "MAX_RECORDS": default.max_records,
-            "MAX_BODY_BYTES": default.max_body_bytes,
-            "TOKEN_CACHE_SECONDS": default.token_cache.as_secs(),
-            "IDENTITY_LOOKUP": identity_lookup,
-            "SKIP_UNCHANGED": skip_unchanged,
-            "METRICS_PER_TENANT": "false",
-            "LOOKUP_CONCURRENCY": default.lookup_concurrency,
-            "WRITE_CONCURRENCY": default.write_concurrency,
-            "DEADLINE_MARGIN_MS": default.deadline_margin.as_millis() as u64,
-        });
-        assert_eq!(template.at("/Resources/Function/Properties/Environment/Variables"), expected);
-    }
+    let expected = json!({
+        "TENANTS_TABLE": "tenants",
+        "CUSTOMERS_TABLE": "customers",
+        "MEMBERSHIPS_TABLE": "memberships",
+        "IMPORTS_TABLE": "imports",
+        "MAX_RECORDS": default.max_records,
+        "MAX_BODY_BYTES": default.max_body_bytes,
+        "TOKEN_CACHE_SECONDS": default.token_cache.as_secs(),
+        "IDENTITY_LOOKUP": identity_lookup,
+        "SKIP_UNCHANGED": skip_unchanged,
+        "METRICS_PER_TENANT": "false",
+        "LOOKUP_CONCURRENCY": default.lookup_concurrency,
+        "WRITE_CONCURRENCY": default.write_concurrency,
+        "DEADLINE_MARGIN_MS": default.deadline_margin.as_millis() as u64,
+    });
+    let variables = at("/Resources/Function/Properties/Environment/Variables");
+    let set = variables.as_object().expect("variables").iter().map(|(name, value)| {
+        let default = |parameter| at(&format!("/Parameters/{parameter}/Default"));
+        (name.clone(), value["Ref"].as_str().map_or_else(|| table(value).into(), default))
+    });
+    assert_eq!(set.collect::<Value>(), expected);
 }
 
 #[test]
@@ -107,61 +111,54 @@ fn parameters_have_the_limits_of_their_settings() {
         ("LookupConcurrency", MAX_CONCURRENT_CALLS),
         ("WriteConcurrency", MAX_CONCURRENT_CALLS),
     ] {
-        let parameter = Template::default().at(&format!("/Parameters/{parameter}"));
+        let parameter = at(&format!("/Parameters/{parameter}"));
         assert_eq!((&parameter["MinValue"], &parameter["MaxValue"]), (&json!(1), &json!(most)));
     }
 }
 
 #[test]
-fn arns_have_the_partition_of_the_region() {
-    assert!(!include_str!("../../template.yaml").contains("arn:aws"));
-    for partition in ["aws", "aws-us-gov", "aws-cn"] {
-        let template = Template { partition, ..Template::default() };
-        let statements = Value::Array(template.statements()).to_string();
-        assert!(statements.contains(&format!("arn:{partition}:dynamodb:")), "{partition}");
-    }
-}
-
-#[test]
 fn what_requests_can_use_of_a_table_has_a_ceiling() {
-    let template = Template::default();
-    let ceiling = |pointer: &str| template.at(&format!("/Resources/{pointer}/OnDemandThroughput"));
-    let (reads, writes) = (json!({"MaxReadRequestUnits": 12_000}), json!({"MaxWriteRequestUnits": 4_000}));
-    assert_eq!(ceiling("CustomersTable/Properties"), reads);
+    let ceiling = |pointer: &str| at(&format!("/Resources/{pointer}/OnDemandThroughput"));
+    let (reads, writes) = (json!({"Ref": "MaxReadUnits"}), json!({"Ref": "MaxWriteUnits"}));
+    let of_customers = json!({"MaxReadRequestUnits": reads});
+    assert_eq!(ceiling("CustomersTable/Properties"), of_customers);
     for index in 0..3 {
-        assert_eq!(ceiling(&format!("CustomersTable/Properties/GlobalSecondaryIndexes/{index}")), reads);
+        let of_index = ceiling(&format!("CustomersTable/Properties/GlobalSecondaryIndexes/{index}"));
+        assert_eq!(of_index, of_customers);
     }
-    assert_eq!(ceiling("ImportsTable/Properties"), writes);
-    let both = json!({"MaxReadRequestUnits": 12_000, "MaxWriteRequestUnits": 4_000});
+    assert_eq!(ceiling("ImportsTable/Properties"), json!({"MaxWriteRequestUnits": writes}));
+    let both = json!({"MaxReadRequestUnits": reads, "MaxWriteRequestUnits": writes});
     assert_eq!(ceiling("MembershipsTable/Properties"), both);
+    for (parameter, default) in [("MaxReadUnits", 12_000), ("MaxWriteUnits", 4_000)] {
+        assert_eq!(at(&format!("/Parameters/{parameter}/Default")), default);
+    }
 }
 
 #[test]
 fn traces_are_made_on_request_only() {
-    for (traced, mode) in [(false, "PassThrough"), (true, "Active")] {
-        let template = Template { traced, ..Template::default() };
-        assert_eq!(Value::Array(template.statements()).to_string().contains("xray:"), traced);
-        assert_eq!(template.at("/Resources/Function/Properties/Tracing"), mode);
-    }
+    assert_eq!(at("/Resources/Function/Properties/Tracing"), json!({"Ref": "Tracing"}));
+    assert_eq!(at("/Parameters/Tracing/Default"), "PassThrough");
+    assert_eq!(at("/Conditions/Trace"), json!({"Fn::Equals": [{"Ref": "Tracing"}, "Active"]}));
+    let mut statements = statements();
+    statements.retain(|it| it.to_string().contains("xray:"));
+    let [statement] = &statements[..] else { panic!("{statements:?}") };
+    let [condition, _, otherwise] = list(&statement["Fn::If"]) else { panic!("{statement}") };
+    assert_eq!((condition, otherwise), (&json!("Trace"), &json!({"Ref": "AWS::NoValue"})));
 }
 
 /// The permissions that a call requires (service authorization reference of DynamoDB).
 fn grants_of_call(call: &Call) -> Vec<(String, String)> {
-    let of = |name: &Value| format!("{TABLES}{}", name.as_str().expect("a name"));
+    let of = |name: &Value| format!("table/{}", text(name));
     let resources = match call.operation.as_str() {
         "GetItem" | "PutItem" | "UpdateItem" => vec![of(&call.body["TableName"])],
         "Query" => {
-            vec![format!(
-                "{}/index/{}",
-                of(&call.body["TableName"]),
-                call.body["IndexName"].as_str().expect("a name")
-            )]
+            vec![format!("{}/index/{}", of(&call.body["TableName"]), text(&call.body["IndexName"]))]
         }
         "BatchGetItem" | "BatchWriteItem" => {
             let tables = call.body["RequestItems"].as_object().expect("tables");
-            tables.keys().map(|name| format!("{TABLES}{name}")).collect()
+            tables.keys().map(|name| format!("table/{name}")).collect()
         }
-        "ExecuteStatement" => vec![selected(call.body["Statement"].as_str().expect("a statement"))],
+        "ExecuteStatement" => vec![selected(text(&call.body["Statement"]))],
         other => panic!("an operation without a permission: {other}"),
     };
     let action = match call.operation.as_str() {
@@ -177,111 +174,33 @@ fn selected(statement: &str) -> String {
     assert!(list.starts_with("SELECT "), "{statement}");
     let (from, _) = rest.split_once(" WHERE ").expect("a condition");
     let (table, index) = from.split_once('.').expect("an index");
-    format!("{TABLES}{}/index/{}", table.trim_matches('"'), index.trim_matches('"'))
+    format!("table/{}/index/{}", table.trim_matches('"'), index.trim_matches('"'))
 }
 
-/// `template.yaml` in one configuration: with tables of its own, or with existing tables of the same names.
-struct Template {
-    names: TableNames,
-    own_tables: bool,
-    partition: &'static str,
-    traced: bool,
+/// The statements of the role.
+fn statements() -> Vec<Value> {
+    let policies = at("/Resources/FunctionRole/Properties/Policies");
+    let documents = list(&policies).iter().map(|policy| &policy["PolicyDocument"]);
+    documents.flat_map(|document| list(&document["Statement"])).cloned().collect()
 }
 
-/// With tables of its own, in a commercial region.
-impl Default for Template {
-    fn default() -> Self {
-        Self { names: TableNames::prefixed("test-"), own_tables: true, partition: "aws", traced: false }
-    }
+/// The table or index that an ARN in the template names, in any partition, region and account.
+fn resource(arn: &Value) -> String {
+    let path = text(&arn["Fn::Sub"][0]);
+    let path =
+        path.strip_prefix("arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:").expect(path);
+    path.replace("${Table}", &table(&arn["Fn::Sub"][1]["Table"]))
 }
 
-impl Template {
-    /// With tables of these names.
-    fn of(names: &TableNames) -> Self {
-        Self { names: names.clone(), ..Self::default() }
-    }
-
-    /// Every allowed action on every DynamoDB resource.
-    fn allowed(&self) -> Grants {
-        let mut allowed = Grants::new();
-        for statement in self.statements().iter().filter(|it| it["Effect"] == "Allow") {
-            for action in texts(&statement["Action"]).filter(|it| it.starts_with("dynamodb:")) {
-                let resources = texts(&statement["Resource"]);
-                allowed.extend(resources.map(|resource| (action.to_owned(), resource.to_owned())));
-            }
-        }
-        allowed
-    }
-
-    fn statements(&self) -> Vec<Value> {
-        let policies = self.at("/Resources/FunctionRole/Properties/Policies");
-        let statements =
-            policies.as_array().expect("a list").iter().map(|it| &it["PolicyDocument"]["Statement"]);
-        statements.flat_map(|it| it.as_array().expect("a list")).cloned().collect()
-    }
-
-    /// The part of the template at a JSON pointer, with its functions resolved.
-    fn at(&self, pointer: &str) -> Value {
-        let template = crate::template::read();
-        self.resolve(&template, template.pointer(pointer).expect("a part of the template"))
-    }
-
-    fn resolve(&self, template: &Value, value: &Value) -> Value {
-        let resolve = |value| self.resolve(template, value);
-        let object = match value {
-            Value::Array(list) => return list.iter().map(resolve).filter(|it| !it.is_null()).collect(),
-            Value::Object(object) => object,
-            _ => return value.clone(),
-        };
-        if let Some(name) = object.get("Ref") {
-            self.reference(template, name.as_str().expect("a name"))
-        } else if let Some(branches) = object.get("Fn::If") {
-            resolve(&branches[if self.holds(&branches[0]) { 1 } else { 2 }])
-        } else if let Some(Value::Array(sub)) = object.get("Fn::Sub") {
-            let text = sub[0].as_str().expect("a text");
-            let named = [
-                ("AWS::Partition", self.partition),
-                ("AWS::Region", "us-east-1"),
-                ("AWS::AccountId", "123456789012"),
-            ];
-            let text = named
-                .iter()
-                .fold(text.to_owned(), |text, (name, value)| text.replace(&format!("${{{name}}}"), value));
-            let table = resolve(&sub[1]["Table"]);
-            text.replace("${Table}", table.as_str().expect("a name")).into()
-        } else {
-            let members = object.iter().map(|(name, value)| (name.clone(), resolve(value)));
-            members.filter(|(_, value)| !value.is_null()).collect()
-        }
-    }
-
-    fn holds(&self, condition: &Value) -> bool {
-        match condition.as_str().expect("a condition") {
-            "Trace" => self.traced,
-            "ReserveConcurrency" => false,
-            name => {
-                assert!(name.starts_with("Make"), "{name}");
-                self.own_tables
-            }
-        }
-    }
-
-    /// The name of a table, given its resource or parameter; the default of any other parameter; null for no value.
-    fn reference(&self, template: &Value, name: &str) -> Value {
-        let suffix = if self.own_tables { "Table" } else { "TableName" };
-        match name.strip_suffix(suffix) {
-            Some("Tenants") => self.names.tenants.clone().into(),
-            Some("Customers") => self.names.customers.clone().into(),
-            Some("Memberships") => self.names.memberships.clone().into(),
-            Some("Imports") => self.names.imports.clone().into(),
-            _ if name == "Tracing" && self.traced => "Active".into(),
-            _ => template["Parameters"][name]["Default"].clone(),
-        }
-    }
+/// The table that the template names: that of the stack, or an existing one by its parameter.
+fn table(reference: &Value) -> String {
+    let own = text(&reference["Fn::If"][1]["Ref"]);
+    let either = json!({"Fn::If": [format!("Make{own}"), {"Ref": own}, {"Ref": format!("{own}Name")}]});
+    assert_eq!(*reference, either);
+    own.trim_end_matches("Table").to_lowercase()
 }
 
-/// The texts of a list, or a single text.
-fn texts(value: &Value) -> impl Iterator<Item = &str> {
-    let list = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
-    list.iter().map(|it| it.as_str().expect("a text"))
+/// The elements of a list, or a single value.
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice)
 }

@@ -3,14 +3,12 @@
 //! # Layout
 //!
 //! - `matching`: the customers and results of records, with and without outages
-//! - `values`: identifiers and group names
 //! - `json`: failed records returned verbatim
 //!
 //! `PROPTEST_CASES` sets the number of cases, 256 by default, of which each property has a multiple.
 
 mod json;
 mod matching;
-mod values;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

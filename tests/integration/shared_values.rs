@@ -1,6 +1,7 @@
 //! Values that many customers share: what they cost, and what they leave to the other records (contract, section 5).
 
-use group_import::config::{Config, IdentityLookup, SkipUnchanged};
+use group_import::config::IdentityLookup::{Query, Statement};
+use group_import::config::SkipUnchanged;
 use serde_json::{Value, json};
 use testing::dynamodb::{Action, Rule, Share};
 use testing::shorthand::{exact, fuzzy, pairs, records};
@@ -18,20 +19,14 @@ fn others(count: usize) -> impl Iterator<Item = Value> {
     (0..count).map(|n| json!({"audienceUserId": format!("c{n}"), "phone": format!("139{n:08}")}))
 }
 
-fn by_query(config: &mut Config) {
-    config.identity_lookup = IdentityLookup::Query;
-}
-
-fn by_statement(_: &mut Config) {}
-
 #[tokio::test]
 async fn a_shared_value_costs_a_few_calls() {
     let stage = Stage::new().await;
     stage.put_customers(sharers(2_000).chain(others(8))).await;
     let good: Vec<_> = (0..8).map(|n| json!({"phone": format!("139{n:08}"), "groups": "g"})).collect();
     for params in [fuzzy(1, "add"), fuzzy(2, "add"), exact("add")] {
-        for set in [by_statement, by_query] {
-            let function = stage.function_with(set).await;
+        for lookup in [Statement, Query] {
+            let function = stage.function_with(|config| config.identity_lookup = lookup).await;
             let import = async |data: Vec<Value>| {
                 stage.database.reset();
                 let response = function.import(params.clone(), data.into()).await;
@@ -109,8 +104,8 @@ async fn exact_candidates_are_compared_with_a_value_of_more_than_100_customers()
             {"phone": PHONE, "audienceUserId": "s4", "groups": "e"},
             {"phone": PHONE, "audienceUserId": "d", "groups": "f"},
         ]);
-        for set in [by_statement, by_query] {
-            let function = stage.function_with(set).await;
+        for lookup in [Statement, Query] {
+            let function = stage.function_with(|config| config.identity_lookup = lookup).await;
             stage.database.reset();
             let response = function.import(exact("add"), data.clone()).await;
             assert_eq!(

@@ -1,7 +1,6 @@
 //! The summary line that each request logs, and the metrics that CloudWatch extracts from it.
 
 use std::iter;
-use std::time::Duration;
 
 use group_import::telemetry::summary::{BY_SOURCE, METRICS, NAMESPACE};
 use serde_json::{Value, json};
@@ -11,7 +10,7 @@ use tokio::process::ChildStdout;
 use testing::dynamodb::{Action, Rule, Share};
 use testing::function::{direct_event, import_event, post_event, with_key};
 use testing::runtime_api::Process;
-use testing::shorthand::{customers, exact, fuzzy, numbered, off, pairs, records};
+use testing::shorthand::{customers, exact, fuzzy, numbered, numbered_pairs, off, records};
 use testing::stage::{Stage, TENANT, TOKEN};
 use testing::trial::fault::OPERATIONS;
 
@@ -23,15 +22,11 @@ struct Logged {
 
 impl Logged {
     async fn start(stage: &Stage, more: &[(&str, &str)]) -> Self {
-        let mut process = stage.process(crate::FUNCTION.as_ref(), Duration::from_secs(30), more).await;
+        let environment =
+            [&[("AWS_LAMBDA_LOG_FORMAT", "JSON"), ("AWS_LAMBDA_FUNCTION_NAME", "f")], more].concat();
+        let mut process = crate::start(stage, &environment).await;
         let stdout = process.child.stdout.take().expect("piped");
         Self { process, lines: BufReader::new(stdout).lines() }
-    }
-
-    async fn json(stage: &Stage, more: &[(&str, &str)]) -> Self {
-        let mut environment = vec![("AWS_LAMBDA_LOG_FORMAT", "JSON"), ("AWS_LAMBDA_FUNCTION_NAME", "f")];
-        environment.extend(more);
-        Self::start(stage, &environment).await
     }
 
     /// The lines up to and including the summary of a request.
@@ -83,7 +78,7 @@ async fn a_summary_counts_the_calls_of_the_database() {
         ],
     ];
     for faults in faults {
-        let mut logged = Logged::json(&stage, &[("TOKEN_CACHE_SECONDS", "0")]).await;
+        let mut logged = Logged::start(&stage, &[("TOKEN_CACHE_SECONDS", "0")]).await;
         for event in events.clone() {
             stage.database.reset();
             stage.database.clear_rules();
@@ -93,6 +88,11 @@ async fn a_summary_counts_the_calls_of_the_database() {
             let counted: Value = counted.into_iter().filter(|(_, calls)| *calls > 0).collect();
             assert_eq!(summary["calls"], counted, "{summary}");
             assert_eq!(summary["databaseCalls"], stage.database.calls().len());
+            let is_throttled =
+                |action: &Action| matches!(action, Action::Error { .. } | Action::Unprocessed { .. });
+            let throttles = stage.database.faults().iter().filter(|(_, action)| is_throttled(action)).count();
+            assert_eq!(summary["throttles"], throttles);
+            assert!(throttles == 0 || summary["databaseFailures"] == 0, "{summary}");
         }
     }
 }
@@ -101,7 +101,7 @@ async fn a_summary_counts_the_calls_of_the_database() {
 async fn a_summary_counts_the_results_of_records() {
     let stage = Stage::new().await;
     stage.put_customers(customers(1)).await;
-    let mut logged = Logged::json(&stage, &[("SKIP_UNCHANGED", "always")]).await;
+    let mut logged = Logged::start(&stage, &[("SKIP_UNCHANGED", "always")]).await;
     let mut data = records("openid", "o", 4);
     data[3]["groups"].take();
     let event = with_key(import_event(fuzzy(1, "add"), data), "k");
@@ -126,36 +126,37 @@ async fn a_summary_counts_the_results_of_records() {
 }
 
 #[tokio::test]
-async fn a_summary_counts_memberships_by_what_happened() {
+async fn a_summary_says_where_a_request_came_from_and_what_it_changed() {
     let stage = Stage::new().await;
-    stage.put_memberships(&pairs([("t1#c0", "g")])).await;
-    let mut logged = Logged::json(&stage, &[("SKIP_UNCHANGED", "always")]).await;
-    for (opt_type, count, expected) in [
-        ("add", 3, json!({"unchanged": 1, "written": 2, "removed": 0})),
-        ("delete", 5, json!({"unchanged": 2, "written": 0, "removed": 3})),
+    stage.put_customers(customers(60)).await;
+    stage.put_memberships(&numbered_pairs(1)).await;
+    let mut logged = Logged::start(&stage, &[("SKIP_UNCHANGED", "always")]).await;
+    let mut of_gateway = import_event(off("add"), numbered(3));
+    of_gateway["requestContext"]["requestId"] = "JKJaXmPLvHcESHA=".into();
+    for (event, expected) in [
+        (
+            of_gateway,
+            json!({"source": "api", "gatewayRequestId": "JKJaXmPLvHcESHA=", "unchanged": 1, "written": 2, "removed": 0}),
+        ),
+        (import_event(off("delete"), numbered(5)), json!({"unchanged": 2, "written": 0, "removed": 3})),
+        (
+            direct_event(TOKEN, off("add"), numbered(2)),
+            json!({"source": "direct", "gatewayRequestId": null, "tenant": TENANT, "succeeded": 2}),
+        ),
+        // The share without a match is that of large imports with matching.
+        (import_event(fuzzy(1, "add"), records("openid", "o", 240)), json!({"unmatchedPercent": 75})),
+        (import_event(exact("add"), records("openid", "o", 99)), json!({"unmatchedPercent": null})),
+        (import_event(off("add"), numbered(240)), json!({"unmatchedPercent": null})),
     ] {
-        let (_, summary) = logged.summary(import_event(off(opt_type), numbered(count))).await;
+        let (_, summary) = logged.summary(event).await;
         assert_part(&summary, expected);
     }
 }
 
 #[tokio::test]
-async fn a_summary_names_the_source_of_the_request() {
-    let stage = Stage::new().await;
-    let mut logged = Logged::json(&stage, &[]).await;
-    let mut event = import_event(off("add"), numbered(1));
-    event["requestContext"]["requestId"] = "JKJaXmPLvHcESHA=".into();
-    let (_, of_api) = logged.summary(event).await;
-    assert_part(&of_api, json!({"source": "api", "gatewayRequestId": "JKJaXmPLvHcESHA=", "succeeded": 1}));
-    let (_, direct) = logged.summary(direct_event(TOKEN, off("add"), numbered(1))).await;
-    assert_part(&direct, json!({"source": "direct", "tenant": TENANT, "optType": "add", "succeeded": 1}));
-    assert_eq!(direct.get("gatewayRequestId"), None);
-}
-
-#[tokio::test]
 async fn a_rejected_request_without_a_tenant_has_a_short_summary() {
     let stage = Stage::new().await;
-    let mut logged = Logged::json(&stage, &[]).await;
+    let mut logged = Logged::start(&stage, &[]).await;
     for (event, outcome, status, code) in [
         (post_event("unknown", "{}"), "response", 401, "TOKEN_ERROR"),
         (direct_event("unknown", off("add"), numbered(1)), "error", 401, "TOKEN_ERROR"),
@@ -177,24 +178,9 @@ async fn a_rejected_request_without_a_tenant_has_a_short_summary() {
 }
 
 #[tokio::test]
-async fn the_share_without_a_match_is_that_of_large_matched_imports() {
-    let stage = Stage::new().await;
-    stage.put_customers(customers(60)).await;
-    let mut logged = Logged::json(&stage, &[]).await;
-    for (params, data, share) in [
-        (fuzzy(1, "add"), records("openid", "o", 240), json!(75)),
-        (exact("add"), records("openid", "o", 99), Value::Null),
-        (off("add"), numbered(240), Value::Null),
-    ] {
-        let (_, summary) = logged.summary(import_event(params, data)).await;
-        assert_eq!(summary["unmatchedPercent"], share, "{summary}");
-    }
-}
-
-#[tokio::test]
 async fn an_outage_is_logged_once_and_counted() {
     let stage = Stage::new().await;
-    let mut logged = Logged::json(&stage, &[]).await;
+    let mut logged = Logged::start(&stage, &[]).await;
     stage.database.rule(Rule::on("BatchWriteItem", Action::rejected("ResourceNotFoundException")));
     stage.database.rule(Rule::on("ExecuteStatement", Action::rejected("AccessDeniedException")));
     let by_openid = import_event(fuzzy(1, "add"), records("openid", "o", 300));
@@ -220,22 +206,10 @@ async fn an_outage_is_logged_once_and_counted() {
 }
 
 #[tokio::test]
-async fn throttled_and_unprocessed_calls_count_as_throttles() {
-    let stage = Stage::new().await;
-    let mut logged = Logged::json(&stage, &[]).await;
-    stage.database.rule(Rule::on("BatchWriteItem", Action::THROTTLED).times(2));
-    stage
-        .database
-        .rule(Rule::on("BatchWriteItem", Action::Unprocessed { processed: Share::Count(1) }).times(1));
-    let (_, summary) = logged.summary(import_event(off("add"), numbered(10))).await;
-    assert_part(&summary, json!({"throttles": 3, "succeeded": 10, "databaseFailures": 0}));
-}
-
-#[tokio::test]
 async fn metrics_are_numbers_beside_their_dimensions() {
     let stage = Stage::new().await;
     for (per_tenant, of_tenant) in [("false", None), ("true", Some(json!(["FunctionName", "tenant"])))] {
-        let mut logged = Logged::json(&stage, &[("METRICS_PER_TENANT", per_tenant)]).await;
+        let mut logged = Logged::start(&stage, &[("METRICS_PER_TENANT", per_tenant)]).await;
         let (_, summary) = logged.summary(import_event(off("add"), numbered(2))).await;
         assert!(summary["_aws"]["Timestamp"].as_u64().expect("milliseconds") > 1_700_000_000_000);
         let directives = [true, false].map(|by_source| {
@@ -265,17 +239,4 @@ async fn metrics_are_numbers_beside_their_dimensions() {
 /// What CloudWatch is told of these metrics.
 fn directive(dimensions: &[Value], metrics: Value) -> Value {
     json!({"Namespace": NAMESPACE, "Dimensions": dimensions, "Metrics": metrics})
-}
-
-#[tokio::test]
-async fn the_line_is_readable_where_logs_are_text() {
-    let stage = Stage::new().await;
-    let mut logged = Logged::start(&stage, &[]).await;
-    logged.process.invoke(import_event(off("add"), numbered(3))).await;
-    let line = logged.lines.next_line().await.expect("text").expect("a summary");
-    for part in
-        [" INFO request requestId=", " tenant=t1 ", " records=3 ", " succeeded=3 ", "\"BatchWriteItem\":1"]
-    {
-        assert!(line.contains(part), "{part} in {line}");
-    }
 }

@@ -1,14 +1,21 @@
 //! `template.yaml` as JSON, with intrinsic functions in their long form: `!Ref Api` is `{"Ref": "Api"}`.
 
 use std::fmt;
+use std::sync::LazyLock;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value, json};
 use serde_saphyr::Tagged;
 
-pub fn read() -> Value {
-    let Node(template) = serde_saphyr::from_str(include_str!("../../template.yaml")).expect("YAML");
-    template
+/// The part of the template at a JSON pointer.
+pub fn at(pointer: &str) -> Value {
+    static TEMPLATE: LazyLock<Node> =
+        LazyLock::new(|| serde_saphyr::from_str(include_str!("../../template.yaml")).expect("YAML"));
+    TEMPLATE.0.pointer(pointer).expect(pointer).clone()
+}
+
+pub fn text(value: &Value) -> &str {
+    value.as_str().expect("a text")
 }
 
 struct Node(Value);

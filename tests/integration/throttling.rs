@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use group_import::config::{IdentityLookup, SkipUnchanged};
 use serde_json::{Value, json};
 use testing::capacity::Capacity;
-use testing::dynamodb::{Action, Rule, Share, Throughput};
+use testing::dynamodb::{Action, Rule, Throughput};
 use testing::function::{import_event, with_key};
 use testing::shorthand::{customers, exact, fuzzy, numbered, numbered_pairs, off, records};
 use testing::stage::Stage;
@@ -102,20 +102,6 @@ async fn a_throttled_index_does_not_hold_up_other_look_ups() {
         ]);
         let response = function.import(fuzzy(1, "add"), data).await;
         assert_eq!(response.failures(), ["TIMEOUT"], "{operation}");
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_throttled_check_of_memberships_is_abandoned() {
-    for unprocessed in [Action::THROTTLED, Action::Unprocessed { processed: Share::Count(0) }] {
-        let stage = Stage::new().await;
-        let function = stage.function_with(|config| config.skip_unchanged = SkipUnchanged::Always).await;
-        stage.put_memberships(&numbered_pairs(300)).await;
-        stage.database.rule(Rule::on("BatchGetItem", unprocessed.clone()));
-        assert_eq!(function.import(off("add"), numbered(300)).await.failures(), [""; 0]);
-        assert!(stage.database.count("BatchGetItem") <= 3, "no call is repeated");
-        let written = stage.database.count("BatchWriteItem");
-        assert!((6..=12).contains(&written), "{written} calls for {unprocessed:?}");
     }
 }
 

@@ -61,15 +61,10 @@ pub fn failures_by(response: &Response, field: &str) -> BTreeMap<String, String>
 /// succeed.
 pub async fn resend(stage: &Stage, function: &Function, params: &Value, failed: &Response) {
     stage.database.clear_rules();
-    let response = repost(function, params, failed).await;
+    let body = format!(r#"{{"publicParams":{params},"data":{}}}"#, failed.error_data());
+    let response = function.post(crate::stage::TOKEN, body).await;
     assert_eq!(response.data()["errorData"], Value::Null, "the fault is lifted");
     assert_eq!(response.data()["importSuccessNum"], failed.data()["importFailNum"]);
-}
-
-/// Resends the failed records verbatim.
-pub async fn repost(function: &Function, params: &Value, failed: &Response) -> Response {
-    let body = format!(r#"{{"publicParams":{params},"data":{}}}"#, failed.error_data());
-    function.post(crate::stage::TOKEN, body).await
 }
 
 /// The records of `errorData` as text, without their indexes, which change when they are resent.
