@@ -432,18 +432,21 @@ class Csv:
         """Stops the run if what the quotes of a row hold together seems to be rows, which would be lost: a line has
         another identifier, or the row's own a second time. Words with what the row's own identifiers have not, such as
         blanks, are a note, unless they are a phone."""
-        identifiers, is_begun = self.identifiers, False
-        own = {trim(row[place]) for place in identifiers if place < len(row)} - {""}
+        first, last, is_begun = together[0][0], together[-1][0], False
+        own = {trim(row[place]) for place in self.identifiers if place < len(row)} - {""}
         for number, line in together:
             fields = [trim(field) for field in line.replace('"', "").split(",")]
-            found = next((fields[place] for place in identifiers if place < len(fields) and fields[place]), " ")
             if not (is_begun or own.isdisjoint(fields)):
                 is_begun = True
-            elif len(fields) >= self.least and (is_phone(found) or unusual(found) <= unusual("".join(own))):
+                continue
+            if number == last and len(fields) != self.width:
+                # What follows the quote is the rest of the row.
+                fields = re.match('(?:[^"]|"")*', line)[0].split(",")
+            found = next((fields[place] for place in self.identifiers if place < len(fields) and fields[place]), " ")
+            if len(fields) >= self.least and (is_phone(found) or unusual(found) <= unusual("".join(own))):
                 raise Mistake(
-                    f"line {together[0][0]} opens a quote that is closed only in line {together[-1][0]}, and line"
-                    f" {number} seems to be a row of its own: correct line {together[0][0]}, or take the line ends out"
-                    " of its field"
+                    f"line {first} opens a quote that is closed only in line {last}, and line {number} seems to be a"
+                    f" row of its own: correct line {first}, or take the line ends out of its field"
                 )
 
     def split(self, text):
@@ -592,7 +595,7 @@ NOTES = {
     "mark": "values with invisible characters inside",
     "nameless": "values in columns without a name, which are not sent",
 }
-EXCEL = re.compile(r"[-+]?\d+([.,]\d*)?[Ee][-+]\d+|\d+\.\d+[Ee]\d+|\d+\.0*|\d{1,3}(,\d{3})+(\.\d*)?|[='].+|#{2,}")
+EXCEL = re.compile(r"[-+]?\d+([.,]\d*)?[Ee][-+]\d+|\d+\.\d+[Ee]\d+|\d+\.0*|\d{1,3}(,\d{3})+(\.\d*)?|[='`‘’].+|#{2,}")
 NOTHING = {"null", "(null)", "none", "nil", "nan", "na", "n/a", "#n/a", "\\n", "undefined", "-", "--"}
 NOTHING |= {"<na>", "<null>", "nat", "无", "空", "暂无", "没有", "未知"}
 NOTHING |= {"#ref!", "#value!", "#name?", "#div/0!", "#num!", "#null!"}
@@ -718,15 +721,19 @@ TEMPORARY = {408, 425, 429, 500, 502, 503, 504, *range(520, 530)}
 LONGEST_RETRY_AFTER = 86_400
 
 
-def outcome(status, content, headers, records):
+def outcome(status, content, headers, records, is_dry=False):
     """The failures that a response reports: the place of each among the records sent, and its reason."""
     try:
         envelope = RESPONSES.decode(content.decode())
         said = f"{status} {envelope['errorCode']} {envelope.get('msg') or ''}"
     except (ValueError, TypeError, KeyError, RecursionError):
         envelope, said = {}, f"{status} {' '.join(content.decode(errors='replace').split())[:200]}"
+        if status == 200 and content[:1] in (b"", b"{"):
+            raise Unknown(f"{said}: a response that was cut") from None
     if status == 200 and envelope.get("errorCode") == "SUCCESS":
         with contextlib.suppress(ValueError, TypeError, AttributeError, LookupError, OverflowError, RecursionError):
+            if (envelope["data"].get("dryRun") is True) != is_dry:
+                raise Mistake("the service does not know dry runs: it has imported the rows" if is_dry else said)
             return failures(envelope["data"], records)
     if status == 201 and envelope.get("errorCode") == "IN_PROGRESS":
         raise Unknown("still running", seconds_of(headers.get("Retry-After")), is_running=True)
@@ -865,6 +872,8 @@ class Server:
                 raise
             # A request that is too large may be rejected before its end.
             is_whole = False
+        # A response without a length takes the socket away from its connection.
+        connection.used = connection.sock
         response = connection.getresponse()
         content = response.read()
         if not is_whole:
@@ -969,7 +978,8 @@ class Sender:
         with self.pace:
             for attempt in itertools.count():
                 try:
-                    return outcome(*self.post({**self.headers, "Idempotency-Key": key}, body), records)
+                    response = self.post({**self.headers, "Idempotency-Key": key}, body)
+                    return outcome(*response, records, self.options.dry_run)
                 except Unknown as unknown:
                     why = f"{self.server.shown}: {unknown}"
                     pause = max(1, unknown.least) if unknown.is_running else pause_before(attempt, unknown.least)
@@ -996,6 +1006,8 @@ class Sender:
         self.busy[connection] = deadline = time.monotonic() + self.options.timeout
         try:
             response = self.server.post(connection, headers, body)
+            if time.monotonic() >= deadline:
+                raise TimeoutError
         except BaseException as error:
             connection.close()
             if isinstance(error, Exception) and time.monotonic() >= deadline:
@@ -1013,9 +1025,9 @@ class Sender:
         for connection, deadline in list(self.busy.items()):
             if time.monotonic() >= deadline:
                 # There may be no socket yet, or no longer.
-                with contextlib.suppress(OSError, TypeError):
-                    # Not that of TLS, which would go on in plain text.
-                    socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)
+                with contextlib.suppress(OSError, TypeError, AttributeError):
+                    # Not the method of TLS, which would go on in plain text.
+                    socket.socket.shutdown(connection.sock or connection.used, socket.SHUT_RDWR)
 
     def wait(self, batch, why, pause):
         self.progress.report(f"batch {batch.number}: {why}; again in {pause:.1f} s")

@@ -69,8 +69,8 @@ class Double(Proxy):
             return fault or None
         if self.target:
             return self.forward(request, body)
-        records = json.loads(body)["data"]
-        done = result(records, self.reason_of)
+        records, params = (json.loads(body)[name] for name in ("data", "publicParams"))
+        done = {**result(records, self.reason_of), **({"dryRun": True} if params.get("dryRun") else {})}
         failed = {error["index"] for error in done["errorData"] or []}
         with self.lock:
             self.imported += [record for place, record in enumerate(records) if place not in failed]

@@ -286,6 +286,7 @@ def test_a_quoted_field_may_hold_line_ends(desk, double, note):
     assert double.pairs == [("o1", "g,h")]
     (failed,) = desk.read("list.failed.csv").split("\n", 1)[1:]
     assert failed.startswith(f",,o2,{note},MISSING_GROUPS")
+    assert desk.run("list.failed.csv --match fuzzy").code == 2
 
 
 @pytest.mark.parametrize("end", ["\n", "\r"])
@@ -454,7 +455,7 @@ def test_reasons_of_an_earlier_run_are_left_out(desk, double):
 
 
 ODD = {
-    "Excel": '8.68533E+14 1.38E+10 1.3800000001E10 13800000001.0 ="c1" \'c1 ####',
+    "Excel": '8.68533E+14 1.38E+10 1.3800000001E10 13800000001.0 ="c1" \'c1 `c1 ####',
     "nothing": "NULL null None nan NaN \\N #N/A N/A undefined #REF!",
 }
 

@@ -182,9 +182,9 @@ def test_a_running_import_is_waited_for(double, run):
     assert all(pause >= 1 for pause in double.pauses)
 
 
-@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 522, "closed"])
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 522, 200, "closed"])
 def test_what_may_pass_is_sent_again(double, run, status):
-    fault = () if status == "closed" else (status, {}, b'{"message":"x"}')
+    fault = () if status == "closed" else (status, {}, b'{"message":"x"')
     ended = run(numbered(1), {0: fault})
     assert (ended.code, len(set(double.requests)), len(double.requests)) == (0, 1, 2), ended
 
@@ -311,9 +311,10 @@ def test_connections_are_kept_and_renewed_where_the_server_closed_them(double, r
     assert len(double.requests) == 100
 
 
-def test_a_response_that_comes_byte_by_byte_is_a_timeout(double, run):
+@pytest.mark.parametrize("header", ["Content-Length: 1000", "Connection: close"])
+def test_a_response_that_comes_byte_by_byte_is_a_timeout(double, run, header):
     def trickle(request, _):
-        request.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+        request.wfile.write(f"HTTP/1.1 200 OK\r\n{header}\r\n\r\n".encode())
         for _ in range(100):
             request.wfile.write(b" ")
             request.wfile.flush()
@@ -324,6 +325,15 @@ def test_a_response_that_comes_byte_by_byte_is_a_timeout(double, run):
     assert (ended.code, len(set(double.requests)), len(double.requests)) == (0, 1, 2), ended
     assert f"{double.url}: timed out; again in" in ended.stderr
     assert time.monotonic() - before < 8
+
+
+@pytest.mark.parametrize("flag", ["", " --dry-run"])
+def test_a_service_without_dry_runs_stops_the_run(run, flag):
+    data = {"importSuccessNum": 1, "importFailNum": 0, "status": 1, "message": "成功", "errorData": None}
+    data |= {} if flag else {"dryRun": True}
+    ended = run(numbered(1), {0: reply(200, "SUCCESS", data)}, f"{OFF}{flag}")
+    assert (ended.code, ended.stdout) == (1, "")
+    assert "it has imported the rows" in ended.stderr or not flag
 
 
 # --- Ends that are none ---
