@@ -111,7 +111,7 @@ WORD = re.compile(f"[A-Za-z]*[{ODD}][A-Za-z{ODD}]*")
 OTHER_SCRIPT = re.compile("[\u0386-\u03ce]{3,}|[\u0401-\u045f]{3,}|[\u05d0-\u05ea]{3,}|[\u0621-\u06d3]{3,}")
 ALIEN = re.compile("[\u0700-\u07ff\U0002ebf0-\U0010ffff]")
 LATIN = re.compile("[A-Za-z\u00c0-\u017f]+")
-SIGNS = re.compile("(?<=[A-Za-z0-9])[·×÷](?=[A-Za-z0-9])|(?<=[0-9])[°²³]|(?<=[a-z])[²³]|[£¥±](?=[0-9])|[\u00a0\u00ad]")
+SIGNS = re.compile("(?<=[A-Za-z0-9])[·×÷](?=[A-Za-z0-9])|(?<=[0-9])[°²³]|(?<=[a-z])[²³]|[£¥±](?=[0-9])|\u00a0")
 # What GBK leaves undefined.
 PRIVATE = re.compile("[\ue000-\uf8ff]")
 
@@ -345,7 +345,7 @@ class Csv:
         if "groups" in self.names and set(IDENTIFIERS) & set(self.names):
             return
         missing = "audienceUserId, openid, unionid or phone" if "groups" in self.names else "groups"
-        found = ", ".join(filter(None, self.names[:20]))
+        found = ", ".join(filter(None, self.names[:20])) or "nothing"
         marks = {"\t": "tabs", ";": "semicolons", "，": "full-width commas", "|": "vertical bars"}
         other = next(
             (f" (the file seems to be separated by {what})" for mark, what in marks.items() if mark in found), ""
@@ -355,20 +355,20 @@ class Csv:
         )
 
     def rows(self):
-        tables, width = self.tables(), self.width
-        before = next(tables)
+        tables, width, is_in_doubt = self.tables(), self.width, False
+        next(tables)
         for row in tables:
             found = len(row.content)
             self.has_more = found > width if self.has_more is None else self.has_more
+            # What follows a quote that is not closed may be the rest of its row, until a line has all columns.
+            is_open = row.fault and row.fault.endswith(self.NOT_CLOSED)
+            is_in_doubt = is_open or (is_in_doubt and found < width)
             if found != width and not row.fault:
-                # What follows a quote that is not closed may be the rest of its row.
-                is_rest = found < width and (before.fault or "").endswith(self.NOT_CLOSED)
-                if self.fits(row.content) and not is_rest:
+                if self.fits(row.content) and not is_in_doubt:
                     row = row._replace(content=(row.content + [""] * width)[:width])
                 else:
                     row = row._replace(fault=f"第{row.line}行有{found}列，应为{width}列")
             yield row
-            before = row
 
     def fits(self, fields):
         """Whether a line has the fields of a row. Excel leaves out empty ones at the end. More of them than columns may
@@ -488,6 +488,7 @@ class Csv:
             if HEADINGS.issuperset(values - {""}):
                 raise Mistake(f"line {row.line} names the columns again: import each table as a file of its own")
         columns = [*self.sent, *((place, "") for place in self.nameless)]
+        columns += [(place, name) for place, name in enumerate(self.names) if name == "errorCode"]
         return [(name, [row.content[place] for row in rows]) for place, name in columns]
 
     def failed(self, row, reason):
@@ -593,9 +594,12 @@ NOTES = {
     "comma": "groups with ， 、 ; or |, which do not separate names: only , does",
     "quote": "groups with quotation marks, which become part of the name",
     "mark": "values with invisible characters inside",
+    "bad": "rows that an earlier run found to be no rows (BAD_ROW): check that each of them is corrected",
     "nameless": "values in columns without a name, which are not sent",
 }
-EXCEL = re.compile(r"[-+]?\d+([.,]\d*)?[Ee][-+]\d+|\d+\.\d+[Ee]\d+|\d+\.0*|\d{1,3}(,\d{3})+(\.\d*)?|[='`‘’].+|#{2,}")
+EXCEL = re.compile(
+    r"[-+]?\d+([.,]\d*)?[Ee][-+]\d+|\d+\.\d+[Ee]\d+|\d+\.0*|\d{15}00+|\d{1,3}(,\d{3})+(\.\d*)?|[='`‘’].+|#{2,}"
+)
 NOTHING = {"null", "(null)", "none", "nil", "nan", "na", "n/a", "#n/a", "\\n", "undefined", "-", "--"}
 NOTHING |= {"<na>", "<null>", "nat", "无", "空", "暂无", "没有", "未知"}
 NOTHING |= {"#ref!", "#value!", "#name?", "#div/0!", "#num!", "#null!"}
@@ -607,8 +611,8 @@ def is_plain(name, values):
     text = "".join(values)
     if name == "phone":
         return not text or (text.isascii() and text.isdigit())
-    if name == "groups":
-        return not any(map(oddities_of_groups, set(values)))
+    if name in ("groups", "errorCode"):
+        return not any(oddities(name, value) for value in set(values))
     return not text or bool(name and text.replace("_", "").isalnum() and NOTHING.isdisjoint(map(str.lower, values)))
 
 
@@ -618,6 +622,8 @@ def oddities(name, value):
         return {"nameless"}
     if name == "groups":
         return oddities_of_groups(value)
+    if name == "errorCode":
+        return {"bad"} if value == "BAD_ROW" else set()
     value = trim(value)
     if EXCEL.fullmatch(value):
         return {"excel"}
@@ -1386,7 +1392,7 @@ def plan_of(options, encoding, identity):
         "--encoding": encoding,
         "--batch": options.batch,
         "--batch-bytes": options.batch_bytes,
-        "--failed": os.path.abspath(options.failed),
+        "--failed": os.path.realpath(options.failed),
     }
 
 
