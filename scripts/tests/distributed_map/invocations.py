@@ -8,7 +8,7 @@ import pathlib
 import ministack.services.stepfunctions as states
 from ministack.services.stepfunctions import _ExecutionError
 
-from .sizes import text
+from .items import text
 
 # A file with the fault that a test sets: the `text` that an invocation holds to meet it, the `error` or the `response`
 # that it gets, and how many `times` (always, if left out).
@@ -22,8 +22,8 @@ def install():
 
     def invoked(function, event):
         fault = json.loads(FAULT.read_text() or "{}")
-        if fault and fault["text"] in text(event) and met[fault["text"]] < fault.get("times", float("inf")):
-            met[fault["text"]] += 1
+        if fault and fault["text"] in text(event) and met[text(fault)] < fault.get("times", float("inf")):
+            met[text(fault)] += 1
             return outcome(fault)
         return call(function, event)
 

@@ -6,16 +6,17 @@ ended.
 
 import contextvars
 import copy
-import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import ministack.services.stepfunctions as states
 from ministack.services.stepfunctions import _ExecutionError
 
-from . import batcher, reader, writer
-from .expressions import value_of
-from .sizes import MOST_BYTES, text
+from . import writer
+from .items import batches, text, value_of
+
+# The most bytes of an input or an output (quotas for state machine executions).
+MOST_BYTES = 262_144
 
 STATUSES = ("pending", "running", "succeeded", "failed", "timedOut", "aborted")
 # What a redrive runs again.
@@ -34,7 +35,6 @@ def distributed(state, given, _effective, iterator, execution, context):
         run.redrive()
     result = run.process(iterator)
     output = states._apply_jsonata_output(state, given, context, result=result, default=result)
-    states._apply_state_assign(state, given, context, result=result)
     return output, states._next_or_end(state)
 
 
@@ -42,8 +42,8 @@ class MapRun:
     def __init__(self, state, given, execution, context):
         self.state, self.given, self.execution, self.context = state, given, execution, context
         self.lock = threading.Lock()
-        items = reader.items(state, given, context)
-        batches = batcher.batches(items, state["ItemBatcher"], given, context)
+        inputs = batches(state, given, context)
+        total = sum(len(one["Items"]) for one in inputs)
         *_, region, account, _, machine = execution["stateMachineArn"].split(":")
         self.label = f"{machine}/{state['Label']}"
         self.place = f"arn:aws:states:{region}:{account}"
@@ -54,14 +54,14 @@ class MapRun:
             "startDate": states.now_iso(),
             "maxConcurrency": value_of(state["MaxConcurrency"], given, context),
             "toleratedFailurePercentage": value_of(state["ToleratedFailurePercentage"], given, context),
-            "itemCounts": dict.fromkeys(STATUSES, 0) | {"pending": len(items), "total": len(items)},
+            "itemCounts": dict.fromkeys(STATUSES, 0) | {"pending": total, "total": total},
             "redriveCount": 0,
             "_stateMachineArn": f"{self.place}:stateMachine:{self.label}",
         }
         states._map_runs[self.record["mapRunArn"]] = self.record
-        self.children = [self.child(number, given) for number, given in batches]
+        self.children = [self.child(one) for one in inputs]
 
-    def child(self, items, given):
+    def child(self, given):
         name = states.new_uuid()
         return {
             "executionArn": f"{self.place}:execution:{self.label}:{name}",
@@ -70,15 +70,14 @@ class MapRun:
             "input": text(given),
             "output": None,
             "events": [],
-            "_items": items,
             "_given": given,
         }
 
     def move(self, child, status):
-        before, after = (one.lower() for one in (child["status"], status))
+        counts, items = self.record["itemCounts"], len(child["_given"]["Items"])
         with self.lock:
-            self.record["itemCounts"][before] -= child["_items"]
-            self.record["itemCounts"][after] += child["_items"]
+            counts[child["status"].lower()] -= items
+            counts[status.lower()] += items
             child["status"] = status
 
     def has_failed(self):
@@ -139,30 +138,13 @@ class MapRun:
 
 
 def redrive(data):
-    """RedriveExecution: goes on at the state that failed, with its input."""
+    """RedriveExecution. The states before the one that failed run again, too: they lead to it as before."""
     execution = states._executions[data["executionArn"]]
     if execution["status"] in ("RUNNING", "SUCCEEDED"):
         cause = f"Execution is {execution['status']} and cannot be redriven"
         return states.error_response_json("ExecutionNotRedrivable", cause, 400)
-    entered = [event for event in execution["events"] if event["type"].endswith("StateEntered")][-1]
-    entered = entered["stateEnteredEventDetails"]
     execution.update(status="RUNNING", stopDate=None, error=None, cause=None, output=None)
     execution.update(redriveCount=execution.get("redriveCount", 0) + 1, redriveDate=states.now_iso())
-    arguments = (execution, entered["name"], json.loads(entered["input"]))
-    threading.Thread(target=contextvars.copy_context().run, args=(go_on, *arguments), daemon=True).start()
+    run = contextvars.copy_context().run
+    threading.Thread(target=run, args=(states._run_execution, data["executionArn"]), daemon=True).start()
     return states.json_response({"redriveDate": execution["redriveDate"]})
-
-
-def go_on(execution, name, given):
-    machine = states._state_machines[execution["stateMachineArn"]]
-    definition = json.loads(machine["definition"])
-    context = {
-        "QueryLanguage": definition["QueryLanguage"],
-        "Execution": {"Id": execution["executionArn"], "Name": execution["name"], "Input": given},
-        "variables": {},
-    }
-    try:
-        output = states._run_sub_machine(definition["States"], name, given, execution, context)
-        execution.update(status="SUCCEEDED", output=text(output), stopDate=states.now_iso())
-    except _ExecutionError as error:
-        states._fail_execution(execution, error.error, error.cause)

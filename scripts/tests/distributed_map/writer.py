@@ -5,11 +5,9 @@ Not documented, and so decided here: what a redriven run writes takes the place 
 
 import json
 
-import ministack.services.stepfunctions as states
 from ministack.services import s3
 
-from .expressions import value_of
-from .sizes import text
+from .items import text, value_of
 
 # In which files each child is written.
 FILES = {"SUCCEEDED": "SUCCEEDED", "FAILED": "FAILED", "ABORTED": "FAILED", "PENDING": "PENDING"}
@@ -28,10 +26,10 @@ def write(writer, run, children, given, context):
         results[status] = []
         if lines:
             body = "".join(f"{line}\n" for line in lines).encode()
-            put(place["Bucket"], f"{folder}/{status}_0.jsonl", body)
+            s3._put_object(place["Bucket"], f"{folder}/{status}_0.jsonl", body, {})
             results[status].append({"Key": f"{folder}/{status}_0.jsonl", "Size": len(body)})
     manifest = {"DestinationBucket": place["Bucket"], "MapRunArn": run["mapRunArn"], "ResultFiles": results}
-    put(place["Bucket"], f"{folder}/manifest.json", json.dumps(manifest).encode())
+    s3._put_object(place["Bucket"], f"{folder}/manifest.json", json.dumps(manifest).encode(), {})
     details = {"Bucket": place["Bucket"], "Key": f"{folder}/manifest.json"}
     return {"MapRunArn": run["mapRunArn"], "ResultWriterDetails": details}
 
@@ -43,9 +41,3 @@ def lines_of(child):
         return [text(one) for one in (output if isinstance(output, list) else [output])]
     kept = ("executionArn", "name", "status", "input", "output", "error", "cause")
     return [text({key[0].upper() + key[1:]: child[key] for key in kept if child.get(key) is not None})]
-
-
-def put(bucket, key, body):
-    status, _, _ = s3._put_object(bucket, key, body, {})
-    if status != 200:
-        raise states._ExecutionError("States.ResultWriterFailed", f"{key} cannot be written")

@@ -3,17 +3,14 @@
 import csv
 import io
 import json
-import random
 
-FIELDS = ("audienceUserId", "openid", "unionid", "phone", "groups")
-
-# The order of fuzzy matching with identifyWay 1.
-ORDER = ("unionid", "openid", "phone", "audienceUserId")
+from import_groups import FIELDS, IDENTIFIERS
 
 # Few, so that the emulator has few look-ups; each row has a group of its own.
 CUSTOMERS = [
     {"audienceUserId": f"c{n}", "unionid": f"u{n}", "openid": f"o{n}", "phone": f"{13900000000 + n}"} for n in range(30)
 ]
+OWNERS = {value: customer["audienceUserId"] for customer in CUSTOMERS for value in customer.values()}
 
 
 def nobody(seed):
@@ -21,46 +18,39 @@ def nobody(seed):
     return f"nobody of {seed}"
 
 
+def good(number, seed):
+    """Rows that all are imported, and their memberships."""
+    made = [{"openid": f"o{n % len(CUSTOMERS)}", "groups": f"{seed}-{n}"} for n in range(number)]
+    return made, expected(made)[0]
+
+
 def make(number, seed):
-    """So many rows, of which one in fifty fails."""
-    random_ = random.Random(seed)
-    return [row(random_, f"{seed}-{index}", nobody(seed)) for index in range(number)]
+    """So many rows, of which three in fifty fail, each in another way."""
+    return [row(n, seed) for n in range(number)]
 
 
-def row(random_, group, nobody):
-    customer = random_.choice(CUSTOMERS)
-    fields = {name: customer[name] for name in random_.sample(ORDER, random_.randint(1, 3))}
-    if random_.random() < 0.1:
-        # Matches nobody, so a later identifier may.
-        fields[random_.choice(ORDER[:2])] = nobody
-    fields["groups"] = f"{group},客户 {group}" if random_.random() < 0.1 else group
-    kind = random_.random()
-    if kind < 0.01:
-        return {"openid": nobody, "groups": group}
-    if kind < 0.015:
-        return fields | {"groups": " , "}
-    if kind < 0.02:
-        return {"groups": group}
-    return fields
+def row(n, seed):
+    group, customer = f"{seed}-{n}", CUSTOMERS[n % len(CUSTOMERS)]
+    names = {IDENTIFIERS[n % len(IDENTIFIERS)], IDENTIFIERS[n // 7 % len(IDENTIFIERS)]}
+    fields = {name: customer[name] for name in names} | {"groups": group if n % 10 else f"{group},客户 {group}"}
+    failing = {11: {"openid": nobody(seed), "groups": group}, 23: fields | {"groups": " , "}, 37: {"groups": group}}
+    return failing.get(n % 50, fields)
 
 
 def expected(rows):
     """The memberships, and the error of each row that fails by its place."""
     pairs, errors = set(), {}
-    for index, one in enumerate(rows):
-        groups = {name.strip() for name in one.get("groups", "").split(",")} - {""}
-        given = [(name, one[name]) for name in ORDER if one.get(name)]
-        found = [
-            customer["audienceUserId"] for name, value in given for customer in CUSTOMERS if customer[name] == value
-        ]
+    for index, row in enumerate(rows):
+        groups = {name.strip() for name in row.get("groups", "").split(",")} - {""}
+        given = {row[name] for name in IDENTIFIERS if row.get(name)}
         if not given:
             errors[index] = "MISSING_IDENTIFIER"
         elif not groups:
             errors[index] = "MISSING_GROUPS"
-        elif not found:
-            errors[index] = "NOT_MATCHED"
+        elif found := {OWNERS[value] for value in given if value in OWNERS}:
+            pairs |= {(customer, group) for customer in found for group in groups}
         else:
-            pairs |= {(found[0], group) for group in groups}
+            errors[index] = "NOT_MATCHED"
     return pairs, errors
 
 

@@ -11,7 +11,7 @@ BATCH = 1000
 
 def test_batch_that_always_fails_costs_no_other_row(bulk, fault):
     made = rows.make(3000, "broken")
-    fault(text='"broken-1500"', error="INTERNAL_ERROR")
+    fault(text='"broken-1501"', error="INTERNAL_ERROR")
     ended = bulk.import_(made, "--tolerate", 50, status=2)
     lost = dict.fromkeys(range(BATCH, 2 * BATCH), "INTERNAL_ERROR")
     errors = bulk.assert_imported(made, "broken", lost=lost)
@@ -19,27 +19,23 @@ def test_batch_that_always_fails_costs_no_other_row(bulk, fault):
 
 
 @pytest.mark.parametrize(
-    "response",
+    ("error", "given"),
     [
-        pytest.param({"statusCode": 404, "headers": {}, "body": "{}"}, id="reply to an API"),
-        pytest.param({"errorCode": "IN_PROGRESS", "data": {"errorData": None}}, id="another code"),
-        pytest.param(None, id="null"),
+        pytest.param(
+            "WRONG_RESPONSE", {"response": {"statusCode": 404, "headers": {}, "body": "{}"}}, id="reply to an API"
+        ),
+        pytest.param("WRONG_RESPONSE", {"response": {"errorCode": "IN_PROGRESS", "data": {}}}, id="another code"),
+        pytest.param("WRONG_RESPONSE", {"response": None}, id="null"),
+        pytest.param("FORBIDDEN", {"error": "FORBIDDEN"}, id="final error"),
     ],
 )
-def test_rows_are_imported_only_if_the_function_says_so(bulk, fault, response):
-    fault(text='"wrong-1"', response=response)
-    ended = bulk.import_([{"openid": "o1", "groups": f"wrong-{n}"} for n in range(3)], status=1)
+def test_rows_are_imported_only_if_the_function_says_so_at_once(bulk, fault, error, given):
+    fault(text='"wrong-1"', times=1, **given)
+    ended = bulk.import_(rows.good(3, "wrong")[0], status=1)
     assert "3 rows: 0 imported, 3 failed" in ended.out
-    assert rows.errors(bulk.folder / "rows.failed.csv") == dict.fromkeys(range(3), "WRONG_RESPONSE")
+    failed = rows.failed_rows(bulk.folder / "rows.failed.csv")
+    assert [(row["errorCode"], row["retryable"]) for row in failed] == [(error, "false")] * 3
     assert bulk.pairs("wrong") == set()
-
-
-def test_final_error_is_not_retried(bulk, fault):
-    fault(text='"final-0"', error="FORBIDDEN", times=1)
-    bulk.import_([{"openid": "o1", "groups": "final-0"}], status=1)
-    (row,) = rows.failed_rows(bulk.folder / "rows.failed.csv")
-    assert (row["errorCode"], row["retryable"]) == ("FORBIDDEN", "false")
-    assert bulk.pairs("final") == set()
 
 
 @pytest.mark.parametrize(
@@ -51,33 +47,29 @@ def test_other_error_is_retried(bulk, fault, error, times):
     assert ("c1", f"retried-{times}") in bulk.pairs("retried")
 
 
-@pytest.fixture
-def one_slot(bulk, emulator):
-    lambda_ = emulator.client("lambda")
+def test_more_batches_than_lambda_runs_are_rejected(bulk, emulator):
+    lambda_, before = emulator.client("lambda"), bulk.last_run()
+    of_account = lambda_.get_account_settings()["AccountLimit"]["UnreservedConcurrentExecutions"]
+
+    def reject(allowed):
+        ended = bulk.import_(rows.make(1, "rejected"), "--concurrency", allowed + 1, status=1)
+        assert ended.err == (
+            f"error: Lambda runs at most {allowed} invocations of the function at a time, those for the API included:"
+            f" --concurrency {allowed + 1} is over that\n"
+        )
+
+    reject(of_account)
     lambda_.put_function_concurrency(FunctionName=bulk.function, ReservedConcurrentExecutions=1)
-    yield
-    lambda_.delete_function_concurrency(FunctionName=bulk.function)
-
-
-def test_more_batches_than_lambda_runs_are_rejected(bulk, one_slot):
-    before = bulk.last_run()
-    ended = bulk.import_(rows.make(1, "rejected"), "--concurrency", 2, status=1)
-    assert ended.err == (
-        "error: Lambda runs at most 1 invocations of the function at a time, those for the API included:"
-        " --concurrency 2 is over that\n"
-    )
+    try:
+        reject(1)
+    finally:
+        lambda_.delete_function_concurrency(FunctionName=bulk.function)
     assert bulk.last_run() == before
-
-
-def test_account_limits_batches_where_nothing_is_reserved(bulk, emulator):
-    limit = emulator.client("lambda").get_account_settings()["AccountLimit"]["UnreservedConcurrentExecutions"]
-    ended = bulk.import_(rows.make(1, "rejected"), "--concurrency", limit + 1, status=1)
-    assert f"Lambda runs at most {limit} invocations" in ended.err
 
 
 def test_failed_run_is_redriven(bulk, emulator, fault):
     made = rows.make(3000, "redriven")
-    fault(text='"redriven-500"', error="INTERNAL_ERROR")
+    fault(text='"redriven-501"', error="INTERNAL_ERROR")
     ended = bulk.import_(made, "--concurrency", 1, status=1)
     assert "0 imported, 1,000 failed, 2,000 not run" in ended.out
     assert "ExceedToleratedFailureThreshold" in ended.err

@@ -14,12 +14,6 @@ from proxy import AwsProxy
 STARTED = re.compile(r"starting the run (\S+);")
 
 
-def good(number, seed):
-    """Rows that all are imported, and their memberships."""
-    made = [{"openid": f"o{place % 30}", "groups": f"{seed}-{place}"} for place in range(number)]
-    return made, rows.expected(made)[0]
-
-
 @pytest.mark.parametrize(
     ("stop", "status", "says"),
     [
@@ -28,7 +22,7 @@ def good(number, seed):
     ],
 )
 def test_run_continues_when_the_command_is_stopped(bulk, stop, status, says):
-    made, pairs = good(3000, f"stopped{stop:d}")
+    made, pairs = rows.good(3000, f"stopped{stop:d}")
     process = bulk.start(bulk.write("rows.csv", made), "--tenant", TENANT, "--match", "fuzzy")
     name = next(found[1] for found in map(STARTED.search, process.stderr) if found)
     while not bulk.is_running(name):
@@ -51,7 +45,7 @@ def test_run_that_does_not_exist_is_named(bulk):
 
 
 def test_map_run_is_looked_at_once_a_second_at_most(bulk, emulator):
-    made, pairs = good(2000, "looks")
+    made, pairs = rows.good(2000, "looks")
     began = time.monotonic()
     with AwsProxy(emulator.endpoint) as proxy:
         bulk.import_(made, "--concurrency", 1, states=proxy.url)
@@ -69,7 +63,7 @@ def test_map_run_is_looked_at_once_a_second_at_most(bulk, emulator):
     ],
 )
 def test_run_is_waited_for(bulk, emulator, operation, times, response):
-    made, pairs = good(10, f"waited{times}")
+    made, pairs = rows.good(10, f"waited{times}")
     failures = iter([response] * times)
     rules = {operation: lambda request, forward: next(failures, None) or forward(request)}
     with AwsProxy(emulator.endpoint, rules) as proxy:
@@ -79,17 +73,13 @@ def test_run_is_waited_for(bulk, emulator, operation, times, response):
     assert bulk.pairs(f"waited{times}") == pairs
 
 
-def test_dry_run_writes_nothing(bulk):
-    made, _ = good(20, "dry")
-    ended = bulk.import_([*made, {"openid": "nobody", "groups": "dry"}], "--dry-run", status=2)
-    assert ended.out.startswith("dry run: 21 rows: 20 would be imported, 1 failed")
-    assert rows.errors(bulk.folder / "rows.dry-run-failed.csv") == {20: "NOT_MATCHED"}
-    assert bulk.pairs("dry") == set()
-
-
-def test_delete_takes_customers_out(bulk):
-    made, _ = good(20, "taken")
+def test_delete_takes_customers_out_and_a_dry_run_none(bulk):
+    made, pairs = rows.good(20, "taken")
     bulk.import_(made)
+    dry = bulk.import_([*made, {"openid": "nobody", "groups": "taken"}], "--opt", "delete", "--dry-run", status=2)
+    assert dry.out.startswith("dry run: 21 rows: 20 would be imported, 1 failed")
+    assert rows.errors(bulk.folder / "rows.dry-run-failed.csv") == {20: "NOT_MATCHED"}
+    assert bulk.pairs("taken") == pairs
     bulk.import_(made[5:], "--opt", "delete")
     assert bulk.pairs("taken") == rows.expected(made[:5])[0]
 
@@ -97,7 +87,7 @@ def test_delete_takes_customers_out(bulk):
 @pytest.mark.parametrize(("format", "write"), [("csv", rows.comma_separated), ("jsonl", rows.json_lines)])
 def test_objects_below_a_prefix_are_one_run(bulk, format, write):
     nobody = {"openid": "nobody", "groups": "g", "note": "kept"}
-    (first, pairs), (second, more) = good(30, f"first-{format}"), good(30, f"second-{format}")
+    (first, pairs), (second, more) = rows.good(30, f"first-{format}"), rows.good(30, f"second-{format}")
     bulk.put(f"nightly-{format}/a.{format}", write([*first, nobody]))
     bulk.put(f"nightly-{format}/b.{format}.gz", gzip.compress(write([*second, nobody])))
     address = f"s3://{bulk.bucket}/incoming/nightly-{format}/"
