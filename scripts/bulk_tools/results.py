@@ -12,7 +12,7 @@ from . import BAD_ROW, FAULT, RESULTS
 COLUMNS = (*import_groups.FIELDS, BAD_ROW, "index", *import_groups.REASON_FIELDS)
 
 # Errors of a whole batch that it would meet again (bulk/import.asl.json retries the others).
-FINAL = {"PARAM_ERROR", "TOKEN_ERROR", "FORBIDDEN", "WRONG_RESPONSE"}
+FINAL = {"PARAM_ERROR", "TOKEN_ERROR", "FORBIDDEN", "PAYLOAD_TOO_LARGE", "WRONG_RESPONSE"}
 FINAL |= {"States.QueryEvaluationError", "States.DataLimitExceeded"}
 
 

@@ -1,7 +1,6 @@
 """The arguments of `make bulk`; docs/bulk.md has its options, the parameters of the stack, and the batches and retries
 of the state machine."""
 
-import argparse
 import json
 import re
 
@@ -9,7 +8,6 @@ import pytest
 import yaml
 
 from api import markdown
-from aws_tools.client import Failure
 from bulk_tools import results
 from processes import run_script
 
@@ -47,18 +45,6 @@ def test_wrong_flags_do_not_end_as_failed_rows(arguments, message):
     assert message in ended.err
 
 
-def test_failed_rows_of_a_dry_run_are_not_in_the_way_of_the_real_one(tmp_path):
-    given = argparse.Namespace(failed=None, overwrite=False)
-    dry = results.path(given, tmp_path / "rows.csv", is_dry=True)
-    dry.touch()
-    assert dry.name == "rows.dry-run-failed.csv"
-    real = results.path(given, tmp_path / "rows.csv", is_dry=False)
-    real.touch()
-    assert real.name == "rows.failed.csv"
-    with pytest.raises(Failure, match="exists"):
-        results.path(given, tmp_path / "rows.csv", is_dry=False)
-
-
 def test_page_has_every_option(page):
     options = set(re.findall(r"^  (--[a-z-]+)", run_script("bulk", "--help").out, re.MULTILINE)) - OF_EVERY_PROGRAM
     assert {"--stack", "--redrive"} < options
@@ -85,8 +71,7 @@ def test_page_names_retries_of_the_state_machine(name, times, csv_map):
     page = (markdown.PROJECT / "docs" / name).read_text(encoding="utf-8")
     retriers = csv_map["ItemProcessor"]["States"]["ImportCsv"]["Retry"]
     (final,) = [retrier["ErrorEquals"] for retrier in retriers if not retrier["MaxAttempts"]]
-    # Of a batch that is too large, each row fails.
-    assert set(final) - {"PAYLOAD_TOO_LARGE"} <= results.FINAL
+    assert set(final) <= results.FINAL
     attempts = [retrier["MaxAttempts"] for retrier in retriers if retrier["MaxAttempts"]]
     assert len(attempts) == 2
     assert [number for number in attempts if times.format(number) not in page] == []

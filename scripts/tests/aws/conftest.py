@@ -1,6 +1,5 @@
 """`admin`, run as a user would, on tables of an emulated AWS."""
 
-import json
 import secrets
 
 import pytest
@@ -49,32 +48,3 @@ def admin(emulator, tables, prefix):
         return done
 
     return run
-
-
-@pytest.fixture
-def deploy(emulator, prefix, tables):
-    """Deploys a stack with the outputs of template.yaml that `admin` reads, and with these parameters. Returns its
-    name, which is that of its function, too."""
-
-    def create(**parameters):
-        name = f"{prefix}stack"
-        properties = {
-            "FunctionName": name,
-            "Runtime": "python3.12",
-            "Handler": "index.handler",
-            "Role": "arn:aws:iam::000000000000:role/none",
-            "Code": {"ZipFile": "def handler(event, context): pass"},
-        }
-        outputs = {f"{table.title()}Table": resource.name for table, resource in tables.items()}
-        outputs |= {"FunctionArn": {"Fn::GetAtt": ["Function", "Arn"]}, "ImportUrl": "none"}
-        template = {
-            "Parameters": {name: {"Type": "String", "Default": value} for name, value in parameters.items()},
-            "Resources": {"Function": {"Type": "AWS::Lambda::Function", "Properties": properties}},
-            "Outputs": {name: {"Value": value} for name, value in outputs.items()},
-        }
-        formation = emulator.client("cloudformation")
-        formation.create_stack(StackName=name, TemplateBody=json.dumps(template))
-        formation.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
-        return name
-
-    return create

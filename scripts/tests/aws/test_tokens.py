@@ -166,15 +166,6 @@ def test_tenants_are_listed_with_their_state(admin, tables):
     ]
 
 
-def test_the_table_is_found_by_its_stack(admin, items, deploy):
-    place = ("--stack", deploy(TokenCacheSeconds="100"))
-    made = admin("token", "new", "--tenant", "acme", place=place)
-    assert (made.returncode, len(items())) == (0, 1), made.err
-    counted = admin("erase", "--tenant", "acme", place=place)
-    assert "imports may go on for 129 s" in counted.err
-    assert "tokens: 1 to delete\n" in counted.out
-
-
 @pytest.mark.parametrize(
     ("place", "words"),
     [

@@ -45,10 +45,9 @@ class MapRun:
         inputs = batches(state, given, context)
         total = sum(len(one["Items"]) for one in inputs)
         *_, region, account, _, machine = execution["stateMachineArn"].split(":")
-        self.label = f"{machine}/{state['Label']}"
-        self.place = f"arn:aws:states:{region}:{account}"
+        place, label = f"arn:aws:states:{region}:{account}", f"{machine}/{state['Label']}"
         self.record = {
-            "mapRunArn": f"{self.place}:mapRun:{self.label}:{states.new_uuid()}",
+            "mapRunArn": f"{place}:mapRun:{label}:{states.new_uuid()}",
             "executionArn": execution["executionArn"],
             "status": "RUNNING",
             "startDate": states.now_iso(),
@@ -56,22 +55,12 @@ class MapRun:
             "toleratedFailurePercentage": value_of(state["ToleratedFailurePercentage"], given, context),
             "itemCounts": dict.fromkeys(STATUSES, 0) | {"pending": total, "total": total},
             "redriveCount": 0,
-            "_stateMachineArn": f"{self.place}:stateMachine:{self.label}",
+            "_stateMachineArn": f"{place}:stateMachine:{label}",
         }
         states._map_runs[self.record["mapRunArn"]] = self.record
-        self.children = [self.child(one) for one in inputs]
-
-    def child(self, given):
-        name = states.new_uuid()
-        return {
-            "executionArn": f"{self.place}:execution:{self.label}:{name}",
-            "name": name,
-            "status": "PENDING",
-            "input": text(given),
-            "output": None,
-            "events": [],
-            "_given": given,
-        }
+        self.children = [
+            {"status": "PENDING", "input": text(one), "output": None, "events": [], "_given": one} for one in inputs
+        ]
 
     def move(self, child, status):
         counts, items = self.record["itemCounts"], len(child["_given"]["Items"])

@@ -39,5 +39,5 @@ def lines_of(child):
     if child["status"] == "SUCCEEDED":
         output = json.loads(child["output"])
         return [text(one) for one in (output if isinstance(output, list) else [output])]
-    kept = ("executionArn", "name", "status", "input", "output", "error", "cause")
+    kept = ("status", "input", "output", "error", "cause")
     return [text({key[0].upper() + key[1:]: child[key] for key in kept if child.get(key) is not None})]

@@ -3,12 +3,11 @@
 import hashlib
 import json
 import os
-import subprocess
-import sys
 import time
 
 from deploy.bulk import rows
 from deploy.stack import PROJECT, TENANT, TOKEN
+from processes import run_script
 
 TEMPLATE = PROJECT / "bulk" / "template.yaml"
 
@@ -31,25 +30,15 @@ class Bulk:
         path.write_bytes(content if isinstance(content, bytes) else rows.comma_separated(content))
         return path
 
-    def start(self, *arguments, states=None):
-        """Starts the command; `states` is another address of Step Functions."""
-        address = {"AWS_ENDPOINT_URL_SFN": states or self.emulator.endpoint}
-        return subprocess.Popen(
-            [sys.executable, PROJECT / "scripts" / "bulk", *map(str, arguments), "--stack", self.stack.name],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd=self.folder,
-            env={**os.environ, **self.emulator.variables, **address},
-        )
+    def run(self, *arguments, states=None):
+        """Runs the command, with another address of Step Functions if given. No hash of a token may be shown."""
+        done = run_script("bulk", *arguments, "--stack", self.stack.name, **self.surroundings(states))
+        assert HASH not in done.out + done.err
+        return done
 
-    def run(self, *arguments, **options):
-        """Runs the command to its end; the result has its output, in which no hash of a token may be."""
-        process = self.start(*arguments, **options)
-        process.out, process.err = process.communicate(timeout=600)
-        assert HASH not in process.out + process.err
-        return process
+    def surroundings(self, states=None):
+        address = {"AWS_ENDPOINT_URL_SFN": states or self.emulator.endpoint}
+        return {"cwd": self.folder, "env": {**os.environ, **self.emulator.variables, **address}}
 
     def import_(self, source, *arguments, status=0, **options):
         """Imports an INPUT, or rows as rows.csv."""
@@ -94,5 +83,5 @@ class Bulk:
             return False
 
     def last_run(self):
-        (newest, *_) = self.states.list_executions(stateMachineArn=self.machine)["executions"]
-        return newest["name"]
+        runs = self.states.list_executions(stateMachineArn=self.machine)["executions"]
+        return runs[0]["name"] if runs else None

@@ -59,9 +59,9 @@ def test_more_batches_than_lambda_runs_are_rejected(bulk, emulator):
         )
 
     reject(of_account)
-    lambda_.put_function_concurrency(FunctionName=bulk.function, ReservedConcurrentExecutions=1)
+    lambda_.put_function_concurrency(FunctionName=bulk.function, ReservedConcurrentExecutions=0)
     try:
-        reject(1)
+        reject(0)
     finally:
         lambda_.delete_function_concurrency(FunctionName=bulk.function)
     assert bulk.last_run() == before

@@ -1,20 +1,12 @@
-"""The input of a run, a batch that is too large, and what the role may do."""
-
-import json
+"""The input of a run, and what the role may do."""
 
 import pytest
 
-from deploy.bulk import rows
 from deploy.bulk.command import HASH
 from emulator import REGION
 
 PARAMS = {"isMatching": False, "optType": "add"}
 INPUT = {"tokenHash": HASH, "publicParams": PARAMS, "format": "jsonl", "prefix": "incoming/rows/"}
-
-# Of a batch, by bulk/import.asl.json.
-BATCH, BATCH_BYTES = 1000, 131072
-
-WRITERS = {"csv": rows.comma_separated, "jsonl": rows.json_lines}
 
 
 def without(name):
@@ -50,28 +42,6 @@ def test_wrong_input_reads_nothing(bulk, given):
 def test_hash_of_the_tenant_of_the_stack_is_accepted(pinned, given):
     pinned.put("rows/empty.jsonl", b"")
     assert pinned.execute(given)["status"] == "SUCCEEDED"
-
-
-@pytest.mark.parametrize("format", ["csv", "jsonl"])
-def test_batch_that_is_too_large_comes_back_as_failed_rows(bulk, fault, format):
-    """With the rows that a batch has room for: the response fits a task."""
-    row = {"openid": "too-large", "groups": "g"}
-    row["groups"] *= BATCH_BYTES // BATCH - len(json.dumps({"index": 999, "row": row}, separators=(",", ":"))) - 2
-    made = [row] * (BATCH * 3 // 2)
-    bulk.put(f"large-{format}/rows", WRITERS[format](made))
-    fault(text="too-large", error="PAYLOAD_TOO_LARGE")
-    run = bulk.execute(INPUT | {"prefix": f"incoming/large-{format}/", "format": format})
-    assert run["status"] == "SUCCEEDED", run
-    reason = {"errorCode": "PAYLOAD_TOO_LARGE", "retryable": False}
-    for index, (failed, sent) in enumerate(zip(failed_rows(bulk, run), made, strict=True)):
-        assert failed.pop("errorMsg")
-        assert failed.items() >= {**sent, **reason, "index": index}.items()
-
-
-def failed_rows(bulk, run):
-    result = json.loads(run["output"])["ResultWriterDetails"]
-    files = json.loads(bulk.read(result["Key"]))["ResultFiles"]["SUCCEEDED"]
-    return [json.loads(line) for file in files for line in bulk.read(file["Key"]).splitlines()]
 
 
 def test_role_may_do_what_a_run_needs_and_nothing_else(emulator, bulk):

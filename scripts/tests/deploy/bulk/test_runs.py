@@ -3,12 +3,14 @@
 import gzip
 import re
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
 
 from deploy.bulk import rows
-from deploy.stack import TENANT
+from deploy.stack import PROJECT, TENANT
 from proxy import AwsProxy
 
 STARTED = re.compile(r"starting the run (\S+);")
@@ -23,7 +25,9 @@ STARTED = re.compile(r"starting the run (\S+);")
 )
 def test_run_continues_when_the_command_is_stopped(bulk, stop, status, says):
     made, pairs = rows.good(3000, f"stopped{stop:d}")
-    process = bulk.start(bulk.write("rows.csv", made), "--tenant", TENANT, "--match", "fuzzy")
+    command = [sys.executable, PROJECT / "scripts" / "bulk", bulk.write("rows.csv", made), "--stack", bulk.stack.name]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    process = subprocess.Popen([*command, "--tenant", TENANT, "--match", "fuzzy"], **pipes, **bulk.surroundings())
     name = next(found[1] for found in map(STARTED.search, process.stderr) if found)
     while not bulk.is_running(name):
         time.sleep(0.05)
