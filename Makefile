@@ -137,7 +137,7 @@ validate: .local/deploy/installed $(ASL_VALIDATOR)/installed ## Check both templ
 
 $(ASL_VALIDATOR)/installed: $(wildcard scripts/requirements/asl-validator/*)
 	@mkdir -p $(@D) && cp $^ $(@D)
-	@npm ci --silent --ignore-scripts --prefix $(@D)
+	@cd $(@D) && npm ci --silent --ignore-scripts
 	@touch $@
 
 .PHONY: deploy-test
