@@ -2,7 +2,6 @@
 
 import collections
 import gzip
-import itertools
 import json
 from concurrent.futures import ThreadPoolExecutor
 
@@ -21,8 +20,16 @@ MENDED = 500
 AT_A_TIME = 8
 
 
-class Table(import_groups.Csv):
-    """A file of customers, which the client's own reader reads: its columns are those of the customers table."""
+class Customers(import_groups.Csv):
+    """A CSV file of customers, which the client's own reader reads. Each pass reads the file anew.
+
+    A row that cannot be a customer is left out and counted.
+    """
+
+    def __init__(self, given):
+        file, _ = import_groups.open_input(given.file)
+        super().__init__(file, import_groups.encoding_of(file, given.encoding))
+        self.tenant = given.tenant
 
     def check_names(self):
         for name in self.names:
@@ -34,22 +41,11 @@ class Table(import_groups.Csv):
         if "audienceUserId" not in self.names:
             raise Failure("the first line, which has the columns' names between commas, has no audienceUserId")
 
-
-class Customers:
-    """The customers of a CSV file, as items of the table. Each pass reads the file anew.
-
-    A row that cannot be a customer is left out and counted.
-    """
-
-    def __init__(self, given):
-        file, _ = import_groups.open_input(given.file)
-        self.table = Table(file, import_groups.encoding_of(file, given.encoding))
-        self.tenant = given.tenant
-
     def __iter__(self):
+        """The customers as items of their table."""
         self.left_out = []
         seen = set()
-        for row in self.table.rows():
+        for row in self.rows():
             if any(map(trim, row.content)):
                 try:
                     item = self.item(row)
@@ -65,7 +61,7 @@ class Customers:
         """What is stored of a row. An empty value is left out, as an index takes none."""
         if row.fault:
             raise Unfit("it has another number of cells than the first line, or quotes that do not fit")
-        found = {field: row.content[place] for place, field in self.table.sent if field in IDENTIFIERS}
+        found = {field: row.content[place] for place, field in self.sent if field in IDENTIFIERS}
         found = {field: value for field, text in found.items() if (value := identifier(field, text))}
         if "audienceUserId" not in found:
             raise Unfit("no audienceUserId")
@@ -73,9 +69,9 @@ class Customers:
 
     def checked(self):
         """Reads the whole file before anything is done with it; the number of its customers."""
-        _, notes = import_groups.look_over(self.table)
+        _, notes = import_groups.look_over(self)
         number = sum(1 for _ in self)
-        if missing := [field for field in IDENTIFIERS if field not in self.table.names]:
+        if missing := [field for field in IDENTIFIERS if field not in self.names]:
             notes.append(f"there is no column {', '.join(missing)}")
         notes += self.left_out[:NAMED]
         if len(self.left_out) > NAMED:
@@ -110,10 +106,7 @@ def load(client, name, given):
     """Puts the customers into a table in use; the exit status."""
     customers = Customers(given)
     number = customers.checked()
-    pace = table.Pace(given.rate)
-    items = iter(progress("customers", customers, number))
-    while batch := list(itertools.islice(items, table.BATCH_WRITE_ITEMS)):
-        table.put(client, name, batch, pace)
+    table.put(client, name, progress("customers", customers, number), table.Pace(given.rate))
     return report(customers, number, "loaded")
 
 

@@ -1,5 +1,6 @@
 """Reading a whole table and writing many items, at a rate that leaves others their share."""
 
+import itertools
 import time
 
 from .client import Failure
@@ -41,25 +42,23 @@ def scan(client, table, pace, after=None, **request):
 
 def write(client, table, requests, pace):
     """Sends put or delete requests for items with keys of their own, until DynamoDB has processed all of them."""
-    pause = FIRST_PAUSE
-    while requests:
-        batch, requests = requests[:BATCH_WRITE_ITEMS], requests[BATCH_WRITE_ITEMS:]
+    requests, unprocessed, pause = iter(requests), [], FIRST_PAUSE
+    while batch := [*unprocessed, *itertools.islice(requests, BATCH_WRITE_ITEMS - len(unprocessed))]:
         pace.wait(len(batch))
         response = client.batch_write_item(RequestItems={table: batch})
         unprocessed = response.get("UnprocessedItems", {}).get(table, [])
-        if len(unprocessed) == len(batch):
-            if pause > LONGEST_PAUSE:
-                raise Failure(f"{table} accepts no more writes: the service throttles")
+        if len(unprocessed) < len(batch):
+            pause = FIRST_PAUSE
+        elif pause > LONGEST_PAUSE:
+            raise Failure(f"{table} accepts no more writes: the service throttles")
+        else:
             time.sleep(pause)
             pause *= 2
-        else:
-            pause = FIRST_PAUSE
-        requests = requests + unprocessed
 
 
 def put(client, table, items, pace):
-    write(client, table, [{"PutRequest": {"Item": item}} for item in items], pace)
+    write(client, table, ({"PutRequest": {"Item": item}} for item in items), pace)
 
 
 def delete(client, table, keys, pace):
-    write(client, table, [{"DeleteRequest": {"Key": key}} for key in keys], pace)
+    write(client, table, ({"DeleteRequest": {"Key": key}} for key in keys), pace)

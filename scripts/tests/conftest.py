@@ -36,5 +36,5 @@ def emulator_settings():
 @pytest.fixture(scope="session")
 def emulator(tmp_path_factory, emulator_settings):
     with Emulator(tmp_path_factory.mktemp("emulator"), emulator_settings) as running:
-        running.wait_until_healthy()
+        running.wait_until_ready()
         yield running

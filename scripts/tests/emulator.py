@@ -4,9 +4,8 @@ import os
 import pathlib
 
 import boto3
-import requests
 
-from processes import Group, free_port
+from processes import Group, free_port, is_served
 
 TESTS = pathlib.Path(__file__).resolve().parent
 COMMAND = [TESTS.parents[1] / ".local" / "emulator" / "bin" / "python", "-B", "-m", "distributed_map"]
@@ -56,14 +55,8 @@ class Emulator(Group):
         }
         super().__init__(COMMAND, directory / "emulator.log", env=environment, cwd=TESTS)
 
-    def wait_until_healthy(self):
-        self.wait_until(self.is_healthy, 60)
-
-    def is_healthy(self):
-        try:
-            return requests.get(f"{self.endpoint}/_ministack/health", timeout=5).ok
-        except requests.RequestException:
-            return False
+    def wait_until_ready(self):
+        self.wait_until(lambda: is_served(self.port), 60)
 
     def client(self, service):
         return self.session.client(service, endpoint_url=self.endpoint)

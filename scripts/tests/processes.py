@@ -101,3 +101,8 @@ def free_port():
         with socket.socket() as listener, contextlib.suppress(OSError):
             listener.bind(("127.0.0.1", random.randrange(10_000, 32_768)))
             return listener.getsockname()[1]
+
+
+def is_served(port):
+    with socket.socket() as connection:
+        return connection.connect_ex(("127.0.0.1", port)) == 0

@@ -5,7 +5,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import time
 import urllib.parse
@@ -13,7 +12,7 @@ import urllib.parse
 import pytest
 
 from api.conftest import ENDED_WITHIN, PROJECT, Service
-from processes import Group, free_port
+from processes import Group, free_port, is_served
 
 # The function alone is compiled again.
 RESTARTED_WITHIN = 300
@@ -99,11 +98,6 @@ def below(parent):
     """The IDs and commands of all that a process has started."""
     children = {(pid, command) for pid, above, command in processes() if above == str(parent)}
     return children.union(*(below(pid) for pid, _ in children))
-
-
-def is_served(number):
-    with socket.socket() as connection:
-        return connection.connect_ex(("127.0.0.1", number)) == 0
 
 
 def test_plain_cargo_lambda_works_beside_make_local(service, tmp_path):

@@ -5,21 +5,7 @@ import json
 
 import pytest
 
-from deploy.stack import PROJECT, Sam, Stack, for_this_machine
-
-# As many as a request may have, by the default of the template.
-MAX_RECORDS = 5000
-
-# Ten records each make a full request.
-CUSTOMERS = [
-    {"audienceUserId": f"c{n}", "unionid": f"u{n}", "openid": f"o{n}", "phone": f"{13800000000 + n}"}
-    for n in range(MAX_RECORDS // 10)
-]
-
-
-@pytest.fixture(scope="session")
-def customers():
-    return CUSTOMERS
+from deploy.stack import CUSTOMERS, PROJECT, Sam, Stack, for_this_machine
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,12 @@ RELEASE = PROJECT / "target" / "release" / "customer-group-import"
 TOKEN = "token-of-the-deploy-test"
 TENANT = "deploy-test"
 
+# Ten records each make a full request, by the default of the template.
+CUSTOMERS = [
+    {"audienceUserId": f"c{n}", "unionid": f"u{n}", "openid": f"o{n}", "phone": f"{13800000000 + n}"}
+    for n in range(500)
+]
+
 # The parameters of an import that has no others.
 FUZZY = {"isMatching": True, "matchingType": 2, "identifyWay": 1, "optType": "add"}
 

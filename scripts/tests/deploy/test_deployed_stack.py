@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from deploy.stack import TABLES, TENANT, TOKEN
+from deploy.stack import CUSTOMERS, TABLES, TENANT, TOKEN
 
 PATH = "/api/integrate/audience/info/batchAdd"
 
@@ -109,9 +109,9 @@ def test_log_has_no_token_identifier_or_group(log_lines, secret):
     assert secret not in "\n".join(log_lines())
 
 
-def test_full_request_is_imported(api, tables, customers):
-    records = [{"phone": customer["phone"], "groups": f"g{number}"} for customer in customers for number in range(10)]
+def test_full_request_is_imported(api, tables):
+    records = [{"phone": customer["phone"], "groups": f"g{number}"} for customer in CUSTOMERS for number in range(10)]
     _, data = api.add(records, identifyWay=2)
     assert (data["importSuccessNum"], data["importFailNum"]) == (len(records), 0)
-    assert not {(customer["audienceUserId"], f"g{n}") for customer in customers for n in range(10)} - tables.pairs()
+    assert not {(customer["audienceUserId"], f"g{n}") for customer in CUSTOMERS for n in range(10)} - tables.pairs()
     assert api.add([*records, records[0]]) == (413, None)

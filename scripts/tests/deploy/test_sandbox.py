@@ -5,14 +5,13 @@ import os
 import pathlib
 import re
 import signal
-import socket
 import subprocess
 import sys
 
 import pytest
 
 from deploy.stack import PROJECT
-from processes import Group
+from processes import Group, is_served
 
 COMMAND = [sys.executable, "-B", PROJECT / "scripts" / "sandbox"]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(PROJECT / "scripts" / "tests")}
@@ -137,8 +136,7 @@ def test_ctrl_c_leaves_nothing(sandbox, files_before):
     assert len(processes_of(folder)) > 1
     assert sandbox.end(signal.SIGINT) == 0
     assert (processes_of(folder), folder.exists()) == (set(), False)
-    with socket.socket() as connection:
-        assert connection.connect_ex(("127.0.0.1", port)) != 0
+    assert not is_served(port)
     assert files() == files_before
 
 

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from deploy.stack import Stack
+from deploy.stack import CUSTOMERS, Stack
 from processes import run_script
 
 # Each is a variable of the function, too.
@@ -45,15 +45,6 @@ def kept(stack, tables):
 def second(kept, sam, emulator, template, tables):
     names = {f"{table}Name": name for table, name in tables.names.items()}
     return Stack("deploy-test-again", sam, emulator, template, **names)
-
-
-@pytest.mark.usefixtures("updated")
-def test_changed_limit_holds(api, tables):
-    records = [{"audienceUserId": "c9", "groups": f"limit{number}"} for number in range(3)]
-    assert api.add(records)[0] == 413
-    assert "2" in api.responses[-1].json()["msg"]
-    api.add(records[:2])
-    assert ("c9", "limit1") in tables.pairs()
 
 
 def test_parameters_are_changed_without_the_code(stack, updated):
@@ -98,10 +89,10 @@ def test_tables_survive_the_stack(stack, kept, tables):
     assert tables.pairs() == kept
 
 
-def test_new_stack_uses_existing_tables(second, tables, customers):
+def test_new_stack_uses_existing_tables(second, tables):
     assert second.tables().names == tables.names
     assert [name for name in second.resources() if name.endswith("Table")] == []
-    second.api().add([{"phone": customers[7]["phone"], "groups": "again"}])
+    second.api().add([{"phone": CUSTOMERS[7]["phone"], "groups": "again"}])
     assert ("c7", "again") in tables.pairs()
 
 
