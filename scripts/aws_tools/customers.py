@@ -60,7 +60,7 @@ class Customers(import_groups.Csv):
     def item(self, row):
         """What is stored of a row. An empty value is left out, as an index takes none."""
         if row.fault:
-            raise Unfit("it has another number of cells than the first line, or quotes that do not fit")
+            raise Unfit("cells or quotes that do not fit the first line")
         found = {field: row.content[place] for place, field in self.sent if field in IDENTIFIERS}
         found = {field: value for field, text in found.items() if (value := identifier(field, text))}
         if "audienceUserId" not in found:
