@@ -28,15 +28,12 @@ class Pace:
 
 def scan(client, table, pace, after=None, **request):
     """The pages of a table behind the key `after`, by read units a second."""
-    while True:
-        place = {"ExclusiveStartKey": after} if after else {}
-        page = client.scan(TableName=table, ConsistentRead=True, ReturnConsumedCapacity="TOTAL", **place, **request)
+    request |= {"ExclusiveStartKey": after} if after else {}
+    paginator = client.get_paginator("scan")
+    for page in paginator.paginate(TableName=table, ConsistentRead=True, ReturnConsumedCapacity="TOTAL", **request):
         if "Items" not in page:
             raise Failure("what responds at this address is no DynamoDB")
         yield page
-        after = page.get("LastEvaluatedKey")
-        if not after:
-            return
         pace.wait(page.get("ConsumedCapacity", {}).get("CapacityUnits", 0))
 
 

@@ -48,16 +48,6 @@ def test_run_that_does_not_exist_is_named(bulk):
     assert (ended.returncode, ended.err) == (1, "error: the stack has no run nothing\n")
 
 
-def test_map_run_is_looked_at_once_a_second_at_most(bulk, emulator):
-    made, pairs = rows.good(2000, "looks")
-    began = time.monotonic()
-    with AwsProxy(emulator.endpoint) as proxy:
-        bulk.import_(made, "--concurrency", 1, states=proxy.url)
-    looks = [operation for operation, _ in proxy.calls].count("DescribeMapRun")
-    assert 1 <= looks <= time.monotonic() - began + 1
-    assert bulk.pairs("looks") == pairs
-
-
 @pytest.mark.parametrize(
     ("operation", "times", "response"),
     [
