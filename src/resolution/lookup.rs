@@ -93,9 +93,16 @@ impl<'r> Column<'r> {
         value.result.as_ref()
     }
 
-    /// Has a value looked up, unless that was requested before; returns its place.
+    /// Has a value looked up, unless that was requested before; returns its place. What a new record requested has the
+    /// turn of a begun one that needs it, too.
     pub fn queue(&mut self, text: Cow<'r, str>, record: usize, is_begun: bool) -> usize {
         if let Some(&place) = self.places.get(&*text) {
+            // Places are queued in ascending order.
+            if is_begun && let Ok(position) = self.new.binary_search(&place) {
+                self.new.remove(position);
+                self.begun.push_back(place);
+                self.values[place].first = record.min(self.values[place].first);
+            }
             return place;
         }
         let place = self.values.len();

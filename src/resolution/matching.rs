@@ -218,6 +218,26 @@ mod tests {
     }
 
     #[test]
+    fn a_value_of_begun_and_new_records_has_the_turn_of_the_begun_ones() {
+        let records = records(&[
+            &[(Unionid, "u0"), (Openid, "o2")],
+            &[(Unionid, "u1"), (Openid, "o3")],
+            &[(Unionid, "u4")],
+            &[(Openid, "o2")],
+            &[(Openid, "o3")],
+        ]);
+        let fuzzy = Matching::Fuzzy(IdentifyWay::UnionidFirst);
+        let mut resolution = Resolution::new(fuzzy, records.iter(), |_| 1);
+        let first = resolution.next_lookup(false).expect("there is one");
+        assert_eq!((&*first.values[0], next(&mut resolution, false)), ("u0", "u1".to_owned()));
+        let results = nobody(&first);
+        resolution.learn(first, results);
+        assert_eq!(next(&mut resolution, false), "o2");
+        let rest: Vec<_> = (0..3).map(|_| next(&mut resolution, false)).collect();
+        assert_eq!(rest, ["u4", "o3", ""]);
+    }
+
+    #[test]
     fn exact_records_are_completed_in_their_order() {
         let records = records(&[
             &[(Unionid, "u0"), (Phone, "p0")],
