@@ -12,6 +12,9 @@ const LARGEST_DURATION_MS: u64 = 100_000_000_000;
 /// The share of the time for calls that look-ups may take, so that what they find can be written (contract, section 5).
 const LOOK_UPS_SHARE: f64 = 0.7;
 
+/// The share of the time left for calls that checks before writes may take, as they need not be made.
+const CHECKS_SHARE: f64 = 0.25;
+
 /// When an invocation must stop calling the database, so that it can still respond.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline {
@@ -71,6 +74,14 @@ impl Deadline {
         self.at_share(LOOK_UPS_SHARE / 2.0)
     }
 
+    /// The deadline of checks that start now: none starts, and none is waited for, when their share of the time that is
+    /// left is over, so that what they do not spare can be written.
+    pub fn of_checks(self) -> Self {
+        let now = Instant::now();
+        let end = now + self.no_new_calls.saturating_duration_since(now).mul_f64(CHECKS_SHARE);
+        Self { no_new_calls: end, no_more_waiting: end, ..self }
+    }
+
     fn at_share(&self, share: f64) -> Instant {
         self.arrival + (self.no_new_calls - self.arrival).mul_f64(share)
     }
@@ -112,6 +123,19 @@ mod tests {
         tokio::time::advance(Duration::from_millis(1)).await;
         assert!(!deadline.of_look_ups().allows_calls() && deadline.allows_calls());
         assert_eq!(deadline.of_look_ups().no_more_waiting, Instant::now());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn checks_have_a_quarter_of_what_is_left() {
+        let deadline = Deadline::new(11_500, MARGIN);
+        tokio::time::advance(Duration::from_millis(8_000)).await;
+        let checks = deadline.of_checks();
+        tokio::time::advance(Duration::from_millis(499)).await;
+        assert!(checks.allows_calls());
+        tokio::time::advance(Duration::from_millis(1)).await;
+        assert_eq!((checks.no_new_calls, checks.no_more_waiting), (Instant::now(), Instant::now()));
+        tokio::time::advance(Duration::from_millis(2_000)).await;
+        assert!(!deadline.of_checks().allows_calls());
     }
 
     #[tokio::test(start_paused = true)]

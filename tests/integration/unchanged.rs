@@ -106,19 +106,22 @@ async fn memberships_that_cannot_be_checked_are_written() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_check_that_hangs_leaves_time_for_writing() {
-    let stage = Stage::new().await;
-    let function = stage.function_with(|config| {
-        config.skip_unchanged = Always;
-        config.lookup_concurrency = 2;
-    });
-    let function = function.await;
-    stage.database.rule(Rule::on("BatchGetItem", Action::Hang));
-    assert_eq!(function.import(off("add"), numbered(1_000)).await.failures(), [""; 0]);
-    let calls = stage.database.calls().into_iter().filter(|call| call.operation == "BatchGetItem");
-    let checks: BTreeSet<_> = calls.map(|call| call.body.to_string()).collect();
-    assert_eq!(checks.len(), 2, "of ten, the two at the same time; what follows them is not checked");
-    assert_eq!(stage.memberships().await, numbered_pairs(1_000));
+async fn slow_checks_leave_time_for_writing() {
+    for slow in [Action::Hang, Action::Delay(Duration::from_secs(2))] {
+        let stage = Stage::new().await;
+        let function = stage.function_with(|config| {
+            config.skip_unchanged = Always;
+            config.lookup_concurrency = 2;
+        });
+        // Less than the attempts at one call may take.
+        let function = Function { seconds: 6.0, ..function.await };
+        stage.database.rule(Rule::on("BatchGetItem", slow.clone()));
+        assert_eq!(function.import(off("add"), numbered(1_000)).await.failures(), [""; 0], "{slow:?}");
+        let calls = stage.database.calls().into_iter().filter(|call| call.operation == "BatchGetItem");
+        let checks: BTreeSet<_> = calls.map(|call| call.body.to_string()).collect();
+        assert_eq!(checks.len(), 2, "of ten, the two at the same time; what follows them is not checked");
+        assert_eq!(stage.memberships().await, numbered_pairs(1_000));
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -26,7 +26,7 @@ const SAMPLE_SIZE: usize = BATCH_GET_KEYS;
 
 impl Session<'_> {
     /// For each membership, whether it is known to be in the desired state: existing for an addition,
-    /// missing for a deletion. `false` if the check failed or was not made.
+    /// missing for a deletion. `false` if the check failed, was not made, or did not end within its share of the time.
     ///
     /// The reads are strongly consistent: each sees every write completed before it. Skipping such a
     /// membership is therefore equivalent to writing it at the moment of the read. If a concurrent
@@ -35,6 +35,7 @@ impl Session<'_> {
     pub(super) async fn unchanged(&self, writing: Writing<'_>, memberships: &[Membership<'_>]) -> Vec<bool> {
         let mut unchanged = vec![false; memberships.len()];
         let mut sampled = Vec::new();
+        let session = self.until(self.calls.deadline.of_checks());
         match self.database.config.skip_unchanged {
             SkipUnchanged::Never => return unchanged,
             // One call writes them, and checking first would be another one.
@@ -42,7 +43,7 @@ impl Session<'_> {
             SkipUnchanged::Always => {}
             SkipUnchanged::Auto => {
                 sampled = sample(memberships.len());
-                let checked = self.check(writing, memberships, &sampled, &mut unchanged).await;
+                let checked = session.check(writing, memberships, &sampled, &mut unchanged).await;
                 let found = sampled.iter().filter(|&&position| unchanged[position]).count();
                 if !check_pays(found, checked) {
                     return unchanged;
@@ -51,7 +52,7 @@ impl Session<'_> {
         }
         let rest: Vec<_> =
             (0..memberships.len()).filter(|position| sampled.binary_search(position).is_err()).collect();
-        self.check(writing, memberships, &rest, &mut unchanged).await;
+        session.check(writing, memberships, &rest, &mut unchanged).await;
         unchanged
     }
 
