@@ -130,10 +130,13 @@ impl Handler {
     /// Parses a body; returns the request, and how many bytes its response has left for `matches`.
     fn parse<'b>(&self, body: &'b [u8]) -> Result<(Request<'b>, usize), Rejection> {
         let Config { max_body_bytes, max_records, .. } = self.config;
-        if body.len() > max_body_bytes {
+        let request = Request::parse(body, max_records);
+        // What was sent within the limit, and returned, can be sent back.
+        let returned = || request.as_ref().map_or(0, Request::returned_bytes);
+        if body.len() > max_body_bytes && body.len().saturating_sub(returned()) > max_body_bytes {
             return Err(Rejection::BodyTooLarge(max_body_bytes));
         }
-        let request = Request::parse(body, max_records)?;
+        let request = request?;
         let room = envelope::room_for_matches(body.len(), &request)
             .ok_or(Rejection::ResponseTooLarge(MAX_PAYLOAD_BYTES))?;
         Ok((request, room))

@@ -41,7 +41,9 @@ pub fn report(rejection: &Rejection) -> (StatusCode, &'static str, String) {
         }
         Rejection::OutcomeTooLarge(limit) => (
             TOO_LARGE,
-            format!("匹配明细过大，无法按幂等键保存（上限{limit}字节），请减少记录数，或不使用explain"),
+            format!(
+                "匹配明细过大，无法按幂等键保存（上限{limit}字节），请减少记录数或不使用explain，并换用新的幂等键"
+            ),
         ),
         Rejection::EmptyBody => (PARAMETER, "请求体为空".to_owned()),
         Rejection::NotUtf8 => (PARAMETER, "请求体不是UTF-8编码，可能经过压缩或使用了其他编码".to_owned()),

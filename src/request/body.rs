@@ -48,6 +48,11 @@ impl<'a> Request<'a> {
             .collect::<Result<_, _>>()?;
         Ok(Self { params, records })
     }
+
+    /// The bytes of the members that a response added to its failed records, which are sent back here.
+    pub fn returned_bytes(&self) -> usize {
+        self.records.iter().map(SentRecord::returned_bytes).sum()
+    }
 }
 
 /// Why `text` is not the JSON object that it should be.

@@ -16,6 +16,9 @@ use crate::request::text::trim;
 /// The field with the names of groups.
 const GROUPS: &str = "groups";
 
+/// The members that a response adds to a failed record (contract, section 7).
+const ADDED: [&str; 4] = ["index", "errorCode", "errorMsg", "retryable"];
+
 /// The fields of a record in the order in which a failed record returns them.
 fn fields() -> impl Iterator<Item = &'static str> {
     Identifier::ALL.into_iter().map(Identifier::field).chain([GROUPS])
@@ -81,6 +84,12 @@ impl<'a> SentRecord<'a> {
         fields.chain(self.variants.iter().map(|variant| (&*variant.name, variant.value)))
     }
 
+    /// The bytes of what a response added to the record, if it is sent back; at least as many as any usual form takes.
+    pub(super) fn returned_bytes(&self) -> usize {
+        let added = ADDED.iter().filter_map(|name| Some((name, self.members.get(name)?)));
+        added.map(|(name, raw)| name.len() + raw.get().len() + ", \"\": ".len()).sum()
+    }
+
     /// The text of a field, empty if it is null or absent. A field that `is_used` is misnamed if it is blank and a variant
     /// of it is given.
     fn text(&self, field: &'static str, is_used: bool) -> Result<Cow<'a, str>, Failure> {
@@ -139,10 +148,11 @@ impl Serialize for FailedRecord<'_, '_> {
         for (name, raw) in self.sent.members() {
             map.serialize_entry(name, raw)?;
         }
-        map.serialize_entry("index", &self.index)?;
-        map.serialize_entry("errorCode", self.failure.code())?;
-        map.serialize_entry("errorMsg", &self.message())?;
-        map.serialize_entry("retryable", &self.failure.retryable())?;
+        let [index, code, message, retryable] = ADDED;
+        map.serialize_entry(index, &self.index)?;
+        map.serialize_entry(code, self.failure.code())?;
+        map.serialize_entry(message, &self.message())?;
+        map.serialize_entry(retryable, &self.failure.retryable())?;
         map.end()
     }
 }

@@ -4,7 +4,7 @@ use group_import::http::envelope::MOST_RECORDS;
 use serde_json::{Value, json};
 use testing::dynamodb::{Action, Rule};
 use testing::function::{Function, Response, import_event, post_event};
-use testing::shorthand::{numbered, off};
+use testing::shorthand::{exact, numbered, off};
 use testing::stage::{Stage, TOKEN};
 
 const DISABLED: &str = "token-of-a-disabled-tenant";
@@ -166,5 +166,21 @@ async fn what_cannot_fit_the_lambda_limit_is_rejected() {
             assert_eq!(response.status, status, "{records} records");
             assert!(status != 200 || response.data()["importFailNum"] == records);
         }
+    }
+}
+
+#[tokio::test]
+async fn what_a_response_added_does_not_count_for_the_size_of_a_body() {
+    let stage = Stage::new().await;
+    let body = |data: &str| format!(r#"{{"publicParams":{},"data":{data}}}"#, exact("add"));
+    let first = body(&json!(vec![json!({"openid": "o"}); 50]).to_string());
+    let limit = first.len();
+    let function = stage.function_with(move |config| config.max_body_bytes = limit).await;
+    let first = function.post(TOKEN, first).await;
+    let again = first.error_data();
+    for (openid, status) in [("\"o\"", 200), (&*format!("{:?}", "o".repeat(500)), 413)] {
+        let second = function.post(TOKEN, body(&again.replacen("\"o\"", openid, 1))).await;
+        assert_eq!(second.status, status);
+        assert!(status != 200 || second.body == first.body);
     }
 }
