@@ -10,23 +10,11 @@ TENANT = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 MAX_BYTES = 1024
 
-
-def characters(*ranges):
-    return "".join(chr(code) for first, last in ranges for code in range(first, last + 1))
-
-
-# Unicode's White_Space, which `str.isspace` is not: that takes U+001C to U+001F for white space, too.
-WHITE_SPACE = " \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + characters((0x09, 0x0D), (0x2000, 0x200A))
-MARKS = "\ufeff" + characters((0x200B, 0x200F), (0x202A, 0x202E), (0x2060, 0x206F))
-DASHES = "-\u2212" + characters((0x2010, 0x2015))
-
+# Unicode's White_Space, which Python's `\s` is not: that takes U+001C to U+001F for white space, too.
+BLANK = f"\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000{import_groups.MARKS}"
+AROUND = "".join(filter(re.compile(f"[{BLANK}]").match, map(chr, range(0x10000))))
 # Full-width forms count as ASCII, and are removed where that is.
-REMOVED = WHITE_SPACE + MARKS + DASHES + "()"
-FULL_WIDTH = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
-PHONE = {
-    **{code: None if ascii in REMOVED else ascii for code, ascii in FULL_WIDTH.items()},
-    **dict.fromkeys(map(ord, REMOVED)),
-}
+NOT_IN_PHONES = re.compile(f"[{BLANK}()\u2010-\u2015\u2212-]")
 COUNTRY = re.compile(r"\+86|0086|86(?=1[0-9]{10}\Z)")
 
 UNREADABLE = re.compile(r"[\x00-\x1f\x7f\ufffd]")
@@ -38,12 +26,12 @@ class Unfit(ValueError):
 
 def trim(text):
     """The text without surrounding white space and invisible marks."""
-    return text.strip(WHITE_SPACE + MARKS)
+    return text.strip(AROUND)
 
 
 def canonical(phone):
     """The form in which a phone is compared; empty if nothing is left."""
-    digits = phone.translate(PHONE).removesuffix(".0")
+    digits = NOT_IN_PHONES.sub("", phone.translate(import_groups.ASCII)).removesuffix(".0")
     country = COUNTRY.match(digits)
     return digits[country.end() :] if country else digits
 

@@ -1,12 +1,12 @@
 """A stack, deployed by sam as a user would, its tables and its API."""
 
-import hashlib
 import os
 import pathlib
 import shutil
 
 import requests
 
+from aws_tools.tokens import hash_of
 from processes import run
 
 PROJECT = pathlib.Path(__file__).resolve().parents[3]
@@ -152,8 +152,8 @@ class Tables:
         self.tenants, self.customers, self.memberships = (dynamodb.Table(outputs[name]) for name in names)
 
     def put_tenant(self, tenant=TENANT, token=TOKEN):
-        token_hash = hashlib.sha256(token.encode()).hexdigest()
-        self.tenants.put_item(Item={"tokenHash": token_hash, "tenantId": tenant, "permissions": {"audience:group"}})
+        entry = {"tokenHash": hash_of(token), "tenantId": tenant, "permissions": {"audience:group"}}
+        self.tenants.put_item(Item=entry)
 
     def put_customers(self, customers, tenant=TENANT):
         with self.customers.batch_writer() as batch:

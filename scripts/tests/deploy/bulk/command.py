@@ -1,17 +1,17 @@
 """The command as people run it, and what it uses."""
 
-import hashlib
 import json
 import os
 import time
 
+from aws_tools.tokens import hash_of
 from deploy.bulk import rows
 from deploy.stack import PROJECT, TENANT, TOKEN
 from processes import run_script
 
 TEMPLATE = PROJECT / "bulk" / "template.yaml"
 
-HASH = hashlib.sha256(TOKEN.encode()).hexdigest()
+HASH = hash_of(TOKEN)
 
 
 class Bulk:
