@@ -12,6 +12,7 @@ from processes import run_script
 TEMPLATE = PROJECT / "bulk" / "template.yaml"
 
 HASH = hash_of(TOKEN)
+TOPIC = "arn:aws:sns:us-east-1:000000000000:on-call"
 
 
 class Bulk:

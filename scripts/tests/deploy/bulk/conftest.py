@@ -2,7 +2,7 @@
 
 import pytest
 
-from deploy.bulk.command import HASH, TEMPLATE, Bulk
+from deploy.bulk.command import HASH, TEMPLATE, TOPIC, Bulk
 from deploy.bulk.rows import CUSTOMERS
 from deploy.stack import PROJECT, Stack, for_this_machine
 
@@ -38,14 +38,9 @@ def bulk(emulator, stack, tables, tmp_path):
 
 
 @pytest.fixture(scope="session")
-def topic(emulator):
-    return emulator.client("sns").create_topic(Name="on-call")["TopicArn"]
-
-
-@pytest.fixture(scope="session")
-def pinned_stack(sam, emulator, function, topic):
+def pinned_stack(sam, emulator, function):
     arn = function.outputs()["FunctionArn"]
-    given = {"FunctionArn": arn, "TokenHash": HASH, "AlarmTopicArn": topic, "Mail": "operator@example.com"}
+    given = {"FunctionArn": arn, "TokenHash": HASH, "AlarmTopicArn": TOPIC, "Mail": "operator@example.com"}
     return Stack("bulk-of-one-tenant", sam, emulator, TEMPLATE, **given)
 
 

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from deploy.bulk import rows
-from deploy.bulk.command import TEMPLATE
+from deploy.bulk.command import TEMPLATE, TOPIC
 
 REDRIVE_DAYS = 14
 
@@ -69,11 +69,11 @@ def test_end_of_a_run_is_mailed(pinned, received, emulator):
     )
 
 
-def test_failed_run_raises_the_alarm(pinned, topic):
+def test_failed_run_raises_the_alarm(pinned):
     alarm = alarm_of(pinned)
     assert (alarm["Namespace"], alarm["MetricName"], alarm["Threshold"]) == ("AWS/States", "ExecutionsFailed", 1)
     assert alarm["Dimensions"] == [{"Name": "StateMachineArn", "Value": pinned.machine}]
-    assert alarm["AlarmActions"] == [topic]
+    assert alarm["AlarmActions"] == [TOPIC]
     assert 'make bulk ARGS="--resume RUN --stack bulk-of-one-tenant"' in alarm["AlarmDescription"]
 
 
