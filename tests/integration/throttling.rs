@@ -18,17 +18,11 @@ use tokio::time::Instant;
 /// The duration of a call to DynamoDB.
 const LATENCY: Duration = Duration::from_millis(5);
 
-/// The capacity of four partitions, as many as a new on-demand table has.
-fn capacity(units_per_second: f64) -> Option<Arc<Capacity>> {
-    Some(Arc::new(Capacity::new(4, units_per_second / 4.0, 1.0)))
-}
-
-fn writes(units_per_second: f64) -> Throughput {
-    Throughput { writes: capacity(units_per_second), latency: LATENCY, ..Throughput::default() }
-}
-
-fn reads(units_per_second: f64) -> Throughput {
-    Throughput { reads: capacity(units_per_second), latency: LATENCY, ..Throughput::default() }
+/// Limits a table's reads or writes to what four partitions can bear, as many as a new on-demand table has.
+fn limit(stage: &Stage, reads: Option<f64>, writes: Option<f64>) {
+    let [reads, writes] = [reads, writes]
+        .map(|limit| limit.map(|units_per_second| Arc::new(Capacity::new(4, units_per_second / 4.0, 1.0))));
+    stage.database.throughput(Throughput { reads, writes, latency: LATENCY });
 }
 
 /// A function that writes without checking, and imports records about customers of its own, in two groups each.
@@ -47,7 +41,7 @@ async fn writes_of_several_imports_share_a_throttled_table() {
         // The pauses are random, but the same in each run of this test.
         fastrand::seed(imports as u64);
         let stage = Stage::new().await;
-        stage.database.throughput(writes(RATE));
+        limit(&stage, None, Some(RATE));
         let started = Instant::now();
         join_all((0..imports).map(|number| import(&stage, number, opt_type, count))).await;
         let (seconds, units) = (started.elapsed().as_secs_f64(), (imports * count * 2) as f64);
@@ -70,7 +64,7 @@ async fn look_ups_of_several_imports_share_throttled_tables() {
         fastrand::seed(7);
         let stage = Stage::new().await;
         stage.put_customers(customers(100)).await;
-        stage.database.throughput(reads(40.0));
+        limit(&stage, Some(40.0), None);
         let runs = (0..4).map(async |_| {
             let function = stage.function_with(|config| config.identity_lookup = lookup).await;
             function.import(fuzzy(1, "add"), records(field, prefix, 160)).await

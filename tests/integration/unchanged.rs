@@ -137,29 +137,6 @@ async fn unprocessed_keys_are_requested_again() {
     assert_eq!(written_by(&stage).await, (0, 250));
 }
 
-#[tokio::test]
-async fn names_that_resemble_keys_stay_distinct() {
-    let stage = Stage::new().await;
-    let function = skipping(&stage, Always).await;
-    let names = [
-        ("a", "b"),
-        ("a#b", "g"),
-        ("#", "#"),
-        ("t1#a", "b"),
-        ("a", "b#g"),
-        ("t2#a", "b"),
-        ("ａ", "b"),
-        ("a", "B"),
-    ];
-    for there in 1..=names.len() {
-        let names = &names[..there];
-        let data = names.iter().map(|(id, group)| json!({"audienceUserId": id, "groups": group}));
-        assert_eq!(function.import(off("add"), data.collect()).await.failures(), [""; 0]);
-        let expected = names.iter().map(|(id, group)| (format!("t1#{id}"), group));
-        assert_eq!(stage.memberships().await, pairs(expected));
-    }
-}
-
 /// One of several concurrent imports.
 struct Ran {
     add: bool,
