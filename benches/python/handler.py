@@ -1,6 +1,6 @@
 """The import as a straightforward Lambda handler: a thread pool, one Query per identifier, BatchWriteItem.
 
-It fulfils the contract for the imports of the bench: valid records, no Idempotency-Key.
+It fulfils the contract for the imports of the bench: valid records, matching, added, no Idempotency-Key.
 """
 
 import hashlib
@@ -58,8 +58,7 @@ def handle(event, context):
                 "updatedAt": {"S": now},
                 "importId": {"S": context.aws_request_id},
             }
-    if not params.get("dryRun"):
-        write(list(items.values()), params["optType"])
+    write(list(items.values()))
     return reply(200, "SUCCESS", "ok", result(len(records), errors))
 
 
@@ -76,8 +75,6 @@ def tenant_of(token):
 def resolve(tenant, params, record):
     """The ID of the customer that a record means, or why it means none."""
     try:
-        if not params["isMatching"]:
-            return record["audienceUserId"]
         if params["matchingType"] == 1:
             return exact(tenant, record)
         return fuzzy(tenant, record, ORDERS[params["identifyWay"]])
@@ -136,16 +133,10 @@ def groups_of(record):
     return dict.fromkeys(group.strip() for group in record["groups"].split(",") if group.strip())
 
 
-def write(items, opt_type):
-    requests = [write_request(item, opt_type) for item in items]
+def write(items):
+    requests = [{"PutRequest": {"Item": item}} for item in items]
     chunks = [requests[first : first + 25] for first in range(0, len(requests), 25)]
     list(pool.map(write_chunk, chunks))
-
-
-def write_request(item, opt_type):
-    if opt_type == "add":
-        return {"PutRequest": {"Item": item}}
-    return {"DeleteRequest": {"Key": {name: item[name] for name in ("customerKey", "groupName")}}}
 
 
 def write_chunk(chunk):

@@ -1,6 +1,6 @@
 //! The database that imports run against: hash maps, over HTTP.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use testing::capacity::Capacity;
 use testing::dynamodb::{Action, Call, Dynamodb, Maps, Rule, Store, Throughput};
 use testing::items::{put_all, scan};
+use testing::model::world::Customer;
 use testing::serve::{self, Server, Transport};
 use testing::tables::{self, TableNames};
 
@@ -15,9 +16,6 @@ use crate::Failure;
 
 /// The item of every token.
 const TENANT_ITEM: &str = r#"{"Item": {"tenantId": {"S": "tenant-1"}}}"#;
-
-/// The bytes covered by one write unit (DynamoDB pricing).
-const WRITE_UNIT_BYTES: usize = 1024;
 
 /// Further pages of a statement are counted apart from the first.
 pub const FURTHER_PAGE: &str = "ExecuteStatement, further page";
@@ -39,25 +37,13 @@ pub struct Database {
 /// Calls, each by its operation or a use of one.
 pub type Calls = BTreeMap<&'static str, usize>;
 
-/// The calls since they were last counted.
-#[derive(Debug, Default)]
-pub struct Tally {
-    pub calls: Calls,
-    /// What DynamoDB charges for the memberships.
-    pub read_units: f64,
-    pub write_units: f64,
-}
-
 impl Database {
-    /// With these customers, each plain JSON, and a tenant for every token.
-    pub async fn start(
-        transport: Transport,
-        customers: impl IntoIterator<Item = Value>,
-    ) -> Result<Self, Failure> {
+    /// With these customers, and a tenant for every token.
+    pub async fn start(transport: Transport, customers: &[Customer]) -> Result<Self, Failure> {
         let (names, maps) = (TableNames::prefixed(""), Maps::default());
         let store = Store::Maps(maps.clone());
         tables::create_all(&store, &names).await?;
-        put_all(&store, &names.customers, customers).await?;
+        put_all(&store, &names.customers, customers.iter().map(Customer::item)).await?;
         let dynamodb = Dynamodb::new(store);
         dynamodb.statements_by_key();
         dynamodb.rule(Rule::on("GetItem", Action::Respond(TENANT_ITEM)));
@@ -72,64 +58,47 @@ impl Database {
     }
 
     /// Replaces the memberships.
-    pub async fn reset(&self, memberships: &HashSet<Membership>) -> Result<(), Failure> {
+    pub async fn reset(&self, memberships: &BTreeSet<Membership>) -> Result<(), Failure> {
         self.maps.clear(&self.names.memberships);
         let items = memberships.iter().map(|(key, group)| json!({"customerKey": key, "groupName": group}));
         Ok(put_all(self.dynamodb.store(), &self.names.memberships, items).await?)
     }
 
-    pub async fn memberships(&self) -> Result<HashSet<Membership>, Failure> {
+    pub async fn memberships(&self) -> Result<BTreeSet<Membership>, Failure> {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let items = scan(self.dynamodb.store(), &self.names.memberships).await?.into_iter();
         Ok(items.map(|item| (text(&item["customerKey"]), text(&item["groupName"]))).collect())
     }
 
-    /// The calls since the last tally.
+    /// The calls since they were last taken.
     ///
     /// # Errors
     ///
     /// One was not valid.
-    pub fn take_tally(&self) -> Result<Tally, Failure> {
+    pub fn take_calls(&self) -> Result<Calls, Failure> {
         let (calls, rejections) = (self.dynamodb.calls(), self.dynamodb.rejections());
         self.dynamodb.reset();
         if let Some(rejection) = rejections.first() {
             return Err(format!("the database rejected {rejection}").into());
         }
-        let mut tally = Tally::default();
+        let mut counted = Calls::new();
         for call in calls {
-            tally.count(&call, &self.names.memberships);
+            *counted.entry(self.kind(&call)).or_default() += 1;
         }
-        Ok(tally)
+        Ok(counted)
     }
-}
 
-impl Tally {
-    fn count(&mut self, call: &Call, memberships: &str) {
-        let entries = &call.body["RequestItems"][memberships];
-        let kind = match &*call.operation {
+    fn kind(&self, call: &Call) -> &'static str {
+        match &*call.operation {
             "ExecuteStatement" if call.body["NextToken"].is_string() => FURTHER_PAGE,
             "ExecuteStatement" => "ExecuteStatement",
             "Query" => "Query",
-            "BatchGetItem" if entries.is_object() => {
-                // A unit for each key of an item up to 4 KB, as these reads are strongly consistent.
-                self.read_units += entries["Keys"].as_array().map_or(0, Vec::len) as f64;
+            "BatchGetItem" if call.body["RequestItems"][&self.names.memberships].is_object() => {
                 OF_MEMBERSHIPS
             }
             "BatchGetItem" => "BatchGetItem",
-            "BatchWriteItem" => {
-                let writes = entries.as_array().into_iter().flatten();
-                self.write_units += writes.map(units).sum::<usize>() as f64;
-                "BatchWriteItem"
-            }
+            "BatchWriteItem" => "BatchWriteItem",
             _ => "GetItem",
-        };
-        *self.calls.entry(kind).or_default() += 1;
+        }
     }
-}
-
-/// Of a put, or of the deletion of an item up to 1 KB.
-fn units(write: &Value) -> usize {
-    let item = write.pointer("/PutRequest/Item").and_then(Value::as_object).into_iter().flatten();
-    let bytes = item.map(|(name, value)| name.len() + value["S"].as_str().map_or(0, str::len));
-    bytes.sum::<usize>().div_ceil(WRITE_UNIT_BYTES).max(1)
 }

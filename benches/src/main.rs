@@ -10,7 +10,7 @@
 //! - `process`: a program's process, and what an invocation of it costs
 //! - `speed`: programs side by side; `tls`: the first import of a process, and later ones
 //! - `throttled`: imports into a table whose capacity they exceed
-//! - `resync`: memberships that exist already; `shared`: values that thousands of customers share
+//! - `shared`: values that thousands of customers share
 //! - `calls`, `instructions`: of the database, and of the processor
 //! - `report`: medians, and values beside their limits
 
@@ -19,7 +19,6 @@ mod database;
 mod instructions;
 mod process;
 mod report;
-mod resync;
 mod shared;
 mod speed;
 mod throttled;
@@ -60,7 +59,7 @@ struct Options {
 async fn main() -> Result<(), Failure> {
     let options = options()?;
     let workload = Workload::new();
-    let database = Database::start(Transport::Plain, workload.customers()).await?;
+    let database = Database::start(Transport::Plain, &workload.world.customers).await?;
     let bench = Bench { workload, database };
     let mut limits = Limits::default();
     if options.check {
@@ -73,13 +72,12 @@ async fn main() -> Result<(), Failure> {
         tls::measure(&bench, options.time).await?;
         throttled::measure(&bench).await?;
     }
-    resync::check(&bench, &mut limits).await?;
     shared::check(&mut limits).await?;
     limits.sum()
 }
 
 fn options() -> Result<Options, lexopt::Error> {
-    let mut options = Options { check: false, update: false, time: Duration::from_secs(5) };
+    let mut options = Options { check: false, update: false, time: Duration::from_secs(15) };
     let mut parser = lexopt::Parser::from_env();
     while let Some(argument) = parser.next()? {
         match argument {

@@ -1,13 +1,14 @@
 //! A program's process, and what an invocation of it costs.
 
+use std::io;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
-use std::{fs, io};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 use testing::runtime_api;
+use testing::tables::REGION;
 
 use crate::Failure;
 use crate::database::Database;
@@ -67,14 +68,9 @@ impl Process {
         let mut command = runtime_api::command(executable);
         command
             .args(arguments)
-            .env("AWS_REGION", "us-east-1")
-            .env("AWS_DEFAULT_REGION", "us-east-1")
-            .env("AWS_ACCESS_KEY_ID", "bench")
-            .env("AWS_SECRET_ACCESS_KEY", "bench")
-            .env("AWS_ENDPOINT_URL_DYNAMODB", database.server.origin())
-            .env("TENANTS_TABLE", &database.names.tenants)
-            .env("CUSTOMERS_TABLE", &database.names.customers)
-            .env("MEMBERSHIPS_TABLE", &database.names.memberships)
+            .envs(database.names.environment(&database.server.origin()))
+            // For boto3.
+            .env("AWS_DEFAULT_REGION", REGION)
             // The tenant is read only once, however long the bench runs.
             .env("TOKEN_CACHE_SECONDS", "86400")
             .envs(program.environment.iter().map(|(name, value)| (name, value)))
@@ -107,10 +103,8 @@ impl Process {
     }
 
     /// The peak of resident memory so far, in KiB.
-    pub fn peak_memory(&self) -> Result<usize, Failure> {
-        let status = fs::read_to_string(format!("/proc/{}/status", pid(&self.process)?))?;
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        Ok(peak.ok_or("the system reports no memory")?.trim_end_matches("kB").trim().parse()?)
+    pub fn peak_memory(&self) -> u64 {
+        self.process.memory("VmHWM:")
     }
 
     /// Ends the process by a signal that lets valgrind write its counts.

@@ -2,13 +2,14 @@
 //! has two (contract, section 5).
 
 use serde_json::{Value, json};
+use testing::model::world::Customer;
 use testing::serve::Transport;
 
 use crate::Failure;
 use crate::database::Database;
 use crate::process::{Cost, Process, Program};
 use crate::report::Limits;
-use crate::workload::{LARGEST, customer, event};
+use crate::workload::{LARGEST, TENANT, event};
 
 /// The customers who share a phone, and the good records beside the one that has it.
 const SHARERS: usize = 20_000;
@@ -23,7 +24,7 @@ const MOST_CPU_MS: usize = 2_000;
 const MOST_MEMORY_KIB: usize = 64 * 1024;
 
 pub async fn check(limits: &mut Limits) -> Result<(), Failure> {
-    let database = Database::start(Transport::Plain, customers()).await?;
+    let database = Database::start(Transport::Plain, &customers()).await?;
     database.set(DELAY_MS, None);
     for (name, mut params, failed) in [
         // By the phone alone, the records of two shared values are ambiguous.
@@ -38,9 +39,9 @@ pub async fn check(limits: &mut Limits) -> Result<(), Failure> {
             let good: Vec<_> = (0..GOOD).map(|n| json!({"phone": format!("g{n}"), "groups": "g"})).collect();
             let shared = [vec![json!({"phone": "crowd", "groups": "g"})], good.clone()].concat();
             let mut calls = async |data, failed| -> Result<usize, Failure> {
-                database.take_tally()?;
+                database.take_calls()?;
                 import(&mut process, &params, data, failed).await?;
-                Ok(database.take_tally()?.calls.values().sum())
+                Ok(database.take_calls()?.values().sum())
             };
             // The first import reads the tenant.
             calls(good.clone(), 0).await?;
@@ -53,7 +54,7 @@ pub async fn check(limits: &mut Limits) -> Result<(), Failure> {
         let data = (0..LARGEST)
             .map(|n| json!({"unionid": format!("u{n}"), "openid": "null", "phone": "0", "groups": "g"}));
         let cost = import(&mut process, &params, data.collect(), failed).await?;
-        let memory = process.peak_memory()?;
+        let memory = process.peak_memory() as usize;
         let what = format!("{LARGEST} records with two values of {LARGEST} customers, {name} matching");
         limits.at_most(&format!("{what}: ms of CPU"), cost.cpu.as_millis() as usize, MOST_CPU_MS);
         limits.at_most(&format!("{what}: KiB of memory"), memory, MOST_MEMORY_KIB);
@@ -61,14 +62,13 @@ pub async fn check(limits: &mut Limits) -> Result<(), Failure> {
     Ok(())
 }
 
-fn customers() -> impl Iterator<Item = Value> {
-    let with_phone =
-        |id: String, phone: &str| customer(&[String::new(), String::new(), phone.to_owned(), id]);
-    let crowd = (0..SHARERS).map(move |n| with_phone(format!("s{n}"), "crowd"));
-    let good = (0..GOOD).map(move |n| with_phone(format!("g{n}"), &format!("g{n}")));
+fn customers() -> Vec<Customer> {
+    let with_phone = |id: String, phone: &str| Customer::new(TENANT, &id).with("phone", phone);
+    let crowd = (0..SHARERS).map(|n| with_phone(format!("s{n}"), "crowd"));
+    let good = (0..GOOD).map(|n| with_phone(format!("g{n}"), &format!("g{n}")));
     let both = (0..LARGEST)
-        .map(|n| customer(&[format!("u{n}"), "null".to_owned(), "0".to_owned(), format!("c{n}")]));
-    crowd.chain(good).chain(both)
+        .map(|n| with_phone(format!("c{n}"), "0").with("unionid", format!("u{n}")).with("openid", "null"));
+    crowd.chain(good).chain(both).collect()
 }
 
 /// Runs an import of which this many records must fail.

@@ -7,12 +7,6 @@ use crate::report::medians;
 use crate::workload::{LARGEST, Matching, SIZES};
 use crate::{Bench, Failure};
 
-/// Imports that open the connections and read the tenant, before those that are measured.
-const WARM_UP: usize = 2;
-
-/// The fewest imports that are measured, however long they take.
-const FEWEST: usize = 3;
-
 /// The programs that are measured side by side.
 fn programs() -> [Program; 3] {
     let query = Program { name: "query", ..Program::function().with("IDENTITY_LOOKUP", "query") };
@@ -40,19 +34,18 @@ pub async fn measure(bench: &Bench, time: Duration) -> Result<(), Failure> {
         let import = bench.workload.import(matching, records);
         for program in programs() {
             let mut process = Process::start(&program, &bench.database).await?;
-            for _ in 0..WARM_UP {
-                import.run(&mut process, &bench.database).await?;
-            }
+            // Opens the connections and reads the tenant.
+            import.run(&mut process, &bench.database).await?;
             let (mut costs, mut calls) = (vec![], 0);
             let begun = Instant::now();
-            while costs.len() < FEWEST || begun.elapsed() < time {
-                let (cost, tally) = import.run(&mut process, &bench.database).await?;
+            while costs.is_empty() || begun.elapsed() < time {
+                let (cost, made) = import.run(&mut process, &bench.database).await?;
                 costs.push(cost);
-                calls = tally.calls.values().sum();
+                calls = made.values().sum();
             }
             let [wall, cpu] = medians(&costs);
             let (name, imports) = (program.name, costs.len());
-            let megabytes = process.peak_memory()? as f64 * 1024.0 / 1e6;
+            let megabytes = process.peak_memory() as f64 * 1024.0 / 1e6;
             println!(
                 "| {records:7} | {matching:?} | {delay_ms:8} | {name:>8} | {imports:7} | {wall:>5} | {cpu:>7} \
                  | {calls:5} | {megabytes:7.1} |"

@@ -1,6 +1,6 @@
 //! Imports into a table that throttles: failed records, and time and calls beside the least possible.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use futures_util::future::try_join_all;
@@ -32,7 +32,7 @@ const FEWER_WRITES: f64 = 125.0;
 /// process that was throttled before a calm.
 pub async fn measure(bench: &Bench) -> Result<(), Failure> {
     bench.database.set(DELAY_MS, None);
-    bench.database.reset(&HashSet::new()).await?;
+    bench.database.reset(&BTreeSet::new()).await?;
     let import = bench.workload.import(Matching::Fuzzy, LARGEST);
     let program = Program { invocation: INVOCATION, ..Program::function().with("SKIP_UNCHANGED", "never") };
     let start = |processes| try_join_all((0..processes).map(|_| Process::start(&program, &bench.database)));
@@ -61,13 +61,13 @@ async fn throttle(
     writes: f64,
 ) -> Result<(), Failure> {
     let at_once = processes.len();
-    bench.database.take_tally()?;
+    bench.database.take_calls()?;
     bench.database.set(DELAY_MS, Some(Capacity::new(PARTITIONS, writes, BURST_SECONDS)));
     let started = Instant::now();
     let sent = try_join_all(processes.iter_mut().map(|process| import.send(process))).await?;
     let seconds = started.elapsed().as_secs_f64();
     bench.database.set(DELAY_MS, None);
-    let calls = bench.database.take_tally()?.calls["BatchWriteItem"];
+    let calls = bench.database.take_calls()?["BatchWriteItem"];
     let failed: usize = sent.iter().map(|(_, failed)| failed).sum();
     let memberships = at_once * import.after.len();
     let least = memberships as f64 / (PARTITIONS as f64 * writes);

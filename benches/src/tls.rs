@@ -17,9 +17,6 @@ use crate::{Bench, Failure};
 /// The imports of a process.
 const IMPORTS: usize = 4;
 
-/// The fewest processes that are measured, however long they take.
-const FEWEST: usize = 3;
-
 /// The default limit of concurrent calls.
 const CALLS_AT_A_TIME: usize = 32;
 
@@ -29,45 +26,39 @@ const TRUSTED: &str = "target/bench-certificates.pem";
 /// The database over TLS.
 async fn secured(bench: &Bench) -> Result<(Database, Tls), Failure> {
     let tls = Tls::new();
-    let database = Database::start(Transport::Tls(tls.clone()), bench.workload.customers()).await?;
+    let database = Database::start(Transport::Tls(tls.clone()), &bench.workload.world.customers).await?;
     fs::write(TRUSTED, tls.trusted())?;
     Ok((database, tls))
 }
 
-/// Starts a program that trusts the database, by the variables of the SDK for Rust and of boto3.
-async fn start(program: Program, database: &Database) -> Result<Process, Failure> {
-    let program = program.with("SSL_CERT_FILE", TRUSTED).with("AWS_CA_BUNDLE", TRUSTED);
-    Process::start(&program, database).await
+/// Starts a process that trusts the database.
+async fn start(database: &Database) -> Result<Process, Failure> {
+    Process::start(&Program::function().with("SSL_CERT_FILE", TRUSTED), database).await
 }
 
 /// Measures processes until their first poll, their first import, and later ones.
 pub async fn measure(bench: &Bench, time: Duration) -> Result<(), Failure> {
     println!(
-        "\n| records | call, ms | program | processes | start, ms | CPU, ms | first import, ms | CPU, ms \
-         | later, ms | CPU, ms | handshakes |"
+        "\n| records | call, ms | processes | start, ms | CPU, ms | first import, ms | CPU, ms | later, ms | CPU, ms |"
     );
-    println!("| ---: | ---: | --- |{}", " ---: |".repeat(8));
-    let (database, tls) = secured(bench).await?;
+    println!("|{}", " ---: |".repeat(9));
+    let (database, _) = secured(bench).await?;
     for (records, delay_ms) in [(1, 5), (LARGEST, 5), (LARGEST, 0)] {
         database.set(delay_ms, None);
         let import = bench.workload.import(Matching::Fuzzy, records);
-        for program in [Program::function(), Program::python()] {
-            let (mut starts, mut firsts, mut later, mut handshakes) = (vec![], vec![], vec![], 0);
-            let begun = Instant::now();
-            while starts.len() < FEWEST || begun.elapsed() < time {
-                let before = tls.handshakes();
-                let mut process = start(program.clone(), &database).await?;
-                starts.push(process.start);
-                firsts.push(import.run(&mut process, &database).await?.0);
-                for _ in 1..IMPORTS {
-                    later.push(import.run(&mut process, &database).await?.0);
-                }
-                handshakes = handshakes.max(tls.handshakes() - before);
+        let (mut starts, mut firsts, mut later) = (vec![], vec![], vec![]);
+        let begun = Instant::now();
+        while starts.is_empty() || begun.elapsed() < time {
+            let mut process = start(&database).await?;
+            starts.push(process.start);
+            firsts.push(import.run(&mut process, &database).await?.0);
+            for _ in 1..IMPORTS {
+                later.push(import.run(&mut process, &database).await?.0);
             }
-            let (name, processes) = (program.name, starts.len());
-            let costs = [&starts, &firsts, &later].map(|costs| medians(costs).join(" | ")).join(" | ");
-            println!("| {records} | {delay_ms} | {name} | {processes} | {costs} | {handshakes} |");
         }
+        let processes = starts.len();
+        let costs = [&starts, &firsts, &later].map(|costs| medians(costs).join(" | ")).join(" | ");
+        println!("| {records} | {delay_ms} | {processes} | {costs} |");
     }
     Ok(())
 }
@@ -82,7 +73,7 @@ pub async fn check(bench: &Bench, limits: &mut Limits) -> Result<(), Failure> {
         let look_ups = fewest["ExecuteStatement"] + fewest["BatchGetItem"];
         let at_a_time = look_ups.max(fewest["BatchWriteItem"]).min(CALLS_AT_A_TIME);
         let before = tls.handshakes();
-        let mut process = start(Program::function(), &database).await?;
+        let mut process = start(&database).await?;
         for _ in 0..IMPORTS {
             import.run(&mut process, &database).await?;
         }

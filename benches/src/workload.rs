@@ -1,19 +1,21 @@
-//! The imports, their customers, and their expected results.
+//! The imports, their customers, and their expected results, which are the model's.
 //!
 //! Generated from a seed: every run on every machine sends the same bytes.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::iter::repeat_with;
 
 use fastrand::Rng;
 use serde_json::{Value, json};
+use testing::model::request::ORDERS;
+use testing::model::world::{Customer, World};
 
 use crate::Failure;
-use crate::database::{Database, Membership, Tally};
+use crate::database::{Calls, Database, Membership};
 use crate::process::{Cost, Process};
 
 pub const TENANT: &str = "tenant-1";
-pub const SEED: u64 = 20_261_122;
+const SEED: u64 = 20_261_122;
 
 /// An event of API Gateway, whose body each import replaces.
 const EVENT: &str = include_str!("../../events/fuzzy-add.json");
@@ -26,30 +28,18 @@ pub const LARGEST: usize = 5_000;
 const ONE_STRANGER_IN: usize = 10;
 const GROUPS: usize = 50;
 
-/// The share of the records that have an identifier, in the order of [`FIELDS`], which is that of `identifyWay` 1.
+/// The share of the records that have an identifier, in the order of `identifyWay` 1.
 const SHARES: [f64; 4] = [0.6, 0.6, 0.6, 0.4];
 
-/// The fields of the identifiers: each has an index, except the ID, which is the table's key.
-const FIELDS: [&str; 4] = ["unionid", "openid", "phone", "audienceUserId"];
-
-/// All records; an import of fewer takes the first ones.
+/// All records, and their customers; an import of fewer takes the first ones.
 pub struct Workload {
-    records: Vec<Record>,
+    pub world: World,
+    records: Vec<Value>,
 }
 
-/// One record, and the customer whose identifiers it has. Identifiers are in the order of [`FIELDS`].
-struct Record {
-    identifiers: [String; 4],
-    /// Which of them the record has, at least one.
-    given: [bool; 4],
-    groups: [String; 2],
-    /// Whether the customers table has the customer.
-    known: bool,
-}
-
+/// `publicParams`, without `optType`.
 #[derive(Clone, Copy, Debug)]
 pub enum Matching {
-    /// `isMatching` false.
     Off,
     Exact,
     /// With `identifyWay` 1.
@@ -62,22 +52,50 @@ pub struct Import {
     records: usize,
     /// The records that match no customer, or have no customer ID where only that counts.
     strangers: usize,
-    /// In the order of [`FIELDS`]: the number of distinct values to be looked up.
-    pub looked_up: [usize; 4],
+    /// What is looked up: field and value.
+    pub looked_up: HashSet<(&'static str, String)>,
     /// The memberships that are stored before, and after.
-    pub before: HashSet<Membership>,
-    pub after: HashSet<Membership>,
+    pub before: BTreeSet<Membership>,
+    pub after: BTreeSet<Membership>,
 }
 
 impl Workload {
     pub fn new() -> Self {
         let mut rng = Rng::with_seed(SEED);
-        Self { records: (0..LARGEST).map(|index| Record::draw(&mut rng, index)).collect() }
+        let mut workload = Self { world: World::default(), records: vec![] };
+        for index in 0..LARGEST {
+            workload.draw(&mut rng, index);
+        }
+        workload
     }
 
-    /// The customers, each plain JSON.
-    pub fn customers(&self) -> impl Iterator<Item = Value> {
-        self.records.iter().filter(|record| record.known).map(|record| customer(&record.identifiers))
+    /// Draws a record, and its customer.
+    fn draw(&mut self, rng: &mut Rng, index: usize) {
+        let given = repeat_with(|| SHARES.map(|share| rng.f64() < share)).find(|given| given.contains(&true));
+        let given = given.expect("BUG: the iterator is endless");
+        let group = rng.usize(..GROUPS);
+        let other = (group + rng.usize(1..GROUPS)) % GROUPS;
+        let mut word = |letters| repeat_with(|| rng.alphanumeric()).take(letters).collect::<String>();
+        let identifiers = [
+            format!("oU-{}", word(25)),
+            format!("oA-{}", word(25)),
+            // The factor and the modulus are coprime: all phones are distinct.
+            format!("13{:09}", index * 104_729 % 1_000_000_000),
+            format!("au-{}", word(16)),
+        ];
+        let groups = [group, other].map(|group| format!("会员等级-{group:02}"));
+        let mut record = json!({"groups": groups.join(",")});
+        for ((field, identifier), _) in
+            ORDERS[0].iter().zip(&identifiers).zip(given).filter(|(_, is_given)| *is_given)
+        {
+            record[*field] = identifier.as_str().into();
+        }
+        self.records.push(record);
+        if index % ONE_STRANGER_IN != ONE_STRANGER_IN - 1 {
+            let [unionid, openid, phone, id] = identifiers;
+            let customer = Customer::new(TENANT, &id).with("unionid", unionid).with("openid", openid);
+            self.world.customers.push(customer.with("phone", phone));
+        }
     }
 
     /// An import of the first records.
@@ -99,82 +117,35 @@ impl Workload {
         };
         params["optType"] = "add".into();
         params["dryRun"] = dry_run.into();
-        let event = event(&params, records.iter().map(Record::as_json).collect());
-        let (before, after) = (HashSet::new(), HashSet::new());
-        let mut import =
-            Import { event, records: records.len(), strangers: 0, looked_up: [0; 4], before, after };
-        for record in records {
-            let (found, looked_up) = match matching {
-                Matching::Off => (record.given[3], 0),
-                Matching::Exact => (record.known, record.given().count()),
-                // The first identifier decides, unless it matches nobody.
-                Matching::Fuzzy if record.known => (true, 1),
-                Matching::Fuzzy => (false, record.given().count()),
-            };
-            for field in record.given().take(looked_up) {
-                import.looked_up[field] += 1;
-            }
-            import.strangers += usize::from(!found);
-            if found && !dry_run {
-                let key = format!("{TENANT}#{}", record.identifiers[3]);
-                import.after.extend(record.groups.iter().map(|group| (key.clone(), group.clone())));
-            }
+        let mut world = self.world.clone();
+        let endings = world.import(TENANT, &params, records);
+        Import {
+            event: event(&params, records.to_vec()),
+            records: records.len(),
+            strangers: endings.iter().filter(|ending| ending.code.is_some()).count(),
+            looked_up: endings.into_iter().flat_map(|ending| ending.reads).collect(),
+            before: BTreeSet::new(),
+            after: if dry_run { BTreeSet::new() } else { world.memberships },
         }
-        import
-    }
-}
-
-impl Record {
-    fn draw(rng: &mut Rng, index: usize) -> Self {
-        let given = repeat_with(|| SHARES.map(|share| rng.f64() < share)).find(|given| given.contains(&true));
-        let given = given.expect("BUG: the iterator is endless");
-        let group = rng.usize(..GROUPS);
-        let other = (group + rng.usize(1..GROUPS)) % GROUPS;
-        let mut word = |letters| repeat_with(|| rng.alphanumeric()).take(letters).collect::<String>();
-        Self {
-            identifiers: [
-                format!("oU-{}", word(25)),
-                format!("oA-{}", word(25)),
-                // The factor and the modulus are coprime: all phones are distinct.
-                format!("13{:09}", index * 104_729 % 1_000_000_000),
-                format!("au-{}", word(16)),
-            ],
-            given,
-            groups: [group, other].map(|group| format!("会员等级-{group:02}")),
-            known: index % ONE_STRANGER_IN != ONE_STRANGER_IN - 1,
-        }
-    }
-
-    /// The identifiers that the record has, as positions in [`FIELDS`].
-    fn given(&self) -> impl Iterator<Item = usize> {
-        (0..FIELDS.len()).filter(|&field| self.given[field])
-    }
-
-    fn as_json(&self) -> Value {
-        let mut record = json!({"groups": self.groups.join(",")});
-        for field in self.given() {
-            record[FIELDS[field]] = self.identifiers[field].as_str().into();
-        }
-        record
     }
 }
 
 impl Import {
     /// Runs the import from the memberships before, and checks its result: an incorrect program is not measured.
-    pub async fn run(&self, process: &mut Process, database: &Database) -> Result<(Cost, Tally), Failure> {
+    pub async fn run(&self, process: &mut Process, database: &Database) -> Result<(Cost, Calls), Failure> {
         database.reset(&self.before).await?;
-        database.take_tally()?;
+        database.take_calls()?;
         let (cost, failed) = self.send(process).await?;
         if failed > 0 {
             return Err(format!("{failed} records failed that should not").into());
         }
-        let tally = database.take_tally()?;
+        let calls = database.take_calls()?;
         let stored = database.memberships().await?;
         if stored != self.after {
             let (stored, expected) = (stored.len(), self.after.len());
             return Err(format!("{stored} memberships are stored, not the expected {expected}").into());
         }
-        Ok((cost, tally))
+        Ok((cost, calls))
     }
 
     /// Sends the request, and returns how many records failed that match a customer.
@@ -189,15 +160,6 @@ impl Import {
         }
         Ok((cost, failed - self.strangers))
     }
-}
-
-/// A customer with these identifiers, in the order of [`FIELDS`]; none where empty.
-pub fn customer(identifiers: &[String; 4]) -> Value {
-    let mut customer = json!({"tenantId": TENANT});
-    for (field, value) in FIELDS.iter().zip(identifiers).filter(|(_, value)| !value.is_empty()) {
-        customer[field] = value.as_str().into();
-    }
-    customer
 }
 
 /// The event that API Gateway sends for a request, as JSON text.

@@ -17,7 +17,8 @@ use serde_json::{Value, json};
 use crate::log_search;
 use crate::runtime_api::Outcome;
 use crate::specification;
-use crate::stage::{ACCESS_KEY, REGION, Stage, TOKEN};
+use crate::stage::{Stage, TOKEN};
+use crate::tables::{ACCESS_KEY, REGION};
 
 /// The address of the import.
 pub const ADDRESS: &str = "/api/integrate/audience/info/batchAdd";

@@ -2,8 +2,6 @@
 
 use std::ffi::OsStr;
 use std::io;
-use std::path::Path;
-use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -57,13 +55,6 @@ pub fn command(executable: impl AsRef<OsStr>) -> Command {
 }
 
 impl Process {
-    /// Starts `executable` with these variables, its standard output piped. Each of its invocations has `time`.
-    pub async fn start(executable: &Path, environment: &[(&str, &str)], time: Duration) -> Self {
-        let mut command = command(executable);
-        command.envs(environment.iter().copied()).stdout(Stdio::piped());
-        Self::spawn(command, time).await.expect("the function starts")
-    }
-
     /// Starts a [`command`], each of whose invocations has `time`.
     ///
     /// # Errors
@@ -106,6 +97,14 @@ impl Process {
     pub async fn outcome(&mut self) -> io::Result<Outcome> {
         let Sent { event, kind, body, at } = next(&mut self.sent, &mut self.child).await?;
         Ok(Outcome { event, kind, body: serde_json::from_slice(&body)?, at })
+    }
+
+    /// A figure of the process's memory in KiB: `VmRSS:` for what is resident, `VmHWM:` for its peak. On Linux only.
+    pub fn memory(&self, figure: &str) -> u64 {
+        let process = self.child.id().expect("the process lives");
+        let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("the process lives");
+        let line = status.lines().find_map(|line| line.strip_prefix(figure)).expect("it is reported");
+        line.trim_end_matches("kB").trim().parse().expect("a number")
     }
 
     /// Waits until the process polls for an event, and returns the time of the poll.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
+use std::process::Stdio;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use group_import::tenant::TokenHash;
@@ -11,8 +12,7 @@ use serde_json::{Value, json};
 use crate::dynamodb::{Dynamodb, Store};
 use crate::items::{put_all, scan};
 use crate::log_search;
-
-use crate::runtime_api::Process;
+use crate::runtime_api::{self, Process};
 use crate::serve::{self, Server, Transport};
 use crate::tables::{self, TableNames};
 
@@ -21,12 +21,6 @@ pub const TOKEN: &str = "token-of-t1";
 
 /// The ID of that tenant.
 pub const TENANT: &str = "t1";
-
-/// The region of every client of a local database.
-pub const REGION: &str = "us-east-1";
-
-/// Access key and secret of every client of a local database.
-pub const ACCESS_KEY: &str = "local";
 
 /// The import of the memberships that a test puts itself.
 pub const BEFORE: &str = "before";
@@ -75,19 +69,10 @@ impl Stage {
 
     /// The function as a separate process, with other settings. Each of its invocations has `time`.
     pub async fn process(&self, executable: &Path, time: Duration, more: &[(&str, &str)]) -> Process {
-        let endpoint = self.server.origin();
-        let mut environment = vec![
-            ("AWS_ENDPOINT_URL_DYNAMODB", &*endpoint),
-            ("AWS_REGION", REGION),
-            ("AWS_ACCESS_KEY_ID", ACCESS_KEY),
-            ("AWS_SECRET_ACCESS_KEY", ACCESS_KEY),
-            ("TENANTS_TABLE", &self.names.tenants),
-            ("CUSTOMERS_TABLE", &self.names.customers),
-            ("MEMBERSHIPS_TABLE", &self.names.memberships),
-            ("IMPORTS_TABLE", &self.names.imports),
-        ];
-        environment.extend(more);
-        Process::start(executable, &environment, time).await
+        let mut command = runtime_api::command(executable);
+        let environment = self.names.environment(&self.server.origin());
+        command.envs(environment).envs(more.iter().copied()).stdout(Stdio::piped());
+        Process::spawn(command, time).await.expect("the function starts")
     }
 
     /// Puts a tenant for `token`, with these attributes.

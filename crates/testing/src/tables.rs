@@ -1,23 +1,30 @@
 //! Creates the four tables in an emulated DynamoDB, from the definitions that `template.yaml` deploys.
 //!
 //! One definition serves the deployment, the local run and the tests, so that none of them can drift. Only what an
-//! emulator supports is used: keys, indexes, billing mode and time to live; not backups or encryption.
+//! emulator needs is used: keys, indexes and billing mode.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::sync::LazyLock;
 
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::dynamodb::Store;
 
-/// The template, included at compile time: a change to it takes effect without another step.
-const TEMPLATE: &str = include_str!("../../../template.yaml");
+/// The template, without the tags of its intrinsic functions. Included at compile time: a change to it takes effect
+/// without another step.
+pub static TEMPLATE: LazyLock<Value> = LazyLock::new(|| {
+    serde_saphyr::from_str(include_str!("../../../template.yaml")).expect("template.yaml is YAML")
+});
 
 /// The properties of a table, and of an index, that an emulator is given. CloudFormation has the names of DynamoDB.
 const OF_A_TABLE: [&str; 4] = ["BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes"];
 const OF_AN_INDEX: [&str; 3] = ["IndexName", "KeySchema", "Projection"];
+
+/// The region of every client of a local database.
+pub const REGION: &str = "us-east-1";
+
+/// Access key and secret of every client of a local database.
+pub const ACCESS_KEY: &str = "local";
 
 /// The names of the tables in the database. The template specifies none.
 #[derive(Debug, Clone)]
@@ -36,6 +43,21 @@ impl TableNames {
         Self { tenants, customers, memberships, imports }
     }
 
+    /// The variables of a function's process that calls the database at this origin.
+    pub fn environment(&self, origin: &str) -> [(&'static str, String); 8] {
+        [
+            ("AWS_ENDPOINT_URL_DYNAMODB", origin),
+            ("AWS_REGION", REGION),
+            ("AWS_ACCESS_KEY_ID", ACCESS_KEY),
+            ("AWS_SECRET_ACCESS_KEY", ACCESS_KEY),
+            ("TENANTS_TABLE", &self.tenants),
+            ("CUSTOMERS_TABLE", &self.customers),
+            ("MEMBERSHIPS_TABLE", &self.memberships),
+            ("IMPORTS_TABLE", &self.imports),
+        ]
+        .map(|(name, value)| (name, value.to_owned()))
+    }
+
     /// Each resource of the template with the name of its table here.
     fn by_resource(&self) -> [(&'static str, &str); 4] {
         [
@@ -47,20 +69,7 @@ impl TableNames {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Template {
-    resources: BTreeMap<String, Resource>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Resource {
-    #[serde(default)]
-    properties: Value,
-}
-
-/// Creates every missing table. An existing table is left unchanged, even with other keys.
+/// Creates the tables.
 ///
 /// For emulators only: their tables are ready as soon as `CreateTable` returns, those of AWS are not.
 ///
@@ -68,27 +77,15 @@ struct Resource {
 ///
 /// The database cannot be reached, or rejects a table.
 pub async fn create_all(store: &Store, names: &TableNames) -> io::Result<()> {
-    static TABLES: LazyLock<Template> =
-        LazyLock::new(|| serde_saphyr::from_str(TEMPLATE).expect("template.yaml is a template"));
     for (resource, table) in names.by_resource() {
-        let properties = &TABLES.resources[resource].properties;
-        let mut definition = pick(properties, &OF_A_TABLE);
+        let mut definition = pick(&TEMPLATE["Resources"][resource]["Properties"], &OF_A_TABLE);
         definition["TableName"] = table.into();
         if let Some(Value::Array(indexes)) = definition.get_mut("GlobalSecondaryIndexes") {
             for index in indexes {
                 *index = pick(index, &OF_AN_INDEX);
             }
         }
-        let created = store.call("CreateTable", &definition).await?;
-        if created.body["__type"].as_str().is_some_and(|kind| kind.ends_with("ResourceInUseException")) {
-            continue;
-        }
-        created.expect_ok()?;
-        let time_to_live = &properties["TimeToLiveSpecification"];
-        if time_to_live.is_object() {
-            let update = json!({"TableName": table, "TimeToLiveSpecification": time_to_live});
-            store.call("UpdateTimeToLive", &update).await?.expect_ok()?;
-        }
+        store.call("CreateTable", &definition).await?.expect_ok()?;
     }
     Ok(())
 }

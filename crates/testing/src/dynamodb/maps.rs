@@ -55,7 +55,6 @@ impl Maps {
             ("Query", Some(table)) => table.query(request),
             ("Scan", Some(table)) => Ok(page(table.items.values().cloned().collect())),
             ("UpdateItem", Some(table)) => table.update_item(request),
-            ("UpdateTimeToLive", Some(_)) => Ok(json!({})),
             _ => Err(Response::invalid(&format!("{operation} on {name} is not supported"))),
         };
         body.map_or_else(|rejection| rejection, Response::ok)
