@@ -1,6 +1,5 @@
 //! The database of the tests: its faults, the rules and pages of AWS, and its record of calls.
 
-use std::io::ErrorKind;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -8,7 +7,6 @@ use serde_json::{Value, json};
 use testing::dynamodb::{Action, Dynamodb, Response, Rule, Sent, Share, Store};
 use testing::items::{put_all, scan};
 use testing::tables::{self, TableNames};
-use tokio::time::{Instant, timeout};
 
 const TABLE: &str = "customers";
 
@@ -94,27 +92,6 @@ fn count(items: &Value) -> usize {
     items.as_array().expect("items").len()
 }
 
-#[tokio::test(start_paused = true)]
-async fn each_fault_is_as_named() {
-    let database = with_customers(1).await;
-    let scan = async |fault: Action| {
-        database.clear_rules();
-        database.rule(Rule::on("Scan", fault));
-        database.call("Scan", json!({"TableName": TABLE})).await
-    };
-    let Ok(Sent::Whole(throttled)) = scan(Action::THROTTLED).await else { panic!("an error is whole") };
-    let kind = "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException";
-    assert_eq!((throttled.status, throttled.body), (400, json!({"__type": kind, "message": "slow down"})));
-    assert_eq!(scan(Action::Reset).await.unwrap_err().kind(), ErrorKind::ConnectionReset);
-    assert!(matches!(scan(Action::Truncate).await, Ok(Sent::Half(whole)) if whole.body["Count"] == 1));
-    assert!(matches!(scan(Action::Garble).await, Ok(Sent::Text(text)) if text.starts_with('<')));
-    assert!(matches!(scan(Action::Respond("{}")).await, Ok(Sent::Text("{}"))));
-    let start = Instant::now();
-    assert!(matches!(scan(Action::Delay(Duration::from_secs(1))).await, Ok(Sent::Whole(_))));
-    assert_eq!(start.elapsed(), Duration::from_secs(1));
-    assert!(timeout(Duration::from_secs(60), scan(Action::Hang)).await.is_err());
-}
-
 #[tokio::test]
 async fn a_call_has_taken_effect_if_its_response_is_truncated_but_not_if_the_connection_is_reset() {
     let database = with_customers(0).await;
@@ -138,22 +115,6 @@ async fn an_unprocessed_part_is_returned_and_has_no_effect() {
         assert_eq!(count(&written["UnprocessedItems"][TABLE]), 10 - done);
         assert_eq!(scan(database.store(), TABLE).await.unwrap().len(), 10 + done);
     }
-}
-
-#[tokio::test]
-async fn the_first_rule_that_matches_acts() {
-    let database = with_customers(1).await;
-    let of_seven = |body: &Value| body["RequestItems"][TABLE][0] == put(7, "1");
-    database.rule(Rule::on("Query", Action::THROTTLED).after(1).times(2));
-    database.rule(Rule::on("BatchWriteItem", Action::THROTTLED).when(of_seven));
-    let of_one = ("Query", query("1", json!({})));
-    let calls = [of_one.clone(), of_one.clone(), of_one.clone(), of_one];
-    let mut outcomes = Vec::new();
-    for (operation, body) in calls.into_iter().chain([6, 7].map(|id| ("BatchWriteItem", puts([id])))) {
-        outcomes.push(response(&database, operation, body).await.is_ok());
-    }
-    assert_eq!(outcomes, [true, false, false, true, true, false]);
-    assert_eq!(database.faults().len(), 3);
 }
 
 #[tokio::test(start_paused = true)]
