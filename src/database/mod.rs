@@ -7,6 +7,7 @@ mod client;
 mod tables;
 
 use std::sync::Mutex;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
@@ -74,11 +75,11 @@ impl Database {
 
     /// The database for an invocation with this deadline. Its calls are counted in `tally`.
     pub fn session<'d>(&'d self, deadline: Deadline, tally: &'d Tally) -> Session<'d> {
-        Session { database: self, calls: Calls { deadline, tally } }
+        Session { database: self, calls: Calls { deadline, tally, waiting: None } }
     }
 }
 
-impl Session<'_> {
+impl<'d> Session<'d> {
     /// The deadline of the invocation.
     pub fn deadline(&self) -> &Deadline {
         &self.calls.deadline
@@ -87,5 +88,10 @@ impl Session<'_> {
     /// The same invocation with another deadline.
     fn until(self, deadline: Deadline) -> Self {
         Self { calls: Calls { deadline, ..self.calls }, ..self }
+    }
+
+    /// The same invocation, of which the calls that wait for their turn are counted.
+    fn counting(self, waiting: &'d AtomicUsize) -> Self {
+        Self { calls: Calls { waiting: Some(waiting), ..self.calls }, ..self }
     }
 }

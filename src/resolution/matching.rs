@@ -62,15 +62,16 @@ impl<'r> Resolution<'r> {
     }
 
     /// The next look-up that can start; `None` if there is none until the results of another are received. A look-up has
-    /// as many values as a call takes, unless no more can follow; in a `hurry` it does not wait for them.
-    pub fn next_lookup(&mut self, hurry: bool) -> Option<Lookup<'r>> {
+    /// as many values as a call takes, unless no more can follow; in a `hurry` it does not wait for them. It is of an
+    /// identifier type that `may_start`.
+    pub fn next_lookup(&mut self, hurry: bool, may_start: impl Fn(Identifier) -> bool) -> Option<Lookup<'r>> {
         let is_exact = self.matching == Matching::Exact;
         let mut earlier_are_done = true;
         let mut next = None;
         for column in &mut self.columns {
             let is_due = column.is_full() || hurry || earlier_are_done || (is_exact && column.has_new());
             earlier_are_done &= column.is_done();
-            let turn = column.turn().filter(|_| is_due);
+            let turn = column.turn().filter(|_| is_due && may_start(column.identifier));
             if let Some(turn) = turn
                 && next.as_ref().is_none_or(|(first, _)| turn < *first)
             {
@@ -182,7 +183,7 @@ mod tests {
 
     /// The values of the next look-up; empty if there is none.
     fn next(resolution: &mut Resolution<'_>, hurry: bool) -> String {
-        resolution.next_lookup(hurry).map_or(String::new(), |lookup| lookup.values.join(" "))
+        resolution.next_lookup(hurry, |_| true).map_or(String::new(), |lookup| lookup.values.join(" "))
     }
 
     fn nobody(lookup: &Lookup<'_>) -> Vec<LookupResult> {
@@ -202,11 +203,11 @@ mod tests {
         ]);
         let fuzzy = Matching::Fuzzy(IdentifyWay::UnionidFirst);
         let mut resolution = Resolution::new(fuzzy, records.iter(), |_| 2);
-        let first = resolution.next_lookup(false).expect("there is one");
+        let first = resolution.next_lookup(false, |_| true).expect("there is one");
         assert_eq!(first.values, ["u0", "u1"]);
         let results = nobody(&first);
         resolution.learn(first, results);
-        let second = resolution.next_lookup(false).expect("there is one");
+        let second = resolution.next_lookup(false, |_| true).expect("there is one");
         assert_eq!((second.identifier, second.values.join(" ")), (Openid, "o0 o1".to_owned()));
         assert_eq!(next(&mut resolution, false), "u2 u4");
         // Further openids may follow, unless there is no time to wait for them.
@@ -228,7 +229,7 @@ mod tests {
         ]);
         let fuzzy = Matching::Fuzzy(IdentifyWay::UnionidFirst);
         let mut resolution = Resolution::new(fuzzy, records.iter(), |_| 1);
-        let first = resolution.next_lookup(false).expect("there is one");
+        let first = resolution.next_lookup(false, |_| true).expect("there is one");
         assert_eq!((&*first.values[0], next(&mut resolution, false)), ("u0", "u1".to_owned()));
         let results = nobody(&first);
         resolution.learn(first, results);

@@ -153,7 +153,7 @@ async fn debug_output_contains_no_secrets() {
     let failed = FailedRecord { index: 1, sent: second, failure };
 
     let mut resolution = Resolution::new(request.params.matching, [&record.identifiers].into_iter(), |_| 9);
-    let lookup = resolution.next_lookup(false).expect("an openid is looked up");
+    let lookup = resolution.next_lookup(false, |_| true).expect("an openid is looked up");
     let outcome: Outcome =
         Ok(Match { customer: "secret-id".to_owned(), by: MatchedBy::Identifier(Identifier::Openid) });
     let plan = WritePlan::new([(&outcome, &record.groups)].into_iter());

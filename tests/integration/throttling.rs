@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use group_import::config::{IdentityLookup, SkipUnchanged};
+use group_import::config::{Config, IdentityLookup, SkipUnchanged};
 use serde_json::{Value, json};
 use testing::capacity::Capacity;
 use testing::dynamodb::{Action, Rule, Throughput};
@@ -87,16 +87,40 @@ async fn a_throttled_index_does_not_hold_up_other_look_ups() {
         stage.put_customers([json!({"audienceUserId": "c1", "phone": "1"})]).await;
         let names_openids = |body: &Value| body.to_string().contains("openid-index");
         stage.database.rule(Rule::on(operation, Action::THROTTLED).when(names_openids));
-        let mut function = stage.function_with(|config| config.identity_lookup = lookup).await;
+        // The others cannot be looked up in the last moment.
+        let slow = Action::Delay(Duration::from_secs(1));
+        let others = |body: &Value| !body.to_string().contains("openid-index");
+        stage.database.rule(Rule::on(operation, slow.clone()).when(others));
+        stage.database.rule(Rule::on("BatchGetItem", slow));
+        let set = |config: &mut Config| (config.identity_lookup, config.lookup_concurrency) = (lookup, 4);
+        let mut function = stage.function_with(set).await;
         function.seconds = 6.0;
-        let data = json!([
-            {"openid": "o", "groups": "g"},
-            {"audienceUserId": "c1", "groups": "g"},
-            {"phone": "1", "groups": "h"},
-        ]);
+        // More look-ups than there are places for calls.
+        let mut data = records("openid", "o", 100);
+        for other in [json!({"audienceUserId": "c1", "groups": "g"}), json!({"phone": "1", "groups": "h"})] {
+            data.as_array_mut().expect("records").push(other);
+        }
         let response = function.import(fuzzy(1, "add"), data).await;
-        assert_eq!(response.failures(), ["TIMEOUT"], "{operation}");
+        assert_eq!(response.failures(), ["TIMEOUT"; 100], "{operation}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_throttled_index_is_read_for_begun_records_first() {
+    fastrand::seed(3);
+    let stage = Stage::new().await;
+    let names = |index: &'static str| move |body: &Value| body.to_string().contains(index);
+    let throttled = Rule::on("ExecuteStatement", Action::THROTTLED).when(names("openid-index"));
+    stage.database.rule(throttled.times(8));
+    let slow = Action::Delay(Duration::from_millis(500));
+    stage.database.rule(Rule::on("ExecuteStatement", slow).when(names("unionid-index")));
+    let mut function = stage.function_with(|config| config.lookup_concurrency = 2).await;
+    function.seconds = 6.0;
+    let mut data = records("openid", "o", 100);
+    data.as_array_mut().expect("records").insert(0, json!({"unionid": "u", "openid": "x", "groups": "g"}));
+    let response = function.import(fuzzy(1, "add"), data).await;
+    let failures = response.failures();
+    assert_eq!((failures[0], failures[100]), ("NOT_MATCHED", "TIMEOUT"));
 }
 
 #[tokio::test(start_paused = true)]

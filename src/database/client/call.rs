@@ -2,13 +2,15 @@
 
 use std::error::Error;
 use std::fmt::Write;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::RequestId;
+use tokio::time::Instant;
 use tracing::warn;
 
 use super::attempts::{CALL, Call, is_throttling_code};
-use super::pace::Pace;
+use super::pace::{Pace, Started};
 use super::usage::Tally;
 use crate::deadline::Deadline;
 use crate::request::failure::Outage;
@@ -51,9 +53,22 @@ impl From<CallError> for Outage {
 pub struct Calls<'i> {
     pub deadline: Deadline,
     pub tally: &'i Tally,
+    /// Counts those that wait for their turn, if somebody wants to know.
+    pub waiting: Option<&'i AtomicUsize>,
 }
 
 impl Calls<'_> {
+    /// Waits until a call may start at this pace.
+    ///
+    /// # Errors
+    /// None may start before `end`.
+    pub async fn turn(&self, pace: &Pace, end: Instant) -> Result<Started, Outage> {
+        self.waiting.inspect(|waiting| _ = waiting.fetch_add(1, Ordering::Relaxed));
+        let started = pace.ready(end).await;
+        self.waiting.inspect(|waiting| _ = waiting.fetch_sub(1, Ordering::Relaxed));
+        started
+    }
+
     /// Sends a request at this pace until it is not throttled, within the deadline.
     pub async fn send<T, E, F>(
         &self,
@@ -66,7 +81,7 @@ impl Calls<'_> {
         E: ProvideErrorMetadata + Error + 'static,
     {
         loop {
-            let started = pace.ready(self.deadline.no_new_calls).await.map_err(CallError::Outage)?;
+            let started = self.turn(pace, self.deadline.no_new_calls).await.map_err(CallError::Outage)?;
             match self.call(operation, request()).await {
                 Err(CallError::Throttled) => pace.record(started, 0.0),
                 Ok(output) => {

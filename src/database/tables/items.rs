@@ -69,7 +69,7 @@ impl Session<'_> {
             if batch.purpose == Purpose::Check {
                 end = end.min(Instant::now() + IMPATIENCE);
             }
-            let started = match batch.pace.ready(end).await {
+            let started = match self.calls.turn(batch.pace, end).await {
                 Ok(started) => started,
                 Err(outage) => break outage,
             };

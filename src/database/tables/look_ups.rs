@@ -1,6 +1,9 @@
 //! The look-ups of an import: which calls they take (contract, section 5).
 
+use std::future::poll_fn;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{MutexGuard, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
@@ -40,26 +43,38 @@ impl Session<'_> {
     }
 
     async fn look_up_all<'r>(&self, tenant: &TenantId, resolution: &mut Resolution<'r>) {
-        let session = &self.until(self.calls.deadline.of_look_ups());
-        let start = |lookup: Lookup<'r>| async move {
-            let results = session.look_up_values(tenant, &lookup).await;
-            (lookup, results)
+        let session = self.until(self.calls.deadline.of_look_ups());
+        // Look-ups that wait for the turn of their next call, by identifier: each index throttles by itself. They take no
+        // place of others, and no further one of the identifier starts to wait.
+        let waiting: [AtomicUsize; Identifier::COUNT] = Default::default();
+        let waiting_of = |identifier| waiting[identifier as usize].load(Ordering::Relaxed);
+        let start = |lookup: Lookup<'r>| {
+            let session = session.counting(&waiting[lookup.identifier as usize]);
+            async move {
+                let results = session.look_up_values(tenant, &lookup).await;
+                (lookup, results)
+            }
         };
         let half_time = tokio::time::sleep_until(self.calls.deadline.half_time_of_look_ups());
         tokio::pin!(half_time);
         let mut hurry = false;
-        let mut running = FuturesUnordered::new();
-        loop {
-            while running.len() < self.database.config.lookup_concurrency
-                && let Some(lookup) = resolution.next_lookup(hurry)
-            {
-                running.push(start(lookup));
-            }
+        let (mut running, mut started) = (FuturesUnordered::new(), 0);
+        while !resolution.is_decided() {
+            let next = poll_fn(|_| {
+                let calls = started - Identifier::ALL.map(waiting_of).iter().sum::<usize>();
+                let has_place = calls < self.database.config.lookup_concurrency;
+                let may_start = |identifier| has_place && waiting_of(identifier) == 0;
+                resolution.next_lookup(hurry, may_start).map_or(Poll::Pending, Poll::Ready)
+            });
             tokio::select! {
                 biased;
-                ended = running.next() => {
-                    let Some((lookup, results)) = ended else { return };
+                Some((lookup, results)) = running.next() => {
+                    started -= 1;
                     resolution.learn(lookup, results);
+                }
+                lookup = next => {
+                    started += 1;
+                    running.push(start(lookup));
                 }
                 () = &mut half_time, if !hurry => hurry = true,
             }

@@ -48,7 +48,7 @@ fn run(world: &World, outages: &Outages, import: &Import, seed: u64) -> Result<R
     let mut running: Vec<Lookup<'_>> = Vec::new();
     loop {
         while running.len() < most_running
-            && let Some(lookup) = resolution.next_lookup(random.u8(..4) == 0)
+            && let Some(lookup) = resolution.next_lookup(random.u8(..4) == 0, |_| true)
         {
             prop_assert!((1..=size).contains(&lookup.values.len()), "{} values", lookup.values.len());
             for value in &lookup.values {
