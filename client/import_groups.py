@@ -360,14 +360,13 @@ class Csv:
         for row in tables:
             found = len(row.content)
             self.has_more = found > width if self.has_more is None else self.has_more
-            # What follows a quote that is not closed may be the rest of its row, until a line has all columns.
-            is_open = row.fault and row.fault.endswith(self.NOT_CLOSED)
-            is_in_doubt = is_open or (is_in_doubt and found < width)
             if found != width and not row.fault:
-                if self.fits(row.content) and not is_in_doubt:
+                # A shorter line after a bad one may be the rest of that.
+                if self.fits(row.content) and not (is_in_doubt and found < width):
                     row = row._replace(content=(row.content + [""] * width)[:width])
                 else:
                     row = row._replace(fault=f"第{row.line}行有{found}列，应为{width}列")
+            is_in_doubt = row.fault is not None
             yield row
 
     def fits(self, fields):
@@ -1106,6 +1105,8 @@ class Mark:
     failed: int = 0
     # The length of the file of failed rows.
     failed_bytes: int = 0
+    # Whether that was begun.
+    has_failed: bool = False
     chain: str = ""
 
     @property
@@ -1295,10 +1296,14 @@ def import_all(source, sender, failed_rows, journal, concurrency, progress):
             under_way.append(Sending(sender, batch))
         if not under_way:
             return
-        failed, batch, mark = under_way[0].ended(), under_way.popleft().batch, journal.mark
+        failed, batch = under_way[0].ended(), under_way.popleft().batch
+        if failed and not journal.mark.has_failed:
+            journal.settle(dataclasses.replace(journal.mark, has_failed=True))
+        mark = journal.mark
         length = failed_rows.append([(batch.rows[place], reason) for place, reason in failed])
         imported = len(batch.rows) - len(failed)
-        journal.settle(Mark(batch.number + 1, mark.imported + imported, mark.failed + len(failed), length, batch.chain))
+        counts = batch.number + 1, mark.imported + imported, mark.failed + len(failed)
+        journal.settle(Mark(*counts, length, mark.has_failed, batch.chain))
         progress.show(journal.mark)
 
 
@@ -1324,8 +1329,9 @@ def import_file(options):
     is_left_over = options.failed.exists() and not options.restart
     plan = plan_of(options, reader.encoding, identity)
     journal = Journal(options.state, plan, options.restart, progress.report)
-    if is_left_over and not journal.is_resumed:
-        journal.remove()
+    if is_left_over and not journal.mark.has_failed:
+        if not journal.is_resumed:
+            journal.remove()
         raise Stop(f"{options.failed} exists: move it away, name another by --failed, or --restart")
     failed_rows = FailedRows(options.failed, reader, journal.mark.failed_bytes)
     source = batches(reader, options.batch, options.batch_bytes, options.params)

@@ -458,12 +458,15 @@ def test_two_runs_never_import_the_same_file(desk, double):
     assert Ended(first).code == 0
 
 
-def test_failed_rows_are_not_overwritten_by_default(double, run):
+@pytest.mark.parametrize("is_begun", [False, True])
+def test_failed_rows_of_another_run_are_not_overwritten_by_default(desk, double, run, is_begun):
     content = holed(8)[0]
-    run(content)
+    if is_begun:
+        run(content, lambda _: reply(503, "SERVICE_UNAVAILABLE"), f"{OFF} --patience 1")
+    desk.write("list.failed.csv", "another's")
     ended = run(content)
     assert "--restart" in ended.stderr
-    assert len(double.requests) == 1
+    assert desk.read("list.failed.csv") == "another's"
     assert run(content, arguments=f"{OFF} --restart").code == 2
 
 
