@@ -380,44 +380,32 @@ def test_a_run_that_settled_nothing_may_go_on_otherwise(desk, run):
     assert run(None, arguments=f"{OFF} --batch 2").code == 0
 
 
-def test_a_run_is_resumed_from_another_folder(desk, run):
+def test_a_run_is_resumed_from_another_folder_with_its_failed_rows(desk, run):
     content, failed, _ = holed(300)
     arguments = f"{OFF} --batch 100 --concurrency 1"
     run(content, {1: reply(403, "FORBIDDEN")}, arguments)
     (desk.folder / "other").mkdir()
+    failed_rows = desk.folder / "list.failed.csv"
+    failed_rows.rename(desk.folder / "moved")
+    assert "--restart begins again" in desk.run(arguments).stderr
+    (desk.folder / "moved").rename(failed_rows)
     ended = Desk(desk.folder / "other", desk.url).run(f"../{arguments}")
     assert (ended.code, desk.read("list.failed.csv")) == (2, failed), ended
     assert ended.stderr.startswith("resuming after 100 rows")
 
 
-def test_failed_rows_that_are_gone_name_the_way_out(desk, run):
-    arguments = f"{OFF} --batch 100 --concurrency 1"
-    run(holed(300)[0], {1: reply(403, "FORBIDDEN")}, arguments)
-    (desk.folder / "list.failed.csv").unlink()
-    assert "--restart begins again" in desk.run(arguments).stderr
-
-
-def test_a_file_that_grows_meanwhile_is_not_taken_for_imported(desk, run):
-    def grow(*_):
-        with (desk.folder / "list.csv").open("a") as file:
-            file.write("c300,g\n")
-
-    ended = run(numbered(300), {0: grow}, f"{OFF} --batch 10 --concurrency 1")
-    assert (ended.code, ended.stdout) == (1, ""), ended
-    assert "the input was changed" in ended.stderr
-
-
-def test_a_file_that_is_overwritten_meanwhile_is_not_resumed(desk, run):
-    def overwrite(*_):
+@pytest.mark.parametrize(("place", "change"), [(-9, b"\xff"), (0, b"c300,g\n")])
+def test_a_file_that_is_changed_meanwhile_is_not_resumed(desk, run, place, change):
+    def write(*_):
         with (desk.folder / "list.csv").open("r+b") as file:
-            file.seek(-9, os.SEEK_END)
-            file.write(b"\xff")
+            file.seek(place, os.SEEK_END)
+            file.write(change)
 
     # More than is read at once.
-    ended = run(numbered(3_000, f"g{' ' * 1_000}"), {0: overwrite}, f"{OFF} --concurrency 1")
-    assert ended.code == 1
+    ended = run(numbered(3_000, f"g{' ' * 1_000}"), {0: write}, f"{OFF} --concurrency 1")
+    assert (ended.code, ended.stdout) == (1, ""), ended
     *_, stopped, error = ended.stderr.splitlines()
-    assert re.fullmatch("stopped after [12]000 rows; none is lost", stopped), ended
+    assert re.fullmatch("stopped after [0-9]+ rows; none is lost", stopped), ended
     assert error.startswith("error: the input was changed since its import began; --restart")
 
 
@@ -503,12 +491,6 @@ def test_a_file_system_without_locks_and_syncs_is_no_end(desk, double, run):
     ended = run(holed(8)[0], PYTHONPATH=str(desk.folder))
     assert (ended.code, len(double.pairs)) == (2, 6), ended
     assert "cannot be locked" in ended.stderr
-
-
-def test_a_state_that_cannot_be_kept_names_the_way_out(double, run):
-    ended = run(numbered(1), arguments=f"{OFF} --state nowhere/state")
-    assert "--state" in ended.stderr
-    assert not double.requests
 
 
 @pytest.mark.parametrize("content", ["a secret", "x\n", "[]\n", '{"run":"a","plan":1}\n', f"{'[' * 100_000}\n"])
@@ -615,6 +597,7 @@ def test_what_nobody_reads_changes_nothing(desk, double, run, redirected):
         ("l.csv --match off --failed . --restart", "--failed is no file"),
         ("l.csv --match off --state /dev/full", "--state is no file"),
         ("l.csv --match off --failed nowhere/failed.csv", "--failed names no folder"),
+        ("l.csv --match off --state nowhere/state", "--state names no folder"),
         ("l.csv.gz --match off", "compressed"),
         (". --match off --format csv", ". cannot be read"),
         ("l.csv --match both", "--match"),
