@@ -601,6 +601,7 @@ EXCEL = re.compile(
 )
 NOTHING = {"null", "(null)", "none", "nil", "nan", "na", "n/a", "#n/a", "\\n", "undefined", "-", "--"}
 NOTHING |= {"<na>", "<null>", "nat", "无", "空", "暂无", "没有", "未知"}
+NOTHING |= {"[null]", "(none)", "(空)", "(空白)", "[object object]", "true", "false", "inf", "—", "——", "/", "\\\\n"}
 NOTHING |= {"#ref!", "#value!", "#name?", "#div/0!", "#num!", "#null!"}
 MARK = re.compile(f"[{MARKS}]".replace("\u200b-\u200f", "\u200b\u200c\u200e\u200f"))
 
@@ -889,7 +890,12 @@ class Server:
 def is_hopeless(error):
     """Whether the same request can only fail in the same way."""
     is_no_tls = isinstance(error, ssl.SSLError) and error.reason == "WRONG_VERSION_NUMBER"
-    return is_no_tls or isinstance(error, (ssl.SSLCertVerificationError, http.client.InvalidURL, UnicodeError))
+    is_no_tunnel = str(error).startswith("Tunnel connection failed: 4")
+    return (
+        is_no_tls
+        or is_no_tunnel
+        or isinstance(error, (ssl.SSLCertVerificationError, http.client.InvalidURL, UnicodeError))
+    )
 
 
 # --- Sending ---
@@ -1355,7 +1361,8 @@ def import_file(options):
             # It can be corrected without --restart.
             journal.remove()
         else:
-            way = "" if isinstance(error, Changed) else ": the same command resumes there"
+            command = "the same command without --restart" if options.restart else "the same command"
+            way = "" if isinstance(error, Changed) else f": {command} resumes there"
             progress.report(f"stopped after {count(journal.mark.rows)}; none is lost{way}")
         raise
     progress.end()

@@ -221,6 +221,13 @@ def test_what_cannot_pass_ends_the_run_and_leaves_nothing(desk, double, run, sta
     assert desk.files() == ["list.csv"]
 
 
+@pytest.mark.parametrize("places", [(1, 0), (0, 0), (-1, 0)])
+def test_failures_in_another_order_are_no_response(places):
+    data = {"importSuccessNum": 0, "importFailNum": 2, "errorData": [{"index": place} for place in places]}
+    with pytest.raises(ValueError, match=r"^$"):
+        import_groups.failures(data, [b"{}", b"{}"])
+
+
 def test_a_service_without_dry_runs_stops_the_run(run):
     ended = run(numbered(1), {0: (200, {}, success(1, 0))}, f"{OFF} --dry-run")
     assert (ended.code, ended.stdout) == (1, "")
@@ -369,7 +376,8 @@ def test_a_run_is_resumed_only_as_it_began(desk, double, run):
     changed = numbered(500).replace("c499", "c999")
     assert "input was changed" in desk.run(arguments, changed).stderr
     assert len(double.requests) == 3
-    assert desk.run(f"{arguments} --restart").code == 1
+    ended = desk.run(f"{arguments} --restart")
+    assert "stopped after 100 rows; none is lost: the same command without --restart resumes there" in ended.stderr
     assert desk.run(arguments).stdout == "500 rows: 500 imported, 0 failed\n"
     assert ("c999", "g") in double.pairs
 
@@ -529,6 +537,8 @@ def test_a_proxy_is_used_for_other_hosts(double, run, scheme):
         assert double.paths[0] == f"http://imports.example{PATH}"
     else:
         assert "Tunnel connection failed" in ended.stderr
+    rejected = [import_groups.is_hopeless(OSError(f"Tunnel connection failed: {status} x")) for status in (407, 502)]
+    assert rejected == [True, False]
 
 
 SOCKS = "socks5h://u:p@127.0.0.1:9"
