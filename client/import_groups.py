@@ -729,17 +729,20 @@ LONGEST_RETRY_AFTER = 86_400
 
 def outcome(status, content, headers, records, is_dry=False):
     """The failures that a response reports: the place of each among the records sent, and its reason."""
+    envelope, said = {}, f"{status} {' '.join(content.decode(errors='replace').split())[:200]}"
     try:
-        envelope = RESPONSES.decode(content.decode())
+        envelope = dict(RESPONSES.decode(content.decode()))
         said = f"{status} {envelope['errorCode']} {envelope.get('msg') or ''}"
-    except (ValueError, TypeError, KeyError, RecursionError):
-        envelope, said = {}, f"{status} {' '.join(content.decode(errors='replace').split())[:200]}"
+    except (TypeError, KeyError, RecursionError):
+        pass
+    except ValueError:
         if status == 200 and content[:1] in (b"", b"{"):
             raise Unknown(f"{said}: a response that was cut") from None
     if status == 200 and envelope.get("errorCode") == "SUCCESS":
         with contextlib.suppress(ValueError, TypeError, AttributeError, LookupError, OverflowError, RecursionError):
             if (envelope["data"].get("dryRun") is True) != is_dry:
-                raise Mistake("the service does not know dry runs: it has imported the rows" if is_dry else said)
+                what = "the service does not know dry runs: it has imported the rows"
+                raise Mistake(what if is_dry else "the service took the import for a dry run: nothing was written")
             return failures(envelope["data"], records)
     if status == 201 and envelope.get("errorCode") == "IN_PROGRESS":
         raise Unknown("still running", seconds_of(headers.get("Retry-After")), is_running=True)
