@@ -65,8 +65,8 @@ FIELDS = (*IDENTIFIERS, "groups")
 HEADINGS = frozenset(map(str.lower, FIELDS))
 # What a failed row has beside its own fields. Where the input has them, from an earlier run, they are left out.
 REASON_FIELDS = ("errorCode", "errorMsg", "retryable")
-# What holds a line that is no object among failed rows; imported again it fails until somebody has corrected it.
-BAD_ROW_FIELD = "badRow"
+# The errorCode of what is no row, and what holds a line that is no object. Imported again, both fail until corrected.
+BAD_ROW, BAD_ROW_FIELD = "BAD_ROW", "badRow"
 # Bytes of one line, which is held in memory. A record has at most some 30,000; the rest is for what is not sent.
 LONGEST_LINE = 1 << 24
 # A quoted field that goes on for more lines or characters is taken for unclosed.
@@ -321,9 +321,9 @@ class Csv:
         self.sent = [(self.names.index(field), field) for field in FIELDS if field in self.names]
         self.places = [place for place, _ in self.sent]
         self.identifiers = sorted(place for place, field in self.sent if field in IDENTIFIERS)
-        # Excel leaves out empty fields at the end of a line.
-        needed = {"groups", self.names[self.identifiers[0]]}
-        self.least = max(place for place, field in self.sent if field in needed) + 1
+        # Excel adds or leaves out empty fields behind the last name.
+        self.least = max(place for place, name in enumerate(self.names, 1) if name)
+        self.code = self.names.index("errorCode") if "errorCode" in self.names else None
         self.values = operator.itemgetter(*self.places)
         self.template = "{" + ",".join(f'"{field}":%s' for _, field in self.sent) + "}"
         self.kept = [place for place, name in enumerate(self.names) if name not in REASON_FIELDS]
@@ -355,23 +355,24 @@ class Csv:
         )
 
     def rows(self):
-        tables, width, is_in_doubt = self.tables(), self.width, False
+        tables, width = self.tables(), self.width
         next(tables)
         for row in tables:
             found = len(row.content)
             self.has_more = found > width if self.has_more is None else self.has_more
             if found != width and not row.fault:
-                # A shorter line after a bad one may be the rest of that.
-                if self.fits(row.content) and not (is_in_doubt and found < width):
+                if self.fits(row.content):
                     row = row._replace(content=(row.content + [""] * width)[:width])
                 else:
-                    row = row._replace(fault=f"第{row.line}行有{found}列，应为{width}列")
-            is_in_doubt = row.fault is not None
+                    advice = "：行尾的空列可能被省略，请在最后一列填值" if found < width else ""
+                    row = row._replace(fault=f"第{row.line}行有{found}列，应为{width}列{advice}")
+            if self.code is not None and not row.fault and row.content[self.code] == BAD_ROW:
+                row = row._replace(fault=f"第{row.line}行尚未改正：改正后请清空errorCode")
             yield row
 
     def fits(self, fields):
-        """Whether a line has the fields of a row. Excel leaves out empty ones at the end. More of them than columns may
-        hide a comma that lacks its quotes, unless the first row has more, too."""
+        """Whether a line has the fields of a row. More of them than columns, though empty, may hide a comma that lacks
+        its quotes, unless the first row has more, too."""
         surplus = fields[self.width :]
         is_usual = self.has_more is not False or not surplus
         return is_usual and self.least <= len(fields) and not any(map(str.strip, surplus))
@@ -438,11 +439,12 @@ class Csv:
             if not (is_begun or own.isdisjoint(fields)):
                 is_begun = True
                 continue
+            least = self.least
             if number == last and len(fields) != self.width:
-                # What follows the quote is the rest of the row.
-                fields = re.match('(?:[^"]|"")*', line)[0].split(",")
+                # What follows the quote may be the rest of the row; before it, two fields are enough for another.
+                fields, least = re.match('(?:[^"]|"")*', line)[0].split(","), min(least, 2)
             found = next((fields[place] for place in self.identifiers if place < len(fields) and fields[place]), " ")
-            if len(fields) >= self.least and (is_phone(found) or unusual(found) <= unusual("".join(own))):
+            if len(fields) >= least and (is_phone(found) or unusual(found) <= unusual("".join(own))):
                 raise Mistake(
                     f"line {first} opens a quote that is closed only in line {last}, and line {number} seems to be a"
                     f" row of its own: correct line {first}, or take the line ends out of its field"
@@ -487,7 +489,6 @@ class Csv:
             if HEADINGS.issuperset(values - {""}):
                 raise Mistake(f"line {row.line} names the columns again: import each table as a file of its own")
         columns = [*self.sent, *((place, "") for place in self.nameless)]
-        columns += [(place, name) for place, name in enumerate(self.names) if name == "errorCode"]
         return [(name, [row.content[place] for row in rows]) for place, name in columns]
 
     def failed(self, row, reason):
@@ -593,7 +594,6 @@ NOTES = {
     "comma": "groups with ， 、 ; or |, which do not separate names: only , does",
     "quote": "groups with quotation marks, which become part of the name",
     "mark": "values with invisible characters inside",
-    "bad": "rows that an earlier run found to be no rows (BAD_ROW): check that each of them is corrected",
     "nameless": "values in columns without a name, which are not sent",
 }
 EXCEL = re.compile(
@@ -611,8 +611,8 @@ def is_plain(name, values):
     text = "".join(values)
     if name == "phone":
         return not text or (text.isascii() and text.isdigit())
-    if name in ("groups", "errorCode"):
-        return not any(oddities(name, value) for value in set(values))
+    if name == "groups":
+        return not any(map(oddities_of_groups, set(values)))
     return not text or bool(name and text.replace("_", "").isalnum() and NOTHING.isdisjoint(map(str.lower, values)))
 
 
@@ -622,8 +622,6 @@ def oddities(name, value):
         return {"nameless"}
     if name == "groups":
         return oddities_of_groups(value)
-    if name == "errorCode":
-        return {"bad"} if value == "BAD_ROW" else set()
     value = trim(value)
     if EXCEL.fullmatch(value):
         return {"excel"}
@@ -952,7 +950,7 @@ class Sender:
 
     def send(self, batch):
         """Every row of the batch that failed, by its place, with its reason."""
-        failed = [(place, Reason("BAD_ROW", row.fault, False)) for place, row in enumerate(batch.rows) if row.fault]
+        failed = [(place, Reason(BAD_ROW, row.fault, False)) for place, row in enumerate(batch.rows) if row.fault]
         places = [place for place, row in enumerate(batch.rows) if not row.fault]
         round = fruitless = 0
         while places:
