@@ -28,10 +28,8 @@ def lines(reader, rows):
 
 
 def upload(s3, bucket, prefix, lines):
-    for number in itertools.count():
-        first = next(lines, None)
-        if first is None:
-            return
+    # Of each object the first line; the others are taken from the iterator meanwhile.
+    for number, first in enumerate(lines):
         s3.upload_fileobj(Stream(of_one_object(first, lines)), bucket, f"{prefix}{number:04}.jsonl")
 
 

@@ -26,9 +26,9 @@ def describe_execution(data):
 
 # Expressions without ministack's limit of a second: that a machine is slow is no defect of a definition.
 jsonata.Jsonata.jsonata = lambda expression, timeout=None: parse(expression)
-invocations.install()
 states.handle_request = handle_request
 states._describe_execution = describe_execution
+states._call_lambda = invocations.invoke
 states._run_distributed_map = map_run.distributed
 states._s3_object_text = items.text_of
 

@@ -16,18 +16,16 @@ FAULT = pathlib.Path(os.environ.get("INVOCATION_FAULT", os.devnull))
 
 met = collections.Counter()
 
+call = states._call_lambda
 
-def install():
-    call = states._call_lambda
 
-    def invoked(function, event):
-        fault = json.loads(FAULT.read_text() or "{}")
-        if fault and fault["text"] in text(event) and met[text(fault)] < fault.get("times", float("inf")):
-            met[text(fault)] += 1
-            return outcome(fault)
-        return call(function, event)
-
-    states._call_lambda = invoked
+def invoke(function, event):
+    """Takes the place of ministack's call of a function."""
+    fault = json.loads(FAULT.read_text() or "{}")
+    if fault and fault["text"] in text(event) and met[text(fault)] < fault.get("times", float("inf")):
+        met[text(fault)] += 1
+        return outcome(fault)
+    return call(function, event)
 
 
 def outcome(fault):
