@@ -68,6 +68,7 @@ def test_what_is_empty_is_left_out(convert):
         ("c1,u2,o2,", "came before"),
         (" c1\u3000,u2,o2,", "came before"),
         ("c2,u2,o2,1,9", "cells or quotes that do not fit"),
+        ("c2,u2", "cells or quotes that do not fit"),
         ('c2,"u2,o2,', "cells or quotes that do not fit"),
         ("c2,u\t2,o2,", "unionid: a control character"),
         (f"c2,,{'o' * 1025},", "openid: over 1,024 bytes"),
