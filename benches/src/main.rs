@@ -8,7 +8,7 @@
 //! - `database`: a DynamoDB of hash maps, and the calls of it
 //! - `workload`: the imports and their expected results
 //! - `process`: a program's process, and what an invocation of it costs
-//! - `speed`: programs side by side; `tls`: the first import of a process, and later ones
+//! - `speed`: programs side by side; `tls`: handshakes
 //! - `throttled`: imports into a table whose capacity they exceed
 //! - `shared`: values that thousands of customers share
 //! - `calls`, `instructions`: of the database, and of the processor
@@ -69,7 +69,6 @@ async fn main() -> Result<(), Failure> {
         instructions::check(&bench, options.update, &mut limits).await?;
     } else {
         speed::measure(&bench, options.time).await?;
-        tls::measure(&bench, options.time).await?;
         throttled::measure(&bench).await?;
     }
     shared::check(&mut limits).await?;
@@ -77,7 +76,7 @@ async fn main() -> Result<(), Failure> {
 }
 
 fn options() -> Result<Options, lexopt::Error> {
-    let mut options = Options { check: false, update: false, time: Duration::from_secs(15) };
+    let mut options = Options { check: false, update: false, time: Duration::from_secs(5) };
     let mut parser = lexopt::Parser::from_env();
     while let Some(argument) = parser.next()? {
         match argument {
