@@ -66,12 +66,4 @@ mod tests {
         tokio::time::advance(Duration::from_secs(60)).await;
         assert_eq!(take(), 200);
     }
-
-    #[tokio::test(start_paused = true)]
-    async fn partitions_are_independent() {
-        let capacity = Capacity::new(4, 10.0, 1.0);
-        assert_eq!((0..100).filter(|_| capacity.take("one", 1.0)).count(), 10);
-        let others = (0..100).filter(|n| capacity.take(&format!("k{n}"), 1.0)).count();
-        assert_eq!(others, 30);
-    }
 }

@@ -17,8 +17,6 @@ pub static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
 /// The only operation.
 const OPERATION: &str = "/paths/~1api~1integrate~1audience~1info~1batchAdd/post";
 
-const RETRYABLE: [&str; 2] = ["STORE_ERROR", "TIMEOUT"];
-
 /// A validator of a schema of the document.
 pub fn validator(schema: &Value, document: &Value) -> Validator {
     let mut schema = schema.clone();
@@ -81,10 +79,7 @@ fn strict() -> HashMap<String, Documented> {
     let statuses = bodies(&document).filter(|(status, _)| !by_gateway.contains(&&**status));
     let documented = statuses.map(|(status, response)| {
         let codes: Vec<_> = examples(response).filter_map(|example| example.get("errorCode")).collect();
-        let mut fields = json!({"errorCode": {"enum": codes}});
-        if status == "200" {
-            fields["data"] = result();
-        }
+        let fields = json!({"errorCode": {"enum": codes}});
         let body = json!({"allOf": [{"$ref": "#/components/schemas/Envelope"}, {"properties": fields}]});
         let headers = response["headers"].as_object().into_iter().flatten().map(|(name, referring)| {
             let header = referred(&document, referring);
@@ -95,22 +90,6 @@ fn strict() -> HashMap<String, Documented> {
         (status.clone(), Documented { body: validator(&body, &document), headers: headers.collect() })
     });
     documented.collect()
-}
-
-/// `data` of a 200; what it is otherwise, [`Reply::data`](crate::model::reply::Reply::data) checks.
-fn result() -> Value {
-    let (none, some) = (json!({"const": 0}), json!({"minimum": 1}));
-    let ended = |status: i8, message: &str, succeeded: &Value, failed: &Value| {
-        let listed =
-            if *failed == none { json!({"type": "null"}) } else { json!({"type": "array", "minItems": 1}) };
-        json!({"properties": {
-            "status": {"const": status}, "message": {"const": message},
-            "importSuccessNum": succeeded, "importFailNum": failed, "errorData": listed,
-        }})
-    };
-    json!({"oneOf": [
-        ended(1, "成功", &some, &none), ended(2, "部分导入成功", &some, &some), ended(-1, "失败", &none, &some),
-    ]})
 }
 
 /// Allows no field and no code that is not documented.
@@ -124,10 +103,6 @@ fn close(schemas: &mut Value) {
         }
     }
     schemas["ImportResult"]["properties"]["dryRun"]["const"] = true.into();
-    let failed = &mut schemas["FailedRecord"];
     // The variants of a field's name.
-    failed["patternProperties"] = json!({"^[A-Za-z_-]+$": {}});
-    failed["if"] = json!({"properties": {"errorCode": {"enum": RETRYABLE}}});
-    failed["then"] = json!({"properties": {"retryable": {"const": true}}});
-    failed["else"] = json!({"properties": {"retryable": {"const": false}}});
+    schemas["FailedRecord"]["patternProperties"] = json!({"^[A-Za-z_-]+$": {}});
 }

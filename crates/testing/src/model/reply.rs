@@ -79,7 +79,10 @@ impl<'a> Reply<'a> {
         ensure!(!msg.is_empty() && (status != 200 || msg == "ok"), "the msg of a {status} is {msg:?}");
         let data = envelope["data"];
         let is_expected = match status {
-            200 => true,
+            200 => {
+                agrees(&parse(data)?)?;
+                true
+            }
             201 => {
                 parse::<Value>(data)?
                     == json!({
@@ -100,6 +103,22 @@ impl<'a> Reply<'a> {
         let data: Members<'a> = parse(self.data()?)?;
         Ok(member(&data, "errorData")?.get())
     }
+}
+
+/// Numbers, status, message and `errorData` of a result (contract, section 7) agree.
+fn agrees(result: &Members<'_>) -> Result<(), String> {
+    let number = |name| parse::<usize>(member(result, name)?);
+    let (succeeded, failed) = (number("importSuccessNum")?, number("importFailNum")?);
+    let expected = match (succeeded, failed) {
+        (_, 0) => (1, "成功"),
+        (0, _) => (-1, "失败"),
+        _ => (2, "部分导入成功"),
+    };
+    let (status, message) = (parse::<i8>(member(result, "status")?)?, text(result, "message")?);
+    ensure!((status, &*message) == expected, "status {status}, {message}, with {failed} failed");
+    let error_data = member(result, "errorData")?;
+    ensure!((error_data.get() == "null") == (failed == 0), "errorData with {failed} failed: {error_data}");
+    Ok(())
 }
 
 /// The result of a direct event (contract, section 11) as API Gateway would get it.
