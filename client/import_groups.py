@@ -1433,6 +1433,9 @@ class Arguments(argparse.ArgumentParser):
     def error(self, message):
         raise Mistake(f"{message}; --help lists the flags")
 
+    def print_help(self, file=None):
+        say(self.format_help(), file or sys.stdout, end="")
+
 
 def whole(text, most=999_999_999):
     if not re.fullmatch("[0-9]{1,9}", text) or not 1 <= int(text) <= most:
