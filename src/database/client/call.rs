@@ -53,7 +53,7 @@ impl From<CallError> for Outage {
 pub struct Calls<'i> {
     pub deadline: Deadline,
     pub tally: &'i Tally,
-    /// Counts those that wait for their turn, if somebody wants to know.
+    /// Counts those that wait for their turn, where that matters.
     pub waiting: Option<&'i AtomicUsize>,
 }
 
