@@ -191,6 +191,12 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_text_says_why() {
+        let message = |json| invalid_field(json, FUZZY).0.expect("an invalid field");
+        assert_ne!(message(r#"{"phone":"\ud800"}"#), message(r#"{"phone":1}"#));
+    }
+
+    #[test]
     fn a_variant_counts_only_in_place_of_a_used_field() {
         for (json, off, fuzzy) in [
             (r#""unionid":"u","unionId":"v""#, None, None),
