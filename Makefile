@@ -5,6 +5,9 @@
 CARGO_LAMBDA := $(if $(shell command -v cargo-lambda 2>/dev/null),,.local/cargo-lambda/installed)
 PATH_LAMBDA := PATH="$$PATH:$(CURDIR)/.local/cargo-lambda/bin"
 
+# Built alone: beside other packages, cargo gives it the features that those require.
+RELEASE := cargo build --locked --release
+
 # What a suite writes lies in a folder of its target.
 PYTEST = .local/test/bin/python -B -m pytest --basetemp .local/$@
 
@@ -93,7 +96,8 @@ $(DENY)/bin/cargo-deny:
 	cargo install --quiet --locked --debug --root $(DENY) cargo-deny --version 0.20.2
 
 .PHONY: soak
-soak: release ## Run the release binary under mixed requests and faults (longer: make soak ARGS="--minutes 30")
+soak: ## Run the release binary under mixed requests and faults (longer: make soak ARGS="--minutes 30")
+	$(RELEASE)
 	@NO_PROXY=127.0.0.1 cargo run --quiet --locked --package testing --features stage --bin soak -- $(ARGS)
 
 # Several at a time, as most tests wait. One of them is run sooner alone: make test-python ARGS="-k pages".
@@ -110,16 +114,9 @@ bulk: .local/aws/installed ## Import files of up to 100 million rows by the bulk
 	@exec .local/aws/bin/python scripts/bulk $(ARGS)
 
 .PHONY: bench
-bench: release .local/aws/installed ## Measure an import; ARGS=--check: compare calls and instructions with their limits, --update: set them
+bench: .local/aws/installed ## Measure an import; ARGS=--check: compare calls and instructions with their limits, --update: set them
+	$(RELEASE)
 	cargo run --locked --profile driver --package bench -- $(ARGS)
-
-# Built alone: beside other packages, cargo gives it the features that those require.
-.PHONY: release
-release:
-	cargo build --locked --release
-
-.PHONY: tools
-tools: .local/deploy/installed ## Install what deploys to AWS (sam, cargo-lambda) into .local/deploy/bin
 
 ASL_VALIDATOR := .local/asl-validator
 
@@ -141,11 +138,13 @@ $(ASL_VALIDATOR)/installed: $(wildcard scripts/requirements/asl-validator/*)
 	@touch $@
 
 .PHONY: deploy-test
-deploy-test: release .local/deploy/installed .local/emulator/installed .local/test/installed ## Deploy to an emulated AWS and use the function there
+deploy-test: .local/deploy/installed .local/emulator/installed .local/test/installed ## Deploy to an emulated AWS and use the function there
+	$(RELEASE)
 	@exec $(PYTEST) scripts/tests/deploy $(or $(ARGS),--numprocesses 3 --dist loadgroup)
 
 .PHONY: sandbox
-sandbox: release .local/deploy/installed .local/emulator/installed .local/test/installed .local/aws/installed ## Practise operating without an account: both stacks on an emulated AWS, and commands to paste
+sandbox: .local/deploy/installed .local/emulator/installed .local/test/installed .local/aws/installed ## Practise operating without an account: both stacks on an emulated AWS, and commands to paste
+	$(RELEASE)
 	@PYTHONPATH=scripts/tests exec .local/test/bin/python -B scripts/sandbox
 
 .PHONY: lint

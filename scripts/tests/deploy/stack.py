@@ -11,7 +11,7 @@ from processes import run
 
 PROJECT = pathlib.Path(__file__).resolve().parents[3]
 
-# What `make release` builds.
+# What `cargo build --release` builds.
 RELEASE = PROJECT / "target" / "release" / "customer-group-import"
 
 TOKEN = "token-of-the-deploy-test"
@@ -40,12 +40,11 @@ def documented_build():
     """The commands of the page for operators up to the build, but for installing the tools and making topics."""
     page = (PROJECT / "docs" / "operations" / "deploying.md").read_text(encoding="utf-8")
     block = page[page.index("\nrustup target add ") : page.index("\nsam build\n")]
-    lines = [line for line in block.splitlines() if line.startswith(("rustup ", "make tools && export PATH="))]
-    return [*(line.removeprefix("make tools && ") for line in lines), "sam build"]
+    return [*(line for line in block.splitlines() if line.startswith(("rustup ", "export PATH="))), "sam build"]
 
 
 def for_this_machine(template, folder):
-    """A template beside the function of `make release`: the emulator runs it as a process of this machine."""
+    """A template beside the release build of the function: the emulator runs it as a process of this machine."""
     (folder / "Function").mkdir(parents=True)
     shutil.copy(RELEASE, folder / "Function" / "bootstrap")
     text = template.read_text(encoding="utf-8").replace("CodeUri: .\n", "CodeUri: Function\n")
