@@ -32,7 +32,7 @@ def add_options(parser):
     parser.add_argument("--endpoint", metavar="URL", help="an emulator, which gets made-up credentials")
 
 
-def client(service, options):
+def client(service, options, make=boto3.client):
     """A client of `service` at the place that `options` name."""
     place = {}
     config = {
@@ -52,10 +52,15 @@ def client(service, options):
     try:
         # botocore would notice a port that is none at the first call.
         _ = urllib.parse.urlsplit(options.endpoint or "").port
-        return boto3.client(service, region_name=region, config=Config(**config), **place)
+        return make(service, region_name=region, config=Config(**config), **place)
     except ValueError as error:
         # An address or a setting of the environment that cannot be read.
         raise Failure(reason(error)) from error
+
+
+def table(name, options):
+    """A table of DynamoDB, whose items are Python's values."""
+    return client("dynamodb", options, boto3.resource).Table(name)
 
 
 def reason(error):

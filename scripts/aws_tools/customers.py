@@ -5,11 +5,13 @@ import gzip
 import json
 from concurrent.futures import ThreadPoolExecutor
 
+from boto3.dynamodb.conditions import Attr
+
 import import_groups
 from import_groups import IDENTIFIERS
 
-from . import table
 from .client import Failure, progress, say
+from .table import Pace, scan
 from .values import Unfit, flaw, identifier, trim
 
 # So many faulty rows are named; the others are counted.
@@ -55,7 +57,7 @@ class Customers(import_groups.Csv):
                     self.left_out.append(f"line {row.line}: {reason}")
                     continue
                 seen.add(item["audienceUserId"])
-                yield {name: {"S": value} for name, value in item.items()}
+                yield item
 
     def item(self, row):
         """What is stored of a row. An empty value is left out, as an index takes none."""
@@ -95,18 +97,20 @@ def convert(given):
     try:
         with (gzip.open if given.out.suffix == ".gz" else open)(unfinished, "wt") as file:
             for item in customers:
-                print(json.dumps({"Item": item}), file=file)
+                print(json.dumps({"Item": {name: {"S": value} for name, value in item.items()}}), file=file)
         unfinished.replace(given.out)
     finally:
         unfinished.unlink(missing_ok=True)
     return report(customers, number, "written")
 
 
-def load(client, name, given):
+def load(table, given):
     """Puts the customers into a table in use; the exit status."""
     customers = Customers(given)
     number = customers.checked()
-    table.put(client, name, progress("customers", customers, number), table.Pace(given.rate))
+    with table.batch_writer() as batch:
+        for item in Pace(given.rate).each(progress("customers", customers, number)):
+            batch.put_item(Item=item)
     return report(customers, number, "loaded")
 
 
@@ -115,31 +119,27 @@ def report(customers, number, done):
     return 1 if customers.left_out else 0
 
 
-def check(client, name, given):
+def check(table, given):
     """Counts what in the table matches nothing in the form that it has, and mends phones; the exit status."""
     fields = (*IDENTIFIERS, "tenantId")
     request = {"ProjectionExpression": ", ".join(fields)}
     if given.tenant:
-        request["FilterExpression"] = "tenantId = :tenant"
-        request["ExpressionAttributeValues"] = {":tenant": {"S": given.tenant}}
-    total = client.describe_table(TableName=name)["Table"].get("ItemCount")
+        request["FilterExpression"] = Attr("tenantId").eq(given.tenant)
     found = collections.Counter()
     customers = mended = 0
-    reads, writes = table.Pace(given.rate), table.Pace(MENDED)
-    with progress("customers", total=total) as bar, ThreadPoolExecutor(AT_A_TIME) as pool:
-        for page in table.scan(client, name, reads, **request):
-            customers += len(page["Items"])
+    writes = Pace(MENDED)
+    with ThreadPoolExecutor(AT_A_TIME) as pool:
+        for items in scan(table, "customers", Pace(given.rate), **request):
+            customers += len(items)
             faulty = []
-            for item in page["Items"]:
+            for item in items:
                 flaws = {field: flaw(field, item[field]) for field in fields if field in item}
                 found.update((field, reason) for field, (reason, _) in flaws.items() if reason)
-                if flaws.get("phone", (None, None))[1] is not None:
-                    faulty.append((item, flaws["phone"][1]))
-            for first in range(0, len(faulty) if given.mend else 0, AT_A_TIME):
-                some = faulty[first : first + AT_A_TIME]
-                writes.wait(len(some))
-                mended += sum(pool.map(lambda one: mend(client, name, *one), some))
-            bar.update(page["ScannedCount"])
+                _, phone = flaws.get("phone", (None, None))
+                if phone is not None:
+                    faulty.append((item, phone))
+            if given.mend:
+                mended += sum(pool.map(lambda one: mend(table, *one), writes.each(faulty)))
     print(f"customers: {customers}")
     for (field, reason), number in sorted(found.items()):
         print(f"{field}, {reason}: {number}")
@@ -151,17 +151,16 @@ def check(client, name, given):
     return 1 if left else 0
 
 
-def mend(client, name, item, phone):
+def mend(table, item, phone):
     """Stores a phone as it ought to be, unless it has changed meanwhile."""
-    values = {":old": item["phone"], **({":new": {"S": phone}} if phone else {})}
     try:
-        client.update_item(
-            TableName=name,
+        # Expressions in text: boto3 builds others in a state that the threads would share.
+        table.update_item(
             Key={key: item[key] for key in ("audienceUserId", "tenantId")},
             UpdateExpression="SET phone = :new" if phone else "REMOVE phone",
             ConditionExpression="phone = :old",
-            ExpressionAttributeValues=values,
+            ExpressionAttributeValues={":old": item["phone"], **({":new": phone} if phone else {})},
         )
-    except client.exceptions.ConditionalCheckFailedException:
+    except table.meta.client.exceptions.ConditionalCheckFailedException:
         return False
     return True

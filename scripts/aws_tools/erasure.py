@@ -1,10 +1,12 @@
 """What the tables hold of a tenant or of some of its customers, and deleting it."""
 
+from boto3.dynamodb.conditions import Attr, Key
+
 from import_groups import FIELDS, near_miss
 
-from . import table, tokens
+from . import tokens
 from .client import Failure, progress, say
-from .journal import Journal
+from .table import Pace, scan
 from .values import words
 
 # The default of the function (src/config.rs).
@@ -16,20 +18,20 @@ INVOCATION_SECONDS = 29
 # Read units a second, 8 MB: a small part of what an on-demand table gives.
 READ_UNITS = 2_000
 
-# What is erased of a tenant, in this order: the attributes of each table's key, and which items are the tenant's. A
-# tenant's ID has no `#` (contract, section 10). The tokens come last: as long as they exist, a disabled tenant is known
-# as such.
+# What is erased of a tenant, in this order: the output with the table's name, what is read of it, and which items are
+# the tenant's, whose ID has no `#` (contract, section 10). The tokens come last: as long as they exist, a disabled
+# tenant is known as such.
 PARTS = {
-    "memberships": ("MembershipsTable", ("customerKey", "groupName"), "begins_with(customerKey, :prefix)"),
-    "customers": ("CustomersTable", ("audienceUserId", "tenantId"), "tenantId = :tenant"),
-    "idempotency keys": ("ImportsTable", ("importKey",), "begins_with(importKey, :prefix)"),
-    "tokens": ("TenantsTable", ("tokenHash",), "tenantId = :tenant"),
+    "memberships": ("MembershipsTable", "customerKey, groupName", Attr("customerKey").begins_with, "{}#"),
+    "customers": ("CustomersTable", "audienceUserId, tenantId", Attr("tenantId").eq, "{}"),
+    "idempotency keys": ("ImportsTable", "importKey, customers", Attr("importKey").begins_with, "{}#"),
+    "tokens": ("TenantsTable", "tokenHash", Attr("tenantId").eq, "{}"),
 }
 
 
-def erase(client, names, given):
+def erase(tables, given):
     """Erases the tenant, or the customers that standard input lists."""
-    run = Erasure(client, names, given)
+    run = Erasure(tables, given)
     if not given.customers:
         run.of_tenant()
         return run.report()
@@ -44,11 +46,11 @@ def erase(client, names, given):
 class Erasure:
     """One run: the tables, and what was found in each."""
 
-    def __init__(self, client, names, given):
-        self.client, self.given = client, given
-        self.tables = {part: names[output] for part, (output, *_) in PARTS.items()}
-        self.reads = table.Pace(READ_UNITS)
-        self.deletions = table.Pace(given.rate)
+    def __init__(self, tables, given):
+        self.given = given
+        self.tables = {part: tables[output] for part, (output, *_) in PARTS.items()}
+        self.reads = Pace(READ_UNITS)
+        self.deletions = Pace(given.rate)
         self.found = {}
 
     def report(self):
@@ -63,25 +65,18 @@ class Erasure:
         """Counts items, and deletes them with --delete."""
         self.found[part] = self.found.get(part, 0) + len(items)
         if self.given.delete:
-            keys = [{name: item[name] for name in PARTS[part][1]} for item in items]
-            table.delete(self.client, self.tables[part], keys, self.deletions)
+            table = self.tables[part]
+            with table.batch_writer() as batch:
+                for item in self.deletions.each(items):
+                    batch.delete_item(
+                        Key={one["AttributeName"]: item[one["AttributeName"]] for one in table.key_schema}
+                    )
 
-    def pages(self, part, after=None):
-        """The pages of a table behind a key, with the keys of the tenant's items, and a bar of progress."""
-        _, key, condition = PARTS[part]
-        tenant = self.given.tenant
-        values = {":tenant": {"S": tenant}} if ":tenant" in condition else {":prefix": {"S": f"{tenant}#"}}
-        request = {
-            "FilterExpression": condition,
-            "ExpressionAttributeValues": values,
-            "ProjectionExpression": ", ".join((*key, "customers") if part == "idempotency keys" else key),
-        }
-        # An estimate that DynamoDB updates every six hours or so.
-        total = self.client.describe_table(TableName=self.tables[part])["Table"].get("ItemCount")
-        with progress(part, total=total) as bar:
-            for page in table.scan(self.client, self.tables[part], self.reads, after, **request):
-                yield page
-                bar.update(page["ScannedCount"])
+    def pages(self, part):
+        """The pages of a table, with the tenant's items."""
+        _, attributes, condition, form = PARTS[part]
+        request = {"FilterExpression": condition(form.format(self.given.tenant)), "ProjectionExpression": attributes}
+        return scan(self.tables[part], part, self.reads, **request)
 
     def of_customers(self, customers):
         """Erases customers; those of which nothing was found.
@@ -92,17 +87,16 @@ class Erasure:
         known = set()
         tenant = self.given.tenant
         for customer in progress("customers", customers):
-            key = {"audienceUserId": {"S": customer}, "tenantId": {"S": tenant}}
-            response = self.client.get_item(TableName=self.tables["customers"], Key=key, ConsistentRead=True)
-            if "Item" in response:
+            key = {"audienceUserId": customer, "tenantId": tenant}
+            if "Item" in self.tables["customers"].get_item(Key=key, ConsistentRead=True):
                 known.add(customer)
                 self.count("customers", [key])
+        memberships = self.tables["memberships"]
         for customer in progress("memberships", customers):
-            pages = self.client.get_paginator("query").paginate(
-                TableName=self.tables["memberships"],
+            pages = memberships.meta.client.get_paginator("query").paginate(
+                TableName=memberships.name,
                 ConsistentRead=True,
-                KeyConditionExpression="customerKey = :key",
-                ExpressionAttributeValues={":key": {"S": f"{tenant}#{customer}"}},
+                KeyConditionExpression=Key("customerKey").eq(f"{tenant}#{customer}"),
                 ProjectionExpression="customerKey, groupName",
             )
             for page in pages:
@@ -110,41 +104,31 @@ class Erasure:
                 self.count("memberships", page["Items"])
         # The outcome of an import with `explain` names the customers that its records matched.
         given = set(customers)
-        for page in self.pages("idempotency keys"):
-            items = page["Items"]
-            named = [given & {one.get("S") for one in item.get("customers", {}).get("L", [])} for item in items]
+        for items in self.pages("idempotency keys"):
+            named = [given.intersection(item.get("customers", ())) for item in items]
             known.update(*named)
             self.count("idempotency keys", [item for item, of in zip(items, named, strict=True) if of])
         return [customer for customer in customers if customer not in known]
 
     def of_tenant(self):
-        """Erases a tenant. Where a run was stopped, the next one resumes."""
+        """Erases a tenant. After a run that was stopped, the next one deletes the rest.
+
+        It reads the tables from their beginning: more may have been imported meanwhile.
+        """
         self.check_tokens()
         seconds = int(self.given.token_cache or DEFAULT_TOKEN_CACHE) + INVOCATION_SECONDS
         say(f"imports may go on for {seconds} s after a token was revoked: wait that long before --delete")
-        journal = Journal(self.given.journal / f"erase-{self.given.tenant}.json", self.tables)
-        state = journal.read() if self.given.delete and not self.given.restart else None
-        if state:
-            say("resuming an earlier run; --restart begins anew")
-        state = state or {"found": {}, "done": [], "after": None}
-        self.found = state["found"]
-        for part in (part for part in self.tables if part not in state["done"]):
+        for part in self.tables:
             if part == "tokens":
                 # One may have been created meanwhile.
                 self.check_tokens()
-            self.found.setdefault(part, 0)
-            for page in self.pages(part, state["after"]):
-                self.count(part, page["Items"])
-                state["after"] = page.get("LastEvaluatedKey")
-                if self.given.delete:
-                    journal.write(state)
-            state["done"].append(part)
-        if self.given.delete:
-            journal.delete()
+            self.count(part, [])
+            for items in self.pages(part):
+                self.count(part, items)
 
     def check_tokens(self):
         """Fails with --delete while the function would accept a token of the tenant."""
-        valid = sum(map(tokens.is_valid, tokens.entries(self.client, self.tables["tokens"], self.given.tenant)))
+        valid = sum(map(tokens.is_valid, tokens.entries(self.tables["tokens"], self.given.tenant)))
         if valid and self.given.delete:
             raise Failure(f"the tenant {self.given.tenant} has valid tokens ({valid}): revoke or disable them first")
         if valid:

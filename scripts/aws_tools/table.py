@@ -1,16 +1,8 @@
-"""Reading a whole table and writing many items, at a rate that leaves others their share."""
+"""Reading a whole table at a rate that leaves others their share, and the same for writing."""
 
-import itertools
 import time
 
-from .client import Failure
-
-# The most items of one BatchWriteItem (DynamoDB API reference).
-BATCH_WRITE_ITEMS = 25
-
-# The first pause after a batch of which nothing was processed, and the longest, in seconds.
-FIRST_PAUSE = 0.1
-LONGEST_PAUSE = 10
+from .client import Failure, progress
 
 
 class Pace:
@@ -25,37 +17,24 @@ class Pace:
         time.sleep(max(0, self.free - now))
         self.free = max(self.free, now) + number / self.rate
 
-
-def scan(client, table, pace, after=None, **request):
-    """The pages of a table behind the key `after`, by read units a second."""
-    request |= {"ExclusiveStartKey": after} if after else {}
-    paginator = client.get_paginator("scan")
-    for page in paginator.paginate(TableName=table, ConsistentRead=True, ReturnConsumedCapacity="TOTAL", **request):
-        if "Items" not in page:
-            raise Failure("what responds at this address is no DynamoDB")
-        yield page
-        pace.wait(page.get("ConsumedCapacity", {}).get("CapacityUnits", 0))
+    def each(self, items):
+        """Yields the items one by one, at this pace."""
+        for item in items:
+            self.wait(1)
+            yield item
 
 
-def write(client, table, requests, pace):
-    """Sends put or delete requests for items with keys of their own, until DynamoDB has processed all of them."""
-    requests, unprocessed, pause = iter(requests), [], FIRST_PAUSE
-    while batch := [*unprocessed, *itertools.islice(requests, BATCH_WRITE_ITEMS - len(unprocessed))]:
-        pace.wait(len(batch))
-        response = client.batch_write_item(RequestItems={table: batch})
-        unprocessed = response.get("UnprocessedItems", {}).get(table, [])
-        if len(unprocessed) < len(batch):
-            pause = FIRST_PAUSE
-        elif pause > LONGEST_PAUSE:
-            raise Failure(f"{table} accepts no more writes: the service throttles")
-        else:
-            time.sleep(pause)
-            pause *= 2
-
-
-def put(client, table, items, pace):
-    write(client, table, ({"PutRequest": {"Item": item}} for item in items), pace)
-
-
-def delete(client, table, keys, pace):
-    write(client, table, ({"DeleteRequest": {"Key": key}} for key in keys), pace)
+def scan(table, title, pace, **request):
+    """The items of each page of a table, by read units a second, with a bar of progress."""
+    table.load()
+    if not table.meta.data:
+        raise Failure("what responds at this address is no DynamoDB")
+    pages = table.meta.client.get_paginator("scan").paginate(
+        TableName=table.name, ConsistentRead=True, ReturnConsumedCapacity="TOTAL", **request
+    )
+    # The total is an estimate that DynamoDB updates every six hours or so.
+    with progress(title, total=table.item_count) as bar:
+        for page in pages:
+            yield page["Items"]
+            bar.update(page["ScannedCount"])
+            pace.wait(page.get("ConsumedCapacity", {}).get("CapacityUnits", 0))

@@ -10,6 +10,9 @@ import hashlib
 import secrets
 import sys
 import time
+from decimal import Decimal
+
+from boto3.dynamodb.conditions import Attr
 
 from .client import Errors, Failure, say
 from .values import trim, words
@@ -24,21 +27,22 @@ DAY = 86_400
 CACHED = "a warm function may accept it for TOKEN_CACHE_SECONDS more (60 unless set)"
 
 
-def entries(client, table, tenant=None):
+def entries(table, tenant=None):
     """The entries of a tenant, or all."""
     # A scan: there are as many entries as tokens, and only this reads them by tenant.
-    only = {"FilterExpression": "tenantId = :tenant", "ExpressionAttributeValues": {":tenant": {"S": tenant}}}
-    pages = client.get_paginator("scan").paginate(TableName=table, ConsistentRead=True, **(only if tenant else {}))
+    only = {"FilterExpression": Attr("tenantId").eq(tenant)} if tenant else {}
+    pages = table.meta.client.get_paginator("scan").paginate(TableName=table.name, ConsistentRead=True, **only)
     return [item for page in pages for item in page.get("Items", [])]
 
 
 def enabled(item):
-    return item.get("enabled", {}).get("BOOL", True)
+    return item.get("enabled") is not False
 
 
 def expires_at(item):
     """When a token expires, in epoch seconds; infinity is never."""
-    return float(item.get("expiresAt", {}).get("N", "inf"))
+    at = item.get("expiresAt")
+    return float(at) if isinstance(at, Decimal) else float("inf")
 
 
 def is_valid(item):
@@ -51,54 +55,54 @@ def may_import(item):
 
 
 def permissions(item):
-    return sorted(item.get("permissions", {}).get("SS", []))
+    held = item.get("permissions")
+    return sorted(map(str, held)) if isinstance(held, set) else []
 
 
 def hash_of(token):
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def new(client, table, given):
-    reject_disabled(client, table, given.tenant)
+def new(table, given):
+    reject_disabled(table, given.tenant)
     token = secrets.token_urlsafe(TOKEN_BYTES)
-    key = {"tokenHash": {"S": hash_of(token)}}
-    allowed = sorted(set(given.permission or [PERMISSION]))
-    item = {**key, "tenantId": {"S": given.tenant}, "permissions": {"SS": allowed}}
+    key = {"tokenHash": hash_of(token)}
+    item = {**key, "tenantId": given.tenant, "permissions": set(given.permission or [PERMISSION])}
     if given.days:
-        item["expiresAt"] = {"N": str(int(time.time()) + given.days * DAY)}
+        item["expiresAt"] = Decimal(int(time.time()) + given.days * DAY)
     try:
-        client.put_item(TableName=table, Item=item, ConditionExpression="attribute_not_exists(tokenHash)")
-    except client.exceptions.ConditionalCheckFailedException as taken:
+        table.put_item(Item=item, ConditionExpression="attribute_not_exists(tokenHash)")
+    except table.meta.client.exceptions.ConditionalCheckFailedException as taken:
         raise Failure("an entry with this hash already exists and was left as it is; run this again") from taken
     try:
         # It may have been disabled meanwhile, without this entry.
-        reject_disabled(client, table, given.tenant)
+        reject_disabled(table, given.tenant)
     except (Failure, *Errors):
-        client.delete_item(TableName=table, Key=key)
+        table.delete_item(Key=key)
         raise
-    say(f"tenant {given.tenant}, permissions {' '.join(allowed)}, {expiry(item)}, hash {hash_of(token)}")
+    say(f"tenant {given.tenant}, permissions {' '.join(permissions(item))}, {expiry(item)}, hash {hash_of(token)}")
     if not may_import(item):
         say(f"without {PERMISSION} it cannot import")
     say("the token, shown only once:")
     print(token)
 
 
-def reject_disabled(client, table, tenant):
-    if not all(enabled(item) for item in entries(client, table, tenant)):
+def reject_disabled(table, tenant):
+    if not all(map(enabled, entries(table, tenant))):
         raise Failure(f"the tenant {tenant} is disabled: `enable` it first")
 
 
-def list_tokens(client, table, given):
-    for item in of_tenant(client, table, given):
+def list_tokens(table, given):
+    for item in of_tenant(table, given):
         state = "enabled" if enabled(item) else "disabled"
         allowed = " ".join(permissions(item)) if "permissions" in item else "all"
-        print(f"{item['tokenHash']['S']}  {state}  {allowed}  {expiry(item)}")
+        print(f"{item['tokenHash']}  {state}  {allowed}  {expiry(item)}")
 
 
-def list_tenants(client, table, _):
+def list_tenants(table, _):
     tenants = {}
-    for item in entries(client, table):
-        tenants.setdefault(item.get("tenantId", {}).get("S", "-"), []).append(item)
+    for item in entries(table):
+        tenants.setdefault(str(item.get("tenantId", "-")), []).append(item)
     if not tenants:
         say("there is no tenant")
     for tenant, items in sorted(tenants.items()):
@@ -107,46 +111,44 @@ def list_tenants(client, table, _):
         print(f"{tenant}  {state}  tokens: {len(items)}, valid: {sum(map(is_valid, items))}")
 
 
-def disable(client, table, given):
-    switch(client, table, given, False)
+def disable(table, given):
+    switch(table, given, False)
     say(CACHED)
 
 
-def enable(client, table, given):
-    switch(client, table, given, True)
+def enable(table, given):
+    switch(table, given, True)
 
 
-def switch(client, table, given, value):
-    found = of_tenant(client, table, given)
+def switch(table, given, value):
+    found = of_tenant(table, given)
     # Until all are as they should be: one may have been created meanwhile.
     while others := [item["tokenHash"] for item in found if enabled(item) != value]:
         for key in others:
             # The entry may have been revoked meanwhile, and an update alone would create it anew.
-            with contextlib.suppress(client.exceptions.ConditionalCheckFailedException):
-                client.update_item(
-                    TableName=table,
+            with contextlib.suppress(table.meta.client.exceptions.ConditionalCheckFailedException):
+                table.update_item(
                     Key={"tokenHash": key},
                     UpdateExpression="SET #enabled = :enabled",
                     ExpressionAttributeNames={"#enabled": "enabled"},
-                    ExpressionAttributeValues={":enabled": {"BOOL": value}},
+                    ExpressionAttributeValues={":enabled": value},
                     ConditionExpression="attribute_exists(tokenHash)",
                 )
-        found = entries(client, table, given.tenant)
+        found = entries(table, given.tenant)
     say(f"the tenant {given.tenant} is {'enabled' if value else 'disabled'}, tokens: {len(found)}")
 
 
-def revoke(client, table, given):
-    for chosen in selected(client, table, given):
-        key = {"tokenHash": {"S": chosen}}
+def revoke(table, given):
+    for chosen in selected(table, given):
         try:
-            client.delete_item(TableName=table, Key=key, ConditionExpression="attribute_exists(tokenHash)")
-        except client.exceptions.ConditionalCheckFailedException as unknown:
+            table.delete_item(Key={"tokenHash": chosen}, ConditionExpression="attribute_exists(tokenHash)")
+        except table.meta.client.exceptions.ConditionalCheckFailedException as unknown:
             raise Failure(f"there is no token with the hash {chosen}") from unknown
         say(f"revoked: {chosen}")
     say(CACHED)
 
 
-def selected(client, table, given):
+def selected(table, given):
     if given.hash:
         return [given.hash]
     if given.ask:
@@ -154,7 +156,7 @@ def selected(client, table, given):
         if not token:
             raise Failure("no token was given")
         return [hash_of(token)]
-    return [item["tokenHash"]["S"] for item in of_tenant(client, table, given)]
+    return [item["tokenHash"] for item in of_tenant(table, given)]
 
 
 def asked():
@@ -166,9 +168,9 @@ def asked():
     return next(iter(words()), "")
 
 
-def of_tenant(client, table, given):
+def of_tenant(table, given):
     """The entries of the tenant, one at least."""
-    found = entries(client, table, given.tenant)
+    found = entries(table, given.tenant)
     if not found:
         raise Failure(f"the tenant {given.tenant} has no token")
     return found

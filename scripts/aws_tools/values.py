@@ -36,40 +36,39 @@ def canonical(phone):
     return digits[country.end() :] if country else digits
 
 
-def unreadable(text):
-    return "a control character or U+FFFD inside" if UNREADABLE.search(text) else None
-
-
-def too_long(text):
-    return f"over {MAX_BYTES:,} bytes" if len(text.encode(errors="surrogatepass")) > MAX_BYTES else None
-
-
 def compared(field, text):
     return canonical(text) if field == "phone" else trim(text)
+
+
+def fault(text, value):
+    """Why a text is no identifier, or its value as it is compared."""
+    if UNREADABLE.search(text):
+        return "a control character or U+FFFD inside"
+    return f"over {MAX_BYTES:,} bytes" if len(value.encode(errors="surrogatepass")) > MAX_BYTES else None
 
 
 def identifier(field, text):
     """The value of a field as it is compared; empty if none is given. `Unfit` if it may not be one."""
     value = compared(field, text)
-    if reason := unreadable(trim(text)) or too_long(value):
+    if reason := fault(trim(text), value):
         raise Unfit(f"{field}: {reason}")
     return value
 
 
-def flaw(field, attribute):
+def flaw(field, stored):
     """Why an attribute of a stored customer matches nothing, and the value that it ought to have.
 
     (None, None) if it fits; a reason without a value if nothing mends it.
     """
     if field == "tenantId":
-        return (None, None) if TENANT.fullmatch(attribute.get("S", "")) else ("not the ID of a tenant", None)
-    if "S" not in attribute:
+        return (None, None) if TENANT.fullmatch(stored) else ("not the ID of a tenant", None)
+    if not isinstance(stored, str):
         return "not a string", None
-    value = compared(field, attribute["S"])
+    value = compared(field, stored)
     # White space inside a phone is no obstacle here: it is not part of the value.
-    if reason := unreadable(value) or too_long(value):
+    if reason := fault(value, value):
         return reason, None
-    if value == attribute["S"] != "":
+    if value == stored != "":
         return None, None
     if not value:
         return "blank", ""

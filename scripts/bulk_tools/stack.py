@@ -47,7 +47,7 @@ class BulkStack:
     def token_of(self, tenant):
         settings = self.lambda_.get_function_configuration(FunctionName=self.function)
         table = settings["Environment"]["Variables"]["TENANTS_TABLE"]
-        found = tokens.entries(aws.client("dynamodb", self.given), table, tenant)
+        found = tokens.entries(aws.table(table, self.given), tenant)
         if not found:
             raise Failure(f"the tenant {tenant} has no token: create one by make admin")
         good = [item for item in found if tokens.may_import(item)]
@@ -57,4 +57,4 @@ class BulkStack:
         best = max(good, key=tokens.expires_at)
         if tokens.expires_at(best) < time.time() + DAY:
             aws.say(f"the tenant's token {tokens.expiry(best)}; a run that is not done by then fails")
-        return best["tokenHash"]["S"]
+        return best["tokenHash"]
