@@ -49,7 +49,6 @@ import time
 import unicodedata
 import urllib.parse
 import urllib.request
-from datetime import timezone
 from pathlib import Path
 from typing import NamedTuple
 
@@ -309,7 +308,7 @@ class Csv:
         self.file, self.encoding = file, encoding
         self.width = self.least = 0
         self.has_more = None
-        self.places = self.identifiers = ()
+        self.sent = self.places = self.identifiers = ()
         first = next(self.tables(), None)
         if not first:
             raise Mistake("the input is empty")
@@ -338,7 +337,7 @@ class Csv:
         for name in self.names:
             if field := near_miss(name):
                 raise Mistake(
-                    f"the column {name} is not sent, and nearly is {field}: rename one that is meant, or remove it"
+                    f"the column {name} is not sent, and nearly is {field}: rename it if it is meant, or remove it"
                 )
             if name in FIELDS and self.names.count(name) > 1:
                 raise Mistake(f"the first line names the column {name} twice")
@@ -347,11 +346,9 @@ class Csv:
         missing = "audienceUserId, openid, unionid or phone" if "groups" in self.names else "groups"
         found = ", ".join(filter(None, self.names[:20])) or "nothing"
         marks = {"\t": "tabs", ";": "semicolons", "，": "full-width commas", "|": "vertical bars"}
-        other = next(
-            (f" (the file seems to be separated by {what})" for mark, what in marks.items() if mark in found), ""
-        )
         raise Mistake(
-            f"no column {missing}: the first line must name the columns, separated by commas; it names {found}{other}"
+            f"no column {missing}: the first line must name the columns, separated by commas; it names {found}"
+            + "".join(f" (the file seems to be separated by {what})" for mark, what in marks.items() if mark in found)
         )
 
     def rows(self):
@@ -391,15 +388,13 @@ class Csv:
                 if (bare := text.strip("\r\n")) and not bare.isspace():
                     yield Row(number, text, bare.split(","), None)
                 continue
+            line.append(text)
             try:
-                line.append(text)
-                fields = next(simple)
-                if '"' not in "".join(fields):
-                    yield Row(number, text, fields, None)
-                    continue
+                fields, fault = next(simple), None
             except (csv.Error, IndexError):
-                pass
-            text, fields, fault = self.quoted(number, text, following, again)
+                fields = None
+            if fields is None or '"' in "".join(fields):
+                text, fields, fault = self.quoted(number, text, following, again)
             yield Row(number, text, fields, fault and f"第{number}行{fault}")
 
     def quoted(self, number, first, following, again):
@@ -416,24 +411,30 @@ class Csv:
             if line[1].count('"') % 2:
                 text = first + "".join(line for _, line in more)
                 fields, fault = self.split(text)
-        if more and (fault or size > MAX_QUOTED or (self.width and not self.is_row(fields))):
+        is_whole = not fault and size <= MAX_QUOTED and (not self.width or self.fits(fields))
+        if more and is_whole:
+            # No name goes on in another line.
+            sent = [(field, name) for place, field in self.sent for name in fields[place].split(",")]
+            torn = next((field for field, name in sent if re.search("[\r\n]", trim(name))), None)
+            within = self.row_within(fields, [(number, first), *more])
+            if within and not torn:
+                raise Mistake(
+                    f"line {number} opens a quote that is closed only in line {more[-1][0]}, and line {within} seems to"
+                    f" be a row of its own: close the quote in line {number}, or, if all of it is one field, take the"
+                    " line ends out of that"
+                )
+            is_whole, fault = not within, torn and f"的{torn}中有换行"
+        if more and not is_whole:
             again.extendleft(reversed(more))
             return first, self.split(first)[0], self.NOT_CLOSED
-        if more and self.width:
-            self.check_lines(fields, [(number, first), *more])
         return text, fields, fault
 
-    def is_row(self, fields):
-        """Whether a line of several lines of the file may be meant: no name goes on in another line."""
-        names = [name for place in self.places if place < len(fields) for name in fields[place].split(",")]
-        return self.fits(fields) and not any(re.search("[\r\n]", trim(name)) for name in names)
-
-    def check_lines(self, row, together):
-        """Stops the run if what the quotes of a row hold together seems to be rows, which would be lost: a line has
-        another identifier, or the row's own a second time. Words with what the row's own identifiers have not, such as
-        blanks, are a note, unless they are a phone."""
-        first, last, is_begun = together[0][0], together[-1][0], False
-        own = {trim(row[place]) for place in self.identifiers if place < len(row)} - {""}
+    def row_within(self, row, together):
+        """The number of a line that seems to be a row of its own, and would be lost, among those that the quotes of a
+        row hold together: it has another identifier, or the row's own a second time. Words with what the row's own
+        identifiers have not, such as blanks, are a note, unless they are a phone."""
+        last, is_begun = together[-1][0], False
+        own = {trim(row[place]) for place in self.identifiers} - {""}
         for number, line in together:
             fields = [trim(field) for field in line.replace('"', "").split(",")]
             if not (is_begun or own.isdisjoint(fields)):
@@ -445,10 +446,8 @@ class Csv:
                 fields, least = re.match('(?:[^"]|"")*', line)[0].split(","), min(least, 2)
             found = next((fields[place] for place in self.identifiers if place < len(fields) and fields[place]), " ")
             if len(fields) >= least and (is_phone(found) or unusual(found) <= unusual("".join(own))):
-                raise Mistake(
-                    f"line {first} opens a quote that is closed only in line {last}, and line {number} seems to be a"
-                    f" row of its own: correct line {first}, or take the line ends out of its field"
-                )
+                return number
+        return None
 
     def split(self, text):
         """The fields of a line, and its fault. Blanks around quotes are no part of a field."""
@@ -515,14 +514,13 @@ RESPONSES = json.JSONDecoder(parse_int=float)
 
 def members(text):
     """The members of an object, each with its text."""
-    space = re.compile(r"[ \t\n\r]*")
-    place = space.match(text, 1).end()
-    while text[place] != "}":
+    between = re.compile(r"[ \t]*[:,}]?[ \t]*")
+    place = between.match(text, 1).end()
+    while place < len(text):
         name, end = json.decoder.scanstring(text, place + 1)
-        _, end = DECODER.raw_decode(text, space.match(text, space.match(text, end).end() + 1).end())
+        _, end = DECODER.raw_decode(text, between.match(text, end).end())
         yield name, text[place:end]
-        place = space.match(text, end).end()
-        place = space.match(text, place + 1).end() if text[place] == "," else place
+        place = between.match(text, end).end()
 
 
 class JsonLines:
@@ -543,10 +541,9 @@ class JsonLines:
                 yield self.row(number, text)
 
     def row(self, number, text):
-        try:
+        content = None
+        with contextlib.suppress(ValueError, RecursionError):
             content = DECODER.decode(text)
-        except (ValueError, RecursionError):
-            content = None
         if not isinstance(content, dict):
             return Row(number, text, {}, f"第{number}行不是JSON对象")
         if BAD_ROW_FIELD in content:
@@ -599,10 +596,10 @@ NOTES = {
 EXCEL = re.compile(
     r"[-+]?\d+([.,]\d*)?[Ee][-+]\d+|\d+\.\d+[Ee]\d+|\d+\.0*|\d{15}00+|\d{1,3}(,\d{3})+(\.\d*)?|[='`‘’].+|#{2,}"
 )
-NOTHING = {"null", "(null)", "none", "nil", "nan", "na", "n/a", "#n/a", "\\n", "undefined", "-", "--"}
-NOTHING |= {"<na>", "<null>", "nat", "无", "空", "暂无", "没有", "未知"}
-NOTHING |= {"[null]", "(none)", "(空)", "(空白)", "[object object]", "true", "false", "inf", "—", "——", "/", "\\\\n"}
-NOTHING |= {"#ref!", "#value!", "#name?", "#div/0!", "#num!", "#null!"}
+NOTHING = {"null", "none", "nil", "nan", "na", "nat", "n/a", "undefined", "true", "false", "inf", "[object object]"}
+NOTHING |= {"-", "--", "—", "——", "/", "\\n", "\\\\n"}
+NOTHING |= {"无", "空", "暂无", "没有", "未知", "(空)", "(空白)", "(null)", "(none)", "<null>", "<na>", "[null]"}
+NOTHING |= {"#n/a", "#ref!", "#value!", "#name?", "#div/0!", "#num!", "#null!"}
 MARK = re.compile(f"[{MARKS}]".replace("\u200b-\u200f", "\u200b\u200c\u200e\u200f"))
 
 
@@ -650,9 +647,8 @@ def look_over(reader):
                 for odd in oddities(name, value) if value else ():
                     number, first = found.get(odd, (0, row.line))
                     found[odd] = number + 1, min(first, row.line)
-    return total, [
-        f"note: {NOTES[odd]}: {found[odd][0]}, first in line {found[odd][1]}" for odd in NOTES if odd in found
-    ]
+    notes = [(NOTES[odd], *found[odd]) for odd in NOTES if odd in found]
+    return total, [f"note: {what}: {number}, first in line {first}" for what, number, first in notes]
 
 
 # --- Batches ---
@@ -672,8 +668,7 @@ class Batch:
 
 
 def batches(reader, most_rows, most_bytes, params):
-    frame, source, left = len(body_of(params, [])), reader.rows(), []
-    chain = ""
+    frame, source, left, chain = len(body_of(params, [])), reader.rows(), [], ""
     for number in itertools.count():
         rows = left + list(itertools.islice(source, most_rows - len(left)))
         if not rows:
@@ -687,9 +682,8 @@ def batches(reader, most_rows, most_bytes, params):
         sizes = [len(record) + 1 if record else len(row.text) for row, record in zip(rows, records)]
         fitting = max(bisect.bisect_right(list(itertools.accumulate(sizes)), most_bytes + 1 - frame), 1)
         rows, left = rows[:fitting], rows[fitting:]
-        chain = hashlib.sha256(
-            "\0".join([chain, *(row.text for row in rows)]).encode(errors="surrogatepass")
-        ).hexdigest()
+        texts = "\0".join([chain, *(row.text for row in rows)])
+        chain = hashlib.sha256(texts.encode(errors="surrogatepass")).hexdigest()
         yield Batch(number, rows, records[:fitting], chain)
 
 
@@ -758,32 +752,28 @@ def outcome(status, content, headers, records, is_dry=False):
 
 
 def failures(data, records):
-    failed = [(int(error["index"]), error) for error in data["errorData"] or []]
-    places = [place for place, _ in failed]
-    adds_up = len(failed) == int(data["importFailNum"]) == len(records) - int(data["importSuccessNum"])
-    if not adds_up or places != sorted(set(places)) or any(place < 0 for place in places):
+    errors, failed = data["errorData"] or [], []
+    if not len(errors) == int(data["importFailNum"]) == len(records) - int(data["importSuccessNum"]):
         raise ValueError
-    for place, error in failed:
+    for error in errors:
+        place = int(error["index"])
         sent = RESPONSES.decode(records[place].decode())
-        if any(error[field] != sent.get(field) for field in FIELDS if field in error):
+        is_later = place > (failed[-1][0] if failed else -1)
+        if not is_later or any(error[field] != sent.get(field) for field in FIELDS if field in error):
             raise ValueError
-    return [
-        (place, Reason(str(error["errorCode"]), str(error.get("errorMsg") or ""), error.get("retryable") is True))
-        for place, error in failed
-    ]
+        reason = Reason(str(error["errorCode"]), str(error.get("errorMsg") or ""), error.get("retryable") is True)
+        failed.append((place, reason))
+    return failed
 
 
 def seconds_of(retry_after):
     """The pause that a Retry-After requires: a number of seconds, or a date (RFC 9110, section 10.2.3)."""
     value = (retry_after or "").strip()
-    if re.fullmatch("[0-9]+", value):
-        return min(float(value), LONGEST_RETRY_AFTER)
-    try:
-        date = email.utils.parsedate_to_datetime(value)
-        seconds = (date if date.tzinfo else date.replace(tzinfo=timezone.utc)).timestamp() - time.time()
-    except (TypeError, ValueError, IndexError, OverflowError):
-        return 0.0
-    return min(max(seconds, 0.0), LONGEST_RETRY_AFTER)
+    with contextlib.suppress(TypeError, ValueError, LookupError, OverflowError):
+        is_date = not re.fullmatch("[0-9]+", value)
+        seconds = email.utils.mktime_tz(email.utils.parsedate_tz(value)) - time.time() if is_date else float(value)
+        return min(max(seconds, 0.0), LONGEST_RETRY_AFTER)
+    return 0.0
 
 
 def pause_before(attempt, least=0.0):
@@ -794,38 +784,36 @@ def pause_before(attempt, least=0.0):
 
 # --- The server, and the way to it ---
 
-WHOLE_ADDRESS = "--url must be the whole address, beginning with https:// or http://"
 
-
-def parts_of(address, mistake):
-    """The parts of an address, and its port; `mistake` is said of one that has no host or a wrong port."""
-    try:
+def parts_of(address, form, mistake):
+    """The parts of an address, and its port; `mistake` is said of one of another form, without host, with a wrong
+    port."""
+    with contextlib.suppress(ValueError):
         parts = urllib.parse.urlsplit(address)
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-    except ValueError:
-        raise Mistake(mistake) from None
-    if not parts.hostname:
-        raise Mistake(mistake)
-    return parts, port
+        if re.fullmatch(form, address) and parts.hostname:
+            return parts, parts.port or (443 if parts.scheme == "https" else 80)
+    raise Mistake(mistake)
 
 
 class Server:
     """The address of the import: directly, or through the proxy that the environment names."""
 
     def __init__(self, url, timeout):
-        self.timeout, self.url = timeout, url
-        parts, self.port = parts_of(url, WHOLE_ADDRESS)
-        self.is_tls, self.host = parts.scheme == "https", parts.hostname
+        self.timeout = timeout
+        mistake = "--url must be the whole address, beginning with https:// or http://"
+        parts, self.port = parts_of(url, r"https?://[A-Za-z0-9.\[:\]_-]+(/[!-~]*)?", mistake)
+        self.host, self.shown = parts.hostname, f"{parts.scheme}://{parts.netloc}{parts.path}"
+        self.context = ssl.create_default_context() if parts.scheme == "https" else None
         self.target = urllib.parse.urlunsplit(("", "", parts.path or "/", parts.query, ""))
-        self.shown = f"{parts.scheme}://{parts.netloc}{parts.path}"
-        self.proxy = self.find_proxy(parts.scheme)
-        self.headers = {}
+        # To whom it connects, and what is said to a proxy alone.
+        self.peer, self.proxy, self.proxy_headers = (self.host, self.port), self.find_proxy(parts.scheme), {}
         if self.proxy:
-            self.shown += f" through the proxy {self.proxy.hostname}:{self.proxy.port or 80}"
+            self.peer = self.proxy.hostname, self.proxy.port or 80
+            self.target = self.target if self.context else url
+            self.shown += " through the proxy {}:{}".format(*self.peer)
             if self.proxy.username:
                 user = urllib.parse.unquote(f"{self.proxy.username}:{self.proxy.password or ''}")
-                self.headers["Proxy-Authorization"] = "Basic " + base64.b64encode(user.encode()).decode()
-        self.context = ssl.create_default_context() if self.is_tls else None
+                self.proxy_headers["Proxy-Authorization"] = "Basic " + base64.b64encode(user.encode()).decode()
 
     def find_proxy(self, scheme):
         proxies = urllib.request.getproxies()
@@ -838,42 +826,32 @@ class Server:
             f"{name}_proxy names a proxy that cannot be used, {re.sub('//.*@', '//', value)}: set {scheme}_proxy to an"
             f" HTTP proxy (http://HOST:PORT), or NO_PROXY to {self.host}"
         )
-        proxy, _ = parts_of(value, mistake)
-        if proxy.scheme != "http":
-            raise Mistake(mistake)
-        return proxy
+        return parts_of(value, "(?i:http)://.*", mistake)[0]
 
     def is_near(self, no_proxy):
         """Whether the host is this machine, or one that no proxy is to be used for."""
-        entries = [entry.strip() for entry in no_proxy.split(",")]
-        if self.host == "localhost" or self.host.endswith(".localhost") or "*" in entries:
+        entries = ["127.0.0.0/8", "0.0.0.0", "::1", "::", *map(str.strip, no_proxy.split(","))]
+        if f".{self.host}".endswith(".localhost") or "*" in entries:
             return True
-        with contextlib.suppress(ValueError):
-            address = ipaddress.ip_address(self.host)
-            if address.is_loopback or address.is_unspecified:
-                return True
-            for entry in entries:
-                with contextlib.suppress(ValueError):
-                    if address in ipaddress.ip_network(entry, strict=False):
-                        return True
+        for entry in entries:
+            with contextlib.suppress(ValueError):
+                if ipaddress.ip_address(self.host) in ipaddress.ip_network(entry, strict=False):
+                    return True
         return bool(urllib.request.proxy_bypass(self.host if ":" in self.host else f"{self.host}:{self.port}"))
 
     def connect(self):
-        host, port = (self.proxy.hostname, self.proxy.port or 80) if self.proxy else (self.host, self.port)
-        if not self.is_tls:
-            return http.client.HTTPConnection(host, port, timeout=self.timeout)
-        connection = http.client.HTTPSConnection(host, port, timeout=self.timeout, context=self.context)
+        if not self.context:
+            return http.client.HTTPConnection(*self.peer, timeout=self.timeout)
+        connection = http.client.HTTPSConnection(*self.peer, timeout=self.timeout, context=self.context)
         if self.proxy:
-            connection.set_tunnel(self.host, self.port, self.headers)
+            connection.set_tunnel(self.host, self.port, self.proxy_headers)
         return connection
 
     def post(self, connection, headers, body):
         """Status, body and headers of the response. Redirects are not followed: the token goes nowhere else."""
-        is_plain = self.proxy and not self.is_tls
-        headers = {**headers, **self.headers} if is_plain else headers
-        is_whole = True
+        headers, is_whole = headers if self.context else {**headers, **self.proxy_headers}, True
         try:
-            connection.request("POST", self.url if is_plain else self.target, body, headers)
+            connection.request("POST", self.target, body, headers)
         except (BrokenPipeError, ConnectionResetError):
             if not connection.sock:
                 raise
@@ -892,11 +870,8 @@ def is_hopeless(error):
     """Whether the same request can only fail in the same way."""
     is_no_tls = isinstance(error, ssl.SSLError) and error.reason == "WRONG_VERSION_NUMBER"
     is_no_tunnel = str(error).startswith("Tunnel connection failed: 4")
-    return (
-        is_no_tls
-        or is_no_tunnel
-        or isinstance(error, (ssl.SSLCertVerificationError, http.client.InvalidURL, UnicodeError))
-    )
+    is_wrong = isinstance(error, (ssl.SSLCertVerificationError, http.client.InvalidURL, UnicodeError))
+    return is_no_tls or is_no_tunnel or is_wrong
 
 
 # --- Sending ---
@@ -954,8 +929,7 @@ class Sender:
         places = [place for place, row in enumerate(batch.rows) if not row.fault]
         round = fruitless = 0
         while places:
-            ended = []
-            left = places
+            ended, left = [], places
             while left:
                 size = self.pace.records
                 ended += self.part(batch, round, left[:size])
@@ -1226,9 +1200,8 @@ class FailedRows:
                 sync_directory(self.path)
                 texts = [self.reader.heading, *texts] if self.reader.heading else texts
             # Half a surrogate pair, which no encoding has, is written as JSON would.
-            self.file.write(
-                "".join(f"{text}\n" for text in texts).encode(CODECS[self.reader.encoding], "backslashreplace")
-            )
+            text = "".join(f"{text}\n" for text in texts)
+            self.file.write(text.encode(CODECS[self.reader.encoding], "backslashreplace"))
             self.length = self.file.tell()
             sync(self.file)
         return self.length
@@ -1484,11 +1457,7 @@ def arguments():
 def options_of(given):
     options = arguments().parse_args(given)
     if options.token is not None:
-        raise Mistake(
-            "a token cannot be an argument, which all users of the machine see: set IMPORT_TOKEN or --token-file"
-        )
-    if not re.fullmatch(r"https?://[A-Za-z0-9.\[:\]_-]+(/[!-~]*)?", options.url):
-        raise Mistake(WHOLE_ADDRESS)
+        raise Mistake("a token is no argument, which all users of the machine see: set IMPORT_TOKEN or --token-file")
     if options.identify_way and options.match != "fuzzy":
         raise Mistake("--identify-way must be left out, unless --match is fuzzy")
     options.params = params_of(options)

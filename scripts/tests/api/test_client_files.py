@@ -255,6 +255,14 @@ def test_a_row_that_is_none_is_bad_and_loses_nothing(end):
     assert (formula.pairs, formula.failed) == ([('="c1"', "g")], ['c2,"=""g""",BAD_ROW,第3行的引号前有其他字符'])
 
 
+def test_a_line_end_in_a_name_is_one_bad_row():
+    for cell in ('"vip\nspring"', '"vip\n\nspring"', '"vip\r\n""spring"'):
+        found = Found(f"audienceUserId,groups,note\nc1,{cell},\nc2,vip,\n")
+        assert found.pairs == [("c2", "vip")]
+        assert found.failed == [f"c1,{cell},,BAD_ROW,第2行的groups中有换行"]
+    assert len(Found(f'{NAMES}c1,"vip\nc2,spring"\n').failed) == 2
+
+
 def test_a_bad_row_fails_again_until_it_is_corrected():
     found = Found("groups,openid,errorCode\nvip,spring,BAD_ROW\nvip,o1,NOT_MATCHED\nvip,o2,\n")
     assert found.pairs == [("o1", "vip"), ("o2", "vip")]

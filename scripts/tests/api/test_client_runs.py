@@ -222,7 +222,8 @@ def test_what_cannot_pass_ends_the_run_and_leaves_nothing(desk, double, run, sta
 
 @pytest.mark.parametrize("places", [(1, 0), (0, 0), (-1, 0)])
 def test_failures_in_another_order_are_no_response(places):
-    data = {"importSuccessNum": 0, "importFailNum": 2, "errorData": [{"index": place} for place in places]}
+    errors = [{"index": place, **MISSING_GROUPS} for place in places]
+    data = {"importSuccessNum": 0, "importFailNum": 2, "errorData": errors}
     with pytest.raises(ValueError, match=r"^$"):
         import_groups.failures(data, [b"{}", b"{}"])
 
@@ -255,7 +256,7 @@ def test_a_request_that_is_rejected_before_its_end_is_sent_in_halves(desk):
     with socket.create_server(("127.0.0.1", 0)) as server:
         threading.Thread(target=reject, daemon=True).start()
         url = f"http://127.0.0.1:{server.getsockname()[1]}/"
-        ended = desk.run(f"{OFF} --batch-bytes 99000000", numbered(2, "g" * 12_000_000), url=url)
+        ended = desk.run(f"{OFF} --batch-bytes 99000000 --patience 1", numbered(2, "g" * 12_000_000), url=url)
     assert (ended.code, desk.read("list.failed.csv").count("PAYLOAD_TOO_LARGE,413")) == (2, 2), ended
 
 
