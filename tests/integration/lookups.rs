@@ -79,22 +79,25 @@ async fn a_second_customer_on_a_further_page_makes_a_value_ambiguous() {
 
 #[tokio::test(start_paused = true)]
 async fn rejected_statements_are_replaced_by_queries() {
-    // The last two are those of implementations without PartiQL, or without it on indexes.
-    let codes = [
-        "ValidationException",
-        "AccessDeniedException",
-        "UnknownOperationException",
-        "ResourceNotFoundException",
-    ];
-    for code in codes {
+    let lacking = Action::Error { status: 501, code: "InternalFailure", message: "not implemented" };
+    let proxied = Action::Error { status: 405, code: "", message: "" };
+    // All but the first two are those of implementations without PartiQL, or without it on indexes.
+    for rejected in [
+        Action::rejected("ValidationException"),
+        Action::rejected("AccessDeniedException"),
+        Action::rejected("UnknownOperationException"),
+        Action::rejected("ResourceNotFoundException"),
+        lacking,
+        proxied,
+    ] {
         let stage = Stage::new().await;
         stage.put_customers(customers(20)).await;
         stage.put_customers([json!({"audienceUserId": "twin", "openid": "o3"})]).await;
         let function = stage.function_with(|config| config.lookup_concurrency = 1).await;
-        stage.database.rule(Rule::on("ExecuteStatement", Action::rejected(code)));
+        stage.database.rule(Rule::on("ExecuteStatement", rejected.clone()));
         let import = async || {
             let response = function.import(fuzzy(1, "add"), records("openid", "o", 21)).await;
-            assert_eq!(response.failures(), ["AMBIGUOUS", "NOT_MATCHED"], "{code}");
+            assert_eq!(response.failures(), ["AMBIGUOUS", "NOT_MATCHED"], "{rejected:?}");
             (stage.database.count("ExecuteStatement"), stage.database.count("Query"))
         };
         // The process sends no more of them; after some minutes, one is tried again.
@@ -108,7 +111,7 @@ async fn rejected_statements_are_replaced_by_queries() {
         stage.database.reset();
         assert_eq!(import().await, (4, 0));
         let expected = (0..20).filter(|n| *n != 3).map(|n| (format!("t1#c{n}"), "g"));
-        assert_eq!(stage.memberships().await, pairs(expected), "{code}");
+        assert_eq!(stage.memberships().await, pairs(expected), "{rejected:?}");
     }
 }
 

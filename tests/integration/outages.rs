@@ -85,6 +85,7 @@ async fn a_permanent_fault_fails_the_records_and_the_next_request_succeeds() {
         (Action::Reset, "STORE_ERROR"),
         (Action::Truncate, "STORE_ERROR"),
         (Action::Garble, "STORE_ERROR"),
+        (Action::Respond(""), "STORE_ERROR"),
         (Action::THROTTLED, "TIMEOUT"),
         (UNPROCESSED, "TIMEOUT"),
     ] {

@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 
 use aws_sdk_dynamodb::config::http::HttpResponse;
-use aws_sdk_dynamodb::config::interceptors::{BeforeTransmitInterceptorContextRef, InterceptorContext};
+use aws_sdk_dynamodb::config::interceptors::{
+    BeforeDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextRef, InterceptorContext,
+};
 use aws_sdk_dynamodb::config::retry::{ClassifyRetry, RetryAction};
 use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_dynamodb::error::BoxError;
@@ -24,7 +26,8 @@ tokio::task_local! {
     pub static CALL: Call;
 }
 
-/// Counts the SDK's attempts at a call, and prevents further ones after the deadline for new calls.
+/// Counts the SDK's attempts at a call, prevents further ones after the deadline for new calls, and takes no empty
+/// response for a success.
 #[derive(Debug)]
 pub struct Attempts;
 
@@ -54,6 +57,19 @@ impl Intercept for Attempts {
         // Requests outside a call are not counted.
         let _ = CALL.try_with(|call| call.tally.sent(call.operation));
         Ok(())
+    }
+
+    /// The SDK reads an empty body as `{}`: as nothing found, or everything written. DynamoDB sends these two bytes.
+    fn read_before_deserialization(
+        &self,
+        context: &BeforeDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        match context.response().body().bytes() {
+            Some([]) if context.response().status().is_success() => Err("the response is empty".into()),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -33,6 +33,9 @@ pub enum CallError {
 /// PartiQL's operation. A statement that is rejected is replaced by queries.
 pub const EXECUTE_STATEMENT: &str = "ExecuteStatement";
 
+/// The status by which some implementations of DynamoDB say that they lack an operation.
+const NOT_IMPLEMENTED: u16 = 501;
+
 const INVALID: &str = "ValidationException";
 /// Further codes by which one item fails the whole batch (DynamoDB API reference, `BatchWriteItem`).
 const ONE_ITEM: [&str; 2] = ["ItemCollectionSizeLimitExceededException", "ReplicatedWriteConflictException"];
@@ -134,11 +137,9 @@ impl Calls<'_> {
             return CallError::Throttled;
         }
         // A rejected statement is counted and logged where it is replaced by queries.
-        if operation == EXECUTE_STATEMENT
-            && let Some(code) = code
-            && error.raw_response().is_some_and(|response| response.status().is_client_error())
-        {
-            return CallError::NoStatement(code.to_owned());
+        let status = error.raw_response().map(|response| response.status().as_u16());
+        if operation == EXECUTE_STATEMENT && matches!(status, Some(400..=499 | NOT_IMPLEMENTED)) {
+            return CallError::NoStatement(code.unwrap_or("none").to_owned());
         }
         // An outage fails hundreds of calls alike: only the first is logged, the summary counts them.
         if self.tally.failed(operation, code.unwrap_or(kind)) {

@@ -13,7 +13,7 @@ const fn broken(status: u16, code: &'static str) -> Action {
 }
 
 /// Every kind of fault.
-pub const FAULTS: [Action; 19] = [
+pub const FAULTS: [Action; 20] = [
     Action::rejected("ProvisionedThroughputExceededException"),
     Action::rejected("ThrottlingException"),
     Action::rejected("RequestLimitExceeded"),
@@ -29,6 +29,7 @@ pub const FAULTS: [Action; 19] = [
     Action::Reset,
     Action::Truncate,
     Action::Garble,
+    Action::Respond(""),
     Action::Hang,
     Action::Delay(Duration::from_millis(400)),
     Action::Delay(Duration::from_secs(4)),
