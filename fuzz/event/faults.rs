@@ -20,18 +20,18 @@ const TOKENS: [&str; 4] = [
 /// No fault: the call is only counted.
 const NONE: Action = Action::Delay(Duration::ZERO);
 
-/// Every fault, with the operation that it is for, unless it is for all.
-static ALL: LazyLock<Vec<(Option<&str>, Action)>> = LazyLock::new(|| {
-    let mut all = vec![(None, NONE)];
+/// Every fault.
+static ALL: LazyLock<Vec<Rule>> = LazyLock::new(|| {
+    let mut all = vec![Rule::on_any(NONE)];
     for fault in FAULTS {
         match fault {
             Action::Unprocessed { .. } => {
-                all.extend(["BatchGetItem", "BatchWriteItem"].map(|name| (Some(name), fault.clone())));
+                all.extend(["BatchGetItem", "BatchWriteItem"].map(|name| Rule::on(name, fault.clone())));
             }
-            fault => all.push((None, fault)),
+            fault => all.push(Rule::on_any(fault)),
         }
     }
-    all.extend(TOKENS.map(|item| (Some("GetItem"), Action::Respond(item))));
+    all.extend(TOKENS.map(|item| Rule::on("GetItem", Action::Respond(item))));
     all
 });
 
@@ -70,10 +70,8 @@ impl<'i> Faults<'i> {
         let rounds = if self.repeat { MOST } else { 1 };
         let bytes = std::iter::repeat_n(self.bytes, rounds).flatten().take(MOST);
         for byte in bytes.map(|byte| usize::from(*byte)) {
-            let (operation, fault) = ALL[byte % ALL.len()].clone();
-            let rule = operation.map_or(Rule::on_any(fault.clone()), |operation| Rule::on(operation, fault));
             let lasts = byte / ALL.len() % 2 == 1;
-            database.rule(rule.times(if lasts { ATTEMPTS } else { 1 }));
+            database.rule(ALL[byte % ALL.len()].clone().times(if lasts { ATTEMPTS } else { 1 }));
         }
     }
 }

@@ -39,7 +39,7 @@ async fn nesting_is_not_followed_and_is_returned_verbatim() {
         let mut event = post_event(TOKEN, body);
         event["requestContext"]["http"]["extra"] = 0.into();
         let event = event.to_string().replace("\"extra\":0", &format!("\"extra\":{deep}"));
-        let reply = function.reply(&event).await;
+        let reply = function.respond(event.as_bytes()).await;
         let body = reply["body"].as_str().expect("a body");
         assert!(body.contains(&format!(r#"{failing},"index":0,"errorCode":"INVALID_FIELD""#)));
         assert!(body.contains(r#""importSuccessNum":1,"#));

@@ -71,7 +71,7 @@ fn reading_a_whole_index_is_denied() {
 #[tokio::test]
 async fn the_template_sets_tables_and_default_settings() {
     let stage = Stage::new().await;
-    let default = Config::new(stage.config().tables);
+    let default = Config::new(stage.names.config().tables);
     let identity_lookup = match default.identity_lookup {
         IdentityLookup::Statement => "statement",
         IdentityLookup::Query => "query",

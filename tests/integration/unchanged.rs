@@ -11,8 +11,9 @@ use serde_json::json;
 
 use testing::dynamodb::{Action, Rule, Share};
 use testing::function::{Function, REQUEST_ID};
+use testing::items::BEFORE;
 use testing::shorthand::{numbered, numbered_pairs, off, pairs};
-use testing::stage::{BEFORE, Stage};
+use testing::stage::Stage;
 
 /// Puts the memberships of [`numbered`] records, as an earlier import left them.
 async fn put_earlier(stage: &Stage, numbers: impl IntoIterator<Item = usize>) {

@@ -1,4 +1,4 @@
-//! The data that the local run starts with: two tenants and their customers.
+//! The data that the local run starts with, and the fuzzer: two tenants and their customers.
 //!
 //! Customer number 1 of the demo tenant is `c0001`, with the unionid `u0001`, the openid `o0001` and the phone
 //! `13800000001`; the others are numbered likewise. Some identifiers are missing, as in real data. Customer `1` is the
@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::dynamodb::Store;
 use crate::items::put_all;
+use crate::model::world::Customer;
 use crate::tables::TableNames;
 
 /// The token of the demo tenant. It is valid for the local database only.
@@ -23,22 +24,19 @@ pub const RIVAL_TOKEN: &str = "rival-token";
 /// A phone that `c0101` and `c0102` of the demo tenant share: it is ambiguous.
 pub const SHARED_PHONE: &str = "13800000101";
 
-const TENANT: &str = "demo";
-const RIVAL_TENANT: &str = "rival";
-const CUSTOMERS: u32 = 300;
-const RIVAL_CUSTOMERS: u32 = 100;
+pub const TENANT: &str = "demo";
+pub const RIVAL_TENANT: &str = "rival";
+const CUSTOMERS: u32 = 120;
+const RIVAL_CUSTOMERS: u32 = 20;
 
-/// Writes the demo data. Repeating it changes nothing, and memberships are never touched.
+/// Writes the tenants and the customers. Repeating it changes nothing, and memberships are never touched.
 ///
 /// # Errors
 ///
 /// The database cannot be reached, or rejects an item.
 pub async fn load(store: &Store, names: &TableNames) -> io::Result<()> {
     put_all(store, &names.tenants, [tenant(TENANT, TOKEN), tenant(RIVAL_TENANT, RIVAL_TOKEN)]).await?;
-    let customers = (1..=CUSTOMERS).map(customer).chain((1..=RIVAL_CUSTOMERS).map(rival_customer));
-    // The customer of the example on the platform's page.
-    let customers = customers.chain([json!({"audienceUserId": "1", "tenantId": TENANT})]);
-    put_all(store, &names.customers, customers).await
+    put_all(store, &names.customers, customers().iter().map(Customer::item)).await
 }
 
 fn tenant(id: &str, token: &str) -> Value {
@@ -46,30 +44,27 @@ fn tenant(id: &str, token: &str) -> Value {
     json!({"tokenHash": hash, "tenantId": id, "enabled": true, "permissions": ["audience:group"]})
 }
 
-/// A customer of the demo tenant: every fifth lacks the unionid, every seventh the openid, every third the phone.
-fn customer(number: u32) -> Value {
-    let mut customer = json!({"audienceUserId": format!("c{number:04}"), "tenantId": TENANT});
-    if !number.is_multiple_of(5) {
-        customer["unionid"] = format!("u{number:04}").into();
-    }
-    if !number.is_multiple_of(7) {
-        customer["openid"] = openid(number).into();
-    }
-    if matches!(number, 101 | 102) {
-        customer["phone"] = SHARED_PHONE.into();
-    } else if !number.is_multiple_of(3) {
-        customer["phone"] = phone(number).into();
-    }
-    customer
+/// The customers of both tenants.
+pub fn customers() -> Vec<Customer> {
+    let of_rival = (1..=RIVAL_CUSTOMERS).map(|number| {
+        let customer = Customer::new(RIVAL_TENANT, &format!("r{number:04}"));
+        customer.with("openid", openid(number)).with("phone", phone(number))
+    });
+    (1..=CUSTOMERS).map(customer).chain(of_rival).chain([Customer::new(TENANT, "1")]).collect()
 }
 
-fn rival_customer(number: u32) -> Value {
-    json!({
-        "audienceUserId": format!("r{number:04}"),
-        "tenantId": RIVAL_TENANT,
-        "openid": openid(number),
-        "phone": phone(number),
-    })
+/// A customer of the demo tenant: every fifth lacks the unionid, every seventh the openid, every third the phone.
+fn customer(number: u32) -> Customer {
+    let mut customer = Customer::new(TENANT, &format!("c{number:04}"))
+        .with("unionid", format!("u{number:04}"))
+        .with("openid", openid(number))
+        .with("phone", phone(number));
+    for (field, every) in [("unionid", 5), ("openid", 7), ("phone", 3)] {
+        if number.is_multiple_of(every) {
+            customer.attributes.remove(field);
+        }
+    }
+    if number == 102 { customer.with("phone", SHARED_PHONE) } else { customer }
 }
 
 fn openid(number: u32) -> String {

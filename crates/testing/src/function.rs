@@ -1,43 +1,21 @@
 //! The function on a [`Stage`], called as API Gateway calls it, and its responses.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
-use crate::model::reply::{self, Reply};
-use aws_config::Region;
-use aws_sdk_dynamodb::config::Credentials;
-use group_import::config::{Config, Tables};
-use group_import::database::{self, Database};
+use group_import::config::Config;
 use group_import::hash::sha256_hex;
-use group_import::http::handler::Handler;
-use group_import::http::incoming::Incoming;
-use lambda_http::Context;
 use lambda_http::lambda_runtime::Diagnostic;
 use serde_json::{Value, json};
 
+pub use crate::handler::{Function, REQUEST_ID};
 use crate::log_search;
+use crate::model::reply::{self, Reply};
 use crate::runtime_api::Outcome;
 use crate::specification;
 use crate::stage::{Stage, TOKEN};
-use crate::tables::{ACCESS_KEY, REGION};
 
 /// The address of the import.
 pub const ADDRESS: &str = "/api/integrate/audience/info/batchAdd";
 
-/// The Lambda request ID of every request.
-pub const REQUEST_ID: &str = "8476a536-e9f4-11e8-9739-2dfe598c3fcd";
-
 impl Stage {
-    /// The default settings of a deployment, without the cache of tokens.
-    pub fn config(&self) -> Config {
-        let tables = Tables {
-            tenants: self.names.tenants.clone(),
-            customers: self.names.customers.clone(),
-            memberships: self.names.memberships.clone(),
-            imports: Some(self.names.imports.clone()),
-        };
-        Config { token_cache: Duration::ZERO, ..Config::new(tables) }
-    }
-
     /// The function with the default settings.
     pub async fn function(&self) -> Function {
         self.function_with(|_| {}).await
@@ -45,21 +23,8 @@ impl Stage {
 
     /// The function with other settings.
     pub async fn function_with(&self, set: impl FnOnce(&mut Config)) -> Function {
-        let mut config = self.config();
-        set(&mut config);
-        let credentials = Credentials::new(ACCESS_KEY, ACCESS_KEY, None, None, "test");
-        let loader = database::sdk_config().region(Region::new(REGION)).credentials_provider(credentials);
-        let sdk = loader.http_client(self.database.connector()).load().await;
-        let database = Database::new(&sdk, &config);
-        Function { handler: Handler::new(config, database), seconds: 30.0 }
+        Function::on(&self.database, &self.names, set).await
     }
-}
-
-/// The function, and the duration of its invocations.
-pub struct Function {
-    pub handler: Handler,
-    /// The duration of an invocation, in seconds.
-    pub seconds: f64,
 }
 
 impl Function {
@@ -78,39 +43,18 @@ impl Function {
         self.invoke(post_event(token, body)).await
     }
 
-    /// Handles an event of either kind: its result as API Gateway gets it, or would get it.
+    /// Handles an event of either kind.
     pub async fn invoke(&self, event: Value) -> Response {
         log_search::keep_event(&event);
-        if event.get("requestContext").is_some() {
-            return Response::read(&self.reply(&event.to_string()).await);
-        }
-        Response::read(&match self.handle(&event.to_string()).await {
-            Ok(envelope) => reply::of_direct(200, &envelope),
-            Err(failed) => reply::of_failed(&failed.error_type, &failed.error_message).unwrap(),
-        })
+        Response::read(&self.respond(event.to_string().as_bytes()).await)
     }
 
     /// Handles a direct event: its envelope, or the error of the failed invocation.
     pub async fn invoke_direct(&self, event: &Value) -> Result<Value, Diagnostic> {
         log_search::keep_event(event);
-        let envelope = self.handle(&event.to_string()).await?;
+        let event = serde_json::from_str(&event.to_string()).expect("every JSON text is an event");
+        let envelope = self.handle(event).await?;
         Ok(serde_json::from_str(&envelope).expect("a reply is JSON"))
-    }
-
-    /// The reply to an API event, given as JSON text.
-    pub async fn reply(&self, event: &str) -> Value {
-        let reply = self.handle(event).await.expect("every API event has a reply");
-        serde_json::from_str(&reply).expect("a reply is JSON")
-    }
-
-    async fn handle(&self, event: &str) -> Result<String, Diagnostic> {
-        let event: Incoming = serde_json::from_str(event).expect("every JSON text is an event");
-        let mut context = Context::default();
-        context.request_id = REQUEST_ID.to_owned();
-        let deadline = SystemTime::now() + Duration::from_secs_f64(self.seconds);
-        context.deadline = deadline.duration_since(UNIX_EPOCH).expect("after 1970").as_millis() as u64;
-        let reply = self.handler.handle(event, &context).await?;
-        Ok(serde_json::to_string(&reply).expect("a reply is JSON"))
     }
 }
 

@@ -1,10 +1,18 @@
 //! Items in DynamoDB's own JSON, and the calls that set up a database with them.
 
+use std::collections::BTreeSet;
 use std::io;
 
 use serde_json::{Map, Value, json};
 
 use crate::dynamodb::Store;
+use crate::tables::TableNames;
+
+/// The key of a customer, and a group.
+pub type Membership = (String, String);
+
+/// The import of the memberships that [`put_memberships`] puts.
+pub const BEFORE: &str = "before";
 
 /// The most requests of a `BatchWriteItem` (its API reference).
 const BATCH: usize = 25;
@@ -55,6 +63,33 @@ pub async fn scan(store: &Store, table: &str) -> io::Result<Vec<Value>> {
             last => request["ExclusiveStartKey"] = last,
         }
     }
+}
+
+/// Puts memberships, as the import [`BEFORE`] left them.
+///
+/// # Errors
+///
+/// Those of [`put_all`].
+pub async fn put_memberships(
+    store: &Store,
+    names: &TableNames,
+    memberships: &BTreeSet<Membership>,
+) -> io::Result<()> {
+    let items = memberships
+        .iter()
+        .map(|(key, group)| json!({"customerKey": key, "groupName": group, "importId": BEFORE}));
+    put_all(store, &names.memberships, items).await
+}
+
+/// Every membership stored.
+///
+/// # Errors
+///
+/// Those of [`scan`].
+pub async fn memberships(store: &Store, names: &TableNames) -> io::Result<BTreeSet<Membership>> {
+    let text = |value: &Value| value.as_str().expect("keys are strings").to_owned();
+    let items = scan(store, &names.memberships).await?;
+    Ok(items.iter().map(|item| (text(&item["customerKey"]), text(&item["groupName"]))).collect())
 }
 
 /// An item as plain JSON.

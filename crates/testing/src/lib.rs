@@ -5,23 +5,24 @@
 //! - [`model`]: the contract once more, and what must hold of a response
 //! - [`trial`]: imports drawn at random, through faults
 //! - [`dynamodb`]: a DynamoDB that counts, checks and breaks calls, in process or over HTTP
-//! - [`tables`]: its tables, from `template.yaml`; [`items`]: items in plain JSON
+//! - [`tables`]: its tables, from `template.yaml`; [`items`]: items in plain JSON; [`demo`]: tenants and customers
 //! - [`capacity`]: the throughput of a table, beyond which it throttles
 //! - [`serve`]: HTTP servers on this machine
 //! - [`runtime_api`]: the Lambda Runtime API, and a function's process that polls it
 //! - [`tls`], with the feature `tls`: TLS for these servers
 //!
-//! With the feature `connector`, it replaces the network under the SDK's client. With the feature `local`, there is a
-//! real implementation in it, without the SDK; and [`demo`], data for it.
+//! With the feature `local`, there is a real implementation in the database, without the SDK. With the feature `function`,
+//! the function calls it without a network: [`handler`].
 //!
-//! With the feature `stage`, the function on it:
+//! With the feature `stage`, for tests:
 //!
-//! - [`stage`]: database, tenants, customers; [`function`]: the function, and its responses
+//! - [`stage`]: database, tenants, customers; [`function`]: the function on it, and its responses
 //! - [`specification`]: `docs/openapi.yaml`, against which each of these responses is checked
 //! - [`log_search`]: the search of every log line
 //! - [`shorthand`]: parameters, records and states that many tests use
 
 pub mod capacity;
+pub mod demo;
 pub mod dynamodb;
 pub mod items;
 pub mod model;
@@ -32,10 +33,10 @@ pub mod tables;
 pub mod tls;
 pub mod trial;
 
-#[cfg(feature = "local")]
-pub mod demo;
 #[cfg(feature = "stage")]
 pub mod function;
+#[cfg(feature = "function")]
+pub mod handler;
 #[cfg(feature = "stage")]
 pub mod log_search;
 #[cfg(feature = "local")]

@@ -10,7 +10,7 @@ use group_import::tenant::TokenHash;
 use serde_json::{Value, json};
 
 use crate::dynamodb::{Dynamodb, Store};
-use crate::items::{put_all, scan};
+use crate::items::{self, Membership, put_all, scan};
 use crate::log_search;
 use crate::runtime_api::{self, Process};
 use crate::serve::{self, Server, Transport};
@@ -21,9 +21,6 @@ pub const TOKEN: &str = "token-of-t1";
 
 /// The ID of that tenant.
 pub const TENANT: &str = "t1";
-
-/// The import of the memberships that a test puts itself.
-pub const BEFORE: &str = "before";
 
 /// The variable with the URL of a DynamoDB to use instead of the embedded one, such as `http://127.0.0.1:8000`.
 const TEST_ENDPOINT: &str = "DYNAMODB_TEST_ENDPOINT";
@@ -97,12 +94,10 @@ impl Stage {
         self.put_all(&self.names.customers, customers).await;
     }
 
-    /// Puts memberships, each a customer key and a group name, as the import [`BEFORE`] left them.
-    pub async fn put_memberships(&self, memberships: &BTreeSet<(String, String)>) {
-        let items = memberships
-            .iter()
-            .map(|(key, group)| json!({"customerKey": key, "groupName": group, "importId": BEFORE}));
-        self.put_all(&self.names.memberships, items).await;
+    /// Puts memberships as [`items::BEFORE`] left them.
+    pub async fn put_memberships(&self, memberships: &BTreeSet<Membership>) {
+        let put = items::put_memberships(self.database.store(), &self.names, memberships);
+        put.await.expect("the memberships are put");
     }
 
     async fn put_all(&self, table: &str, items: impl IntoIterator<Item = Value>) {
@@ -133,11 +128,9 @@ impl Stage {
         updated.expect_ok().expect("the key exists");
     }
 
-    /// Every membership stored, as (customer key, group name).
-    pub async fn memberships(&self) -> BTreeSet<(String, String)> {
-        let text = |value: &Value| value.as_str().expect("keys are strings").to_owned();
-        let items = self.membership_items().await;
-        items.iter().map(|item| (text(&item["customerKey"]), text(&item["groupName"]))).collect()
+    /// Every membership stored.
+    pub async fn memberships(&self) -> BTreeSet<Membership> {
+        items::memberships(self.database.store(), &self.names).await.expect("the table is read")
     }
 
     /// Every membership's item.

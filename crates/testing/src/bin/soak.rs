@@ -16,6 +16,7 @@ use lexopt::prelude::Long;
 use serde_json::{Value, json};
 use tokio::io::{copy, sink};
 
+use testing::dynamodb::Action;
 use testing::function::Response;
 use testing::model::draw::{Import, TENANTS};
 use testing::model::verdict::Faults;
@@ -137,7 +138,8 @@ impl Soak {
             trial.faults.clear();
         }
         // On a clock that is not paused.
-        trial.faults.iter_mut().filter(|fault| fault.is_slow()).for_each(|fault| fault.times = Some(1));
+        let slow = trial.faults.iter_mut().filter(|it| matches!(it.action, Action::Hang | Action::Delay(_)));
+        slow.for_each(|fault| fault.left = Some(1));
         match random.u8(0..20) {
             0..=4 => trial.import.records.truncate(1),
             5..=14 => {}
@@ -166,7 +168,7 @@ impl Soak {
         if breaks < 2 || !trial.faults.is_empty() {
             faults = Faults::OF_CALLS;
             self.disturbed += 1;
-            cut(&mut self.trials.stage).await;
+            self.trials.stage.server.close_connections();
             // An abandoned write may still be on its way to the database.
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -177,7 +179,7 @@ impl Soak {
         let event = self.trials.event(trial);
         let cut = async {
             tokio::time::sleep(pause).await;
-            cut(&mut self.trials.stage).await;
+            self.trials.stage.server.close_connections();
         };
         tokio::join!(self.trials.target.respond(event), cut).0
     }
@@ -223,7 +225,7 @@ impl Soak {
 
     async fn end(mut self, earlier: u64, later: u64) -> Result<(), Box<dyn Error>> {
         // Every idle connection of the process is closed.
-        cut(&mut self.trials.stage).await;
+        self.trials.stage.server.close_connections();
         let before = self.descriptors;
         self.first().await;
         let Trials { number, records, .. } = self.trials;
@@ -252,10 +254,4 @@ fn grow(records: &mut Vec<Value>, sizes: Range<usize>, random: &mut Rng) {
             _ => json!({"audienceUserId": format!("w{}", number % 300), "groups": "bulk"}),
         });
     }
-}
-
-/// Breaks every connection that the process has to the database.
-async fn cut(stage: &mut Stage) {
-    stage.close().await;
-    stage.open().await;
 }

@@ -1,5 +1,6 @@
 //! Which calls get a fault instead of the response of the store.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -56,18 +57,26 @@ impl Action {
     }
 }
 
-type Predicate = Arc<dyn Fn(&Value) -> bool + Send + Sync>;
-
-/// Which calls an [`Action`] is for.
 #[derive(Clone)]
+pub(crate) struct Predicate(Arc<dyn Fn(&Value) -> bool + Send + Sync>);
+
+impl fmt::Debug for Predicate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a predicate")
+    }
+}
+
+/// A fault: an [`Action`], and which calls it is for.
+#[derive(Clone, Debug)]
 pub struct Rule {
-    operation: Option<&'static str>,
-    when: Option<Predicate>,
+    /// `None` is for calls of every operation.
+    pub operation: Option<&'static str>,
+    pub(crate) when: Option<Predicate>,
     /// The number of matching calls still to skip.
-    skip: usize,
+    pub skip: usize,
     /// The number of matching calls still to act on; `None` means all.
-    left: Option<usize>,
-    action: Action,
+    pub left: Option<usize>,
+    pub action: Action,
 }
 
 impl Rule {
@@ -83,7 +92,7 @@ impl Rule {
 
     /// Only on calls whose body satisfies the predicate.
     pub fn when(mut self, predicate: impl Fn(&Value) -> bool + Send + Sync + 'static) -> Self {
-        self.when = Some(Arc::new(predicate));
+        self.when = Some(Predicate(Arc::new(predicate)));
         self
     }
 
@@ -102,7 +111,7 @@ impl Rule {
     /// The action for this call, if the rule matches; counts as one use.
     pub(super) fn act_on(&mut self, call: &Call) -> Option<Action> {
         if self.operation.is_some_and(|name| name != call.operation)
-            || self.when.as_ref().is_some_and(|when| !when(&call.body))
+            || self.when.as_ref().is_some_and(|when| !(when.0)(&call.body))
         {
             return None;
         }

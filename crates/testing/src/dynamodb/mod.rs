@@ -16,7 +16,7 @@
 
 mod batch;
 mod call;
-#[cfg(feature = "connector")]
+#[cfg(feature = "function")]
 mod connector;
 #[cfg(feature = "local")]
 mod embedded;
@@ -43,7 +43,7 @@ use tokio::time::Instant;
 
 pub use batch::Share;
 pub use call::{Call, Response, Sent};
-#[cfg(feature = "connector")]
+#[cfg(feature = "function")]
 pub use connector::Connector;
 pub use fault::{Action, Rule};
 pub use maps::Maps;
@@ -100,7 +100,7 @@ impl Dynamodb {
     }
 
     /// A replacement for the network under an SDK's client.
-    #[cfg(feature = "connector")]
+    #[cfg(feature = "function")]
     pub fn connector(&self) -> Connector {
         Connector::new(self)
     }

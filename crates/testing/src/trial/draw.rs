@@ -12,8 +12,8 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::{Value, json};
 
-use super::fault::{FAULTS, Fault, OPERATIONS};
-use crate::dynamodb::Action;
+use super::fault::{FAULTS, OPERATIONS};
+use crate::dynamodb::{Action, Rule};
 use crate::model::draw::{self, Import};
 use crate::model::world::World;
 
@@ -23,7 +23,7 @@ pub struct Trial {
     /// What exists before, unless trials follow each other.
     pub world: World,
     pub import: Import,
-    pub faults: Vec<Fault>,
+    pub faults: Vec<Rule>,
     /// The reads and the writes that the tables can take a second, where they are limited.
     pub units_per_second: Option<f64>,
     /// Whether the import carries an `Idempotency-Key`.
@@ -120,7 +120,7 @@ fn trials(operation: &'static str, action: Action) -> impl Strategy<Value = Tria
             settings;
         let faults: Vec<_> = [first].into_iter().chain(others).collect();
         // A call that always hangs uses up all of the time.
-        let hangs = |fault: &Fault| matches!(fault.action, Action::Hang) && fault.times.is_none();
+        let hangs = |fault: &Rule| matches!(fault.action, Action::Hang) && fault.left.is_none();
         let little_time = little_time || faults.iter().any(hangs);
         let (seconds, margin) = if little_time { (6.0, 4_000) } else { (30.0, 1_500) };
         if import.mode == "off" && matches!(operation, "ExecuteStatement" | "Query" | "BatchGetItem") {
@@ -156,15 +156,15 @@ fn fault(
     operation: impl Strategy<Value = Option<&'static str>>,
     action: impl Strategy<Value = Action>,
     after: Range<usize>,
-) -> impl Strategy<Value = Fault> {
+) -> impl Strategy<Value = Rule> {
     let times = prop_oneof![2 => Just(None), 3 => (1..7usize).prop_map(Some)];
-    (operation, action, after, times).prop_map(|(operation, action, after, times)| {
+    (operation, action, after, times).prop_map(|(operation, action, skip, times)| {
         let operation = match action {
             Action::Unprocessed { .. } if operation != Some("BatchGetItem") => Some("BatchWriteItem"),
             _ => operation,
         };
         // A hanging call is abandoned after seconds: more than two only prolong a trial.
-        let times = times.map(|times| if matches!(action, Action::Hang) { times.min(2) } else { times });
-        Fault { action, operation, after, times }
+        let left = times.map(|times| if matches!(action, Action::Hang) { times.min(2) } else { times });
+        Rule { operation, skip, left, ..Rule::on_any(action) }
     })
 }

@@ -1,8 +1,8 @@
-//! Every kind of fault, and when it occurs.
+//! Every kind of fault, and every operation that may meet one.
 
 use std::time::Duration;
 
-use crate::dynamodb::{Action, Rule, Share};
+use crate::dynamodb::{Action, Share};
 
 /// Every operation that the function uses.
 pub const OPERATIONS: [&str; 7] =
@@ -36,35 +36,3 @@ pub const FAULTS: [Action; 20] = [
     Action::Unprocessed { processed: Share::Count(0) },
     Action::Unprocessed { processed: Share::Fraction(1, 2) },
 ];
-
-/// A fault, and which calls it is for.
-#[derive(Clone, Debug)]
-pub struct Fault {
-    pub action: Action,
-    /// `None` is for calls of every operation.
-    pub operation: Option<&'static str>,
-    /// The number of these calls that pass before the first fault.
-    pub after: usize,
-    /// The number of faults; `None` is for all further calls.
-    pub times: Option<usize>,
-}
-
-impl Fault {
-    pub fn rule(&self) -> Rule {
-        let rule = match self.operation {
-            Some(operation) => Rule::on(operation, self.action.clone()),
-            None => Rule::on_any(self.action.clone()),
-        };
-        let rule = rule.after(self.after);
-        match self.times {
-            Some(times) => rule.times(times),
-            None => rule,
-        }
-    }
-
-    /// Whether each of its calls takes seconds.
-    pub fn is_slow(&self) -> bool {
-        matches!(self.action, Action::Hang)
-            || matches!(self.action, Action::Delay(time) if time.as_secs() > 0)
-    }
-}

@@ -7,7 +7,7 @@
 //!
 //! # Layout
 //!
-//! - [`fault`]: every kind of fault, and when it occurs
+//! - [`fault`]: every kind of fault, and every operation that may meet one
 //! - [`draw`]: the contents of a trial, and how they are drawn
 //! - [`run`]: the requests of a trial and what must hold of them
 //! - [`keys`]: the same of an `Idempotency-Key`

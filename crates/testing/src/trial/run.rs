@@ -12,11 +12,12 @@ use super::draw::Trial;
 use crate::capacity::Capacity;
 use crate::dynamodb::Throughput;
 use crate::function::{Function, REQUEST_ID, Response, direct_event, post_event, with_key};
+use crate::items::{BEFORE, Membership};
 use crate::model::draw::TENANTS;
 use crate::model::verdict::{Case, Faults, Verdict};
 use crate::model::world::{Customer, World};
 use crate::runtime_api::Process;
-use crate::stage::{BEFORE, Stage};
+use crate::stage::Stage;
 
 /// What handles events: the function in this process, or its binary.
 pub trait Target {
@@ -67,8 +68,8 @@ pub struct Trials<T> {
     pub records: usize,
 }
 
-/// The memberships that exist, as (customer key, group).
-pub(super) type Memberships = BTreeSet<(String, String)>;
+/// The memberships that exist.
+pub(super) type Memberships = BTreeSet<Membership>;
 
 /// Where more customers exist, each value of a statement is read by its key: the store would scan an index.
 const FEW: usize = 1_000;
@@ -128,7 +129,7 @@ impl<T: Target> Trials<T> {
         self.records += trial.import.records.len();
         self.target.set_time(trial.settings.seconds);
         self.stage.database.reset();
-        trial.faults.iter().for_each(|fault| self.stage.database.rule(fault.rule()));
+        trial.faults.iter().cloned().for_each(|fault| self.stage.database.rule(fault));
         if let Some(units) = trial.units_per_second {
             let capacity = || Some(Arc::new(Capacity::new(4, units / 4.0, 1.0)));
             let latency = Duration::from_millis(5);
