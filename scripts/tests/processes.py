@@ -86,6 +86,22 @@ def run_script(name, *arguments, stdin="", **options):
     return done
 
 
+def running():
+    """The ID, the parent's ID and the command of each process."""
+    listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
+    return [line.split(maxsplit=2) for line in listed.splitlines()]
+
+
+def below(parent):
+    """The IDs and commands of all that a process has started."""
+    children = {(pid, command) for pid, above, command in running() if above == str(parent)}
+    return children.union(*(below(pid) for pid, _ in children))
+
+
+def left_of(started):
+    return started & {(pid, command) for pid, _, command in running()}
+
+
 def end_as_by_ctrl_c():
     """`kill` and a closed terminal end this process through every `with` statement, as Ctrl-C does.
 

@@ -12,7 +12,7 @@ import urllib.parse
 import pytest
 
 from api.conftest import ENDED_WITHIN, PROJECT, Service
-from processes import Group, free_port, is_served
+from processes import Group, below, free_port, is_served, left_of
 
 # The function alone is compiled again.
 RESTARTED_WITHIN = 300
@@ -81,23 +81,12 @@ def test_a_signal_leaves_nothing_behind(number, tmp_path):
         os.kill(running.process.pid, number)
         running.has_ended(wait=True)
         deadline = time.monotonic() + ENDED_WITHIN
-        while (left := started & {(pid, command) for pid, _, command in processes()}) and time.monotonic() < deadline:
+        while (left := left_of(started)) and time.monotonic() < deadline:
             time.sleep(0.05)
         assert not left
         for url in (running.url, running.database):
             assert not is_served(port(url))
     assert running.process.returncode == (-number if number == signal.SIGKILL else 0)
-
-
-def processes():
-    """The ID, the parent's ID and the command of each."""
-    return [line.split(maxsplit=2) for line in shell("ps -A -o pid= -o ppid= -o args=").stdout.splitlines()]
-
-
-def below(parent):
-    """The IDs and commands of all that a process has started."""
-    children = {(pid, command) for pid, above, command in processes() if above == str(parent)}
-    return children.union(*(below(pid) for pid, _ in children))
 
 
 def test_plain_cargo_lambda_works_beside_make_local(service, tmp_path):

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from deploy.stack import CUSTOMERS, PROJECT, Sam, Stack, for_this_machine
+from deploy.stack import CUSTOMERS, Sam, Stack, for_this_machine
 
 
 @pytest.fixture(scope="session")
@@ -38,14 +38,8 @@ def sam(emulator, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def built(sam):
-    """The template as sam builds it for AWS. The first time it compiles for minutes."""
-    return sam.build(PROJECT / "target" / "sam")
-
-
-@pytest.fixture(scope="session")
-def template(built, tmp_path_factory):
-    return for_this_machine(built, tmp_path_factory.mktemp("template") / "built")
+def template(tmp_path_factory):
+    return for_this_machine(tmp_path_factory.mktemp("template") / "built")
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,6 @@
 """`make sandbox`, as an operator uses it who pastes what it prints. The tests build on each other, in this order."""
 
-import contextlib
 import os
-import pathlib
 import re
 import signal
 import subprocess
@@ -11,7 +9,7 @@ import sys
 import pytest
 
 from deploy.stack import PROJECT
-from processes import Group, is_served
+from processes import Group, below, is_served, left_of
 
 COMMAND = [sys.executable, "-B", PROJECT / "scripts" / "sandbox"]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(PROJECT / "scripts" / "tests")}
@@ -19,7 +17,7 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(PROJECT / "scripts" / "tests")}
 
 class Sandbox(Group):
     def __init__(self, directory):
-        self.folders_before = folders()
+        self.folders_before, self.files_before = folders(), files()
         super().__init__(COMMAND, directory / "sandbox.log", env=ENVIRONMENT, cwd=directory)
 
     def __exit__(self, *exception):
@@ -35,27 +33,19 @@ class Sandbox(Group):
         (folder,) = folders() - self.folders_before
         return folder
 
-    def blocks(self):
-        """The printed commands by their titles."""
-        return dict(re.findall(r"^# (.*)\n((?:.+\n)+)", self.guide(), re.MULTILINE))
-
     def commands(self, title):
-        (commands,) = [commands for name, commands in self.blocks().items() if name.startswith(title)]
-        return commands
+        """The printed commands below a title."""
+        return re.search(rf"^# {title}.*\n((?:.+\n)+)", self.guide(), re.MULTILINE)[1]
 
-    def paste(self, title):
-        return self.shell(self.commands(title))
-
-    def shell(self, commands):
-        """Pastes commands after the first block into a new shell; what they print."""
-        first = next(iter(self.blocks().values()))
+    def paste(self, commands):
+        """Pastes commands after the first ones into a new shell; what they print."""
         # As if nobody's make ran the tests: a nested one prints the directory, too.
-        script = f"unset MAKELEVEL MAKEFLAGS MFLAGS\n{first}\n{commands}"
+        script = f"unset MAKELEVEL MAKEFLAGS MFLAGS\n{self.commands('Before all others')}\n{commands}"
         return subprocess.run(["bash", "-c", script], stdout=subprocess.PIPE, text=True, check=False).stdout
 
     def call(self, token="demo-token"):
         """The status of a call, by the printed function."""
-        return self.shell(f"call {token}").splitlines()[-1]
+        return self.paste(f"call {token}").splitlines()[-1]
 
     def end(self, number):
         """Sends a signal and returns the exit status."""
@@ -67,16 +57,6 @@ def folders():
     return set((PROJECT / ".local").glob("sandbox-*"))
 
 
-def processes_of(folder):
-    """The processes with the sandbox's folder in their environment: the emulator, its functions, sam."""
-    found = set()
-    for environ in pathlib.Path("/proc").glob("[0-9]*/environ"):
-        with contextlib.suppress(OSError):
-            if str(folder).encode() in environ.read_bytes():
-                found.add(environ.parent.name)
-    return found
-
-
 def files():
     """What git sees in the checkout, with what it ignores; not what was built."""
     command = ["git", "status", "--porcelain", "--ignored", "--", ":!.local", ":!target"]
@@ -84,12 +64,7 @@ def files():
 
 
 @pytest.fixture(scope="module")
-def files_before():
-    return files()
-
-
-@pytest.fixture(scope="module")
-def sandbox(tmp_path_factory, files_before):
+def sandbox(tmp_path_factory):
     with Sandbox(tmp_path_factory.mktemp("sandbox")) as running:
         yield running
 
@@ -109,7 +84,7 @@ PRINTED = {
 
 @pytest.mark.parametrize("title", PRINTED)
 def test_pasted_commands_do_what_their_title_says_and_undo_it(sandbox, title):
-    found = re.fullmatch(PRINTED[title], output := sandbox.paste(title))
+    found = re.fullmatch(PRINTED[title], output := sandbox.paste(sandbox.commands(title)))
     assert found, output
     # A function that knows the token of rival would accept it for a minute more.
     token = found.groupdict().get("token", "rival-token" if title == "A tenant" else "demo-token")
@@ -118,32 +93,33 @@ def test_pasted_commands_do_what_their_title_says_and_undo_it(sandbox, title):
 
 def test_new_version_is_deployed_and_gone_back_from(sandbox):
     build, deploy = re.findall(r"^(?:.+\\\n)*.+\n", sandbox.commands("A new version"), re.MULTILINE)
-    sandbox.shell(build)
+    sandbox.paste(build)
     # As if the checkout had changed.
     template = sandbox.folder() / "new" / "template.yaml"
     old, new = "MAX_RECORDS: !Ref MaxRecords\n", 'MAX_RECORDS: "2"\n'
     text = template.read_text(encoding="utf-8")
     assert old in text
     template.write_text(text.replace(old, new), encoding="utf-8")
-    sandbox.shell(deploy)
+    sandbox.paste(deploy)
     assert sandbox.call() == "413"
-    sandbox.paste("Going back")
+    sandbox.paste(sandbox.commands("Going back"))
     assert sandbox.call() == "200"
 
 
-def test_ctrl_c_leaves_nothing(sandbox, files_before):
+def test_ctrl_c_leaves_nothing(sandbox):
     folder, port = sandbox.folder(), int(re.search(r"AWS_ENDPOINT_URL=\S+:(\d+)", sandbox.guide())[1])
-    assert len(processes_of(folder)) > 1
+    # The emulator and its functions.
+    assert len(started := below(sandbox.process.pid)) > 1
     assert sandbox.end(signal.SIGINT) == 0
-    assert (processes_of(folder), folder.exists()) == (set(), False)
+    assert (left_of(started), folder.exists()) == (set(), False)
     assert not is_served(port)
-    assert files() == files_before
+    assert files() == sandbox.files_before
 
 
 def test_sigterm_while_it_starts_leaves_nothing(tmp_path):
     with Sandbox(tmp_path) as starting:
         starting.wait_until(lambda: "deploying" in starting.output(), 60)
         folder = starting.folder()
-        assert processes_of(folder)
+        assert (started := below(starting.process.pid))
         assert starting.end(signal.SIGTERM) == 0
-        assert (processes_of(folder), folder.exists()) == (set(), False)
+        assert (left_of(started), folder.exists()) == (set(), False)

@@ -24,12 +24,8 @@ def invoke(function, event):
     fault = json.loads(FAULT.read_text() or "{}")
     if fault and fault["text"] in text(event) and met[text(fault)] < fault.get("times", float("inf")):
         met[text(fault)] += 1
-        return outcome(fault)
-    return call(function, event)
-
-
-def outcome(fault):
-    if "response" in fault:
+        if "error" in fault:
+            cause = {"errorType": fault["error"], "errorMessage": "a fault of the test"}
+            raise _ExecutionError(fault["error"], text(cause))
         return fault["response"]
-    cause = {"errorType": fault["error"], "errorMessage": "a fault of the test"}
-    raise _ExecutionError(fault["error"], text(cause))
+    return call(function, event)

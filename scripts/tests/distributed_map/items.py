@@ -1,8 +1,7 @@
 """ItemReader, ItemSelector and ItemBatcher: the inputs of the children. ministack reads the items, but no compressed
 objects.
 
-Both limits of a batch hold, and that of bytes counts the whole input. Not documented, and so decided here: a line that
-is no JSON ends the run.
+Both limits of a batch hold, and that of bytes counts the whole input.
 """
 
 import gzip
@@ -10,7 +9,6 @@ import json
 
 import ministack.services.stepfunctions as states
 from ministack.services import s3
-from ministack.services.stepfunctions import _ExecutionError
 
 # Evaluated for each of many thousand rows, this would take minutes.
 SELECTOR = {"index": "{% $states.context.Map.Item.Index %}", "row": "{% $states.context.Map.Item.Value %}"}
@@ -37,10 +35,7 @@ def text_of(bucket, key):
 
 def batches(state, given, context):
     """The children's inputs."""
-    try:
-        values = states._read_map_items(value_of(state["ItemReader"], given, context), given, context)
-    except (ValueError, OSError, EOFError) as error:
-        raise _ExecutionError("States.ItemReaderFailed", str(error)) from error
+    values = states._read_map_items(value_of(state["ItemReader"], given, context), given, context)
     if state["ItemSelector"] != SELECTOR:
         raise NotImplementedError("items are selected as a row with its index only")
     batcher = state["ItemBatcher"]
@@ -51,8 +46,6 @@ def batches(state, given, context):
     for index, value in enumerate(values):
         item = {"index": index, "row": value}
         needed = size(item) + 1
-        if empty + needed > most_bytes:
-            raise _ExecutionError("States.DataLimitExceeded", f"an item of {needed} bytes fits in no batch")
         if not found or len(found[-1]) == most_items or used + needed > most_bytes:
             found.append([])
             used = empty

@@ -13,14 +13,9 @@ import ministack.services.stepfunctions as states
 from ministack.services.stepfunctions import _ExecutionError
 
 from . import writer
-from .items import batches, text, value_of
-
-# The most bytes of an input or an output (quotas for state machine executions).
-MOST_BYTES = 262_144
+from .items import batches, value_of
 
 STATUSES = ("pending", "running", "succeeded", "failed", "timedOut", "aborted")
-# What a redrive runs again.
-UNSUCCESSFUL = ("PENDING", "FAILED", "ABORTED")
 
 # The runs that may be redriven, by the ARN of their execution.
 runs = {}
@@ -29,21 +24,21 @@ runs = {}
 def distributed(state, given, _effective, iterator, execution, context):
     """Takes the place of ministack's distributed Map."""
     run = runs.get(execution["executionArn"])
-    if run is None:
-        run = runs[execution["executionArn"]] = MapRun(state, given, execution, context)
-    else:
+    if run:
         run.redrive()
-    result = run.process(iterator)
-    output = states._apply_jsonata_output(state, given, context, result=result, default=result)
-    return output, states._next_or_end(state)
+    else:
+        run = runs[execution["executionArn"]] = MapRun(state, given, execution, context)
+    run.process(iterator)
+    # Nobody reads the output of a run.
+    return {}, states._next_or_end(state)
 
 
 class MapRun:
     def __init__(self, state, given, execution, context):
         self.state, self.given, self.execution, self.context = state, given, execution, context
         self.lock = threading.Lock()
-        inputs = batches(state, given, context)
-        total = sum(len(one["Items"]) for one in inputs)
+        self.children = [{"status": "PENDING", "input": one, "events": []} for one in batches(state, given, context)]
+        total = sum(len(child["input"]["Items"]) for child in self.children)
         *_, region, account, _, machine = execution["stateMachineArn"].split(":")
         place, label = f"arn:aws:states:{region}:{account}", f"{machine}/{state['Label']}"
         self.record = {
@@ -54,16 +49,12 @@ class MapRun:
             "maxConcurrency": value_of(state["MaxConcurrency"], given, context),
             "toleratedFailurePercentage": value_of(state["ToleratedFailurePercentage"], given, context),
             "itemCounts": dict.fromkeys(STATUSES, 0) | {"pending": total, "total": total},
-            "redriveCount": 0,
             "_stateMachineArn": f"{place}:stateMachine:{label}",
         }
         states._map_runs[self.record["mapRunArn"]] = self.record
-        self.children = [
-            {"status": "PENDING", "input": text(one), "output": None, "events": [], "_given": one} for one in inputs
-        ]
 
     def move(self, child, status):
-        counts, items = self.record["itemCounts"], len(child["_given"]["Items"])
+        counts, items = self.record["itemCounts"], len(child["input"]["Items"])
         with self.lock:
             counts[child["status"].lower()] -= items
             counts[status.lower()] += items
@@ -76,31 +67,23 @@ class MapRun:
         return items["failed"] * 100 > tolerated or self.execution["status"] != "RUNNING"
 
     def redrive(self):
-        self.record.update(status="RUNNING", redriveCount=self.record["redriveCount"] + 1)
-        self.record.pop("stopDate", None)
+        self.record["status"] = "RUNNING"
         for child in self.children:
-            if child["status"] in UNSUCCESSFUL:
+            if child["status"] != "SUCCEEDED":
                 self.move(child, "PENDING")
-                child.update(error=None, cause=None, events=[])
 
     def process(self, iterator):
-        """Runs the children that are pending, and returns the result of the Map state."""
+        """Runs the children that are pending."""
+        pending = [child for child in self.children if child["status"] == "PENDING"]
         with ThreadPoolExecutor(self.record["maxConcurrency"] or 64) as pool:
-            started = [
-                pool.submit(contextvars.copy_context().run, self.run, child, iterator)
-                for child in self.children
-                if child["status"] == "PENDING"
-            ]
+            started = [pool.submit(contextvars.copy_context().run, self.run, child, iterator) for child in pending]
         for one in started:
             one.result()
         failed = self.has_failed()
-        result = writer.write(self.state["ResultWriter"], self.record, self.children, self.given, self.context)
+        writer.write(self)
         self.record.update(status="FAILED" if failed else "SUCCEEDED", stopDate=states.now_iso())
         if failed:
-            raise _ExecutionError(
-                "States.ExceedToleratedFailureThreshold", "The specified tolerated failure threshold was exceeded"
-            )
-        return result
+            raise _ExecutionError("States.ExceedToleratedFailureThreshold", "More failed than is tolerated")
 
     def run(self, child, iterator):
         if self.has_failed():
@@ -108,22 +91,15 @@ class MapRun:
         self.move(child, "RUNNING")
         # Numbers of this child's own: ministack keeps the state's name and its retries in the context.
         context = {**copy.deepcopy(self.context), "State": {}, "variables": {}}
+        start, status = iterator["StartAt"], "SUCCEEDED"
         try:
-            if len(child["input"].encode()) > MOST_BYTES:
-                raise _ExecutionError("States.DataLimitExceeded", "the input is over 256 KiB")
-            output = states._run_sub_machine(iterator["States"], iterator["StartAt"], child["_given"], child, context)
-            child["output"] = text(output)
-            if len(child["output"].encode()) > MOST_BYTES:
-                raise _ExecutionError("States.DataLimitExceeded", "the output is over 256 KiB")
-            status = "SUCCEEDED"
+            child["output"] = states._run_sub_machine(iterator["States"], start, child["input"], child, context)
         except _ExecutionError as error:
             child.update(error=error.error, cause=error.cause)
             status = "FAILED"
-        if self.has_failed():
-            status, child["output"] = "ABORTED", None
         # The events hold its rows, several times.
         child["events"] = []
-        self.move(child, status)
+        self.move(child, "ABORTED" if self.has_failed() else status)
 
 
 def redrive(data):

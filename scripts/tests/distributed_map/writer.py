@@ -3,8 +3,6 @@
 Not documented, and so decided here: what a redriven run writes takes the place of what it wrote before.
 """
 
-import json
-
 from ministack.services import s3
 
 from .items import text, value_of
@@ -13,31 +11,25 @@ from .items import text, value_of
 FILES = {"SUCCEEDED": "SUCCEEDED", "FAILED": "FAILED", "ABORTED": "FAILED", "PENDING": "PENDING"}
 
 
-def write(writer, run, children, given, context):
-    """Writes the objects and returns the result of the Map state."""
-    place = value_of(writer["Arguments"], given, context)
-    config = writer.get("WriterConfig", {})
-    if (config.get("Transformation"), config.get("OutputType")) != ("FLATTEN", "JSONL"):
+def write(run):
+    writer = run.state["ResultWriter"]
+    if writer["WriterConfig"] != {"Transformation": "FLATTEN", "OutputType": "JSONL"}:
         raise NotImplementedError("results are written as flattened JSON Lines only")
-    folder = f"{place['Prefix']}/{run['mapRunArn'].rsplit(':', 1)[1]}"
+    place = value_of(writer["Arguments"], run.given, run.context)
+    folder = f"{place['Prefix']}/{run.record['mapRunArn'].rsplit(':', 1)[1]}"
     results = {}
     for status in ("FAILED", "PENDING", "SUCCEEDED"):
-        lines = [line for child in children if FILES[child["status"]] == status for line in lines_of(child)]
-        results[status] = []
+        lines = [text(one) for child in run.children if FILES[child["status"]] == status for one in results_of(child)]
+        key = f"{folder}/{status}_0.jsonl"
+        results[status] = [{"Key": key}] if lines else []
         if lines:
-            body = "".join(f"{line}\n" for line in lines).encode()
-            s3._put_object(place["Bucket"], f"{folder}/{status}_0.jsonl", body, {})
-            results[status].append({"Key": f"{folder}/{status}_0.jsonl", "Size": len(body)})
-    manifest = {"DestinationBucket": place["Bucket"], "MapRunArn": run["mapRunArn"], "ResultFiles": results}
-    s3._put_object(place["Bucket"], f"{folder}/manifest.json", json.dumps(manifest).encode(), {})
-    details = {"Bucket": place["Bucket"], "Key": f"{folder}/manifest.json"}
-    return {"MapRunArn": run["mapRunArn"], "ResultWriterDetails": details}
+            s3._put_object(place["Bucket"], key, "".join(f"{line}\n" for line in lines).encode(), {})
+    s3._put_object(place["Bucket"], f"{folder}/manifest.json", text({"ResultFiles": results}).encode(), {})
 
 
-def lines_of(child):
-    """What succeeded is its output, an array flattened; what did not, the whole child."""
+def results_of(child):
+    """What succeeded is its output, flattened; what did not, the whole child."""
     if child["status"] == "SUCCEEDED":
-        output = json.loads(child["output"])
-        return [text(one) for one in (output if isinstance(output, list) else [output])]
-    kept = ("status", "input", "output", "error", "cause")
-    return [text({key[0].upper() + key[1:]: child[key] for key in kept if child.get(key) is not None})]
+        return child["output"]
+    reason = {name.title(): child[name] for name in ("error", "cause") if name in child}
+    return [{"Status": child["status"], "Input": text(child["input"]), **reason}]

@@ -1,16 +1,14 @@
-"""Rows of many kinds, and what importing them must do: the rules of docs/api.md, stated a second time, briefly."""
+"""Rows of many kinds, whose outcome is known by how they are made."""
 
 import csv
 import io
 import json
 
+from deploy.stack import CUSTOMERS
 from import_groups import FIELDS, IDENTIFIERS
 
-# Few, so that the emulator has few look-ups; each row has a group of its own.
-CUSTOMERS = [
-    {"audienceUserId": f"c{n}", "unionid": f"u{n}", "openid": f"o{n}", "phone": f"{13900000000 + n}"} for n in range(30)
-]
-OWNERS = {value: customer["audienceUserId"] for customer in CUSTOMERS for value in customer.values()}
+# Of fifty rows that are made, the places of those that fail.
+ERRORS = {11: "NOT_MATCHED", 23: "MISSING_GROUPS", 37: "MISSING_IDENTIFIER"}
 
 
 def nobody(seed):
@@ -21,11 +19,10 @@ def nobody(seed):
 def good(number, seed):
     """Rows that all are imported, and their memberships."""
     made = [{"openid": f"o{n % len(CUSTOMERS)}", "groups": f"{seed}-{n}"} for n in range(number)]
-    return made, expected(made)[0]
+    return made, pairs(made)
 
 
 def make(number, seed):
-    """So many rows, of which three in fifty fail, each in another way."""
     return [row(n, seed) for n in range(number)]
 
 
@@ -33,25 +30,18 @@ def row(n, seed):
     group, customer = f"{seed}-{n}", CUSTOMERS[n % len(CUSTOMERS)]
     names = {IDENTIFIERS[n % len(IDENTIFIERS)], IDENTIFIERS[n // 7 % len(IDENTIFIERS)]}
     fields = {name: customer[name] for name in names} | {"groups": group if n % 10 else f"{group},客户 {group}"}
-    failing = {11: {"openid": nobody(seed), "groups": group}, 23: fields | {"groups": " , "}, 37: {"groups": group}}
-    return failing.get(n % 50, fields)
+    failing = {
+        "NOT_MATCHED": {"openid": nobody(seed), "groups": f'{group}\\,"{group}" 客户'},
+        "MISSING_GROUPS": fields | {"groups": " , "},
+        "MISSING_IDENTIFIER": {"groups": group},
+    }
+    return failing.get(ERRORS.get(n % 50), fields)
 
 
-def expected(rows):
-    """The memberships, and the error of each row that fails by its place."""
-    pairs, errors = set(), {}
-    for index, row in enumerate(rows):
-        groups = {name.strip() for name in row.get("groups", "").split(",")} - {""}
-        given = {row[name] for name in IDENTIFIERS if row.get(name)}
-        if not given:
-            errors[index] = "MISSING_IDENTIFIER"
-        elif not groups:
-            errors[index] = "MISSING_GROUPS"
-        elif found := {OWNERS[value] for value in given if value in OWNERS}:
-            pairs |= {(customer, group) for customer in found for group in groups}
-        else:
-            errors[index] = "NOT_MATCHED"
-    return pairs, errors
+def pairs(made, failed=()):
+    """The memberships of rows; those at the places `failed` have none."""
+    owners = [(CUSTOMERS[n % len(CUSTOMERS)], row) for n, row in enumerate(made) if n not in failed]
+    return {(owner["audienceUserId"], group) for owner, row in owners for group in row["groups"].split(",")}
 
 
 def comma_separated(rows):

@@ -61,13 +61,6 @@ def test_half_a_character_is_written_as_an_escape(tmp_path):
     assert path.read_text(encoding="utf-8") == '{"groups": "客户\\ud83d"}\n'
 
 
-def test_backslash_and_quotes_survive_the_file_of_failed_rows(bulk):
-    bulk.import_([{"openid": "absent", "groups": 'esc-\\ "quoted", esc-2'}], status=2)
-    bulk.tables.put_customers([{"audienceUserId": "late", "openid": "absent"}])
-    bulk.import_(bulk.folder / "rows.failed.csv")
-    assert bulk.pairs("esc") == {("late", 'esc-\\ "quoted"'), ("late", "esc-2")}
-
-
 def test_large_file_becomes_several_objects(bulk, monkeypatch):
     monkeypatch.setattr(upload, "OBJECT_BYTES", 60)
     made = [json.dumps({"openid": f"o{n}", "groups": "g"}).encode() + b"\n" for n in range(10)]
