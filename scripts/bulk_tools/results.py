@@ -88,7 +88,12 @@ def write(path, rows):
     try:
         # Excel needs the mark; and half a character is an escape in JSON.
         with part.open("w", encoding="utf-8-sig" if is_csv else "utf-8", errors="backslashreplace", newline="") as file:
-            (comma_separated if is_csv else json_lines)(file, rows)
+            if is_csv:
+                writer = csv.writer(file, lineterminator="\n")
+                writer.writerow(COLUMNS)
+                writer.writerows([cell(row.get(name)) for name in COLUMNS] for row in rows)
+            else:
+                file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         part.replace(path)
     except OSError as error:
         raise Failure(f"the failed rows cannot be written to {path}: {error.strerror}") from error
@@ -96,17 +101,7 @@ def write(path, rows):
         part.unlink(missing_ok=True)
 
 
-def comma_separated(file, rows):
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    writer.writerows([cell(row.get(name)) for name in COLUMNS] for row in rows)
-
-
 def cell(value):
     if value is None or isinstance(value, str):
         return value or ""
     return json.dumps(value, ensure_ascii=False)
-
-
-def json_lines(file, rows):
-    file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)

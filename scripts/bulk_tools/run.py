@@ -24,6 +24,7 @@ class Run:
         self.client, self.arn = client, arn
         self.name = arn.rsplit(":", 1)[1]
         self.execution, self.map_run = {}, {}
+        self.total = self.failed = self.done = 0
         # How often it must have been redriven for a description to be no older than this command.
         self.redrives = 0
 
@@ -50,6 +51,11 @@ class Run:
             self.map_run = next(iter(self.client.list_map_runs(executionArn=self.arn)["mapRuns"]), {})
         if self.map_run:
             self.map_run = self.client.describe_map_run(mapRunArn=self.map_run["mapRunArn"])
+            items = self.map_run["itemCounts"]
+            self.total = items["total"]
+            # Rows in batches that failed as a whole.
+            self.failed = items["failed"] + items["timedOut"] + items["aborted"]
+            self.done = items["succeeded"] + self.failed
 
     @property
     def input(self):
@@ -59,23 +65,6 @@ class Run:
     def is_dry(self):
         params = self.input.get("publicParams")
         return isinstance(params, dict) and bool(params.get("dryRun"))
-
-    @property
-    def total(self):
-        return self.items["total"]
-
-    @property
-    def failed(self):
-        """Rows in batches that failed as a whole."""
-        return sum(self.items[status] for status in ("failed", "timedOut", "aborted"))
-
-    @property
-    def done(self):
-        return self.items["succeeded"] + self.failed
-
-    @property
-    def items(self):
-        return self.map_run["itemCounts"]
 
     @property
     def has_succeeded(self):
