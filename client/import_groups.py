@@ -101,8 +101,8 @@ NOT_TEXT = (
     (b"\xfe\xff", "UTF-16"),
 )
 
-# What lists in Chinese have outside ASCII: of three and four bytes in UTF-8, but for private and unassigned characters.
-EASTERN = re.compile("[\u2010-\ud7ff\uf900-\uffef\U00010000-\U0002ebef\U00030000-\U000323af]")
+# Of three and four bytes in UTF-8, as Chinese is, but for private and unassigned characters.
+EASTERN = re.compile("[\u0800-\ud7ff\uf900-\uffef\U00010000-\U0002ebef\U00030000-\U000323af]")
 # A word with letters of two bytes, or with such characters. It could be Chinese in GBK.
 ODD = "\u0080-\u07ff\ue000-\uf8ff\U0002ebf0-\U0002ffff\U000323b0-\U0010ffff"
 WORD = re.compile(f"[A-Za-z]*[{ODD}][A-Za-z{ODD}]*")
@@ -217,8 +217,7 @@ def check_gbk(file):
             continue
         if PRIVATE.search(line.decode(CODECS["gbk"])):
             raise Mistake(f"line {number} has characters that are not defined in GBK: check --encoding")
-        utf8 = decoded(line, "utf-8")
-        if utf8 and EASTERN.search(utf8) and utf8 == utf8.encode("gb2312", "ignore").decode("gb2312"):
+        if EASTERN.search(decoded(line, "utf-8") or ""):
             raise Mistake(f"line {number} is UTF-8, not GBK: save the whole file in one encoding")
 
 
@@ -307,7 +306,7 @@ class Csv:
     def __init__(self, file, encoding):
         self.file, self.encoding = file, encoding
         self.width = self.least = 0
-        self.has_more = None
+        self.has_more = True
         self.sent = self.places = self.identifiers = ()
         first = next(self.tables(), None)
         if not first:
@@ -330,6 +329,7 @@ class Csv:
         self.nameless = [place for place in self.kept if not self.names[place]]
         mark = BOM if read_from(file, 0, 4).decode(CODECS[encoding], "ignore").startswith(BOM) else ""
         self.heading = mark + joined([*(self.names[place] for place in self.kept), *REASON_FIELDS])
+        self.has_more = all(len(row.content) > self.width for row in itertools.islice(self.tables(), 1, 3))
 
     def check_names(self):
         if self.names[0].lower().startswith("sep="):
@@ -356,7 +356,6 @@ class Csv:
         next(tables)
         for row in tables:
             found = len(row.content)
-            self.has_more = found > width if self.has_more is None else self.has_more
             if found != width and not row.fault:
                 if self.fits(row.content):
                     row = row._replace(content=(row.content + [""] * width)[:width])
@@ -369,10 +368,9 @@ class Csv:
 
     def fits(self, fields):
         """Whether a line has the fields of a row. More of them than columns, though empty, may hide a comma that lacks
-        its quotes, unless the first row has more, too."""
-        surplus = fields[self.width :]
-        is_usual = self.has_more is not False or not surplus
-        return is_usual and self.least <= len(fields) and not any(map(str.strip, surplus))
+        its quotes, unless the first two rows have more, too."""
+        most = len(fields) if self.has_more else self.width
+        return self.least <= len(fields) <= most and not any(map(str.strip, fields[self.width :]))
 
     def tables(self):
         """The lines of the table, of whatever length."""
@@ -482,11 +480,12 @@ class Csv:
     def columns(self, rows):
         """The values of these rows, by field; those that are not sent under an empty name. Stops the run at the heading
         of another table, whose columns may stand in another order."""
-        last = {row.content[self.places[-1]] for row in rows}
-        for row in rows if HEADINGS.intersection(trim(value).lower() for value in last) else ():
-            values = {trim(row.content[place]).lower() for place in self.places}
-            if HEADINGS.issuperset(values - {""}):
-                raise Mistake(f"line {row.line} names the columns again: import each table as a file of its own")
+        last = self.sent[-1][1].lower()
+        if last in "".join(row.text for row in rows).lower():
+            for row in rows:
+                found = HEADINGS.intersection(trim(value).lower() for value in row.content)
+                if last in found and len(found) >= min(len(self.sent), 2):
+                    raise Mistake(f"line {row.line} names the columns again: import each table as a file of its own")
         columns = [*self.sent, *((place, "") for place in self.nameless)]
         return [(name, [row.content[place] for row in rows]) for place, name in columns]
 
@@ -606,11 +605,15 @@ MARK = re.compile(f"[{MARKS}]".replace("\u200b-\u200f", "\u200b\u200c\u200e\u200
 def is_plain(name, values):
     """Whether certainly nothing looks odd: quicker than to look at each value."""
     text = "".join(values)
-    if name == "phone":
-        return not text or (text.isascii() and text.isdigit())
+    if not text:
+        return True
     if name == "groups":
         return not any(map(oddities_of_groups, set(values)))
-    return not text or bool(name and text.replace("_", "").isalnum() and NOTHING.isdisjoint(map(str.lower, values)))
+    if name == "phone":
+        return text.isascii() and text.isdigit()
+    is_word = name and text.replace("_", "").isalnum() and NOTHING.isdisjoint(map(str.lower, values))
+    # Nothing shorter that is a word looks as if it was made by Excel.
+    return bool(is_word and (max(map(len, values)) < 17 or not any(map(EXCEL.fullmatch, values))))
 
 
 def oddities(name, value):
@@ -1084,11 +1087,11 @@ class Mark:
     batches: int = 0
     imported: int = 0
     failed: int = 0
-    # The length of the file of failed rows.
-    failed_bytes: int = 0
-    # Whether that was begun.
-    has_failed: bool = False
     chain: str = ""
+    # Whether the file of failed rows was made; its length and its hash.
+    has_failed: bool = False
+    failed_bytes: int = 0
+    failed_hash: str = ""
 
     @property
     def rows(self):
@@ -1175,36 +1178,44 @@ class Journal:
 class FailedRows:
     """The file of failed rows, which is made with its first row: as the input, and with their reasons."""
 
-    def __init__(self, path, reader, length):
-        self.path, self.reader, self.length, self.file = path, reader, length, None
+    def __init__(self, path, reader, mark):
+        self.path, self.reader, self.file = path, reader, None
+        self.length, self.hash = mark.failed_bytes, hashlib.sha256()
         self.kept = functools.partial(written, "the failed rows", path, "--failed")
         with self.kept():
-            if length:
-                if not path.exists() or path.stat().st_size < length:
-                    raise Stop(f"{path} is shorter than the previous run left it; --restart begins again")
-                self.file = path.open("r+b")
-                # What a run that died wrote behind its mark.
-                self.file.truncate(length)
-                self.file.seek(length)
-            elif path.exists():
-                path.unlink()
+            if not self.length:
+                path.unlink(missing_ok=True)
+                return
+            if path.exists():
+                self.file, left = path.open("r+b"), self.length
+                while block := self.file.read(min(left, 1 << 20)):
+                    self.hash.update(block)
+                    left -= len(block)
+            if self.hash.hexdigest() != mark.failed_hash:
+                raise Stop(f"{path} is not as the previous run left it; --restart begins again")
+            # What a run that died wrote behind its mark.
+            self.file.truncate()
+
+    def begin(self):
+        """Makes the file. While it is empty it is nobody's, as the run may die before it is noted as its own."""
+        if self.path.exists():
+            raise Stop(f"{self.path} exists, and is not of this run: move it away")
+        with self.kept():
+            self.file = self.path.open("xb")
+            sync_directory(self.path)
 
     def append(self, rows):
-        """Adds rows with their reasons, which are on disk afterwards; the length of the file."""
-        if not rows:
-            return self.length
+        """Adds rows with their reasons, which are on disk afterwards."""
         texts = [self.reader.failed(row, reason) for row, reason in rows]
+        if self.reader.heading and not self.length:
+            texts.insert(0, self.reader.heading)
+        # Half a surrogate pair, which no encoding has, is written as JSON would.
+        content = "".join(f"{text}\n" for text in texts).encode(CODECS[self.reader.encoding], "backslashreplace")
         with self.kept():
-            if not self.file:
-                self.file = self.path.open("xb")
-                sync_directory(self.path)
-                texts = [self.reader.heading, *texts] if self.reader.heading else texts
-            # Half a surrogate pair, which no encoding has, is written as JSON would.
-            text = "".join(f"{text}\n" for text in texts)
-            self.file.write(text.encode(CODECS[self.reader.encoding], "backslashreplace"))
-            self.length = self.file.tell()
+            self.file.write(content)
             sync(self.file)
-        return self.length
+        self.length += len(content)
+        self.hash.update(content)
 
 
 # --- The run ---
@@ -1277,13 +1288,15 @@ def import_all(source, sender, failed_rows, journal, concurrency, progress):
         if not under_way:
             return
         failed, batch = under_way[0].ended(), under_way.popleft().batch
-        if failed and not journal.mark.has_failed:
-            journal.settle(dataclasses.replace(journal.mark, has_failed=True))
         mark = journal.mark
-        length = failed_rows.append([(batch.rows[place], reason) for place, reason in failed])
-        imported = len(batch.rows) - len(failed)
-        counts = batch.number + 1, mark.imported + imported, mark.failed + len(failed)
-        journal.settle(Mark(*counts, length, mark.has_failed, batch.chain))
+        if failed:
+            if not failed_rows.file:
+                failed_rows.begin()
+                journal.settle(dataclasses.replace(mark, has_failed=True))
+            failed_rows.append([(batch.rows[place], reason) for place, reason in failed])
+        counts = batch.number + 1, mark.imported + len(batch.rows) - len(failed), mark.failed + len(failed)
+        begun = bool(failed_rows.file), failed_rows.length, failed_rows.hash.hexdigest()
+        journal.settle(Mark(*counts, batch.chain, *begun))
         progress.show(journal.mark)
 
 
@@ -1306,14 +1319,15 @@ def import_file(options):
     total, notes = look_over(reader)
     progress = Progress(total, options.dry_run)
 
-    is_left_over = options.failed.exists() and not options.restart
+    is_left_over = options.failed.exists() and options.failed.stat().st_size and not options.restart
     plan = plan_of(options, reader.encoding, identity)
     journal = Journal(options.state, plan, options.restart, progress.report)
     if is_left_over and not journal.mark.has_failed:
         if not journal.is_resumed:
             journal.remove()
-        raise Stop(f"{options.failed} exists: move it away, name another by --failed, or --restart")
-    failed_rows = FailedRows(options.failed, reader, journal.mark.failed_bytes)
+        another = "" if journal.is_resumed else " name another by --failed,"
+        raise Stop(f"{options.failed} exists: move it away,{another} or --restart")
+    failed_rows = FailedRows(options.failed, reader, journal.mark)
     source = batches(reader, options.batch, options.batch_bytes, options.params)
     skip_settled(source, journal.mark)
     if journal.mark.batches:
@@ -1339,9 +1353,14 @@ def import_file(options):
             way = "" if isinstance(error, Changed) else f": {command} resumes there"
             progress.report(f"stopped after {count(journal.mark.rows)}; none is lost{way}")
         raise
+    # All is done, and a signal would only hide it.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(ValueError):
+            signal.signal(number, signal.SIG_IGN)
     progress.end()
+    summary(journal.mark, options)
     journal.remove()
-    return summary(journal.mark, options)
+    return 2 if journal.mark.failed else 0
 
 
 def summary(mark, options):
@@ -1350,7 +1369,6 @@ def summary(mark, options):
     text += "\nNothing was written." if options.dry_run else ""
     text += f"\nThe failed rows and their reasons: {options.failed}" if mark.failed else ""
     say(text, sys.stdout)
-    return 2 if mark.failed else 0
 
 
 def open_input(path):

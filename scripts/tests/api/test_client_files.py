@@ -149,7 +149,9 @@ def test_gbk_that_is_valid_utf8_is_not_guessed_at(name):
     assert Found(content, "csv", "utf-8").total == 2
 
 
-OTHERS = """café cafe\u0301 JOSÉ Ångström Müller ÉCOLE São Привет Ελλάς 会员 會員 α组 A·B会员 ё会 🎁 5×3 30°"""
+OTHERS = (
+    """Việt ลูกค้า café cafe\u0301 JOSÉ Ångström Müller ÉCOLE São Привет Ελλάς 会员 會員 α组 A·B会员 ё会 🎁 5×3 30°"""
+)
 
 
 @pytest.mark.parametrize("name", OTHERS.split())
@@ -158,7 +160,9 @@ def test_utf8_is_read_without_a_flag(name):
 
 
 @pytest.mark.parametrize("before", [0, 900, 150_000])
-@pytest.mark.parametrize("name", ["会员", "金卡", "贵宾", "卡", "🎁福利", "會員", "VIP客户，二", "café", "Привет"])
+@pytest.mark.parametrize(
+    "name", ["会员", "金卡", "贵宾", "卡", "🎁福利", "會員", "VIP客户，二", "café", "Привет", "Việt", "ลูกค้า"]
+)
 def test_utf8_is_not_read_as_gbk(before, name):
     content = NAMES + "c00001,vip\n" * before + f"c2,{name}\n"
     assert stopped(content, "csv", "gbk") == "the input is UTF-8, not GBK: leave out --encoding"
@@ -192,6 +196,7 @@ UTF8 = f"{NAMES}c1,会员\nc2,会员\n".encode()
     ("content", "encoding", "named"),
     [
         (UTF8 + "c3,新客\n".encode("gbk"), "gbk", "line 2 is UTF-8, not GBK"),
+        *((f"{NAMES}c1,会员\n".encode("gbk") + name.encode(), "gbk", "line 3 is UTF-8") for name in ("🎁福利", "會員")),
         (f"{NAMES}c1,g\nc2,會員卡\n".encode("big5"), "gbk", "line 3 has characters that are not defined in GBK"),
         *((UTF8 + f"c3,{name}\n".encode("gbk"), None, "line 4 is Chinese if") for name in ("双十一", "女", "車")),
         (
@@ -222,7 +227,7 @@ BLANKS = [" ", "  ", "\t", "\u3000", "\u00a0"]
         ("openid,groups,,\no1,vip\no2,spring,\n", TWO),
         ("openid,groups\no1,vip,,\no2,spring,,,, \n", TWO),
         (",openid,groups\n,o1,vip\n,o2,spring\n", TWO),
-        ("openid,groups,note,note\no1,vip,a,b\no2,spring,,\n", TWO),
+        ("openid,groups,note,note\no1,vip,phone,openid\no2,spring,,\n", TWO),
         ('"groups", openid ,note\r\n"vip, ""a""",o1,x\r\n\r\nb,o2,\r\n', [("o1", 'vip, "a"'), ("o2", "b")]),
         ("openid,groups\r\no1,g\no2,g\ro3,g\r\n\r\no4,g", FOUR),
         *((f'openid,{blank}groups\no1,{blank}"vip"\no2,{blank}"spring"{blank}\n', TWO) for blank in BLANKS),
@@ -251,6 +256,8 @@ def test_a_row_that_is_none_is_bad_and_loses_nothing(end):
         "o5,g,x,BAD_ROW,第6行的引号没有结束",
         "o6,g,,BAD_ROW,第7行有2列，应为3列：行尾的空列可能被省略，请在最后一列填值",
     ]
+    surplus = Found("groups,openid,note\nvip,spring,o1,\nvip,o2,x\n")
+    assert (surplus.pairs, surplus.failed) == ([("o2", "vip")], ['vip,spring,"o1,",BAD_ROW,第2行有4列，应为3列'])
     formula = Found(f'{NAMES}="c1",g\nc2,="g"\n')
     assert (formula.pairs, formula.failed) == ([('="c1"', "g")], ['c2,"=""g""",BAD_ROW,第3行的引号前有其他字符'])
 
@@ -283,6 +290,7 @@ def test_a_bad_row_fails_again_until_it_is_corrected():
         ('openid,groups,"note\no1,g,"\no2,g,x\n', "line 2"),
         ("sep=,\nopenid,groups\n", "take it out"),
         ("openid,groups\no1,g\ngroups,openid\ng,o2\n", "line 3 names the columns again"),
+        ("openid,groups,name\no1,g,x\nname,openid,groups\nx,o2,g\n", "line 3 names the columns again"),
         ("openid,groups\no1,g\n\ufeffOpenid , groups\no2,g\n", "line 3 names the columns again"),
         (f"{NAMES}c1,g\n{'x' * 17_000_000}", "line 3 is longer than"),
         # Rows that seem to stand inside a field.
@@ -438,6 +446,7 @@ NO_PHONES = ["tel:13800000001", "138****0001", "13800000001ext", "张三", "138.
     [
         *(("audienceUserId", ["c1", "o-1_x", "null-1", "12e45"], ids.split(), kind) for kind, ids in IDS.items()),
         *(("groups", ["vip, spring", "会员 a+b"], [*odd, f"x,{odd[0]}"], kind) for kind, odd in GROUPS.items()),
+        ("audienceUserId", ["12345678901234567"], ["1234567890123450000"], "Excel"),
         ("phone", PHONES, NO_PHONES, "phones that are no digits"),
     ],
 )

@@ -357,6 +357,23 @@ def test_ctrl_c_says_where_it_stopped_and_how_to_go_on(desk, double):
     assert ended.stderr.endswith("error: interrupted\n")
 
 
+INTERRUPTED = """
+import pathlib, signal
+unlink = pathlib.Path.unlink
+def interrupted(path, **options):
+    unlink(path, **options)
+    if "state" in path.name:
+        signal.raise_signal(signal.SIGINT)
+pathlib.Path.unlink = interrupted
+"""
+
+
+def test_a_signal_after_the_last_batch_does_not_hide_that_all_is_done(desk, run):
+    desk.write("sitecustomize.py", INTERRUPTED)
+    ended = run(numbered(1), PYTHONPATH=str(desk.folder))
+    assert (ended.code, ended.stdout, ended.stderr) == (0, "1 row: 1 imported, 0 failed\n", "")
+
+
 def test_an_expired_token_stops_the_run_and_another_resumes_it(desk, double, run):
     arguments = f"{OFF} --batch 100 --concurrency 1"
     ended = run(numbered(1_000), {3: reply(401, "TOKEN_ERROR", message="X-Token缺失、无效或已过期")}, arguments)
@@ -397,8 +414,12 @@ def test_a_run_is_resumed_from_another_folder_with_its_failed_rows(desk, run):
     (desk.folder / "other").mkdir()
     failed_rows = desk.folder / "list.failed.csv"
     failed_rows.rename(desk.folder / "moved")
-    assert "--restart begins again" in desk.run(arguments).stderr
-    (desk.folder / "moved").rename(failed_rows)
+    written = desk.read("moved")
+    for changed in (None, written[:-1], written.replace("\n", "\r\n"), written.replace("c0", "c1")):
+        if changed:
+            desk.write("list.failed.csv", changed)
+        assert "--restart begins again" in desk.run(arguments).stderr
+    desk.write("list.failed.csv", f"{written}c9,half")
     ended = Desk(desk.folder / "other", desk.url).run(f"../{arguments}")
     assert (ended.code, desk.read("list.failed.csv")) == (2, failed), ended
     assert ended.stderr.startswith("resuming after 100 rows")
@@ -460,6 +481,17 @@ def test_failed_rows_of_another_run_are_not_overwritten_by_default(desk, run, is
     assert "--restart" in ended.stderr
     assert desk.read("list.failed.csv") == "another's"
     assert run(None, arguments=f"{OFF} --restart").code == 2
+
+
+def test_a_file_that_appears_where_failed_rows_are_to_go_is_kept(desk, run):
+    content, failed, _ = holed(8)
+    ended = run(content, {0: lambda *_: desk.write("list.failed.csv", "another's")})
+    for stopped in (ended, run(None)):
+        assert "list.failed.csv exists" in stopped.stderr, stopped
+        assert desk.read("list.failed.csv") == "another's"
+    # As a run leaves it that is killed too soon.
+    desk.write("list.failed.csv", "")
+    assert (run(None).code, desk.read("list.failed.csv")) == (2, failed)
 
 
 def test_a_journal_cut_anywhere_is_read_up_to_its_last_whole_line(tmp_path):
