@@ -10,6 +10,10 @@ TABLE = re.compile(r"^\| .*\n\|[-: |]+\|\n((?:\|.*\n)+)", re.MULTILINE)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 
+def read(page):
+    return page.read_text(encoding="utf-8")
+
+
 def blocks(text):
     """The code blocks, as (language, content)."""
     return FENCE.findall(text)

@@ -68,9 +68,6 @@ def test_the_request_of_the_page_is_imported(call, service):
     assert (code, failed) == (1, [{"openid": "nobody", "groups": call.group, "index": 2, **reason}]), messages
     written = {pair for pair in service.memberships() if pair[1] == call.group}
     assert written == {("c0001", call.group), ("c0002", call.group)}
-
-
-def test_success_is_the_exit_code_0(call, service):
     assert call.run(service.url, GOOD) == (0, [], "")
 
 

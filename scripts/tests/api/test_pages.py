@@ -1,4 +1,5 @@
-"""README and the two pages for callers show what the service returns, and have the fields of docs/openapi.yaml."""
+"""Commands on README and the pages for callers print what stands below them, and the pages have the fields of
+docs/openapi.yaml. What both languages have in common is read in one (test_translations.py)."""
 
 import json
 import os
@@ -9,55 +10,19 @@ import urllib.parse
 import pytest
 
 from api import markdown
+from api.double import import_groups
 
 DOCS = markdown.PROJECT / "docs"
+API = markdown.read(DOCS / "api.md")
 TYPES = {"boolean", "integer", "int", "string", "array", "object"}
 
 
-@pytest.fixture(params=["api.md", "api.zh.md"])
-def page(request):
-    return (DOCS / request.param).read_text(encoding="utf-8")
-
-
-def test_request_is_quoted_to_the_letter(page):
-    content = (DOCS / "examples" / "request.json").read_text(encoding="utf-8")
-    assert content in [block for _, block in markdown.blocks(page)]
-
-
-def test_every_example_is_linked(page):
-    examples = {f"examples/{file.name}" for file in (DOCS / "examples").iterdir()}
-    assert examples <= set(markdown.links(page))
-
-
-def test_shown_requests_return_the_shown_responses(page, service):
-    for request, shown in exchanges(page):
-        response = service.request("POST", service.url, json.loads(request))
-        assert in_order(response.text) == in_order(shown)
-        assert str(response.status_code) == json.loads(shown)["code"]
-
-
-@pytest.mark.parametrize("file", ["README.md", "docs/api.md"])
-def test_the_first_call_prints_what_is_shown(file, service):
-    blocks = markdown.blocks((markdown.PROJECT / file).read_text(encoding="utf-8"))
-    command = next(block for _, block in blocks if "curl" in block)
-    shown = next(block for language, block in blocks if language == "json")
+def run(command, service):
+    """Runs a command of a page on the service of the tests."""
     command = command.replace("127.0.0.1:9000", urllib.parse.urlsplit(service.url).netloc)
     environment = {**os.environ, "IMPORT_URL": service.url, "IMPORT_TOKEN": service.token}
-    done = subprocess.run(["bash", "-c", command], env=environment, capture_output=True, text=True, check=True)
-    assert in_order(done.stdout) == in_order(shown)
-
-
-def test_prices_of_the_readme_are_those_of_the_cost_page():
-    pages = (markdown.PROJECT / "README.md", DOCS / "operations" / "cost.md")
-    stated, costs = ({*re.findall(r"\$[\d.]*\d", page.read_text(encoding="utf-8"))} for page in pages)
-    assert stated
-    assert stated <= costs
-
-
-def exchanges(page):
-    """The requests on a page, each with the response below it; after the response to the first call."""
-    _, *contents = [block for language, block in markdown.blocks(page) if language == "json"]
-    return list(zip(contents[::2], contents[1::2], strict=True))
+    options = {"cwd": markdown.PROJECT, "env": environment, "capture_output": True, "text": True}
+    return subprocess.run(["bash", "-c", command], check=False, **options)
 
 
 def in_order(text):
@@ -65,12 +30,62 @@ def in_order(text):
     return json.loads(text, object_pairs_hook=list)
 
 
-def test_fields_are_those_of_openapi(page, document):
+def test_request_is_quoted_to_the_letter():
+    content = (DOCS / "examples" / "request.json").read_text(encoding="utf-8")
+    assert content in [block for _, block in markdown.blocks(API)]
+
+
+def test_every_example_is_linked():
+    examples = {f"examples/{file.name}" for file in (DOCS / "examples").iterdir()}
+    assert examples <= set(markdown.links(API))
+
+
+def test_shown_requests_return_the_shown_responses(service):
+    # After the response to the first call.
+    _, *blocks = [block for language, block in markdown.blocks(API) if language == "json"]
+    for request, shown in zip(blocks[::2], blocks[1::2], strict=True):
+        response = service.request("POST", service.url, json.loads(request))
+        assert in_order(response.text) == in_order(shown)
+        assert str(response.status_code) == json.loads(shown)["code"]
+
+
+@pytest.mark.parametrize("file", ["README.md", "docs/api.md"])
+def test_the_first_call_prints_what_is_shown(file, service):
+    blocks = markdown.blocks(markdown.read(markdown.PROJECT / file))
+    command = next(block for _, block in blocks if "curl" in block)
+    shown = next(block for language, block in blocks if language == "json")
+    assert in_order(run(command, service).stdout) == in_order(shown)
+
+
+def test_the_first_import_of_a_file_prints_what_is_shown(service):
+    (_, command), (_, shown) = markdown.blocks(markdown.read(DOCS / "import_file.md"))[:2]
+    status = "git status --porcelain"
+    before = run(f"rm -f .local/customers.failed.csv; {status}", service).stdout
+    done = run(command, service)
+    assert (done.returncode, done.stdout) == (2, shown), done.stderr
+    assert run(status, service).stdout == before
+
+
+def test_every_flag_of_the_client_is_on_its_page():
+    flags = set(re.findall(r"^ +(?:-h, )?(--[a-z-]+)", import_groups.arguments().format_help(), re.MULTILINE))
+    page = markdown.read(DOCS / "import_file.md")
+    assert len(flags) > 10
+    assert {flag for flag in flags if f"`{flag}" not in page} == {"--help"}
+
+
+def test_prices_of_the_readme_are_those_of_the_cost_page():
+    pages = (markdown.PROJECT / "README.md", DOCS / "operations" / "cost.md")
+    stated, costs = ({*re.findall(r"\$[\d.]*\d", markdown.read(page))} for page in pages)
+    assert stated
+    assert stated <= costs
+
+
+def test_fields_are_those_of_openapi(document):
     schemas = document["components"]["schemas"]
     # Without those that a failed record has besides its own.
     names = ("PublicParams", "ImportRecord", "Envelope", "ImportResult", "Match")
     fields = {field for name in names for field in schemas[name]["properties"]}
-    assert {row[0].strip("`") for row in markdown.rows(page) if describes_a_field(row)} == fields
+    assert {row[0].strip("`") for row in markdown.rows(API) if describes_a_field(row)} == fields
 
 
 def describes_a_field(row):
