@@ -128,8 +128,7 @@ impl Import<'_, '_> {
     }
 
     async fn resolve<'r>(self, identifiers: impl Iterator<Item = &'r Identifiers<'r>>) -> Vec<Outcome> {
-        let per_call = |identifier| self.session.values_per_call(identifier);
-        let mut resolution = Resolution::new(self.request.params.matching, identifiers, per_call);
+        let mut resolution = Resolution::new(self.request.params.matching, identifiers);
         self.session.look_up(self.tenant, &mut resolution).await;
         resolution.outcomes().collect()
     }

@@ -58,8 +58,6 @@ impl Found {
 /// All values of one identifier type that an import looks up, each once.
 pub(super) struct Column<'r> {
     pub identifier: Identifier,
-    /// The most values of one call.
-    size: usize,
     places: HashMap<Cow<'r, str>, usize>,
     values: Vec<Value<'r>>,
     /// Values that are not yet looked up: of records already begun, and of new ones.
@@ -78,9 +76,9 @@ struct Value<'r> {
 }
 
 impl<'r> Column<'r> {
-    pub fn new(identifier: Identifier, size: usize) -> Self {
+    pub fn new(identifier: Identifier) -> Self {
         let (places, values) = Default::default();
-        Self { identifier, size, places, values, begun: VecDeque::new(), new: VecDeque::new(), running: 0 }
+        Self { identifier, places, values, begun: VecDeque::new(), new: VecDeque::new(), running: 0 }
     }
 
     /// What was found for a value; `None` if that is not known yet: then `record` waits for it.
@@ -128,9 +126,9 @@ impl<'r> Column<'r> {
         !self.new.is_empty()
     }
 
-    /// Whether there are as many values as one call takes.
-    pub fn is_full(&self) -> bool {
-        self.begun.len() + self.new.len() >= self.size
+    /// How many values are not yet looked up.
+    pub fn queued(&self) -> usize {
+        self.begun.len() + self.new.len()
     }
 
     /// The turn of the next value, the lowest first: records already begun, then the order of the records.
@@ -139,14 +137,20 @@ impl<'r> Column<'r> {
         Some((self.begun.is_empty(), self.values[*place].first))
     }
 
-    /// Takes the next values, at most as many as one call takes.
-    pub fn take(&mut self, most: usize, with_identifiers: bool) -> Lookup<'r> {
-        let begun = self.begun.len().min(self.size);
-        let new = self.new.len().min(self.size - begun);
+    /// Takes the next values, at most `size`.
+    pub fn take(&mut self, size: usize, most: usize, with_identifiers: bool) -> Lookup<'r> {
+        let begun = self.begun.len().min(size);
+        let new = self.new.len().min(size - begun);
         let places: Vec<_> = self.begun.drain(..begun).chain(self.new.drain(..new)).collect();
         self.running += 1;
         let values = places.iter().map(|&place| self.values[place].text.clone()).collect();
         Lookup { identifier: self.identifier, values, most, with_identifiers, places }
+    }
+
+    /// Queues the values of a look-up again, as the next ones.
+    pub fn put_back(&mut self, lookup: Lookup<'r>) {
+        self.running -= 1;
+        lookup.places.into_iter().rev().for_each(|place| self.begun.push_front(place));
     }
 
     /// Receives the results of a look-up, one for each value in order; returns for each the records that wait for it.

@@ -33,17 +33,13 @@ pub(super) enum State {
 }
 
 impl<'r> Resolution<'r> {
-    /// Starts the resolution of records with these identifiers. A call looks up as many values as `per_call` allows.
-    pub fn new(
-        matching: Matching,
-        identifiers: impl Iterator<Item = &'r Identifiers<'r>>,
-        per_call: impl Fn(Identifier) -> usize,
-    ) -> Self {
+    /// Starts the resolution of records with these identifiers.
+    pub fn new(matching: Matching, identifiers: impl Iterator<Item = &'r Identifiers<'r>>) -> Self {
         let order = match matching {
             Matching::Off | Matching::Exact => IdentifyWay::UnionidFirst.order(),
             Matching::Fuzzy(way) => way.order(),
         };
-        let columns = order.map(|identifier| Column::new(identifier, per_call(identifier)));
+        let columns = order.map(Column::new);
         let begin = |identifiers| Progress { identifiers, state: State::Unmatched { column: 0 } };
         let mut resolution = Self { matching, columns, records: identifiers.map(begin).collect() };
         for record in 0..resolution.records.len() {
@@ -62,24 +58,31 @@ impl<'r> Resolution<'r> {
     }
 
     /// The next look-up that can start; `None` if there is none until the results of another are received. A look-up has
-    /// as many values as a call takes, unless no more can follow; in a `hurry` it does not wait for them. It is of an
-    /// identifier type that `may_start`.
-    pub fn next_lookup(&mut self, hurry: bool, may_start: impl Fn(Identifier) -> bool) -> Option<Lookup<'r>> {
+    /// as many values as a call takes at present (0: none may start), unless no more can follow; in a `hurry` it does not
+    /// wait for them.
+    pub fn next_lookup(&mut self, hurry: bool, per_call: impl Fn(Identifier) -> usize) -> Option<Lookup<'r>> {
         let is_exact = self.matching == Matching::Exact;
         let mut earlier_are_done = true;
         let mut next = None;
         for column in &mut self.columns {
-            let is_due = column.is_full() || hurry || earlier_are_done || (is_exact && column.has_new());
+            let size = per_call(column.identifier);
+            let is_due =
+                column.queued() >= size || hurry || earlier_are_done || (is_exact && column.has_new());
             earlier_are_done &= column.is_done();
-            let turn = column.turn().filter(|_| is_due && may_start(column.identifier));
+            let turn = column.turn().filter(|_| is_due && size > 0);
             if let Some(turn) = turn
-                && next.as_ref().is_none_or(|(first, _)| turn < *first)
+                && next.as_ref().is_none_or(|(first, _, _)| turn < *first)
             {
-                next = Some((turn, column));
+                next = Some((turn, size, column));
             }
         }
         let most = if is_exact { MAX_LISTED } else { 1 };
-        next.map(|(_, column)| column.take(most, is_exact))
+        next.map(|(_, size, column)| column.take(size, most, is_exact))
+    }
+
+    /// Has the values of a look-up looked up by others, which are the next ones.
+    pub fn put_back(&mut self, lookup: Lookup<'r>) {
+        self.column_mut(lookup.identifier).put_back(lookup);
     }
 
     /// Receives the results of a look-up: one per value, in the same order.
@@ -182,8 +185,8 @@ mod tests {
     }
 
     /// The values of the next look-up; empty if there is none.
-    fn next(resolution: &mut Resolution<'_>, hurry: bool) -> String {
-        resolution.next_lookup(hurry, |_| true).map_or(String::new(), |lookup| lookup.values.join(" "))
+    fn next(resolution: &mut Resolution<'_>, size: usize, hurry: bool) -> String {
+        resolution.next_lookup(hurry, |_| size).map_or(String::new(), |lookup| lookup.values.join(" "))
     }
 
     fn nobody(lookup: &Lookup<'_>) -> Vec<LookupResult> {
@@ -202,20 +205,20 @@ mod tests {
             &[(Unionid, "u4"), (Phone, "p4")],
         ]);
         let fuzzy = Matching::Fuzzy(IdentifyWay::UnionidFirst);
-        let mut resolution = Resolution::new(fuzzy, records.iter(), |_| 2);
-        let first = resolution.next_lookup(false, |_| true).expect("there is one");
+        let mut resolution = Resolution::new(fuzzy, records.iter());
+        let first = resolution.next_lookup(false, |_| 2).expect("there is one");
         assert_eq!(first.values, ["u0", "u1"]);
         let results = nobody(&first);
         resolution.learn(first, results);
-        let second = resolution.next_lookup(false, |_| true).expect("there is one");
+        let second = resolution.next_lookup(false, |_| 2).expect("there is one");
         assert_eq!((second.identifier, second.values.join(" ")), (Openid, "o0 o1".to_owned()));
-        assert_eq!(next(&mut resolution, false), "u2 u4");
+        assert_eq!(next(&mut resolution, 2, false), "u2 u4");
         // Further openids may follow, unless there is no time to wait for them.
-        assert_eq!(next(&mut resolution, false), "");
-        assert_eq!(next(&mut resolution, true), "o3");
+        assert_eq!(next(&mut resolution, 2, false), "");
+        assert_eq!(next(&mut resolution, 2, true), "o3");
         let results = nobody(&second);
         resolution.learn(second, results);
-        assert_eq!(next(&mut resolution, true), "");
+        assert_eq!(next(&mut resolution, 2, true), "");
     }
 
     #[test]
@@ -228,13 +231,13 @@ mod tests {
             &[(Openid, "o3")],
         ]);
         let fuzzy = Matching::Fuzzy(IdentifyWay::UnionidFirst);
-        let mut resolution = Resolution::new(fuzzy, records.iter(), |_| 1);
-        let first = resolution.next_lookup(false, |_| true).expect("there is one");
-        assert_eq!((&*first.values[0], next(&mut resolution, false)), ("u0", "u1".to_owned()));
+        let mut resolution = Resolution::new(fuzzy, records.iter());
+        let first = resolution.next_lookup(false, |_| 1).expect("there is one");
+        assert_eq!((&*first.values[0], next(&mut resolution, 1, false)), ("u0", "u1".to_owned()));
         let results = nobody(&first);
         resolution.learn(first, results);
-        assert_eq!(next(&mut resolution, false), "o2");
-        let rest: Vec<_> = (0..3).map(|_| next(&mut resolution, false)).collect();
+        assert_eq!(next(&mut resolution, 1, false), "o2");
+        let rest: Vec<_> = (0..3).map(|_| next(&mut resolution, 1, false)).collect();
         assert_eq!(rest, ["u4", "o3", ""]);
     }
 
@@ -247,8 +250,8 @@ mod tests {
             &[(Unionid, "u3"), (Openid, "o3")],
             &[(Unionid, "u4"), (Phone, "p4")],
         ]);
-        let mut resolution = Resolution::new(Matching::Exact, records.iter(), |_| 2);
-        let order: Vec<_> = (0..6).map(|_| next(&mut resolution, false)).collect();
+        let mut resolution = Resolution::new(Matching::Exact, records.iter());
+        let order: Vec<_> = (0..6).map(|_| next(&mut resolution, 2, false)).collect();
         assert_eq!(order, ["u0 u1", "p0 p2", "o2 o3", "u3 u4", "p4", ""]);
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use group_import::config::IdentityLookup::{Query, Statement};
 use serde_json::json;
 use testing::dynamodb::{Action, Rule};
-use testing::shorthand::{customers, exact, fuzzy, pairs, records};
+use testing::shorthand::{customers, exact, fuzzy, numbered_pairs, pairs, records};
 use testing::stage::Stage;
 
 /// Puts customers `d00`, `d01` and so on, who share an openid.
@@ -113,6 +113,18 @@ async fn rejected_statements_are_replaced_by_queries() {
         let expected = (0..20).filter(|n| *n != 3).map(|n| (format!("t1#c{n}"), "g"));
         assert_eq!(stage.memberships().await, pairs(expected), "{rejected:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn values_of_a_rejected_statement_are_queried_at_the_same_time() {
+    let stage = Stage::new().await;
+    stage.put_customers(customers(9)).await;
+    let function = stage.function().await;
+    stage.database.rule(Rule::on("ExecuteStatement", Action::rejected("AccessDeniedException")));
+    stage.database.rule(Rule::on("Query", Action::Delay(Duration::from_secs(3))));
+    let data = (0..9).map(|n| json!({"unionid": format!("x{n}"), "openid": format!("o{n}"), "groups": "g"}));
+    assert_eq!(function.import(fuzzy(1, "add"), data.collect()).await.failures(), [""; 0]);
+    assert_eq!(stage.memberships().await, numbered_pairs(9));
 }
 
 #[tokio::test]

@@ -152,8 +152,8 @@ async fn debug_output_contains_no_secrets() {
     let failure = second.check(request.params).expect_err("an invalid record");
     let failed = FailedRecord { index: 1, sent: second, failure };
 
-    let mut resolution = Resolution::new(request.params.matching, [&record.identifiers].into_iter(), |_| 9);
-    let lookup = resolution.next_lookup(false, |_| true).expect("an openid is looked up");
+    let mut resolution = Resolution::new(request.params.matching, [&record.identifiers].into_iter());
+    let lookup = resolution.next_lookup(false, |_| 9).expect("an openid is looked up");
     let outcome: Outcome =
         Ok(Match { customer: "secret-id".to_owned(), by: MatchedBy::Identifier(Identifier::Openid) });
     let plan = WritePlan::new([(&outcome, &record.groups)].into_iter());

@@ -25,12 +25,12 @@ use crate::tenant::TenantId;
 const STATEMENTS_SUSPENDED: Duration = Duration::from_secs(5 * 60);
 
 impl Session<'_> {
-    /// How many values one call looks up.
-    pub fn values_per_call(&self, identifier: Identifier) -> usize {
-        match (identifier, self.database.config.identity_lookup) {
-            (Identifier::AudienceUserId, _) => BATCH_GET_KEYS,
-            (_, IdentityLookup::Statement) => STATEMENT_VALUES,
-            (_, IdentityLookup::Query) => 1,
+    /// How many values one call looks up at present.
+    fn values_per_call(&self, identifier: Identifier) -> usize {
+        match identifier {
+            Identifier::AudienceUserId => BATCH_GET_KEYS,
+            _ if self.uses_statements() => STATEMENT_VALUES,
+            _ => 1,
         }
     }
 
@@ -63,14 +63,20 @@ impl Session<'_> {
             let next = poll_fn(|_| {
                 let calls = started - Identifier::ALL.map(waiting_of).iter().sum::<usize>();
                 let has_place = calls < self.database.config.lookup_concurrency;
-                let may_start = |identifier| has_place && waiting_of(identifier) == 0;
-                resolution.next_lookup(hurry, may_start).map_or(Poll::Pending, Poll::Ready)
+                let per_call = |identifier| match has_place && waiting_of(identifier) == 0 {
+                    true => session.values_per_call(identifier),
+                    false => 0,
+                };
+                resolution.next_lookup(hurry, per_call).map_or(Poll::Pending, Poll::Ready)
             });
             tokio::select! {
                 biased;
                 Some((lookup, results)) = running.next() => {
                     started -= 1;
-                    resolution.learn(lookup, results);
+                    match results {
+                        Some(results) => resolution.learn(lookup, results),
+                        None => resolution.put_back(lookup),
+                    }
                 }
                 lookup = next => {
                     started += 1;
@@ -81,16 +87,23 @@ impl Session<'_> {
         }
     }
 
-    /// Looks up values of one identifier, and returns one result per value.
+    /// Looks up values of one identifier, and returns one result per value; `None` if their statement was rejected: then
+    /// each needs a look-up of its own, so that records with other values need not wait for it.
     ///
-    /// It is one call, unless values are shared by many customers, or the database throttles or rejects it.
-    async fn look_up_values(&self, tenant: &TenantId, lookup: &Lookup<'_>) -> Vec<LookupResult> {
+    /// It is one call, unless values are shared by many customers, or the database throttles it.
+    async fn look_up_values(&self, tenant: &TenantId, lookup: &Lookup<'_>) -> Option<Vec<LookupResult>> {
         if lookup.identifier == Identifier::AudienceUserId {
-            return self.get(tenant, lookup).await;
+            return Some(self.get(tenant, lookup).await);
+        }
+        if lookup.values.len() == 1 && !self.uses_statements() {
+            return Some(vec![self.query(tenant, lookup, 0).await]);
         }
         let mut results: Vec<_> = lookup.values.iter().map(|_| Err(Outage::Timeout)).collect();
         let mut open: Vec<usize> = (0..lookup.values.len()).collect();
-        while !open.is_empty() && self.uses_statements() {
+        while !open.is_empty() {
+            if !self.uses_statements() {
+                return None;
+            }
             match self.execute(tenant, lookup, &open).await {
                 Ok(Reading { customers, is_complete }) => {
                     let mut left = Vec::new();
@@ -114,10 +127,7 @@ impl Session<'_> {
                 }
             }
         }
-        for position in open {
-            results[position] = self.query(tenant, lookup, position).await;
-        }
-        results
+        Some(results)
     }
 
     /// Whether statements are wanted, and none was rejected in the last while.

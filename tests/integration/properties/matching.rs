@@ -44,11 +44,11 @@ fn run(world: &World, outages: &Outages, import: &Import, seed: u64) -> Result<R
     let (size, most_running) = (random.usize(1..10), random.usize(1..5));
     let mut looked_up = BTreeSet::new();
     let identifiers = valid.iter().map(|record| &record.identifiers);
-    let mut resolution = Resolution::new(matching, identifiers, |_| size);
+    let mut resolution = Resolution::new(matching, identifiers);
     let mut running: Vec<Lookup<'_>> = Vec::new();
     loop {
         while running.len() < most_running
-            && let Some(lookup) = resolution.next_lookup(random.u8(..4) == 0, |_| true)
+            && let Some(lookup) = resolution.next_lookup(random.u8(..4) == 0, |_| size)
         {
             prop_assert!((1..=size).contains(&lookup.values.len()), "{} values", lookup.values.len());
             for value in &lookup.values {
@@ -61,6 +61,13 @@ fn run(world: &World, outages: &Outages, import: &Import, seed: u64) -> Result<R
             break;
         }
         let lookup = running.swap_remove(random.usize(..running.len()));
+        if random.u8(..8) == 0 {
+            for value in &lookup.values {
+                looked_up.remove(&(lookup.identifier.field(), value.to_string()));
+            }
+            resolution.put_back(lookup);
+            continue;
+        }
         let results =
             lookup.values.iter().map(|value| look_up(world, outages, import.tenant, &lookup, value));
         let results = results.collect();
