@@ -1,6 +1,8 @@
-"""Clients of AWS, or of an emulator at an endpoint."""
+"""What `admin` and `bulk` share: flags, clients of AWS or of an emulator, deployed stacks, messages."""
 
+import argparse
 import os
+import re
 import sys
 import urllib.parse
 
@@ -8,7 +10,7 @@ try:
     import boto3
     import tqdm
     from botocore.config import Config
-    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
+    from botocore.exceptions import BotoCoreError, ClientError
     from botocore.parsers import ResponseParserError
 except ModuleNotFoundError as missing:
     sys.exit(f"{missing.name} is not installed here: run this by its make target, or with .local/aws/bin/python")
@@ -19,11 +21,19 @@ from import_groups import Stop as Failure
 # Errors of a call that are no defect of these tools.
 Errors = (BotoCoreError, ClientError, ResponseParserError)
 
-# What botocore's own texts leave open.
-HINTS = {
-    NoRegionError: "no region is set: give --region or AWS_REGION",
-    NoCredentialsError: "no credentials were found: they are read as by the AWS CLI (AWS_PROFILE, `aws configure`)",
-}
+
+def matching(pattern, what, convert=str):
+    """The type of arguments that match a pattern."""
+
+    def parse(text):
+        if not re.fullmatch(pattern, text):
+            raise argparse.ArgumentTypeError(f"not {what}")
+        return convert(text)
+
+    return parse
+
+
+TOKEN_HASH = matching(r"[0-9a-f]{64}", "a hash, 64 of 0-9 a-f, as `make admin` prints it")
 
 
 def add_options(parser):
@@ -63,9 +73,23 @@ def table(name, options):
     return client("dynamodb", options, boto3.resource).Table(name)
 
 
+def describe(options, template="", *needed):
+    """The outputs of the stack and its parameters; it must have the outputs that a template's stack has."""
+    try:
+        (stack,) = client("cloudformation", options).describe_stacks(StackName=options.stack)["Stacks"]
+    except ClientError as error:
+        if code(error) == "ValidationError":
+            raise Failure(f"there is no stack {options.stack} in this region") from error
+        raise
+    outputs = {one["OutputKey"]: one["OutputValue"] for one in stack.get("Outputs", [])}
+    if missing := [name for name in needed if name not in outputs]:
+        raise Failure(f"{options.stack} is no stack of {template}: it has no output {missing[0]}")
+    return outputs, {one["ParameterKey"]: one["ParameterValue"] for one in stack.get("Parameters", [])}
+
+
 def reason(error):
     """An error in one line."""
-    return HINTS.get(type(error)) or " ".join(str(error).split())
+    return " ".join(str(error).split())
 
 
 def code(error):

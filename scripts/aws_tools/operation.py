@@ -1,7 +1,6 @@
 """Stopping the function of a deployed stack, and changing parameters of the stack: neither deploys anything."""
 
 from . import client as aws
-from . import stack
 
 
 def stop(given):
@@ -25,13 +24,13 @@ def start(given):
 
 
 def function_of(given):
-    outputs, parameters = stack.describe(given, "template.yaml", "FunctionArn", "ImportUrl")
+    outputs, parameters = aws.describe(given, "template.yaml", "FunctionArn", "ImportUrl")
     return outputs["FunctionArn"], parameters["ReservedConcurrency"]
 
 
 def set_parameters(given):
     """Changes parameters of the stack; its template, code and other parameters stay."""
-    _, present = stack.describe(given)
+    _, present = aws.describe(given)
     changes = dict(given.change)
     unknown = sorted(changes.keys() - present.keys())
     if unknown:

@@ -2,7 +2,7 @@
 
 import time
 
-from .client import Failure, progress
+from .client import progress
 
 
 class Pace:
@@ -26,9 +26,6 @@ class Pace:
 
 def scan(table, title, pace, **request):
     """The items of each page of a table, by read units a second, with a bar of progress."""
-    table.load()
-    if not table.meta.data:
-        raise Failure("what responds at this address is no DynamoDB")
     pages = table.meta.client.get_paginator("scan").paginate(
         TableName=table.name, ConsistentRead=True, ReturnConsumedCapacity="TOTAL", **request
     )

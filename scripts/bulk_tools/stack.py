@@ -3,7 +3,7 @@
 import time
 
 from aws_tools import client as aws
-from aws_tools import stack, tokens
+from aws_tools import tokens
 from aws_tools.client import Failure
 
 OUTPUTS = ("StateMachineArn", "Bucket", "FunctionArn")
@@ -15,7 +15,7 @@ DAY = 86_400
 class BulkStack:
     def __init__(self, given):
         self.given = given
-        outputs, parameters = stack.describe(given, "bulk/template.yaml", *OUTPUTS)
+        outputs, parameters = aws.describe(given, "bulk/template.yaml", *OUTPUTS)
         self.machine, self.bucket, self.function = (outputs[name] for name in OUTPUTS)
         self.is_pinned = parameters.get("TokenHash", "none") != "none"
         self.states, self.s3, self.lambda_ = (aws.client(name, given) for name in ("stepfunctions", "s3", "lambda"))
