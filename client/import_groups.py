@@ -213,12 +213,10 @@ def check_gbk(file):
     """Stops the run at a line that cannot be meant as GBK although it can be read so, as in a file put together from
     several."""
     for number, line in byte_lines(file):
-        if line.isascii() or decoded(line, "gb2312"):
-            continue
+        if not line.isascii() and EASTERN.search(decoded(line, "utf-8") or ""):
+            raise Mistake(f"line {number} is UTF-8, not GBK: save the whole file in one encoding")
         if PRIVATE.search(line.decode(CODECS["gbk"])):
             raise Mistake(f"line {number} has characters that are not defined in GBK: check --encoding")
-        if EASTERN.search(decoded(line, "utf-8") or ""):
-            raise Mistake(f"line {number} is UTF-8, not GBK: save the whole file in one encoding")
 
 
 def encoding_of(file, given):
@@ -242,7 +240,7 @@ def encoding_of(file, given):
         advice = "" if "gbk" in look.bad else ", or, if it is GBK, add --encoding gbk"
         advice = ", as its beginning is" if has_mark else advice
         raise Mistake(f"line {look.bad['utf-8']} is not UTF-8: save the whole file as UTF-8{advice}")
-    elif odd := not given and (look.clear if look.chinese else look.doubtful):
+    elif odd := not (given or has_mark) and (look.clear if look.chinese else look.doubtful):
         raise Mistake(
             f"line {odd[0]} is Chinese if it is GBK, and letters that no Chinese list has if it is UTF-8:"
             " name the encoding of the file, --encoding gbk or --encoding utf-8"
@@ -1057,7 +1055,8 @@ def written(what, path, flag):
     try:
         yield
     except OSError as error:
-        raise Stop(f"{what} cannot be written to {path} ({error.strerror}); {flag} names another file") from None
+        way = f"once that is mended, the same command goes on; a new run may name another file by {flag}"
+        raise Stop(f"{what} cannot be written to {path} ({error.strerror}): {way}") from None
 
 
 def sync(file):

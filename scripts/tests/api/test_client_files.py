@@ -46,25 +46,20 @@ def stopped(*file):
 
 
 @pytest.mark.parametrize(
-    ("format", "content", "end"),
+    ("format", "content", "failed"),
     [
-        ("csv", "audienceUserId,groups,备注\nc1,新客㐀😀,甲\nc2,,乙\n", "c2,,乙,MISSING_GROUPS,{},false\n"),
-        (
-            "jsonl",
-            '{"audienceUserId":"c1","groups":"新客㐀😀"}\n{"audienceUserId":"c2","备注":"乙"}\n',
-            '"errorMsg":"{}","retryable":false}\n',
-        ),
+        ("csv", "audienceUserId,groups,备注\nc1,新客㐀😀,甲\nc2,,乙\n", "c2,,乙,MISSING_GROUPS,缺少groups"),
+        ("jsonl", '{"openid":"c1","groups":"新客㐀😀"}\n{"x":"乙"}\n', '{"x":"乙","errorCode":"MISSING'),
     ],
 )
-def test_gbk_is_read_and_written_by_the_flag(desk, double, format, content, end):
+def test_gbk_is_read_and_written_by_the_flag(desk, double, format, content, failed):
     ended = desk.run(f"list.{format} --match off", content.encode("gb18030"))
     assert ended.stderr.startswith("error: line 1 is not UTF-8"), ended
     assert "--encoding gbk" in ended.stderr
     assert (desk.files(), double.requests) == ([f"list.{format}"], [])
     ended = desk.run(f"list.{format} --match off --encoding gbk")
     assert (ended.code, double.pairs) == (2, [("c1", "新客㐀😀")]), ended
-    message = "缺少groups，或其中没有分组名"
-    assert desk.read(f"list.failed.{format}", "gb18030").endswith(end.replace("{}", message))
+    assert desk.read(f"list.failed.{format}", "gb18030").splitlines()[-1].startswith(failed)
 
 
 def test_a_byte_order_mark_is_no_part_of_a_name_and_kept_for_excel(desk, double):
@@ -115,11 +110,12 @@ def test_a_long_row_costs_no_other(desk, double):
 
 
 def test_what_is_not_sent_and_what_is_odd_is_said_before_anything_is_sent(desk, double):
-    ended = desk.run("list.csv --match off --dry-run", "audienceUserId,groups,备注,shop\nc1,g,x,y\nNULL,g,,\n")
+    ended = desk.run("list.csv --match off --dry-run", "audienceUserId,groups,备注,shop\nc1,g,x,y\nNULL,,,\n")
     columns, note = ended.stderr.splitlines()
     assert columns == "columns that are not sent: 备注, shop"
     assert note.endswith(": 1, first in line 3")
-    assert ended.stdout.startswith("dry run: 2 rows: 2 would be imported, 0 failed\nNothing was written.\n"), ended
+    assert ended.stdout.startswith("dry run: 2 rows: 1 would be imported, 1 failed\nNothing was written.\n"), ended
+    assert desk.files() == ["list.csv", "list.dry-run-failed.csv"]
     assert double.imported[0] == {"audienceUserId": "c1", "groups": "g"}
 
 
@@ -157,6 +153,7 @@ OTHERS = (
 @pytest.mark.parametrize("name", OTHERS.split())
 def test_utf8_is_read_without_a_flag(name):
     assert Found(f"{NAMES}c1,{name}\n").pairs == [("c1", name)]
+    assert Found(f"\ufeff{NAMES}c1,20μg {name}\n").pairs == [("c1", f"20μg {name}")]
 
 
 @pytest.mark.parametrize("before", [0, 900, 150_000])
@@ -189,21 +186,17 @@ def test_what_is_no_text_in_the_encoding_is_named(content, named, encoding):
     assert named.replace("UTF-8", "GBK" if encoding else "UTF-8") in stopped(content, "csv", encoding)
 
 
-UTF8 = f"{NAMES}c1,会员\nc2,会员\n".encode()
+UTF8, GBK = f"{NAMES}c1,会员\nc2,会员\n".encode(), f"{NAMES}c1,会员\n".encode("gbk")
 
 
 @pytest.mark.parametrize(
     ("content", "encoding", "named"),
     [
         (UTF8 + "c3,新客\n".encode("gbk"), "gbk", "line 2 is UTF-8, not GBK"),
-        *((f"{NAMES}c1,会员\n".encode("gbk") + name.encode(), "gbk", "line 3 is UTF-8") for name in ("🎁福利", "會員")),
+        *((GBK + name.encode(), "gbk", "line 3 is UTF-8, not GBK") for name in ("🎁福利", "會員", "两个")),
         (f"{NAMES}c1,g\nc2,會員卡\n".encode("big5"), "gbk", "line 3 has characters that are not defined in GBK"),
         *((UTF8 + f"c3,{name}\n".encode("gbk"), None, "line 4 is Chinese if") for name in ("双十一", "女", "車")),
-        (
-            b"\xef\xbb\xbf" + "a\n会员\n".encode("gbk"),
-            None,
-            "line 2 is not UTF-8: save the whole file as UTF-8, as its",
-        ),
+        ("\ufeff".encode() + GBK, None, "line 2 is not UTF-8: save the whole file as UTF-8, as its beginning is"),
         (b"\xef\xbb\xbf" + NAMES.encode(), "gbk", "the input is UTF-8, not GBK, as its byte order mark says"),
     ],
 )
@@ -422,21 +415,8 @@ IDS = {
     "Excel": '8.68533E+14 1.38E+10 1.3800000001E10 13800000001.0 123456789012345000 ="c1" \'c1 `c1 ####',
     "nothing": "NULL null None nan NaN \\N #N/A N/A undefined #REF! [NULL] TRUE (空)",
 }
-GROUPS = {
-    "，": ["一，二"],
-    "、": ["一、二"],
-    ";": ["a;b", "a；b"],
-    "quotation": ['a "b"', "“a”"],
-    "invisible": ["v\u200bip"],
-}
-PHONES = [
-    "13800000001",
-    "+86 138-0000-0001",
-    "１３８００００００01",
-    "(0571)8888 8888",
-    "138\u00a00000\u30000001",
-    "+85212345678",
-]
+GROUPS = {"，": "一，二", "、": "一、二", ";": "a;b|a；b", "quotation": 'a "b"|“a”', "invisible": "v\u200bip"}
+PHONES = "13800000001|+86 138-0000-0001|１３８００００００01|(0571)8888 8888|138\u00a00000\u30000001|+85212345678"
 NO_PHONES = ["tel:13800000001", "138****0001", "13800000001ext", "张三", "138.0000.0001", "+86-138x"]
 
 
@@ -445,9 +425,9 @@ NO_PHONES = ["tel:13800000001", "138****0001", "13800000001ext", "张三", "138.
     ("field", "plain", "odd", "kind"),
     [
         *(("audienceUserId", ["c1", "o-1_x", "null-1", "12e45"], ids.split(), kind) for kind, ids in IDS.items()),
-        *(("groups", ["vip, spring", "会员 a+b"], [*odd, f"x,{odd[0]}"], kind) for kind, odd in GROUPS.items()),
+        *(("groups", ["vip, spring", "会员 a+b"], odd.split("|"), kind) for kind, odd in GROUPS.items()),
         ("audienceUserId", ["12345678901234567"], ["1234567890123450000"], "Excel"),
-        ("phone", PHONES, NO_PHONES, "phones that are no digits"),
+        ("phone", PHONES.split("|"), NO_PHONES, "phones that are no digits"),
     ],
 )
 def test_odd_values_are_counted(field, plain, odd, kind, format):
