@@ -44,25 +44,19 @@ def add_options(parser):
 
 def client(service, options, make=boto3.client):
     """A client of `service` at the place that `options` name."""
-    place = {}
-    config = {
-        "connect_timeout": 5,
-        "read_timeout": 15,
-        "retries": {"mode": "standard", "total_max_attempts": 5},
-    }
+    config = Config(connect_timeout=5, read_timeout=15, retries={"mode": "standard", "total_max_attempts": 5})
     # boto3 alone does not know AWS_REGION, which the AWS CLI and Lambda do.
-    region = options.region or os.environ.get("AWS_REGION")
+    place = {"region_name": options.region or os.environ.get("AWS_REGION")}
     if options.endpoint:
+        place = {"region_name": options.region or "us-east-1", "endpoint_url": options.endpoint}
         # Real credentials are never sent to another address.
-        made_up = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
-        place = {"endpoint_url": options.endpoint, **made_up}
-        region = options.region or "us-east-1"
+        place |= {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
         # An emulator on this machine is not behind the proxy that the environment may name.
-        config["proxies"] = {}
+        config = config.merge(Config(proxies={}))
     try:
         # botocore would notice a port that is none at the first call.
         _ = urllib.parse.urlsplit(options.endpoint or "").port
-        return make(service, region_name=region, config=Config(**config), **place)
+        return make(service, config=config, **place)
     except ValueError as error:
         # An address or a setting of the environment that cannot be read.
         raise Failure(reason(error)) from error

@@ -32,15 +32,18 @@ PARTS = {
 def erase(tables, given):
     """Erases the tenant, or the customers that standard input lists."""
     run = Erasure(tables, given)
-    if not given.customers:
-        run.of_tenant()
-        return run.report()
-    ids = sorted(set(words()))
-    if not ids:
+    ids = sorted(set(words())) if given.customers else None
+    if ids == []:
         raise Failure("no audienceUserId was given: one a line on standard input")
-    unknown = run.of_customers(ids)
-    run.report()
-    return report_unknown(unknown, len(ids))
+    unknown = run.of_customers(ids) if ids else run.of_tenant()
+    for part, number in run.found.items():
+        print(f"{part}: {number} {'deleted' if given.delete else 'to delete'}")
+    if given.delete:
+        say("point-in-time backups keep it for up to 35 days more; see docs/operations/tenants.md")
+    else:
+        say("nothing was changed: --delete deletes")
+    if ids:
+        report_unknown(unknown, len(ids))
 
 
 class Erasure:
@@ -52,14 +55,6 @@ class Erasure:
         self.reads = Pace(READ_UNITS)
         self.deletions = Pace(given.rate)
         self.found = {}
-
-    def report(self):
-        for part, number in self.found.items():
-            print(f"{part}: {number} {'deleted' if self.given.delete else 'to delete'}")
-        if self.given.delete:
-            say("point-in-time backups keep it for up to 35 days more; see docs/operations/tenants.md")
-        else:
-            say("nothing was changed: --delete deletes")
 
     def count(self, part, items):
         """Counts items, and deletes them with --delete."""
