@@ -27,7 +27,7 @@ fn alarms() -> BTreeMap<String, Value> {
         .map(|(name, mut alarm)| {
             for member in ["Threshold", "EvaluationPeriods"] {
                 let member = &mut alarm["Properties"][member];
-                *member = match member["Ref"].as_str() {
+                *member = match member.as_str().and_then(|value| value.strip_prefix("Ref ")) {
                     None => continue,
                     Some("HeartbeatHours") => 3.into(),
                     Some(parameter) => at(&format!("/Parameters/{parameter}/Default")),
@@ -42,9 +42,8 @@ fn alarms() -> BTreeMap<String, Value> {
 fn metric(alarm: &Value) -> String {
     let dimension = &alarm["Dimensions"].as_array().and_then(|all| all.last()).expect("dimensions")["Value"];
     // Another table may stand in for that of the stack.
-    let [of_stack, named] = ["/Fn::If/1/Ref", "/Ref"].map(|path| dimension.pointer(path));
-    let value = of_stack.or(named).unwrap_or(dimension);
-    format!("{} {}", text(&alarm["MetricName"]), text(value))
+    let value = text(dimension.get(2).unwrap_or(dimension));
+    format!("{} {}", text(&alarm["MetricName"]), value.trim_start_matches("Ref "))
 }
 
 /// Whether the alarm goes off at the end of any of its periods.
@@ -126,14 +125,14 @@ fn alarms_use_existing_metrics_and_notify_their_topic() {
     for (name, alarm) in alarms() {
         let dimensions = alarm["Dimensions"].as_array().expect("dimensions").iter().map(|it| &it["Name"]);
         assert_exists(&alarm["Namespace"], &alarm["MetricName"], dimensions);
-        let mail = json!({"Fn::If": ["HasAlarmTopic", [{"Ref": "AlarmTopicArn"}], []]});
-        let page = json!({"Fn::If": ["HasPageTopic", [{"Ref": "PageTopicArn"}], mail.clone()]});
+        let mail = json!(["If", "HasAlarmTopic", ["Ref AlarmTopicArn"], []]);
+        let page = json!(["If", "HasPageTopic", ["Ref PageTopicArn"], mail]);
         if alarm["AlarmActions"] == page {
             may_wake.insert(name.clone());
         } else {
             assert_eq!(alarm["AlarmActions"], mail, "{name}");
         }
-        let recovered = json!({"Fn::If": ["NotifyOfRecovery", [{"Ref": "AlarmTopicArn"}], []]});
+        let recovered = json!(["If", "NotifyOfRecovery", ["Ref AlarmTopicArn"], []]);
         assert_eq!(alarm["OKActions"], recovered, "{name}");
     }
     assert_eq!(may_wake, ["ErrorsAlarm", "StoreErrorsAlarm"].map(String::from).into());

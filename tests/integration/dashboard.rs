@@ -45,7 +45,7 @@ pub fn metric_filters() -> Vec<Value> {
 
 /// The dashboard's widgets; references are as in the template.
 fn widgets() -> Vec<Value> {
-    let body = at("/Resources/Dashboard/Properties/DashboardBody/Fn::Sub/0");
+    let body = at("/Resources/Dashboard/Properties/DashboardBody/0");
     let mut body: Value = serde_json::from_str(text(&body)).expect("the dashboard is JSON");
     let Value::Array(widgets) = body["widgets"].take() else { panic!("no widgets") };
     widgets
@@ -91,7 +91,7 @@ fn metrics_of_the_access_log_use_fields_of_its_lines() {
     assert_eq!(line["functionRequestId"], "$context.integration.requestId");
     let mut made = BTreeSet::new();
     for filter in metric_filters() {
-        assert_eq!(filter["LogGroupName"], json!({"Ref": "ApiLogs"}));
+        assert_eq!(filter["LogGroupName"], "Ref ApiLogs");
         let [transformation] = &filter["MetricTransformations"].as_array().expect("a list")[..] else {
             panic!("one metric of a filter");
         };

@@ -50,7 +50,7 @@ async fn the_role_allows_exactly_the_calls_of_imports() {
     let mut allowed = Grants::new();
     for statement in statements().iter().filter(|it| it["Effect"] == "Allow") {
         for action in list(&statement["Action"]).iter().map(text).filter(|it| it.starts_with("dynamodb:")) {
-            allowed.extend(list(&statement["Resource"]).iter().map(|arn| (action.to_owned(), resource(arn))));
+            allowed.extend(resources(statement).iter().map(|arn| (action.to_owned(), resource(arn))));
         }
     }
     assert_eq!(allowed, called.collect());
@@ -72,15 +72,6 @@ fn reading_a_whole_index_is_denied() {
 async fn the_template_sets_tables_and_default_settings() {
     let stage = Stage::new().await;
     let default = Config::new(stage.names.config().tables);
-    let identity_lookup = match default.identity_lookup {
-        IdentityLookup::Statement => "statement",
-        IdentityLookup::Query => "query",
-    };
-    let skip_unchanged = match default.skip_unchanged {
-        SkipUnchanged::Auto => "auto",
-        SkipUnchanged::Always => "always",
-        SkipUnchanged::Never => "never",
-    };
     let expected = json!({
         "TENANTS_TABLE": "tenants",
         "CUSTOMERS_TABLE": "customers",
@@ -89,8 +80,8 @@ async fn the_template_sets_tables_and_default_settings() {
         "MAX_RECORDS": default.max_records,
         "MAX_BODY_BYTES": default.max_body_bytes,
         "TOKEN_CACHE_SECONDS": default.token_cache.as_secs(),
-        "IDENTITY_LOOKUP": identity_lookup,
-        "SKIP_UNCHANGED": skip_unchanged,
+        "IDENTITY_LOOKUP": format!("{:?}", default.identity_lookup).to_lowercase(),
+        "SKIP_UNCHANGED": format!("{:?}", default.skip_unchanged).to_lowercase(),
         "METRICS_PER_TENANT": "false",
         "LOOKUP_CONCURRENCY": default.lookup_concurrency,
         "WRITE_CONCURRENCY": default.write_concurrency,
@@ -99,7 +90,8 @@ async fn the_template_sets_tables_and_default_settings() {
     let variables = at("/Resources/Function/Properties/Environment/Variables");
     let set = variables.as_object().expect("variables").iter().map(|(name, value)| {
         let default = |parameter| at(&format!("/Parameters/{parameter}/Default"));
-        (name.clone(), value["Ref"].as_str().map_or_else(|| table(value).into(), default))
+        let parameter = value.as_str().and_then(|value| value.strip_prefix("Ref "));
+        (name.clone(), parameter.map_or_else(|| table(value).into(), default))
     });
     assert_eq!(set.collect::<Value>(), expected);
 }
@@ -119,7 +111,7 @@ fn parameters_have_the_limits_of_their_settings() {
 #[test]
 fn what_requests_can_use_of_a_table_has_a_ceiling() {
     let ceiling = |pointer: &str| at(&format!("/Resources/{pointer}/OnDemandThroughput"));
-    let (reads, writes) = (json!({"Ref": "MaxReadUnits"}), json!({"Ref": "MaxWriteUnits"}));
+    let (reads, writes) = ("Ref MaxReadUnits", "Ref MaxWriteUnits");
     let of_customers = json!({"MaxReadRequestUnits": reads});
     assert_eq!(ceiling("CustomersTable/Properties"), of_customers);
     for index in 0..3 {
@@ -136,14 +128,14 @@ fn what_requests_can_use_of_a_table_has_a_ceiling() {
 
 #[test]
 fn traces_are_made_on_request_only() {
-    assert_eq!(at("/Resources/Function/Properties/Tracing"), json!({"Ref": "Tracing"}));
+    assert_eq!(at("/Resources/Function/Properties/Tracing"), "Ref Tracing");
     assert_eq!(at("/Parameters/Tracing/Default"), "PassThrough");
-    assert_eq!(at("/Conditions/Trace"), json!({"Fn::Equals": [{"Ref": "Tracing"}, "Active"]}));
+    assert_eq!(at("/Conditions/Trace"), json!(["Equals", "Ref Tracing", "Active"]));
     let mut statements = statements();
     statements.retain(|it| it.to_string().contains("xray:"));
     let [statement] = &statements[..] else { panic!("{statements:?}") };
-    let [condition, _, otherwise] = list(&statement["Fn::If"]) else { panic!("{statement}") };
-    assert_eq!((condition, otherwise), (&json!("Trace"), &json!({"Ref": "AWS::NoValue"})));
+    let [condition, _, otherwise] = list(statement) else { panic!("{statement}") };
+    assert_eq!((condition, otherwise), (&json!("Trace"), &json!("Ref AWS::NoValue")));
 }
 
 /// The permissions that a call requires (service authorization reference of DynamoDB).
@@ -184,19 +176,25 @@ fn statements() -> Vec<Value> {
     documents.flat_map(|document| list(&document["Statement"])).cloned().collect()
 }
 
+/// The ARNs of a statement: each is a text and what is named in it.
+fn resources(statement: &Value) -> &[Value] {
+    let resource = &statement["Resource"];
+    if resource[0].is_array() { list(resource) } else { std::slice::from_ref(resource) }
+}
+
 /// The table or index that an ARN in the template names, in any partition, region and account.
 fn resource(arn: &Value) -> String {
-    let path = text(&arn["Fn::Sub"][0]);
+    let path = text(&arn[0]);
     let path =
         path.strip_prefix("arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:").expect(path);
-    path.replace("${Table}", &table(&arn["Fn::Sub"][1]["Table"]))
+    path.replace("${Table}", &table(&arn[1]["Table"]))
 }
 
 /// The table that the template names: that of the stack, or an existing one by its parameter.
 fn table(reference: &Value) -> String {
-    let own = text(&reference["Fn::If"][1]["Ref"]);
-    let either = json!({"Fn::If": [format!("Make{own}"), {"Ref": own}, {"Ref": format!("{own}Name")}]});
-    assert_eq!(*reference, either);
+    let own = text(&reference[2]).trim_start_matches("Ref ");
+    let either = ["If".to_owned(), format!("Make{own}"), format!("Ref {own}"), format!("Ref {own}Name")];
+    assert_eq!(*reference, json!(either));
     own.trim_end_matches("Table").to_lowercase()
 }
 
