@@ -160,12 +160,21 @@ fn the_page_lists_the_message_of_every_parameter() {
         format!(r#"{{"publicParams":{{{off}}},"data":[]}}"#),
         format!(r#"{{"publicParams":{{{off}}},"data":[{{}},{{}},{{}},7]}}"#),
     ];
-    let rejections = bodies.iter().map(|body| Request::parse(body.as_bytes(), 10).expect_err(body));
+    let rejection = |body: &String| Request::parse(body.as_bytes(), 10).expect_err(body);
     let key = preconditions::idempotency_key(Header::Value("")).expect_err("an empty key is none");
-    let messages: BTreeSet<_> = rejections.chain([key]).map(|rejection| report(&rejection).2).collect();
+    let messages: BTreeSet<_> =
+        bodies.iter().map(rejection).chain([key]).map(|rejection| report(&rejection).2).collect();
     assert_eq!(messages.len(), bodies.len() + 1, "each case shows another message");
     for message in messages {
         assert!(PAGE.contains(&format!("\n{message}\n")), "{message}");
+    }
+    // Those whose other form is on the page.
+    for (body, message) in [
+        (format!(r#"{{"publicParams":"{{}}",{RECORDS}}}"#), "参数publicParams取值错误，应为对象"),
+        (format!(r#"{{"publicParams":{{{off}}}}}"#), "缺少参数data，应为非空数组"),
+        (params(r#""isMatching":null"#), "缺少参数publicParams.isMatching，应为布尔值true或false"),
+    ] {
+        assert_eq!(report(&rejection(&body)).2, message);
     }
 }
 

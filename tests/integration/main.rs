@@ -16,7 +16,6 @@ mod lookups;
 mod matching;
 mod openapi;
 mod outages;
-mod parameters;
 mod permissions;
 mod process;
 mod properties;
