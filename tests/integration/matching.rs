@@ -1,12 +1,12 @@
-//! Which customer a record matches, in every mode (contract, section 5). The model, which draws many more of such records,
-//! is another reading of the contract.
+//! Which customer of its own tenant a record matches, in every mode (contract, sections 2 and 5). The model, which draws
+//! many more of such records, is another reading of the contract.
 
 use std::collections::BTreeMap;
 
 use group_import::config::IdentityLookup;
-use serde_json::json;
+use serde_json::{Value, json};
 use testing::shorthand::{exact, failures_by, fuzzy};
-use testing::stage::Stage;
+use testing::stage::{Stage, TOKEN};
 
 /// Customers of `t1`, and some of `t2` with the same values.
 async fn stage() -> Stage {
@@ -25,6 +25,7 @@ async fn stage() -> Stage {
             json!({"audienceUserId": "u1", "unionid": "o1", "openid": "c1"}),
             json!({"audienceUserId": "c1", "tenantId": "t2", "unionid": "u1", "openid": "o1", "phone": "1"}),
             json!({"audienceUserId": "x1", "tenantId": "t2", "unionid": "ux", "openid": "o1", "phone": "2"}),
+            json!({"audienceUserId": "x2", "tenantId": "t2", "openid": "ox", "phone": "9"}),
         ])
         .await;
     stage
@@ -86,8 +87,12 @@ async fn a_record_matches_the_customer_of_the_contract() {
         (json!({"audienceUserId": "u1", "openid": "c1"}), ["u1", "u1", "u1"]),
         (json!({"openid": "o1"}), ["c1", "c1", "c1"]),
         (json!({"unionid": "ux"}), [NOBODY, NOBODY, NOBODY]),
+        (json!({"openid": "ox"}), [NOBODY, NOBODY, NOBODY]),
+        (json!({"phone": "9"}), [NOBODY, NOBODY, NOBODY]),
+        (json!({"audienceUserId": "x2", "openid": "ox"}), [NOBODY, NOBODY, NOBODY]),
     ];
-    for (mode, params) in [exact("add"), fuzzy(1, "add"), fuzzy(2, "add")].into_iter().enumerate() {
+    for (mode, mut params) in [exact("add"), fuzzy(1, "add"), fuzzy(2, "add")].into_iter().enumerate() {
+        params["tenantId"] = "t2".into();
         for identity_lookup in [IdentityLookup::Statement, IdentityLookup::Query] {
             let stage = stage().await;
             let function = stage.function_with(|config| config.identity_lookup = identity_lookup).await;
@@ -96,7 +101,10 @@ async fn a_record_matches_the_customer_of_the_contract() {
                 record["groups"] = n.to_string().into();
                 record
             });
-            let response = function.import(params.clone(), data.collect()).await;
+            let data: Value = data.collect();
+            // A tenant that is named counts for nothing.
+            let body = json!({"publicParams": params, "data": data, "tenantId": "t2"});
+            let response = function.post(TOKEN, body.to_string()).await;
             let mut found = failures_by(&response, "groups");
             let of_customers = stage.memberships().await.into_iter();
             found.extend(of_customers.map(|(key, group)| (group, key.replace("t1#", ""))));
