@@ -48,14 +48,6 @@ async fn import(stage: &Stage, function: &Function, params: Value, data: Value) 
     response
 }
 
-/// Checks that all failures are `TIMEOUT`, and that resending them with enough time completes the import.
-async fn assert_timeouts(stage: &Stage, function: &mut Function, params: &Value, response: &Response) {
-    let failures = response.failures();
-    assert!(!failures.is_empty() && failures.iter().all(|code| *code == "TIMEOUT"), "{failures:?}");
-    function.seconds = 30.0;
-    resend(stage, function, params, response).await;
-}
-
 #[tokio::test(start_paused = true)]
 async fn writes_past_the_deadline_are_timeouts() {
     let stage = Stage::new().await;
@@ -64,9 +56,11 @@ async fn writes_past_the_deadline_are_timeouts() {
     let response = import(&stage, &function, off("add"), numbered(250)).await;
     // Ten calls take three seconds, and one is available.
     let failed = failures_by(&response, "audienceUserId");
+    assert!(!failed.is_empty() && failed.values().all(|code| code == "TIMEOUT"), "{failed:?}");
     let written = (0..250).map(|n| format!("c{n}")).filter(|id| !failed.contains_key(id));
     assert_eq!(stage.memberships().await, pairs(written.map(|id| (format!("t1#{id}"), "g"))));
-    assert_timeouts(&stage, &mut function, &off("add"), &response).await;
+    function.seconds = 30.0;
+    resend(&stage, &function, &off("add"), &response).await;
     assert_eq!(stage.memberships().await, numbered_pairs(250));
 }
 
@@ -136,20 +130,4 @@ async fn a_cached_token_past_the_deadline_yields_timeouts() {
         assert_eq!(function.import(params, numbered(3)).await.data()["status"], 1);
         stage.database.reset();
     }
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_is_checked_in_a_quarter_of_the_time_is_not_written() {
-    let stage = Stage::new().await;
-    let set = |config: &mut Config| {
-        config.skip_unchanged = SkipUnchanged::Always;
-        config.lookup_concurrency = 1;
-    };
-    let function = with_little_time(&stage, set).await;
-    stage.put_memberships(&numbered_pairs(500)).await;
-    stage.database.rule(Rule::on("BatchGetItem", Action::Delay(Duration::from_millis(100))));
-    let response = import(&stage, &function, off("add"), numbered(501)).await;
-    assert_eq!(response.failures(), [""; 0]);
-    assert_eq!(stage.database.count("BatchWriteItem"), (501_usize - 200).div_ceil(25));
-    assert_eq!(stage.memberships().await, numbered_pairs(501));
 }

@@ -37,24 +37,14 @@ async fn written_by(stage: &Stage) -> (usize, usize) {
 }
 
 #[tokio::test]
-async fn what_one_call_writes_is_not_checked_first() {
-    let stage = Stage::new().await;
-    let function = stage.function().await;
-    for (records, checks) in [(1, 0), (25, 0), (26, 1)] {
-        stage.database.reset();
-        assert_eq!(function.import(off("add"), numbered(records)).await.failures(), [""; 0]);
-        // Of 26, the first 25 are in place by then.
-        assert_eq!(calls(&stage), (checks, 1), "{records} records");
-    }
-}
-
-#[tokio::test]
 async fn memberships_are_checked_and_written_where_it_pays() {
     let all = || (0..250).collect::<Vec<_>>();
     let four_fifths = all().into_iter().filter(|number| number % 5 != 0).collect();
     // Of 200 memberships every even index is in the sample of 100; of these, 19 or 20 exist.
     let of_sample = |there: usize| (0..there).map(|number| 2 * number).collect();
     for (name, skip, opt_type, earlier, records, expected_calls, written) in [
+        ("what one call writes", Auto, "add", (0..25).collect(), 25, (0, 1), (25, 0)),
+        ("more than one call writes", Auto, "add", (0..25).collect(), 26, (1, 1), (1, 25)),
         ("a resync", Auto, "add", all(), 250, (3, 0), (0, 250)),
         ("a resync", Always, "add", all(), 250, (3, 0), (0, 250)),
         ("a resync", Never, "add", all(), 250, (0, 10), (250, 0)),
@@ -107,9 +97,15 @@ async fn memberships_that_cannot_be_checked_are_written() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn slow_checks_leave_time_for_writing() {
-    for slow in [Action::Hang, Action::Delay(Duration::from_secs(2))] {
+async fn slow_checks_leave_time_for_writing_and_spare_what_they_saw() {
+    // At two at a time, what follows the checks at the end of a quarter of the time, 1.1 s, is not checked.
+    for (slow, begun, ended) in [
+        (Action::Hang, 2, 0),
+        (Action::Delay(Duration::from_secs(2)), 2, 0),
+        (Action::Delay(Duration::from_millis(400)), 6, 4),
+    ] {
         let stage = Stage::new().await;
+        put_earlier(&stage, 0..990).await;
         let function = stage.function_with(|config| {
             config.skip_unchanged = Always;
             config.lookup_concurrency = 2;
@@ -120,7 +116,8 @@ async fn slow_checks_leave_time_for_writing() {
         assert_eq!(function.import(off("add"), numbered(1_000)).await.failures(), [""; 0], "{slow:?}");
         let calls = stage.database.calls().into_iter().filter(|call| call.operation == "BatchGetItem");
         let checks: BTreeSet<_> = calls.map(|call| call.body.to_string()).collect();
-        assert_eq!(checks.len(), 2, "of ten, the two at the same time; what follows them is not checked");
+        assert_eq!(checks.len(), begun, "{slow:?}");
+        assert_eq!(written_by(&stage).await, (1_000 - 100 * ended, 100 * ended), "{slow:?}");
         assert_eq!(stage.memberships().await, numbered_pairs(1_000));
     }
 }
