@@ -4,6 +4,5 @@
 INCOMING = "incoming"
 RESULTS = "results"
 
-# What a line that is no record is sent as, so that it fails alone; what was wrong with it comes back with it.
-BAD_ROW = "badRow"
+# Beside the text of a line that is no record, which is sent so that it fails alone: what is wrong with it comes back.
 FAULT = "fault"

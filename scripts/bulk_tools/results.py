@@ -7,9 +7,9 @@ from pathlib import Path
 import import_groups
 from aws_tools.client import Failure
 
-from . import BAD_ROW, FAULT, RESULTS
+from . import FAULT, RESULTS
 
-COLUMNS = (*import_groups.FIELDS, BAD_ROW, "index", *import_groups.REASON_FIELDS)
+COLUMNS = (*import_groups.FIELDS, import_groups.BAD_ROW_FIELD, "index", *import_groups.REASON_FIELDS)
 
 # Errors of a whole batch that it would meet again (bulk/import.asl.json retries the others).
 FINAL = {"PARAM_ERROR", "TOKEN_ERROR", "FORBIDDEN", "PAYLOAD_TOO_LARGE", "WRONG_RESPONSE"}
@@ -59,7 +59,7 @@ def lines(s3, bucket, files):
 
 def of_file(row):
     """A row as the client reports it: a line that is no record fails for what is wrong with it."""
-    if BAD_ROW in row and FAULT in row:
+    if import_groups.BAD_ROW_FIELD in row and FAULT in row:
         row |= {"errorCode": "BAD_ROW", "errorMsg": row.pop(FAULT), "retryable": False}
     return row
 
@@ -69,7 +69,7 @@ def of_batch(child):
     code = child.get("Error") or child["Status"]
     reason = {"errorCode": code, "errorMsg": message(child.get("Cause")), "retryable": code not in FINAL}
     for item in json.loads(child["Input"])["Items"]:
-        row = item["row"] if isinstance(item["row"], dict) else {BAD_ROW: item["row"]}
+        row = item["row"] if isinstance(item["row"], dict) else {import_groups.BAD_ROW_FIELD: item["row"]}
         yield {**row, "index": item["index"], **reason}
 
 

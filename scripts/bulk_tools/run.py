@@ -7,7 +7,7 @@ import sys
 import time
 
 from aws_tools import client as aws
-from aws_tools.client import BotoCoreError, ClientError, Failure, code
+from aws_tools.client import BotoCoreError, ClientError, code
 
 # Between two looks at a run: DescribeMapRun may be called once a second (Step Functions quotas).
 PAUSE = 1
@@ -36,12 +36,7 @@ class Run:
     @classmethod
     def find(cls, client, machine, name):
         run = cls(client, f"{machine.replace(':stateMachine:', ':execution:')}:{name}")
-        try:
-            run.look()
-        except ClientError as error:
-            if code(error) in ("ExecutionDoesNotExist", "InvalidArn"):
-                raise Failure(f"the stack has no run {name}") from error
-            raise
+        run.look()
         return run
 
     def look(self):
@@ -90,13 +85,7 @@ class Run:
         return max((ended - (self.execution.get("redriveDate") or self.execution["startDate"])).total_seconds(), 0)
 
     def redrive(self):
-        try:
-            self.client.redrive_execution(executionArn=self.arn)
-        except ClientError as error:
-            if code(error) == "ExecutionNotRedrivable":
-                reason = error.response["Error"].get("Message", "").rstrip(".")
-                raise Failure(f"the run {self.name} cannot be redriven: {reason}") from error
-            raise
+        self.client.redrive_execution(executionArn=self.arn)
         self.redrives = self.execution.get("redriveCount", 0) + 1
 
     def watch(self, bar):

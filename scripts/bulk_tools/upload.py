@@ -6,7 +6,7 @@ import sys
 
 import import_groups
 
-from . import BAD_ROW, FAULT
+from . import FAULT
 
 # Step Functions reads objects of up to 10 GB.
 OBJECT_BYTES = 8_000_000_000
@@ -23,7 +23,7 @@ def lines(reader, rows):
             fault = row.fault or f"第{row.line}行超过{ROW_BYTES}字节"
             # The file still has the rest of it. No character takes more than eight bytes.
             cut = row.text.rstrip("\r\n")[: ROW_BYTES // 8]
-            line = json.dumps({BAD_ROW: cut, FAULT: fault}, ensure_ascii=False).encode() + b"\n"
+            line = json.dumps({import_groups.BAD_ROW_FIELD: cut, FAULT: fault}, ensure_ascii=False).encode() + b"\n"
         yield line
 
 

@@ -29,7 +29,7 @@ class Emulator(Group):
     """A process of ministack, with a Distributed Map as AWS documents it. All that it writes lies under `directory`."""
 
     def __init__(self, directory, settings):
-        self.port = free_port()
+        self.directory, self.port = directory, free_port()
         self.endpoint = f"http://127.0.0.1:{self.port}"
         self.session = boto3.Session(*CREDENTIALS.values(), region_name=REGION)
         # What leads a program or a function here. The AWS CLI and boto3 read the region from different variables.
@@ -38,6 +38,9 @@ class Emulator(Group):
             "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
             **CREDENTIALS,
+            "SAM_CLI_TELEMETRY": "0",
+            # Else sam keeps a file of its own in the user's home.
+            "__SAM_CLI_APP_DIR": str(directory / "sam"),
         }
         # Little of this process's own environment, as the functions inherit it.
         environment = {

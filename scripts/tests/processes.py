@@ -16,12 +16,13 @@ SCRIPTS = pathlib.Path(__file__).resolve().parents[1]
 class Group:
     """A process and all that it starts, in a session of their own; the terminal's Ctrl-C does not reach them.
 
-    The end of the `with` statement kills: whatever runs here keeps nothing that could be lost.
+    The end of the `with` statement kills: whatever runs here keeps nothing that could be lost. With some seconds of
+    `grace`, the process may end before what it started in other groups.
     """
 
-    def __init__(self, command, log, **options):
+    def __init__(self, command, log, grace=0, **options):
         self.command = [str(part) for part in command]
-        self.log = log
+        self.log, self.grace = log, grace
         with log.open("w") as output:
             self.process = subprocess.Popen(
                 self.command,
@@ -36,6 +37,11 @@ class Group:
         return self
 
     def __exit__(self, *_):
+        if self.grace and not self.has_ended():
+            os.kill(self.process.pid, signal.SIGTERM)
+        deadline = time.monotonic() + self.grace
+        while time.monotonic() < deadline and not self.has_ended():
+            time.sleep(0.05)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
@@ -53,14 +59,6 @@ class Group:
                 return found
             time.sleep(0.05)
         raise RuntimeError(f"{self} did not start")
-
-    def stop(self, seconds):
-        """Lets the first process end what it started in other groups, before it is killed."""
-        if not self.has_ended():
-            os.kill(self.process.pid, signal.SIGTERM)
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline and not self.has_ended():
-            time.sleep(0.05)
 
     def output(self):
         return self.log.read_text(encoding="utf-8", errors="replace")

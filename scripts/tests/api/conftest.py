@@ -55,15 +55,11 @@ class Service(Group):
     def __init__(self, directory, *flags):
         self.directory = directory
         command = [*LOCAL, "--port", "0", "--db-port", "0", *flags]
-        super().__init__(command, directory / "service.log", cwd=PROJECT)
+        super().__init__(command, directory / "service.log", grace=ENDED_WITHIN, cwd=PROJECT)
 
     def wait_until_ready(self):
         guide = self.wait_until(self.guide, STARTED_WITHIN)
         self.url, self.database = re.findall(r"^The (?:function|database) is running at (\S+)$", guide, re.MULTILINE)
-
-    def __exit__(self, *_):
-        self.stop(ENDED_WITHIN)
-        super().__exit__()
 
     def guide(self):
         """What it prints once everything runs."""

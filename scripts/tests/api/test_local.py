@@ -112,7 +112,6 @@ def plain_watch(database, tmp_path):
     number = free_port()
     command = ["cargo", "lambda", "watch", "--invoke-port", number]
     environment = {**os.environ, "AWS_ENDPOINT_URL_DYNAMODB": database}
-    with Group(command, tmp_path / "watch.log", cwd=PROJECT, env=environment) as watch:
+    with Group(command, tmp_path / "watch.log", ENDED_WITHIN, cwd=PROJECT, env=environment) as watch:
         watch.wait_until(lambda: is_served(number), 60)
         yield watch, number
-        watch.stop(ENDED_WITHIN)

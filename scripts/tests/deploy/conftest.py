@@ -5,36 +5,21 @@ import json
 
 import pytest
 
-from deploy.stack import CUSTOMERS, Sam, Stack, for_this_machine
-
-
-@pytest.fixture(scope="session")
-def fault_file(tmp_path_factory):
-    path = tmp_path_factory.mktemp("fault") / "fault.json"
-    path.touch()
-    return path
+from deploy.stack import CUSTOMERS, Stack, for_this_machine
 
 
 @pytest.fixture
-def fault(fault_file):
+def fault(emulator):
     """Sets the fault of invocations by state machines (distributed_map/invocations.py), until the test ends."""
-
-    def set_fault(**fault):
-        fault_file.write_text(json.dumps(fault))
-
-    yield set_fault
-    set_fault()
+    file = emulator.directory / "fault.json"
+    yield lambda **fault: file.write_text(json.dumps(fault))
+    file.unlink()
 
 
 @pytest.fixture(scope="session")
-def emulator_settings(fault_file):
+def emulator_settings():
     # State machines wait for a twentieth of the time that they would.
-    return {"AUTH": "true", "INVOCATION_FAULT": str(fault_file), "SFN_WAIT_SCALE": "0.05"}
-
-
-@pytest.fixture(scope="session")
-def sam(emulator, tmp_path_factory):
-    return Sam(emulator, tmp_path_factory.mktemp("sam"))
+    return {"AUTH": "true", "SFN_WAIT_SCALE": "0.05"}
 
 
 @pytest.fixture(scope="session")
@@ -43,13 +28,8 @@ def template(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def stack(sam, emulator, template):
-    return Stack("deploy-test", sam, emulator, template)
-
-
-@pytest.fixture(scope="session")
-def api(stack):
-    return stack.api()
+def stack(emulator, template):
+    return Stack("deploy-test", emulator, template)
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,8 @@ from processes import run
 
 PROJECT = pathlib.Path(__file__).resolve().parents[3]
 
+SAM = PROJECT / ".local" / "deploy" / "bin" / "sam"
+
 # What `cargo build --release` builds.
 RELEASE = PROJECT / "target" / "release" / "customer-group-import"
 
@@ -23,9 +25,6 @@ TENANT = "deploy-test"
 CUSTOMERS = [
     {"audienceUserId": f"c{n}", "unionid": f"u{n}", "openid": f"o{n}", "phone": f"{13800000000 + n}"} for n in range(30)
 ]
-
-# The parameters of an import that has no others.
-FUZZY = {"isMatching": True, "matchingType": 2, "identifyWay": 1, "optType": "add"}
 
 TABLES = {"TenantsTable", "CustomersTable", "MembershipsTable", "ImportsTable"}
 
@@ -39,41 +38,21 @@ def for_this_machine(folder):
     return folder / "template.yaml"
 
 
-class Sam:
-    """sam on an emulator; the output of each command lies in the directory."""
-
-    def __init__(self, emulator, directory):
-        self.executable = PROJECT / ".local" / "deploy" / "bin" / "sam"
-        self.directory = directory
-        self.variables = {
-            "SAM_CLI_TELEMETRY": "0",
-            # Else sam keeps a file of its own in the user's home.
-            "__SAM_CLI_APP_DIR": str(directory / "home"),
-        }
-        self.environment = {**os.environ, **emulator.variables, **self.variables}
-
-    def run(self, verb, *arguments, title=""):
-        # From a directory without a template: sam would use that.
-        log = self.directory / f"{verb}{title}.log"
-        run([self.executable, verb, *arguments], log, cwd=self.directory, env=self.environment)
-
-
 class Stack:
     """A stack by its name, which a template deploys."""
 
-    def __init__(self, name, sam, emulator, template, **parameters):
-        self.name = name
-        self.sam = sam
-        self.emulator = emulator
+    def __init__(self, name, emulator, template, **parameters):
+        self.name, self.emulator = name, emulator
         self.client = emulator.client("cloudformation")
         given = [f"{name}={value}" for name, value in parameters.items()]
         options = ["--template-file", template, "--resolve-s3", "--capabilities", "CAPABILITY_IAM"]
         self.run("deploy", *options, *(["--parameter-overrides", *given] if given else []))
 
     def run(self, verb, *arguments):
-        # A samconfig.toml of the user's is for other stacks.
-        options = ["--stack-name", self.name, "--config-env", "deploy-test"]
-        self.sam.run(verb, *options, *arguments, title=f"-{self.name}")
+        # A samconfig.toml of the user's is for other stacks; and from a folder with a template sam would use that.
+        command = [SAM, verb, "--stack-name", self.name, "--config-env", "deploy-test", *arguments]
+        folder, environment = self.emulator.directory, os.environ | self.emulator.variables
+        run(command, folder / f"{verb}-{self.name}.log", cwd=folder, env=environment)
 
     def outputs(self):
         (stack,) = self.client.describe_stacks(StackName=self.name)["Stacks"]
@@ -84,30 +63,20 @@ class Stack:
         resources = self.client.describe_stack_resources(StackName=self.name)["StackResources"]
         return {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in resources}
 
-    def api(self):
-        return Api(self.outputs()["ImportUrl"], self.emulator)
+    def request(self, method, path=None, body=None):
+        """Sends a request to the path of imports, or another."""
+        url = urlsplit(self.outputs()["ImportUrl"])
+        # Not by the host's name: not every system resolves what ends in .localhost.
+        address, headers = self.emulator.endpoint + (path or url.path), {"Host": url.netloc, "X-Token": TOKEN}
+        return requests.request(method, address, json=body, headers=headers, timeout=60)
+
+    def add(self, records):
+        """Imports records, by a request with no other parameters than it needs."""
+        params = {"isMatching": True, "matchingType": 2, "identifyWay": 1, "optType": "add"}
+        return self.request("POST", body={"publicParams": params, "data": records})
 
     def tables(self):
         return Tables(self.emulator, self.outputs())
-
-
-class Api:
-    """The deployed API, as its callers see it; it keeps the responses."""
-
-    def __init__(self, url, emulator):
-        self.endpoint, url = emulator.endpoint, urlsplit(url)
-        self.host, self.path = url.netloc, url.path
-        self.responses = []
-
-    def call(self, method, path, body=None):
-        # Not by the host's name: not every system resolves what ends in .localhost.
-        headers = {"Host": self.host, "X-Token": TOKEN}
-        self.responses.append(requests.request(method, self.endpoint + path, json=body, headers=headers, timeout=60))
-        return self.responses[-1]
-
-    def add(self, records):
-        """Posts an import; the data of the response."""
-        return self.call("POST", self.path, {"publicParams": FUZZY, "data": records}).json()["data"]
 
 
 class Tables:

@@ -18,12 +18,7 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(PROJECT / "scripts" / "tests")}
 class Sandbox(Group):
     def __init__(self, directory):
         self.folders_before, self.files_before = folders(), files()
-        super().__init__(COMMAND, directory / "sandbox.log", env=ENVIRONMENT, cwd=directory)
-
-    def __exit__(self, *exception):
-        # What it started is in groups of their own.
-        self.stop(30)
-        super().__exit__(*exception)
+        super().__init__(COMMAND, directory / "sandbox.log", grace=30, env=ENVIRONMENT, cwd=directory)
 
     def guide(self):
         self.wait_until(lambda: "Ctrl-C ends everything" in self.output(), 300)

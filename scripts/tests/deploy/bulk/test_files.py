@@ -3,9 +3,11 @@
 import json
 
 import pytest
+from boto3.dynamodb.conditions import Key
 
 from bulk_tools import results, upload
-from deploy.bulk.rows import failed_rows
+from deploy.bulk import rows
+from deploy.stack import TENANT
 
 
 def test_table_is_read_as_the_client_reads_it(bulk):
@@ -48,7 +50,7 @@ def test_file_that_has_no_rows_to_import_starts_nothing(bulk, data, status, says
 def test_line_that_is_no_record_fails_alone(bulk, name, data, places):
     ended = bulk.import_(bulk.write(name, data), status=2)
     assert ended.out.startswith("3 rows: 1 imported, 2 failed")
-    failed = failed_rows(bulk.folder / name.replace(".", ".failed."))
+    failed = rows.failed_rows(bulk.folder / name.replace(".", ".failed."))
     assert [row["errorCode"] for row in failed] == ["BAD_ROW", "BAD_ROW"]
     assert [row["badRow"] for row in failed] == [data.decode().splitlines()[place].strip() for place in places]
     assert all("第" in row["errorMsg"] for row in failed)
@@ -79,3 +81,26 @@ def test_row_that_fits_no_batch_is_a_bad_row(tmp_path):
     (line,) = upload.lines(reader, reader.rows())
     assert len(line) <= upload.ROW_BYTES
     assert set(json.loads(line)) == {"badRow", "fault"}
+
+
+# The first has more batches than run at a time.
+@pytest.mark.parametrize(
+    ("name", "number", "write"),
+    [("whole.csv", 9_500, rows.comma_separated), ("whole.jsonl", 1_500, rows.json_lines)],
+)
+def test_failed_rows_are_imported_as_they_are_once_the_cause_is_gone(bulk, name, number, write):
+    made = rows.make(number, name)
+    failed = bulk.folder / name.replace(".", ".failed.")
+    ended = bulk.import_(bulk.write(name, write(made)), status=2)
+    errors = bulk.assert_imported(made, name, failed)
+    assert f"{number:,} rows: {number - len(errors):,} imported, {len(errors):,} failed" in ended.out
+
+    nobody, still = rows.nobody(name), bulk.folder / f"still-{name}"
+    bulk.tables.put_customers([{"audienceUserId": f"found-{name}", "openid": nobody, "unionid": nobody}])
+    in_order = list(rows.errors(failed).items())
+    bulk.import_(failed, "--failed", still, status=2)
+    assert list(rows.errors(still).values()) == [error for _, error in in_order if error != "NOT_MATCHED"]
+    groups = [made[place]["groups"] for place, error in in_order if error == "NOT_MATCHED"]
+    of_found = Key("customerKey").eq(f"{TENANT}#found-{name}")
+    found = bulk.tables.memberships.query(KeyConditionExpression=of_found)["Items"]
+    assert {item["groupName"] for item in found} == {name for names in groups for name in names.split(",")}

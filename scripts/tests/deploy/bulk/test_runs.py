@@ -44,11 +44,6 @@ def test_run_continues_when_the_command_is_stopped(bulk, stop, status, says):
     assert not (bulk.folder / "rows.failed.csv").exists()
 
 
-def test_run_that_does_not_exist_is_named(bulk):
-    ended = bulk.run("--resume", "nothing")
-    assert (ended.returncode, ended.err) == (1, "error: the stack has no run nothing\n")
-
-
 @pytest.mark.parametrize(
     ("operation", "times", "response"),
     [
