@@ -1342,6 +1342,7 @@ def import_file(options):
         if journal.mark.rows != total:
             raise Changed
     except (Stop, KeyboardInterrupt) as error:
+        ignore_signals()
         sender.stopped.set()
         progress.end()
         if isinstance(error, Mistake) and not journal.mark.batches:
@@ -1352,14 +1353,18 @@ def import_file(options):
             way = "" if isinstance(error, Changed) else f": {command} resumes there"
             progress.report(f"stopped after {count(journal.mark.rows)}; none is lost{way}")
         raise
-    # All is done, and a signal would only hide it.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        with contextlib.suppress(ValueError):
-            signal.signal(number, signal.SIG_IGN)
+    ignore_signals()
     progress.end()
     summary(journal.mark, options)
     journal.remove()
     return 2 if journal.mark.failed else 0
+
+
+def ignore_signals():
+    """What is left to do takes no time, and a signal would only hide how far the run came."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(ValueError):
+            signal.signal(number, signal.SIG_IGN)
 
 
 def summary(mark, options):
@@ -1555,4 +1560,5 @@ def main(given=None):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    # At once: killed at the end of the interpreter, a run that is complete would seem not to be.
+    os._exit(main())

@@ -303,7 +303,8 @@ def test_ctrl_c_says_where_it_stopped_and_how_to_go_on(desk, double):
 
 
 INTERRUPTED = (
-    "import pathlib, signal\n"
+    "import atexit, os, pathlib, signal\n"
+    "atexit.register(os.kill, os.getpid(), signal.SIGKILL)\n"
     "unlink = pathlib.Path.unlink\n"
     "is_last = lambda path: 'state' in path.name and signal.raise_signal(signal.SIGINT)\n"
     "pathlib.Path.unlink = lambda path, **options: (unlink(path, **options), is_last(path))\n"
