@@ -26,6 +26,7 @@ import csv
 import dataclasses
 import email.utils
 import errno
+import fnmatch
 import functools
 import hashlib
 import http.client
@@ -274,6 +275,10 @@ def unusual(identifier):
     return {" " if char.isspace() else char if char.isascii() else "字" for char in found}
 
 
+def shape(identifier):
+    return re.sub("[0-9]", "0", identifier)
+
+
 class Row(NamedTuple):
     """One row of the input: the number of its first line, its text, its fields or members, why it is no record."""
 
@@ -292,12 +297,17 @@ def near_miss(name):
     return next((field for field in FIELDS if field.lower() == fold), None)
 
 
+def separated(heading):
+    marks = {"\t": "tabs", ";": "semicolons", "，": "full-width commas", "、": "、", "|": "vertical bars"}
+    return "".join(f" (the file seems to be separated by {what})" for mark, what in marks.items() if mark in heading)
+
+
 class Csv:
     """A table: its first line names the columns; a field that is empty is not given."""
 
     QUOTED = re.compile('[^\\S\r\n]*"([^"]*(?:""[^"]*)*)"(?!")[^\\S\r\n]*')
     OPEN = re.compile('[^\\S\r\n]*"')
-    # An identifier that Excel is to leave as it is; it is counted among what looks odd.
+    # What Excel is to leave as it is. An identifier is counted among what looks odd, a group cannot be meant.
     FORMULA = re.compile('\\s*="[^"]*"\\s*')
     NOT_CLOSED = "的引号没有结束"
 
@@ -305,18 +315,23 @@ class Csv:
         self.file, self.encoding = file, encoding
         self.width = self.least = 0
         self.has_more = True
-        self.sent = self.places = self.identifiers = ()
+        self.sent = self.places = self.identifiers = self.groups = ()
         first = next(self.tables(), None)
         if not first:
             raise Mistake("the input is empty")
-        if first.fault:
-            raise Mistake("the first line must name the columns; its quotes are not closed")
+        # A name that has several lines has no commas, or it may be rows.
+        if first.fault or any("," in name and re.search("[\r\n]", name) for name in first.content):
+            found = separated(first.text)
+            raise Mistake(
+                f"the first line must name the columns; its quotes are not closed, or not around a name{found}"
+            )
         self.names = [trim(name) for name in first.content]
         self.check_names()
         self.width = len(self.names)
         self.sent = [(self.names.index(field), field) for field in FIELDS if field in self.names]
         self.places = [place for place, _ in self.sent]
         self.identifiers = sorted(place for place, field in self.sent if field in IDENTIFIERS)
+        self.groups = set(self.places).difference(self.identifiers)
         # Excel adds or leaves out empty fields behind the last name.
         self.least = max(place for place, name in enumerate(self.names, 1) if name)
         self.code = self.names.index("errorCode") if "errorCode" in self.names else None
@@ -343,10 +358,9 @@ class Csv:
             return
         missing = "audienceUserId, openid, unionid or phone" if "groups" in self.names else "groups"
         found = ", ".join(filter(None, self.names[:20])) or "nothing"
-        marks = {"\t": "tabs", ";": "semicolons", "，": "full-width commas", "|": "vertical bars"}
+        other = separated(found) or (" (commas within quotes separate nothing)" if "," in "".join(self.names) else "")
         raise Mistake(
-            f"no column {missing}: the first line must name the columns, separated by commas; it names {found}"
-            + "".join(f" (the file seems to be separated by {what})" for mark, what in marks.items() if mark in found)
+            f"no column {missing}: the first line must name the columns, separated by commas; it names {found}{other}"
         )
 
     def rows(self):
@@ -431,11 +445,14 @@ class Csv:
         identifiers have not, such as blanks, are a note, unless they are a phone."""
         last, is_begun = together[-1][0], False
         own = {trim(row[place]) for place in self.identifiers} - {""}
+        shapes = set(map(shape, own))
         for number, line in together:
             fields = [trim(field) for field in line.replace('"', "").split(",")]
             if not (is_begun or own.isdisjoint(fields)):
                 is_begun = True
                 continue
+            if not shapes.isdisjoint(map(shape, fields)):
+                return number
             least = self.least
             if number == last and len(fields) != self.width:
                 # What follows the quote may be the rest of the row; before it, two fields are enough for another.
@@ -461,8 +478,8 @@ class Csv:
             else:
                 end = text.find(",", place)
                 end = len(text) if end < 0 else end
-                is_text = len(fields) in self.identifiers and self.FORMULA.fullmatch(text, place, end)
-                if '"' in text[place:end] and len(fields) in self.places and not is_text:
+                is_text = len(fields) not in self.groups and self.FORMULA.fullmatch(text, place, end)
+                if '"' in text[place:end] and not is_text:
                     return [*fields, *text[place:].split(",")], "的引号前有其他字符"
                 fields.append(text[place:end])
                 place = end + 1
@@ -479,7 +496,8 @@ class Csv:
         """The values of these rows, by field; those that are not sent under an empty name. Stops the run at the heading
         of another table, whose columns may stand in another order."""
         last = self.sent[-1][1].lower()
-        if last in "".join(row.text for row in rows).lower():
+        # Bytes are quick to make small.
+        if last.encode() in "".join([row.text for row in rows]).encode().lower():
             for row in rows:
                 found = HEADINGS.intersection(trim(value).lower() for value in row.content)
                 if last in found and len(found) >= min(len(self.sent), 2):
@@ -532,7 +550,7 @@ class JsonLines:
         is_first = True
         for number, line in lines(self.file, self.encoding):
             if text := line.strip(f" \t\r\n{BOM}"):
-                if is_first and re.fullmatch(r"\[|\{|\[\s*\{.*", text):
+                if is_first and re.fullmatch(r"\[|\[\s*\{.*|\{(.*[\[{,])?", text):
                     raise Mistake("the input is not JSON Lines: put one object on each line, without brackets around")
                 is_first = False
                 yield self.row(number, text)
@@ -594,7 +612,7 @@ EXCEL = re.compile(
     r"[-+]?\d+([.,]\d*)?[Ee][-+]\d+|\d+\.\d+[Ee]\d+|\d+\.0*|\d{15}00+|\d{1,3}(,\d{3})+(\.\d*)?|[='`‘’].+|#{2,}"
 )
 NOTHING = {"null", "none", "nil", "nan", "na", "nat", "n/a", "undefined", "true", "false", "inf", "[object object]"}
-NOTHING |= {"-", "--", "—", "——", "/", "\\n", "\\\\n"}
+NOTHING |= {"-", "--", "—", "——", "/", "\\n", "\\\\n", "<nil>", "infinity", "-inf", "-infinity", "#spill!", "#calc!"}
 NOTHING |= {"无", "空", "暂无", "没有", "未知", "(空)", "(空白)", "(null)", "(none)", "<null>", "<na>", "[null]"}
 NOTHING |= {"#n/a", "#ref!", "#value!", "#name?", "#div/0!", "#num!", "#null!"}
 MARK = re.compile(f"[{MARKS}]".replace("\u200b-\u200f", "\u200b\u200c\u200e\u200f"))
@@ -607,11 +625,12 @@ def is_plain(name, values):
         return True
     if name == "groups":
         return not any(map(oddities_of_groups, set(values)))
+    # Of words and digits, only long ones look as if they were made by Excel.
+    if max(map(len, values)) >= 17 and any(map(EXCEL.fullmatch, values)):
+        return False
     if name == "phone":
         return text.isascii() and text.isdigit()
-    is_word = name and text.replace("_", "").isalnum() and NOTHING.isdisjoint(map(str.lower, values))
-    # Nothing shorter that is a word looks as if it was made by Excel.
-    return bool(is_word and (max(map(len, values)) < 17 or not any(map(EXCEL.fullmatch, values))))
+    return bool(name and text.replace("_", "").isalnum() and NOTHING.isdisjoint(map(str.lower, values)))
 
 
 def oddities(name, value):
@@ -633,7 +652,7 @@ def oddities(name, value):
 @functools.lru_cache(maxsize=10_000)
 def oddities_of_groups(value):
     found = set().union(*(oddities("group", name) for name in value.split(",")))
-    found |= {"comma"} if re.search("[，、;；|｜]", value) else set()
+    found |= {"comma"} if re.search("[，、;；|｜､﹐﹑﹔]", value) else set()
     return found | ({"quote"} if re.search('["“”]', value) else set())
 
 
@@ -831,8 +850,8 @@ class Server:
 
     def is_near(self, no_proxy):
         """Whether the host is this machine, or one that no proxy is to be used for."""
-        entries = ["127.0.0.0/8", "0.0.0.0", "::1", "::", *map(str.strip, no_proxy.split(","))]
-        if f".{self.host}".endswith(".localhost") or "*" in entries:
+        entries = ["127.0.0.0/8", "0.0.0.0", "::1", "::", *(entry.strip(" []") for entry in no_proxy.split(","))]
+        if f".{self.host}".endswith(".localhost") or any(fnmatch.fnmatch(self.host, entry) for entry in entries):
             return True
         for entry in entries:
             with contextlib.suppress(ValueError):
@@ -976,7 +995,10 @@ class Sender:
                         raise Mistake(f"the request cannot be sent: {why}") from None
                     pause = pause_before(attempt)
                 if time.monotonic() + pause > give_up:
-                    raise Stop(f"no result within {self.options.patience} s (--patience); last: {why}")
+                    allowed = (
+                        f"within {self.options.patience} s (--patience), and the next attempt is due in {pause:.0f} s"
+                    )
+                    raise Stop(f"no result {allowed}; last: {why}")
                 self.wait(batch, why, pause)
 
     def post(self, headers, body):
@@ -1222,6 +1244,7 @@ class FailedRows:
 
 def say(text, stream, end="\n"):
     """Whoever reads this may have gone away, as `head` does; the import goes on."""
+    text = re.sub("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]", "\ufffd", text)
     with contextlib.suppress(OSError):
         print(text, end=end, file=stream, flush=True)
 

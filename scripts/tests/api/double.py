@@ -1,7 +1,6 @@
 """A service that takes everything, for faults and files of which the real one would see nothing; and the client beside
 it, as a process with a folder of its own."""
 
-import importlib.util
 import itertools
 import json
 import os
@@ -10,7 +9,7 @@ import sys
 import threading
 import time
 
-from api.markdown import PROJECT
+import import_groups
 from proxy import Proxy
 
 JSON = {"Content-Type": "application/json"}
@@ -20,13 +19,8 @@ STORE_ERROR = {"errorCode": "STORE_ERROR", "errorMsg": "系统繁忙，请稍后
 TIMEOUT = {"errorCode": "TIMEOUT", "errorMsg": "处理超时，请稍后重试", "retryable": True}
 IN_PROGRESS = {"importSuccessNum": 0, "importFailNum": 0, "status": 0, "message": "进行中", "errorData": None}
 
-CLIENT = PROJECT / "client" / "import_groups.py"
 # Another Python, such as the oldest that the client is for.
 PYTHON = os.environ.get("CLIENT_PYTHON", sys.executable)
-
-_specification = importlib.util.spec_from_file_location("import_groups", CLIENT)
-import_groups = sys.modules["import_groups"] = importlib.util.module_from_spec(_specification)
-_specification.loader.exec_module(import_groups)
 
 
 def reply(status, code, data=None, headers=None, message="ok"):
@@ -108,7 +102,7 @@ class Desk:
     def start(self, arguments, url=None, redirected="", **environment):
         inherited = {name: text for name, text in os.environ.items() if "proxy" not in name.lower()}
         command = ["bash", "-o", "pipefail", "-c", f'"$@" {redirected}' if redirected else 'exec "$@"', "bash"]
-        command += [PYTHON, "-B", CLIENT, *arguments.split(), "--url", url or self.url]
+        command += [PYTHON, "-B", import_groups.__file__, *arguments.split(), "--url", url or self.url]
         streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         environment = {**inherited, "IMPORT_TOKEN": "demo-token", **environment}
         return subprocess.Popen(command, cwd=self.folder, env=environment, **streams)

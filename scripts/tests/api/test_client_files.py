@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from api.double import import_groups
+import import_groups
 
 NAMES = "audienceUserId,groups\n"
 
@@ -220,6 +220,7 @@ BLANKS = [" ", "  ", "\t", "\u3000", "\u00a0"]
         ("openid,groups,,\no1,vip\no2,spring,\n", TWO),
         ("openid,groups\no1,vip,,\no2,spring,,,, \n", TWO),
         (",openid,groups\n,o1,vip\n,o2,spring\n", TWO),
+        ('note,openid,groups\n="01",o1,vip\n,o2,spring\n', TWO),
         ("openid,groups,note,note\no1,vip,phone,openid\no2,spring,,\n", TWO),
         ('"groups", openid ,note\r\n"vip, ""a""",o1,x\r\n\r\nb,o2,\r\n', [("o1", 'vip, "a"'), ("o2", "b")]),
         ("openid,groups\r\no1,g\no2,g\ro3,g\r\n\r\no4,g", FOUR),
@@ -251,6 +252,8 @@ def test_a_row_that_is_none_is_bad_and_loses_nothing(end):
     ]
     surplus = Found("groups,openid,note\nvip,spring,o1,\nvip,o2,x\n")
     assert (surplus.pairs, surplus.failed) == ([("o2", "vip")], ['vip,spring,"o1,",BAD_ROW,第2行有4列，应为3列'])
+    torn = Found('groups,note,openid\nvip,x,o1\nx,y",o2\n')
+    assert (torn.pairs, torn.failed) == ([("o1", "vip")], ['x,"y""",o2,BAD_ROW,第3行的引号前有其他字符'])
     formula = Found(f'{NAMES}="c1",g\nc2,="g"\n')
     assert (formula.pairs, formula.failed) == ([('="c1"', "g")], ['c2,"=""g""",BAD_ROW,第3行的引号前有其他字符'])
 
@@ -280,7 +283,10 @@ def test_a_bad_row_fails_again_until_it_is_corrected():
         ("openid，groups\no1，g\n", "full-width commas"),
         ("groups,openid,openid\n", "openid twice"),
         ('openid,"groups\no1,g\n', "quotes are not closed"),
-        ('openid,groups,"note\no1,g,"\no2,g,x\n', "line 2"),
+        ('openid,groups,"note\no1,g,"\no2,g,x\n', "quotes are not closed"),
+        ('openid,groups,"note\na 1,g,x\na 2,g,y"\na 3,g,z\n', "quotes are not closed"),
+        ('"openid";"groups"\n"o1";"g"\n', "semicolons"),
+        ('"openid,groups"\n"o1,g"\n', "commas within quotes"),
         ("sep=,\nopenid,groups\n", "take it out"),
         ("openid,groups\no1,g\ngroups,openid\ng,o2\n", "line 3 names the columns again"),
         ("openid,groups,name\no1,g,x\nname,openid,groups\nx,o2,g\n", "line 3 names the columns again"),
@@ -296,6 +302,7 @@ def test_a_bad_row_fails_again_until_it_is_corrected():
         ('openid,note,groups\no1,"n\no1,n,h\nn",g\n', "line 3 seems"),
         ('note,openid,groups\n"n,o1,g\nn",o2,g\n', "line 2 seems"),
         ('openid,note,groups,x\no1,"a,vip,x\no2,b",vip,y\no3,n,vip,x\n', "line 3 seems"),
+        ('groups,a,b,openid\ng,"a,b,Li Lei,o1\nvip,","y",o2\n', "line 2 seems"),
         ('openid,note,groups\na 1,"x,g\na 2,y,g\na 3,z",g\n', "line 3 seems"),
     ],
 )
@@ -398,7 +405,7 @@ def test_a_line_that_is_no_object_fails_until_it_is_corrected(line):
     assert [json.loads(one)["badRow"] for one in (failed, again)] == [line, line]
 
 
-@pytest.mark.parametrize("start", ["[", "{", '[{"openid":"o1"},'])
+@pytest.mark.parametrize("start", ["[", "{", '[{"openid":"o1"},', '{"data":[', '{"openid":"o1","groups":"g"},'])
 def test_json_that_is_not_json_lines_stops_the_run(start):
     assert "put one object on each line" in stopped(f'{start}\n{{"openid":"o1","groups":"g"}}\n]', "jsonl")
 
@@ -413,9 +420,9 @@ def test_lines_of_json_may_end_in_any_way(end):
 
 IDS = {
     "Excel": '8.68533E+14 1.38E+10 1.3800000001E10 13800000001.0 123456789012345000 ="c1" \'c1 `c1 ####',
-    "nothing": "NULL null None nan NaN \\N #N/A N/A undefined #REF! [NULL] TRUE (空)",
+    "nothing": "NULL null None nan NaN \\N #N/A N/A undefined #REF! [NULL] TRUE (空) <nil>",
 }
-GROUPS = {"，": "一，二", "、": "一、二", ";": "a;b|a；b", "quotation": 'a "b"|“a”', "invisible": "v\u200bip"}
+GROUPS = {"，": "一，二", "、": "一、二", ";": "a;b|a；b|a﹔b", "quotation": 'a "b"|“a”', "invisible": "v\u200bip"}
 PHONES = "13800000001|+86 138-0000-0001|１３８００００００01|(0571)8888 8888|138\u00a00000\u30000001|+85212345678"
 NO_PHONES = ["tel:13800000001", "138****0001", "13800000001ext", "张三", "138.0000.0001", "+86-138x"]
 
@@ -426,7 +433,7 @@ NO_PHONES = ["tel:13800000001", "138****0001", "13800000001ext", "张三", "138.
     [
         *(("audienceUserId", ["c1", "o-1_x", "null-1", "12e45"], ids.split(), kind) for kind, ids in IDS.items()),
         *(("groups", ["vip, spring", "会员 a+b"], odd.split("|"), kind) for kind, odd in GROUPS.items()),
-        ("audienceUserId", ["12345678901234567"], ["1234567890123450000"], "Excel"),
+        *((name, ["12345678901234567"], ["1234567890123450000"], "Excel") for name in ("audienceUserId", "phone")),
         ("phone", PHONES.split("|"), NO_PHONES, "phones that are no digits"),
     ],
 )

@@ -9,8 +9,8 @@ import urllib.parse
 
 import pytest
 
+import import_groups
 from api import markdown
-from api.double import import_groups
 
 DOCS = markdown.PROJECT / "docs"
 API = markdown.read(DOCS / "api.md")
