@@ -128,9 +128,11 @@ validate: .local/deploy/installed $(ASL_VALIDATOR)/installed ## Check both templ
 	done
 	@# Also where fewer types of resources exist.
 	.local/deploy/bin/cfn-lint --include-checks I --regions us-east-1 cn-north-1 cn-northwest-1 -- template.yaml bulk/template.yaml
-	@# Neither looks inside a definition. The partition is filled in as a deployment does.
-	@sed 's/$${Partition}/aws/' bulk/import.asl.json >$(ASL_VALIDATOR)/import.asl.json
-	$(ASL_VALIDATOR)/node_modules/.bin/asl-validator --json-path $(ASL_VALIDATOR)/import.asl.json
+	@# Neither looks inside a definition, which is read as sam does. The partition is filled in as a deployment does.
+	@.local/deploy/bin/python -c 'import json, sys; from samcli.yamlhelper import yaml_parse; \
+	  print(json.dumps(yaml_parse(sys.stdin.read())["Resources"]["BulkImport"]["Properties"]["Definition"]))' \
+	  <bulk/template.yaml | sed 's/$${Partition}/aws/g' >$(ASL_VALIDATOR)/definition.json
+	$(ASL_VALIDATOR)/node_modules/.bin/asl-validator --json-path $(ASL_VALIDATOR)/definition.json
 
 $(ASL_VALIDATOR)/installed: $(wildcard scripts/requirements/asl-validator/*)
 	@mkdir -p $(@D) && cp $^ $(@D)

@@ -11,7 +11,7 @@ from . import FAULT, RESULTS
 
 COLUMNS = (*import_groups.FIELDS, import_groups.BAD_ROW_FIELD, "index", *import_groups.REASON_FIELDS)
 
-# Errors of a whole batch that it would meet again (bulk/import.asl.json retries the others).
+# Errors of a whole batch that it would meet again (bulk/template.yaml retries the others).
 FINAL = {"PARAM_ERROR", "TOKEN_ERROR", "FORBIDDEN", "PAYLOAD_TOO_LARGE", "WRONG_RESPONSE"}
 FINAL |= {"States.QueryEvaluationError", "States.DataLimitExceeded"}
 

@@ -11,7 +11,7 @@ from . import FAULT
 # Step Functions reads objects of up to 10 GB.
 OBJECT_BYTES = 8_000_000_000
 
-# What is left of a batch (bulk/import.asl.json) for its only row. Records that the API accepts are shorter.
+# What is left of a batch (bulk/template.yaml) for its only row. Records that the API accepts are shorter.
 ROW_BYTES = 120_000
 
 

@@ -1,4 +1,4 @@
-//! The state machine of bulk imports (`bulk/import.asl.json`): its batches, its retries, and what the function makes of a
+//! The state machine of bulk imports (`bulk/template.yaml`): its batches, its retries, and what the function makes of a
 //! batch.
 
 use std::collections::BTreeSet;
@@ -15,7 +15,9 @@ const EXPRESS_SECONDS: u64 = 300;
 const MAPS: [(&str, &str); 2] = [("Csv", "CSV"), ("JsonLines", "JSONL")];
 
 fn definition() -> Value {
-    serde_json::from_str(include_str!("../../bulk/import.asl.json")).expect("the definition is JSON")
+    let template = include_str!("../../bulk/template.yaml");
+    let mut template: Value = serde_saphyr::from_str(template).expect("the template is YAML");
+    template["Resources"]["BulkImport"]["Properties"]["Definition"].take()
 }
 
 /// A map by its name.
@@ -83,11 +85,7 @@ fn an_invocation_ends_before_its_task_times_out() {
 
 #[test]
 fn no_partition_is_named() {
-    let files = [
-        include_str!("../../template.yaml"),
-        include_str!("../../bulk/template.yaml"),
-        include_str!("../../bulk/import.asl.json"),
-    ];
+    let files = [include_str!("../../template.yaml"), include_str!("../../bulk/template.yaml")];
     for arn in files.iter().flat_map(|file| file.split("arn:").skip(1)) {
         let partition =
             ["${AWS::Partition}:", "${Partition}:", "[^:]+:"].iter().any(|any| arn.starts_with(any));

@@ -7,16 +7,10 @@ import pytest
 import yaml
 
 from api import markdown
+from api.conftest import Loader
 
 PAGES = markdown.PROJECT / "docs" / "operations"
 DEPLOYING, ON_CALL = (markdown.read(PAGES / name) for name in ("deploying.md", "on-call.md"))
-
-
-class Loader(yaml.SafeLoader):
-    """Reads templates. What an intrinsic function is given is not needed."""
-
-
-Loader.add_multi_constructor("!", lambda loader, name, node: name)
 
 
 @pytest.fixture(scope="module")
