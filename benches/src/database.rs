@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Value, json};
 use testing::capacity::Capacity;
 use testing::dynamodb::{Action, Call, Dynamodb, Maps, Rule, Store, Throughput};
-use testing::items::{put_all, scan};
+use testing::items::{self, Membership, put_all, put_memberships};
 use testing::model::world::Customer;
 use testing::serve::{self, Server, Transport};
 use testing::tables::{self, TableNames};
@@ -22,9 +21,6 @@ pub const FURTHER_PAGE: &str = "ExecuteStatement, further page";
 
 /// `BatchGetItem` of memberships is counted apart from that of customers.
 pub const OF_MEMBERSHIPS: &str = "BatchGetItem, memberships";
-
-/// The key of a customer, and a group.
-pub type Membership = (String, String);
 
 /// A running database.
 pub struct Database {
@@ -60,14 +56,11 @@ impl Database {
     /// Replaces the memberships.
     pub async fn reset(&self, memberships: &BTreeSet<Membership>) -> Result<(), Failure> {
         self.maps.clear(&self.names.memberships);
-        let items = memberships.iter().map(|(key, group)| json!({"customerKey": key, "groupName": group}));
-        Ok(put_all(self.dynamodb.store(), &self.names.memberships, items).await?)
+        Ok(put_memberships(self.dynamodb.store(), &self.names, memberships).await?)
     }
 
     pub async fn memberships(&self) -> Result<BTreeSet<Membership>, Failure> {
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let items = scan(self.dynamodb.store(), &self.names.memberships).await?.into_iter();
-        Ok(items.map(|item| (text(&item["customerKey"]), text(&item["groupName"]))).collect())
+        Ok(items::memberships(self.dynamodb.store(), &self.names).await?)
     }
 
     /// The calls since they were last taken.

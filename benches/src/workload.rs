@@ -7,11 +7,12 @@ use std::iter::repeat_with;
 
 use fastrand::Rng;
 use serde_json::{Value, json};
+use testing::items::Membership;
 use testing::model::request::ORDERS;
 use testing::model::world::{Customer, World};
 
 use crate::Failure;
-use crate::database::{Calls, Database, Membership};
+use crate::database::{Calls, Database};
 use crate::process::{Cost, Process};
 
 pub const TENANT: &str = "tenant-1";

@@ -90,7 +90,7 @@ fn run_on_a_paused_clock(number: u64) -> Vec<String> {
 }
 
 async fn run(trial: &Trial) -> Vec<String> {
-    let stage = Stage::of(&trial.world).await;
+    let stage = Stage::of(trial).await;
     let settings = &trial.settings;
     let function = stage
         .function_with(|config| {

@@ -27,7 +27,7 @@ pub struct Process {
     pub child: Child,
     events: mpsc::UnboundedSender<Bytes>,
     polls: mpsc::UnboundedReceiver<Instant>,
-    sent: mpsc::UnboundedReceiver<Sent>,
+    outcomes: mpsc::UnboundedReceiver<io::Result<Outcome>>,
     _api: Server,
 }
 
@@ -63,14 +63,13 @@ impl Process {
     pub async fn spawn(mut command: Command, time: Duration) -> io::Result<Self> {
         let (events, waiting) = mpsc::unbounded_channel();
         let (polled, polls) = mpsc::unbounded_channel();
-        let (sender, sent) = mpsc::unbounded_channel();
-        let waiting = Mutex::new(Waiting { number: 0, events: waiting });
-        let api = Arc::new(Api { time, waiting, polled, sender });
+        let (ended, outcomes) = mpsc::unbounded_channel();
+        let api = Arc::new(Api { time, waiting: Mutex::new((0, waiting)), polled, ended });
         let respond = move |request| Arc::clone(&api).respond(request);
         let api = Server::start(Transport::Plain, serve::ANY, respond).await?;
         let child =
             command.env("AWS_LAMBDA_RUNTIME_API", api.address().to_string()).kill_on_drop(true).spawn()?;
-        Ok(Self { child, events, polls, sent, _api: api })
+        Ok(Self { child, events, polls, outcomes, _api: api })
     }
 
     /// Sends the process an event, without waiting for the outcome.
@@ -95,8 +94,7 @@ impl Process {
     ///
     /// The process ended, does nothing, or sends no JSON.
     pub async fn outcome(&mut self) -> io::Result<Outcome> {
-        let Sent { event, kind, body, at } = next(&mut self.sent, &mut self.child).await?;
-        Ok(Outcome { event, kind, body: serde_json::from_slice(&body)?, at })
+        next(&mut self.outcomes, &mut self.child).await?
     }
 
     /// A figure of the process's memory in KiB: `VmRSS:` for what is resident, `VmHWM:` for its peak. On Linux only.
@@ -126,26 +124,13 @@ async fn next<T>(waiting: &mut mpsc::UnboundedReceiver<T>, child: &mut Child) ->
     }
 }
 
-/// What the process sent to the Runtime API about an event.
-struct Sent {
-    event: usize,
-    kind: String,
-    body: Bytes,
-    at: Instant,
-}
-
 struct Api {
     /// The duration of each invocation, from which its deadline follows.
     time: Duration,
-    waiting: Mutex<Waiting>,
+    /// The number of events sent so far, and the events still to be sent.
+    waiting: Mutex<(usize, mpsc::UnboundedReceiver<Bytes>)>,
     polled: mpsc::UnboundedSender<Instant>,
-    sender: mpsc::UnboundedSender<Sent>,
-}
-
-/// The number of events sent so far, and the events still to be sent.
-struct Waiting {
-    number: usize,
-    events: mpsc::UnboundedReceiver<Bytes>,
+    ended: mpsc::UnboundedSender<io::Result<Outcome>>,
 }
 
 impl Api {
@@ -170,17 +155,18 @@ impl Api {
         let kind = segments.next().expect("a path").to_owned();
         let number = segments.next().and_then(|id| id.strip_prefix(REQUEST_ID)).expect("the ID of an event");
         let event = number.parse().expect("a number");
-        self.sender.send(Sent { event, kind, body, at }).ok();
+        let outcome = serde_json::from_slice(&body).map(|body| Outcome { event, kind, body, at });
+        self.ended.send(outcome.map_err(io::Error::from)).ok();
         let accepted = Response::builder().status(StatusCode::ACCEPTED);
         accepted.body(whole("")).map_err(io::Error::other)
     }
 
     /// The next event and its number.
     async fn event(&self) -> (usize, Bytes) {
-        let mut waiting = self.waiting.lock().await;
+        let (number, events) = &mut *self.waiting.lock().await;
         // Without a sender the process is about to be killed.
-        let Some(event) = waiting.events.recv().await else { std::future::pending().await };
-        waiting.number += 1;
-        (waiting.number - 1, event)
+        let Some(event) = events.recv().await else { std::future::pending().await };
+        *number += 1;
+        (*number - 1, event)
     }
 }

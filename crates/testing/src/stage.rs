@@ -35,14 +35,19 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// Empty tables, except for the tenant [`TENANT`]. The calls of functions in this process do not go through a socket,
-    /// so the clock may be paused.
+    /// On the embedded database, or that of [`TEST_ENDPOINT`].
     pub async fn new() -> Self {
-        log_search::begin();
-        let store = match std::env::var(TEST_ENDPOINT) {
+        Self::on(match std::env::var(TEST_ENDPOINT) {
             Ok(endpoint) => Store::remote(&endpoint),
             Err(_) => Store::memory(),
-        };
+        })
+        .await
+    }
+
+    /// Empty tables, except for the tenant [`TENANT`]. The calls of functions in this process do not go through a socket,
+    /// so the clock may be paused.
+    pub async fn on(store: Store) -> Self {
+        log_search::begin();
         // Stages may share a database, and a test may have seeded what it draws.
         let names = TableNames::prefixed(&format!("test-{:016x}-", RandomState::new().hash_one(())));
         tables::create_all(&store, &names).await.expect("the tables are created");
@@ -51,17 +56,6 @@ impl Stage {
         let stage = Self { database, names, server };
         stage.put_tenant(TOKEN, json!({"tenantId": TENANT})).await;
         stage
-    }
-
-    /// Closes the connections and the port of the server: new connections are refused.
-    pub async fn close(&mut self) {
-        self.server.stop().await;
-    }
-
-    /// Listens again, at the same address.
-    pub async fn open(&mut self) {
-        let address = self.server.address();
-        self.server = self.database.serve(Transport::Plain, address).await.expect("the port is free");
     }
 
     /// The function as a separate process, with other settings. Each of its invocations has `time`.
@@ -119,10 +113,10 @@ impl Stage {
         let update = json!({
             "TableName": self.names.imports,
             "Key": {"importKey": {"S": import_key}},
-            "ConditionExpression": "attribute_exists(importKey)",
+            "ConditionExpression": "importKey = :key",
             "UpdateExpression": "SET #attribute = :time",
             "ExpressionAttributeNames": {"#attribute": attribute},
-            "ExpressionAttributeValues": {":time": {"N": time.to_string()}},
+            "ExpressionAttributeValues": {":key": {"S": import_key}, ":time": {"N": time.to_string()}},
         });
         let updated = self.database.store().call("UpdateItem", &update).await.expect("it is reached");
         updated.expect_ok().expect("the key exists");

@@ -21,6 +21,7 @@ use testing::function::Response;
 use testing::model::draw::{Import, TENANTS};
 use testing::model::verdict::Faults;
 use testing::runtime_api::Process;
+use testing::serve::Transport;
 use testing::stage::Stage;
 use testing::trial::draw::{Settings, Trial};
 use testing::trial::run::{Target, Trials};
@@ -104,13 +105,13 @@ struct Soak {
 
 impl Soak {
     async fn start(seed: u64) -> Self {
-        let world = Trial::of(seed).world;
-        let stage = Stage::of(&world).await;
+        let trial = Trial { in_maps: true, ..Trial::of(seed) };
+        let stage = Stage::of(&trial).await;
         // Tokens are read repeatedly.
         let mut process = stage.process(Path::new(FUNCTION), TIME, &[("TOKEN_CACHE_SECONDS", "1")]).await;
         let mut log = process.child.stdout.take().expect("piped");
         tokio::spawn(async move { copy(&mut log, &mut sink()).await });
-        let trials = Trials::new(stage, process, world);
+        let trials = Trials::new(stage, process, trial.world);
         let mut soak = Self { trials, disturbed: 0, rejected: 0, descriptors: 0 };
         soak.first().await;
         soak
@@ -133,7 +134,7 @@ impl Soak {
     async fn step(&mut self, number: u64) {
         let mut random = Rng::with_seed(number);
         let settings = Settings::default();
-        let mut trial = Trial { units_per_second: None, settings, ..Trial::of(number) };
+        let mut trial = Trial { page_size: None, units_per_second: None, settings, ..Trial::of(number) };
         if random.u8(0..4) != 0 {
             trial.faults.clear();
         }
@@ -156,9 +157,12 @@ impl Soak {
         let breaks = random.u8(0..20);
         let response = match breaks {
             0 => {
-                self.trials.stage.close().await;
+                // New connections are refused.
+                self.trials.stage.server.stop().await;
                 let response = self.trials.post(&trial).await;
-                self.trials.stage.open().await;
+                let Stage { database, server, .. } = &mut self.trials.stage;
+                let again = database.serve(Transport::Plain, server.address());
+                *server = again.await.expect("the port is free");
                 response
             }
             1 => self.post_while_cutting(&trial, Duration::from_millis(random.u64(0..40))).await,

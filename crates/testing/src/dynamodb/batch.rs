@@ -59,7 +59,7 @@ pub async fn forward_part(
         "BatchGetItem" => ("/Keys", "UnprocessedKeys", json!({"Responses": {}})),
         _ => return store.call(&call.operation, &call.body).await,
     };
-    let (now, mut later) = split(&call.body["RequestItems"], entries, admit);
+    let (now, later) = split(&call.body["RequestItems"], entries, admit);
     // An empty batch is not a valid one.
     let mut response = if now.is_empty() {
         nothing_done
@@ -72,10 +72,8 @@ pub async fn forward_part(
         }
         response.body
     };
-    if let Value::Object(of_store) = response[left_over].take() {
-        append(&mut later, of_store, entries);
-    }
-    response[left_over] = later.into();
+    let of_store = std::mem::replace(&mut response[left_over], later.into());
+    assert!(of_store.as_object().is_none_or(Map::is_empty), "the store does not throttle");
     Ok(Response::ok(response))
 }
 
@@ -98,17 +96,4 @@ fn split(tables: &Value, entries: &str, mut admit: impl FnMut(&str, &Value) -> b
         }
     }
     (now, later)
-}
-
-/// Adds what the store itself left unprocessed.
-fn append(later: &mut Tables, of_store: Tables, entries: &str) {
-    for (table, mut request) in of_store {
-        let held = later.get_mut(&table).and_then(|held| held.pointer_mut(entries));
-        match (held, request.pointer_mut(entries)) {
-            (Some(Value::Array(held)), Some(Value::Array(more))) => held.append(more),
-            _ => {
-                later.insert(table, request);
-            }
-        }
-    }
 }

@@ -73,7 +73,7 @@ pub struct Rule {
     pub operation: Option<&'static str>,
     pub(crate) when: Option<Predicate>,
     /// The number of matching calls still to skip.
-    pub skip: usize,
+    pub(crate) skip: usize,
     /// The number of matching calls still to act on; `None` means all.
     pub left: Option<usize>,
     pub action: Action,

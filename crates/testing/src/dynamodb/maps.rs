@@ -12,9 +12,6 @@ use serde_json::{Map, Value, json};
 use super::call::Response;
 use super::expression;
 
-/// The maximum bytes of a partition key and of a sort key (DynamoDB developer guide, constraints).
-const KEY_BYTES: [usize; 2] = [2_048, 1_024];
-
 /// The tables; clones are the same ones.
 #[derive(Clone, Debug, Default)]
 pub struct Maps(Arc<Mutex<HashMap<String, Table>>>);
@@ -44,13 +41,13 @@ impl Maps {
         let mut tables = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let name = request["TableName"].as_str().unwrap_or_default();
         let body = match (operation, tables.get_mut(name)) {
-            ("BatchGetItem", _) => batch_get(&tables, request),
-            ("BatchWriteItem", _) => batch_write(&mut tables, request),
+            ("BatchGetItem", _) => Ok(batch_get(&tables, request)),
+            ("BatchWriteItem", _) => Ok(batch_write(&mut tables, request)),
             ("CreateTable", None) => {
                 tables.insert(name.to_owned(), Table::new(request));
                 Ok(json!({}))
             }
-            ("GetItem", Some(table)) => table.get(&request["Key"]),
+            ("GetItem", Some(table)) => Ok(table.get(&request["Key"])),
             ("PutItem", Some(table)) => table.put_item(request),
             ("Query", Some(table)) => table.query(request),
             ("Scan", Some(table)) => Ok(page(table.items.values().cloned().collect())),
@@ -69,41 +66,32 @@ impl Maps {
     }
 }
 
-fn batch_get(tables: &HashMap<String, Table>, request: &Value) -> Result<Value, Response> {
+fn batch_get(tables: &HashMap<String, Table>, request: &Value) -> Value {
     let mut responses = Map::new();
     for (name, keys) in requests(request) {
-        let table = tables.get(name).ok_or_else(|| Response::invalid("no such table"))?;
-        let mut items = Vec::new();
-        for key in entries(&keys["Keys"])? {
-            items.extend(table.items.get(&table.key_of(key)?));
-        }
+        let items =
+            entries(&keys["Keys"]).filter_map(|key| tables[name].items.get(&tables[name].key_of(key)));
         let projection: Option<Vec<_>> =
             keys["ProjectionExpression"].as_str().map(|it| it.split(", ").collect());
-        let items = items.into_iter().map(|item| match &projection {
+        let items = items.map(|item| match &projection {
             Some(names) => picked(item, names),
             None => item.clone(),
         });
         responses.insert(name.clone(), items.collect());
     }
-    Ok(json!({"Responses": responses, "UnprocessedKeys": {}}))
+    json!({"Responses": responses, "UnprocessedKeys": {}})
 }
 
-fn batch_write(tables: &mut HashMap<String, Table>, request: &Value) -> Result<Value, Response> {
-    let mut writes = Vec::new();
+fn batch_write(tables: &mut HashMap<String, Table>, request: &Value) -> Value {
     for (name, requests) in requests(request) {
-        let table = tables.get(name).ok_or_else(|| Response::invalid("no such table"))?;
-        for write in entries(requests)? {
+        let table = tables.get_mut(name).expect("the table exists");
+        for write in entries(requests) {
             let item = write.pointer("/PutRequest/Item");
-            let key = table.key_of(item.unwrap_or(&write["DeleteRequest"]["Key"]))?;
-            writes.push((name, key, item));
+            let key = table.key_of(item.unwrap_or(&write["DeleteRequest"]["Key"]));
+            table.replace(key, item.cloned());
         }
     }
-    // Only when all are valid: no part of a rejected batch is written.
-    for (name, key, item) in writes {
-        let table = tables.get_mut(name).expect("the table exists");
-        table.replace(key, item.cloned());
-    }
-    Ok(json!({"UnprocessedItems": {}}))
+    json!({"UnprocessedItems": {}})
 }
 
 /// The part of a batch for each table.
@@ -111,9 +99,8 @@ fn requests(batch: &Value) -> impl Iterator<Item = (&String, &Value)> {
     batch["RequestItems"].as_object().into_iter().flatten()
 }
 
-fn entries(list: &Value) -> Result<&Vec<Value>, Response> {
-    let entries = list.as_array().filter(|entries| !entries.is_empty());
-    entries.ok_or_else(|| Response::invalid("a batch without entries"))
+fn entries(list: &Value) -> impl Iterator<Item = &Value> {
+    list.as_array().into_iter().flatten()
 }
 
 impl Table {
@@ -127,27 +114,23 @@ impl Table {
     }
 
     /// The key among attributes.
-    fn key_of(&self, attributes: &Value) -> Result<Key, Response> {
-        let fits =
-            |key: &Key| key.iter().zip(KEY_BYTES).all(|(value, most)| (1..=most).contains(&value.len()));
-        let key = texts(attributes, &self.key).filter(fits);
-        key.ok_or_else(|| Response::invalid("not a key of 1 to 2048 and 1 to 1024 bytes"))
+    fn key_of(&self, attributes: &Value) -> Key {
+        texts(attributes, &self.key).expect("a key has each of its attributes")
     }
 
-    fn get(&self, key: &Value) -> Result<Value, Response> {
-        let item = self.items.get(&self.key_of(key)?);
-        Ok(item.map_or_else(|| json!({}), |item| json!({"Item": item})))
+    fn get(&self, key: &Value) -> Value {
+        self.items.get(&self.key_of(key)).map_or_else(|| json!({}), |item| json!({"Item": item}))
     }
 
     fn put_item(&mut self, request: &Value) -> Result<Value, Response> {
-        let key = self.key_of(&request["Item"])?;
+        let key = self.key_of(&request["Item"]);
         expression::check_condition(request, self.items.get(&key))?;
         self.replace(key, Some(request["Item"].clone()));
         Ok(json!({}))
     }
 
     fn update_item(&mut self, request: &Value) -> Result<Value, Response> {
-        let key = self.key_of(&request["Key"])?;
+        let key = self.key_of(&request["Key"]);
         expression::check_condition(request, self.items.get(&key))?;
         let mut item = self.items.get(&key).unwrap_or(&request["Key"]).clone();
         expression::update(request, &mut item);

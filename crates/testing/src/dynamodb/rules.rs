@@ -18,8 +18,8 @@ const KEYS: [[&str; 2]; 2] = [["customerKey", "groupName"], ["audienceUserId", "
 const MAX_STATEMENT: usize = 8_192;
 /// Values of an `IN` list.
 const MAX_IN_VALUES: usize = 50;
-/// Bytes of a partition key.
-const MAX_PARTITION_KEY: usize = 2_048;
+/// Bytes of a partition key, and of a sort key (DynamoDB developer guide, constraints).
+const MAX_KEY: [usize; 2] = [2_048, 1_024];
 /// Put and delete requests of a `BatchWriteItem`, over all tables.
 const MAX_WRITES: usize = 25;
 /// Keys of a `BatchGetItem`, over all tables.
@@ -29,7 +29,14 @@ const UNFIT_KEY: &str =
     "One or more parameter values were invalid: Size of hashkey is not within 1 and 2048 bytes";
 
 fn fits(value: &Value) -> bool {
-    value["S"].as_str().is_none_or(|text| (1..=MAX_PARTITION_KEY).contains(&text.len()))
+    is_key(&[value])
+}
+
+fn is_key(values: &[&Value]) -> bool {
+    let fits = |(value, most): (&&Value, usize)| {
+        value["S"].as_str().is_some_and(|text| (1..=most).contains(&text.len()))
+    };
+    values.iter().zip(MAX_KEY).all(fits)
 }
 
 /// The message of the `ValidationException` that a call would get.
@@ -54,12 +61,18 @@ fn entries(call: &Call, most: usize) -> Option<String> {
     if entries.iter().collect::<HashSet<_>>().len() < entries.len() {
         return Some("Provided list of item keys contains duplicates".to_owned());
     }
-    (entries.len() > most).then(|| {
-        format!(
-            "1 validation error detected: Value at 'requestItems' failed to satisfy constraint: \
-             Member must have length less than or equal to {most}"
-        )
-    })
+    if !entries.iter().all(|(_, key)| is_key(key)) {
+        return Some(UNFIT_KEY.to_owned());
+    }
+    let limit = match entries.len() {
+        0 => "greater than or equal to 1".to_owned(),
+        entries if entries > most => format!("less than or equal to {most}"),
+        _ => return None,
+    };
+    Some(format!(
+        "1 validation error detected: Value at 'requestItems' failed to satisfy constraint: \
+         Member must have length {limit}"
+    ))
 }
 
 /// The values of the key that an entry of a batch is for, the hash key first.

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::draw::Trial;
 use crate::capacity::Capacity;
-use crate::dynamodb::Throughput;
+use crate::dynamodb::{Store, Throughput};
 use crate::function::{Function, REQUEST_ID, Response, direct_event, post_event, with_key};
 use crate::items::{BEFORE, Membership};
 use crate::model::draw::TENANTS;
@@ -75,10 +75,10 @@ pub(super) type Memberships = BTreeSet<Membership>;
 const FEW: usize = 1_000;
 
 impl Stage {
-    /// A stage with the tenants, customers and memberships of a world.
-    pub async fn of(world: &World) -> Self {
-        let stage = Self::new().await;
-        if world.customers.len() > FEW {
+    /// A stage with the tenants, customers and memberships of a trial's world.
+    pub async fn of(Trial { world, in_maps, .. }: &Trial) -> Self {
+        let stage = if *in_maps { Self::on(Store::maps()).await } else { Self::new().await };
+        if *in_maps || world.customers.len() > FEW {
             stage.database.statements_by_key();
         }
         for tenant in TENANTS {
@@ -90,13 +90,13 @@ impl Stage {
     }
 }
 
-/// The token of a tenant of a [stage of](Stage::of) a world.
+/// The token of a tenant of a [stage of](Stage::of) a trial.
 pub fn token(tenant: &str) -> String {
     format!("token-of-{tenant}")
 }
 
 impl<T: Target> Trials<T> {
-    /// Trials on the [stage of](Stage::of) this world.
+    /// Trials on the [stage of](Stage::of) one with this world.
     pub fn new(stage: Stage, target: T, world: World) -> Self {
         Self { stage, target, world, events: Vec::new(), number: 0, records: 0 }
     }
@@ -130,6 +130,9 @@ impl<T: Target> Trials<T> {
         self.target.set_time(trial.settings.seconds);
         self.stage.database.reset();
         trial.faults.iter().cloned().for_each(|fault| self.stage.database.rule(fault));
+        if let Some(items) = trial.page_size {
+            self.stage.database.page_size(items);
+        }
         if let Some(units) = trial.units_per_second {
             let capacity = || Some(Arc::new(Capacity::new(4, units / 4.0, 1.0)));
             let latency = Duration::from_millis(5);

@@ -12,6 +12,7 @@ use std::io;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::process::ExitCode;
 
+use futures_util::future::select_all;
 use lexopt::ValueExt;
 use lexopt::prelude::{Long, Short};
 use testing::demo;
@@ -119,13 +120,8 @@ fn free_port(port: u16, flag: &str) -> Result<u16, Box<dyn Error>> {
 
 /// Waits for Ctrl-C, for `kill`, or for the terminal to be closed.
 async fn interrupted() -> io::Result<()> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut hangup = signal(SignalKind::hangup())?;
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-        _ = hangup.recv() => {}
-    }
+    let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+    let mut signals = kinds.into_iter().map(signal).collect::<io::Result<Vec<_>>>()?;
+    select_all(signals.iter_mut().map(|signal| Box::pin(signal.recv()))).await;
     Ok(())
 }
