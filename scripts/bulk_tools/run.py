@@ -20,27 +20,17 @@ LOOKS_FOR_A_NEW_RUN = 10
 class Run:
     """A run as it was when it was last looked at."""
 
-    def __init__(self, client, arn):
-        self.client, self.arn = client, arn
-        self.name = arn.rsplit(":", 1)[1]
+    def __init__(self, client, machine, name):
+        self.client, self.name = client, name
+        self.arn = f"{machine.replace(':stateMachine:', ':execution:')}:{name}"
         self.execution, self.map_run = {}, {}
         self.total = self.failed = self.done = 0
         # How often it must have been redriven for a description to be no older than this command.
         self.redrives = 0
 
-    @classmethod
-    def start(cls, client, machine, name, input):
-        started = client.start_execution(stateMachineArn=machine, name=name, input=json.dumps(input))
-        return cls(client, started["executionArn"])
-
-    @classmethod
-    def find(cls, client, machine, name):
-        run = cls(client, f"{machine.replace(':stateMachine:', ':execution:')}:{name}")
-        run.look()
-        return run
-
     def look(self):
         self.execution = self.client.describe_execution(executionArn=self.arn)
+        self.input = json.loads(self.execution["input"])
         if not self.map_run:
             # After a redrive it is the same.
             self.map_run = next(iter(self.client.list_map_runs(executionArn=self.arn)["mapRuns"]), {})
@@ -51,10 +41,6 @@ class Run:
             # Rows in batches that failed as a whole.
             self.failed = items["failed"] + items["timedOut"] + items["aborted"]
             self.done = items["succeeded"] + self.failed
-
-    @property
-    def input(self):
-        return json.loads(self.execution["input"])
 
     @property
     def is_dry(self):

@@ -41,8 +41,8 @@ def test_file_that_has_no_rows_to_import_starts_nothing(bulk, data, status, says
         pytest.param("rows.csv", b'openid,groups\no1,"bad-1"x\no2,bad-2\no3\n', (1, 3), id="CSV"),
         pytest.param(
             "rows.jsonl",
-            b'{"openid": "o1", \n{"openid": "o2", "groups": "bad-2"}\n{"openid": "o3", "phone": NaN}\n',
-            (0, 2),
+            b'{"openid": "o2", "groups": "bad-2"}\n{"openid": "o1", \n{"openid": "o3", "phone": NaN}\n',
+            (1, 2),
             id="JSON Lines",
         ),
     ],
