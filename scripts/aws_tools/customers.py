@@ -14,9 +14,6 @@ from .client import Failure, progress, say
 from .table import Pace, scan
 from .values import Unfit, flaw, identifier, trim
 
-# So many faulty rows are named; the others are counted.
-NAMED = 20
-
 # Phones that are mended in a second, and at a time.
 MENDED = 500
 AT_A_TIME = 8
@@ -75,10 +72,7 @@ class Customers(import_groups.Csv):
         number = sum(1 for _ in self)
         if missing := [field for field in IDENTIFIERS if field not in self.names]:
             notes.append(f"there is no column {', '.join(missing)}")
-        notes += self.left_out[:NAMED]
-        if len(self.left_out) > NAMED:
-            notes.append(f"and {len(self.left_out) - NAMED} more lines")
-        for note in notes:
+        for note in notes + self.left_out:
             say(note)
         if not number:
             raise Failure("the file has no customer")

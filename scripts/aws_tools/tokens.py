@@ -22,6 +22,8 @@ PERMISSION = "audience:group"
 
 TOKEN_BYTES = 32
 DAY = 86_400
+# What comes later cannot be shown as a date everywhere.
+END_OF_9999 = 253_402_300_799
 
 # The function's TOKEN_CACHE_SECONDS, unless it is set otherwise.
 CACHED = "a warm function may accept it for TOKEN_CACHE_SECONDS more (60 unless set)"
@@ -176,8 +178,5 @@ def expiry(item):
     at = expires_at(item)
     if at == float("inf"):
         return "expires never"
-    try:
-        day = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(at))
-    except (ValueError, OverflowError, OSError):
-        day = f"{at:g} seconds after 1970"
+    day = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(min(max(at, 0), END_OF_9999)))
     return f"{'expires' if at > time.time() else 'expired'} {day}"

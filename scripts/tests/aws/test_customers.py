@@ -25,6 +25,7 @@ def convert(capsys, tmp_path):
             status = customers.convert(Namespace(file=source, tenant="acme", out=out, encoding=encoding))
         except Failure as failure:
             status = str(failure)
+        assert not out.exists() or not out.stat().st_mode & 0o077
         written = (gzip.open if name.endswith(".gz") else open)(out, "rt").readlines() if out.exists() else None
         items = written and [json.loads(line)["Item"] for line in written]
         texts = items and [{name: value["S"] for name, value in item.items()} for item in items]
