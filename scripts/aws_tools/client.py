@@ -3,6 +3,7 @@
 import argparse
 import os
 import re
+import signal
 import sys
 import urllib.parse
 
@@ -20,6 +21,29 @@ from import_groups import Stop as Failure
 
 # Errors of a call that are no defect of these tools.
 Errors = (BotoCoreError, ClientError, ResponseParserError)
+
+# The exit status after Ctrl-C.
+STOPPED = 130
+
+
+def run(program):
+    """Runs a program, which ends with a line in any case; its exit status."""
+    # A terminal that is closed stops it as Ctrl-C does.
+    for stop in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(stop, signal.default_int_handler)
+    try:
+        status = program()
+        sys.stdout.flush()
+        return status or 0
+    except KeyboardInterrupt:
+        say("stopped")
+        return STOPPED
+    except BrokenPipeError:
+        # Whoever read the output has ended; nor is there anybody for the rest of it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (Failure, OSError, *Errors) as error:
+        say(f"error: {reason(error)}")
+    return 1
 
 
 def matching(pattern, what, convert=str):

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from aws_tools import client
 from processes import run_script
 
 
@@ -165,3 +166,10 @@ def test_a_place_that_is_missing_or_wrong_is_named(place, words):
     wrong = run_script("admin", "tenants", "--tables", "demo-", *place, env=region)
     assert (wrong.returncode, wrong.out, len(wrong.err.splitlines())) == (1, "", 1), wrong.err
     assert words in wrong.err
+
+
+def test_ctrl_c_ends_a_command_with_a_line(capsys):
+    def command():
+        raise KeyboardInterrupt
+
+    assert (client.run(command), capsys.readouterr().err) == (client.STOPPED, "stopped\n")
