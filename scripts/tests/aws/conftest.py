@@ -41,9 +41,9 @@ def tables(emulator, prefix):
 def admin(emulator, tables, prefix):
     """Runs a command behind a proxy with the rules given; the result has its output and its calls of AWS."""
 
-    def run(*arguments, place=("--tables", prefix), rules=None, stdin=""):
+    def run(*arguments, rules=None, stdin=""):
         with AwsProxy(emulator.endpoint, rules) as proxy:
-            done = run_script("admin", *arguments, *place, "--endpoint", proxy.url, stdin=stdin)
+            done = run_script("admin", *arguments, "--tables", prefix, "--endpoint", proxy.url, stdin=stdin)
         done.calls = proxy.calls
         return done
 
