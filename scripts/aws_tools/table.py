@@ -4,9 +4,12 @@ import time
 
 from .client import progress
 
+# So many seconds that were not used are made up for: those of a call, but no burst follows a pause.
+MADE_UP = 0.1
+
 
 class Pace:
-    """Lets at most `rate` a second through. What was not used in time is lost, so that no burst follows a pause."""
+    """Lets at most `rate` a second through."""
 
     def __init__(self, rate):
         self.rate = rate
@@ -15,7 +18,7 @@ class Pace:
     def wait(self, number):
         now = time.monotonic()
         time.sleep(max(0, self.free - now))
-        self.free = max(self.free, now) + number / self.rate
+        self.free = max(self.free, now - MADE_UP) + number / self.rate
 
     def each(self, items):
         """Yields the items one by one, at this pace."""
