@@ -171,6 +171,8 @@ mod tests {
             assert_eq!(ranges(&indexes_of), text);
             assert_eq!(indexes(text), Some(indexes_of));
         }
+        let even: Vec<_> = (0..5_000).step_by(2).collect();
+        assert_eq!(indexes(&ranges(&even)), Some(even));
         for text in ["", "a", "1-", "-1", "1,,2"] {
             assert_eq!(indexes(text), None, "{text}");
         }

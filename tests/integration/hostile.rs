@@ -3,8 +3,7 @@
 
 use serde_json::{Value, json};
 
-use testing::dynamodb::{Action, Rule};
-use testing::function::{import_event, post_event, with_key};
+use testing::function::post_event;
 use testing::shorthand::{numbered, numbered_pairs, off};
 use testing::stage::{Stage, TOKEN};
 
@@ -108,47 +107,4 @@ async fn every_wrong_token_gets_the_same_response() {
         assert!(stage.database.calls().len() <= 1, "{shown}");
     }
     assert!(stage.memberships().await.is_empty());
-}
-
-/// An HTTP API joins the values of a repeated header.
-#[tokio::test]
-async fn a_header_that_was_joined_with_itself_counts_once() {
-    let stage = Stage::new().await;
-    let function = stage.function().await;
-    for (key, is_replayed) in [("k", false), ("k, k", true), ("k,l", false)] {
-        let event = with_key(post_event(&format!("{TOKEN},{TOKEN}"), sound()), key);
-        let response = function.invoke(event).await;
-        response.data();
-        assert_eq!(response.headers.get("Idempotent-Replayed").is_some(), is_replayed, "{key}");
-    }
-}
-
-#[tokio::test]
-async fn rejections_show_neither_input_nor_database_errors() {
-    let stage = Stage::new().await;
-    let function = stage.function().await;
-    let secret = "<script>secret</script>";
-    let event = || post_event(TOKEN, sound());
-    let mut other_path = event();
-    other_path["rawPath"] = format!("/{secret}").into();
-    let mut other_type = event();
-    other_type["headers"]["content-type"] = secret.into();
-    for (event, status) in [
-        (other_path, 404),
-        (other_type, 415),
-        (with_key(event(), &format!("{secret} ")), 400),
-        (post_event(secret, sound()), 401),
-        (post_event(TOKEN, secret), 400),
-        (import_event(off(secret), numbered(1)), 400),
-        (import_event(off("add"), json!([secret])), 400),
-        (event(), 503),
-    ] {
-        if status == 503 {
-            let error = Action::Error { status: 400, code: "ValidationException", message: "secret" };
-            stage.database.rule(Rule::on_any(error));
-        }
-        let response = function.invoke(event).await;
-        assert_eq!(response.status, status, "{}", response.body);
-        assert!(!response.body.contains("secret"), "{}", response.body);
-    }
 }

@@ -59,10 +59,6 @@ fn is_replay(response: &Response) -> bool {
     response.headers.get("Idempotent-Replayed").is_some_and(|replayed| replayed == "true")
 }
 
-fn operations(stage: &Stage) -> Vec<String> {
-    stage.database.calls().into_iter().map(|call| call.operation).collect()
-}
-
 #[tokio::test]
 async fn the_table_is_needed_for_keys_only() {
     let stage = stage().await;
@@ -84,6 +80,9 @@ async fn a_key_is_bound_to_the_body_of_its_tenant() {
     let mut other = mixed();
     other["publicParams"]["optType"] = "delete".into();
     assert_eq!(post(&function, "k1", &other).await.code(), "IDEMPOTENCY_KEY_REUSED");
+    // An HTTP API joins the values of a repeated header.
+    let joined = post_event(&format!("{TOKEN},{TOKEN}"), mixed().to_string());
+    assert!(is_replay(&function.invoke(with_key(joined, "k1, k1")).await));
     let elsewhere = function.invoke(with_key(post_event("token-of-t2", other.to_string()), "k1")).await;
     assert!(!is_replay(&elsewhere));
     assert_eq!(stage.memberships().await.len(), 3, "nothing was deleted");
