@@ -31,16 +31,6 @@ async fn a_token_is_read_by_its_hash_alone_and_as_it_is_now() {
 }
 
 #[tokio::test]
-async fn without_a_cache_every_request_reads_its_tenant() {
-    let stage = Stage::new().await;
-    let function = stage.function().await;
-    import_as(&function, TOKEN).await.data();
-    stage.put_tenant(TOKEN, json!({"tenantId": "t1", "enabled": false})).await;
-    assert_eq!(import_as(&function, TOKEN).await.code(), "FORBIDDEN");
-    assert_eq!(stage.database.count("GetItem"), 2);
-}
-
-#[tokio::test]
 async fn a_cached_token_is_read_once_and_needs_no_database() {
     let stage = Stage::new().await;
     stage.put_tenant("second", json!({"tenantId": "t2"})).await;
