@@ -1,8 +1,6 @@
 //! The state machine of bulk imports (`bulk/template.yaml`): its batches, its retries, and what the function makes of a
 //! batch.
 
-use std::collections::BTreeSet;
-
 use serde_json::{Value, json};
 use testing::function::direct_event;
 use testing::shorthand::exact;
@@ -36,17 +34,15 @@ fn number(of: &Value, name: &str) -> u64 {
 
 #[test]
 fn maps_differ_only_in_their_reader() {
-    let mut seen = BTreeSet::new();
-    for (name, input_type) in MAPS {
+    let [csv, json_lines] = MAPS.map(|(name, input_type)| {
         let mut map = map(name);
-        let mut config = map["ItemReader"]["ReaderConfig"].take();
+        let config = &mut map["ItemReader"]["ReaderConfig"];
         assert_eq!(config["InputType"].take(), input_type);
         assert_eq!(config["CSVHeaderLocation"].take() == "FIRST_ROW", input_type == "CSV");
         // State names are unique within a definition.
-        let text = map.to_string().replace(&format!("{name}\""), "\"");
-        seen.insert((text, config["Transformation"].to_string()));
-    }
-    assert_eq!(seen.len(), 1, "{seen:#?}");
+        map.to_string().replace(&format!("{name}\""), "\"")
+    });
+    assert_eq!(csv, json_lines);
     let states = definition();
     let states = states["States"].as_object().expect("states");
     assert_eq!(states.values().filter(|state| state["Type"] == "Map").count(), MAPS.len());

@@ -18,22 +18,16 @@ const REQUEST_LIMIT: Action = Action::rejected("RequestLimitExceeded");
 const UNAVAILABLE: Action = Action::Error { status: 503, code: "ServiceUnavailable", message: "gone" };
 const UNPROCESSED: Action = Action::Unprocessed { processed: Share::Count(0) };
 
-/// An import in which every record needs a call of `operation`, and the settings of the function for it.
-struct Case {
-    operation: &'static str,
-    params: Value,
-    data: Value,
-    set: fn(&mut Config),
-}
+/// An operation, an import in which every record needs a call of it, and the settings of the function for it.
+type Case = (&'static str, Value, Value, fn(&mut Config));
 
 fn cases() -> [Case; 4] {
     let by_openid = || records("openid", "o", 5);
-    let case = |operation, params, data, set| Case { operation, params, data, set };
     [
-        case("ExecuteStatement", fuzzy(1, "add"), by_openid(), |_| {}),
-        case("Query", fuzzy(2, "add"), by_openid(), |config| config.identity_lookup = IdentityLookup::Query),
-        case("BatchGetItem", exact("add"), numbered(5), |_| {}),
-        case("BatchWriteItem", off("add"), numbered(5), |_| {}),
+        ("ExecuteStatement", fuzzy(1, "add"), by_openid(), |_| {}),
+        ("Query", fuzzy(2, "add"), by_openid(), |config| config.identity_lookup = IdentityLookup::Query),
+        ("BatchGetItem", exact("add"), numbered(5), |_| {}),
+        ("BatchWriteItem", off("add"), numbered(5), |_| {}),
     ]
 }
 
@@ -51,9 +45,9 @@ async fn clean(function: &Function) {
 #[tokio::test(start_paused = true)]
 async fn retries_hide_a_transient_fault() {
     let stage = stage().await;
-    let token = Case { operation: "GetItem", params: off("add"), data: numbered(5), set: |_| {} };
-    for case in cases().into_iter().chain([token]) {
-        let function = stage.function_with(case.set).await;
+    let token: Case = ("GetItem", off("add"), numbered(5), |_| {});
+    for (operation, params, data, set) in cases().into_iter().chain([token]) {
+        let function = stage.function_with(set).await;
         for (fault, times) in [
             (Action::THROTTLED, 2),
             (REQUEST_LIMIT, 2),
@@ -64,9 +58,9 @@ async fn retries_hide_a_transient_fault() {
             (Action::Hang, 1),
         ] {
             stage.database.reset();
-            stage.database.rule(Rule::on(case.operation, fault.clone()).times(times));
-            let response = function.import(case.params.clone(), case.data.clone()).await;
-            assert_eq!(response.failures(), [""; 0], "{} {fault:?}", case.operation);
+            stage.database.rule(Rule::on(operation, fault.clone()).times(times));
+            let response = function.import(params.clone(), data.clone()).await;
+            assert_eq!(response.failures(), [""; 0], "{operation} {fault:?}");
             assert_eq!(stage.database.faults().len(), times);
             stage.database.clear_rules();
             assert_eq!(stage.memberships().await, numbered_pairs(5));
@@ -89,18 +83,17 @@ async fn a_permanent_fault_fails_the_records_and_the_next_request_succeeds() {
         (Action::THROTTLED, "TIMEOUT"),
         (UNPROCESSED, "TIMEOUT"),
     ] {
-        let run = async |case: Case| {
-            let operation = case.operation;
+        let run = async |(operation, params, data, set): Case| {
             if matches!(fault, Action::Unprocessed { .. }) && !operation.starts_with("Batch") {
                 return;
             }
             let stage = stage().await;
-            let function = stage.function_with(case.set).await;
+            let function = stage.function_with(set).await;
             stage.database.rule(Rule::on(operation, fault.clone()));
             // Which replace rejected statements.
             stage.database.rule(Rule::on("Query", fault.clone()));
             let started = Instant::now();
-            let response = function.import(case.params.clone(), case.data).await;
+            let response = function.import(params.clone(), data).await;
             assert_eq!(response.failures(), [code; 5], "{operation} {fault:?}");
             if code == "TIMEOUT" {
                 // Of 30 s, less a margin of 1.5; look-ups have 70 % of that.
@@ -109,7 +102,7 @@ async fn a_permanent_fault_fails_the_records_and_the_next_request_succeeds() {
                 assert!((0.7 * end..end).contains(&seconds), "{operation}: {seconds} s");
                 assert!((5..120).contains(&calls), "{operation}: {calls} calls");
             }
-            resend(&stage, &function, &case.params, &response).await;
+            resend(&stage, &function, &params, &response).await;
             assert_eq!(stage.memberships().await, numbered_pairs(5));
         };
         join_all(cases().map(run)).await;

@@ -3,8 +3,9 @@
 //! `PROPTEST_CASES` sets the number of trials. A failure names its trial; `TRIAL=number` runs only that one.
 
 use std::collections::BTreeMap;
+use std::iter;
 use std::panic::catch_unwind;
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -36,28 +37,24 @@ fn no_fault_loses_or_corrupts_a_record() {
         }
     };
     let all = numbers.end - numbers.start >= u64::from(ENOUGH);
-    let happened: Mutex<BTreeMap<String, usize>> = Mutex::default();
-    let broken = Mutex::new(Vec::new());
-    let numbers = Mutex::new(numbers);
+    let next = AtomicU64::new(numbers.start);
     let work = || {
-        let next = || numbers.lock().expect("no panic").next();
-        while let Some(number) = next() {
-            match catch_unwind(|| run_on_a_paused_clock(number)) {
-                Ok(events) => {
-                    let mut happened = happened.lock().expect("no panic");
-                    events.into_iter().for_each(|event| *happened.entry(event).or_default() += 1);
-                }
-                Err(_) => broken.lock().expect("no panic").push(number),
-            }
-        }
+        let taken = iter::from_fn(|| Some(next.fetch_add(1, Ordering::Relaxed)));
+        let taken = taken.take_while(|number| numbers.contains(number));
+        taken
+            .map(|number| catch_unwind(|| run_on_a_paused_clock(number)).map_err(|_| number))
+            .collect::<Vec<_>>()
     };
-    thread::scope(|scope| {
-        for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
-            scope.spawn(work);
-        }
+    let ran: Vec<_> = thread::scope(|scope| {
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let threads: Vec<_> = (0..cores).map(|_| scope.spawn(work)).collect();
+        threads.into_iter().flat_map(|thread| thread.join().expect("no panic")).collect()
     });
-    let (happened, broken) =
-        (happened.into_inner().expect("no panic"), broken.into_inner().expect("no panic"));
+    let mut happened: BTreeMap<&String, usize> = BTreeMap::new();
+    for event in ran.iter().flatten().flatten() {
+        *happened.entry(event).or_default() += 1;
+    }
+    let broken: Vec<_> = ran.iter().filter_map(|ran| ran.as_ref().err()).collect();
     println!("{happened:#?}");
     assert!(
         broken.is_empty(),

@@ -178,7 +178,6 @@ fn possible() -> Vec<String> {
             "NOT_MATCHED" | "AMBIGUOUS" => mode != "off",
             // An ID belongs to one customer: an exact record with an ID cannot be ambiguous, but can conflict.
             "CONFLICT" => mode == "exact",
-            "STORE_ERROR" | "TIMEOUT" => true,
             _ => true,
         };
         let codes = CODES.iter().copied().filter(can).chain(["success"]);
