@@ -62,7 +62,7 @@ except ImportError:  # Windows
 PATH = "/api/integrate/audience/info/batchAdd"
 IDENTIFIERS = ("audienceUserId", "openid", "unionid", "phone")
 FIELDS = (*IDENTIFIERS, "groups")
-HEADINGS = frozenset(map(str.lower, FIELDS))
+HEADINGS = {field.lower(): field for field in FIELDS}
 # What a failed row has beside its own fields. Where the input has them, from an earlier run, they are left out.
 REASON_FIELDS = ("errorCode", "errorMsg", "retryable")
 # The errorCode of what is no row, and what holds a line that is no object. Imported again, both fail until corrected.
@@ -92,6 +92,8 @@ class Changed(Stop):
 
 CODECS = {"utf-8": "utf-8", "gbk": "gb18030"}
 BOM = "\ufeff"
+# What ends a line, or a file of old programs; and what is left between files that were put together.
+NO_ROW = f"\r\n\x1a{BOM}"
 
 # Files that are given by mistake, by how they begin.
 NOT_TEXT = (
@@ -106,7 +108,7 @@ NOT_TEXT = (
 EASTERN = re.compile("[\u0800-\ud7ff\uf900-\uffef\U00010000-\U0002ebef\U00030000-\U000323af]")
 # A word with letters of two bytes, or with such characters. It could be Chinese in GBK.
 ODD = "\u0080-\u07ff\ue000-\uf8ff\U0002ebf0-\U0002ffff\U000323b0-\U0010ffff"
-WORD = re.compile(f"[A-Za-z]*[{ODD}][A-Za-z{ODD}]*")
+WORD = re.compile(f"(?<![A-Za-z])[A-Za-z]*[{ODD}][A-Za-z{ODD}]*")
 # In which languages it is meant nevertheless: in Greek, Cyrillic, Hebrew, Arabic, or a Latin script; and signs.
 OTHER_SCRIPT = re.compile("[\u0386-\u03ce]{3,}|[\u0401-\u045f]{3,}|[\u05d0-\u05ea]{3,}|[\u0621-\u06d3]{3,}")
 ALIEN = re.compile("[\u0700-\u07ff\U0002ebf0-\U0010ffff]")
@@ -214,7 +216,10 @@ def check_gbk(file):
     """Stops the run at a line that cannot be meant as GBK although it can be read so, as in a file put together from
     several."""
     for number, line in byte_lines(file):
-        if not line.isascii() and EASTERN.search(decoded(line, "utf-8") or ""):
+        utf8 = "" if line.isascii() else line.decode("utf-8", "ignore")
+        cut = len(line) - len(utf8.encode())
+        # A program that cuts values may have left a part of a character.
+        if cut <= 3 and len(EASTERN.findall(utf8)) > (cut > 0):
             raise Mistake(f"line {number} is UTF-8, not GBK: save the whole file in one encoding")
         if PRIVATE.search(line.decode(CODECS["gbk"])):
             raise Mistake(f"line {number} has characters that are not defined in GBK: check --encoding")
@@ -238,7 +243,7 @@ def encoding_of(file, given):
             raise Mistake(f"line {look.bad['gbk']} is not GBK: check --encoding, or save the file as CSV UTF-8")
         check_gbk(file)
     elif "utf-8" in look.bad:
-        advice = "" if "gbk" in look.bad else ", or, if it is GBK, add --encoding gbk"
+        advice = "" if "gbk" in look.bad or look.chinese else ", or, if it is GBK, add --encoding gbk"
         advice = ", as its beginning is" if has_mark else advice
         raise Mistake(f"line {look.bad['utf-8']} is not UTF-8: save the whole file as UTF-8{advice}")
     elif odd := not (given or has_mark) and (look.clear if look.chinese else look.doubtful):
@@ -288,13 +293,20 @@ class Row(NamedTuple):
     fault: str | None
 
 
+def folded(name):
+    return re.sub(f"[\\W_{MARKS}]", "", unicodedata.normalize("NFKC", name)).lower()
+
+
 @functools.lru_cache(maxsize=1_000)
 def near_miss(name):
     """The field that `name` nearly is."""
-    if name in FIELDS:
-        return None
-    fold = re.sub(f"[\\W_{MARKS}]", "", unicodedata.normalize("NFKC", name)).lower()
-    return next((field for field in FIELDS if field.lower() == fold), None)
+    return None if name in FIELDS else HEADINGS.get(folded(name))
+
+
+def has_word(values, *words):
+    """Whether values may have one of these words: quicker than to look at each."""
+    text = "".join(values).encode().lower()
+    return any(word in text for word in words)
 
 
 def separated(heading):
@@ -395,7 +407,7 @@ class Csv:
         simple = csv.reader(iter(line.pop, None), strict=True)
         for number, text in iter(following, None):
             if '"' not in text:
-                if (bare := text.strip("\r\n")) and not bare.isspace():
+                if (bare := text.strip(NO_ROW)) and not bare.isspace():
                     yield Row(number, text, bare.split(","), None)
                 continue
             line.append(text)
@@ -492,18 +504,25 @@ class Csv:
             return self.template % tuple(map(quote, values))
         return "{" + ",".join(f'"{name}":{quote(value)}' for (_, name), value in zip(self.sent, values) if value) + "}"
 
+    def is_heading(self, row):
+        """Whether a row names columns: an identifier is the name of a field, or its fields have two such names."""
+        names = [row.content[place] for place in self.identifiers if not re.search("[0-9]", row.content[place])]
+        if not HEADINGS.keys().isdisjoint(map(folded, names)):
+            return True
+        return "groups" in row.text.lower() and {"groups"} < HEADINGS.keys() & map(folded, row.content)
+
     def columns(self, rows):
         """The values of these rows, by field; those that are not sent under an empty name. Stops the run at the heading
         of another table, whose columns may stand in another order."""
-        last = self.sent[-1][1].lower()
-        # Bytes are quick to make small.
-        if last.encode() in "".join([row.text for row in rows]).encode().lower():
-            for row in rows:
-                found = HEADINGS.intersection(trim(value).lower() for value in row.content)
-                if last in found and len(found) >= min(len(self.sent), 2):
-                    raise Mistake(f"line {row.line} names the columns again: import each table as a file of its own")
         columns = [*self.sent, *((place, "") for place in self.nameless)]
-        return [(name, [row.content[place] for row in rows]) for place, name in columns]
+        columns = [(name, [row.content[place] for row in rows]) for place, name in columns]
+        identifiers = itertools.chain(*(values for name, values in columns if name in IDENTIFIERS))
+        if has_word(identifiers, b"user", b"open", b"union", b"phone") or has_word(
+            [row.text for row in rows], b"groups"
+        ):
+            for row in filter(self.is_heading, rows):
+                raise Mistake(f"line {row.line} names the columns again: import each table as a file of its own")
+        return columns
 
     def failed(self, row, reason):
         """The row in the file of failed rows. What is beyond the columns stands in the last of them."""
@@ -549,7 +568,7 @@ class JsonLines:
     def rows(self):
         is_first = True
         for number, line in lines(self.file, self.encoding):
-            if text := line.strip(f" \t\r\n{BOM}"):
+            if text := line.strip(f" \t{NO_ROW}"):
                 if is_first and re.fullmatch(r"\[|\[\s*\{.*|\{(.*[\[{,])?", text):
                     raise Mistake("the input is not JSON Lines: put one object on each line, without brackets around")
                 is_first = False
@@ -612,7 +631,7 @@ EXCEL = re.compile(
     r"[-+]?\d+([.,]\d*)?[Ee][-+]\d+|\d+\.\d+[Ee]\d+|\d+\.0*|\d{15}00+|\d{1,3}(,\d{3})+(\.\d*)?|[='`‘’].+|#{2,}"
 )
 NOTHING = {"null", "none", "nil", "nan", "na", "nat", "n/a", "undefined", "true", "false", "inf", "[object object]"}
-NOTHING |= {"-", "--", "—", "——", "/", "\\n", "\\\\n", "<nil>", "infinity", "-inf", "-infinity", "#spill!", "#calc!"}
+NOTHING |= {"/", "\\n", "\\\\n", "<nil>", "infinity", "-inf", "-infinity", "#spill!", "#calc!"}
 NOTHING |= {"无", "空", "暂无", "没有", "未知", "(空)", "(空白)", "(null)", "(none)", "<null>", "<na>", "[null]"}
 NOTHING |= {"#n/a", "#ref!", "#value!", "#name?", "#div/0!", "#num!", "#null!"}
 MARK = re.compile(f"[{MARKS}]".replace("\u200b-\u200f", "\u200b\u200c\u200e\u200f"))
@@ -642,7 +661,7 @@ def oddities(name, value):
     value = trim(value)
     if EXCEL.fullmatch(value):
         return {"excel"}
-    if value.lower() in NOTHING:
+    if value.lower() in NOTHING or re.fullmatch("[-=—]+", value):
         return {"nothing"}
     if name == "phone":
         return set() if is_phone(value) else {"phone"}
@@ -1534,7 +1553,7 @@ def params_of(options):
     if options.match == "exact":
         params["matchingType"] = 1
     elif options.match == "fuzzy":
-        params |= {"matchingType": 2, "identifyWay": int(options.identify_way or 1)}
+        params.update(matchingType=2, identifyWay=int(options.identify_way or 1))
     params["optType"] = options.opt
     if options.dry_run:
         params["dryRun"] = True

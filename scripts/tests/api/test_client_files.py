@@ -194,6 +194,7 @@ UTF8, GBK = f"{NAMES}c1,会员\nc2,会员\n".encode(), f"{NAMES}c1,会员\n".enc
     [
         (UTF8 + "c3,新客\n".encode("gbk"), "gbk", "line 2 is UTF-8, not GBK"),
         *((GBK + name.encode(), "gbk", "line 3 is UTF-8, not GBK") for name in ("🎁福利", "會員", "两个")),
+        (GBK + "会员会".encode()[:-1], "gbk", "line 3 is UTF-8, not GBK"),
         (f"{NAMES}c1,g\nc2,會員卡\n".encode("big5"), "gbk", "line 3 has characters that are not defined in GBK"),
         *((UTF8 + f"c3,{name}\n".encode("gbk"), None, "line 4 is Chinese if") for name in ("双十一", "女", "車")),
         ("\ufeff".encode() + GBK, None, "line 2 is not UTF-8: save the whole file as UTF-8, as its beginning is"),
@@ -223,7 +224,7 @@ BLANKS = [" ", "  ", "\t", "\u3000", "\u00a0"]
         ('note,openid,groups\n="01",o1,vip\n,o2,spring\n', TWO),
         ("openid,groups,note,note\no1,vip,phone,openid\no2,spring,,\n", TWO),
         ('"groups", openid ,note\r\n"vip, ""a""",o1,x\r\n\r\nb,o2,\r\n', [("o1", 'vip, "a"'), ("o2", "b")]),
-        ("openid,groups\r\no1,g\no2,g\ro3,g\r\n\r\no4,g", FOUR),
+        ("openid,groups\r\no1,g\no2,g\ro3,g\r\n\r\n\ufeff\no4,g\n\x1a", FOUR),
         *((f'openid,{blank}groups\no1,{blank}"vip"\no2,{blank}"spring"{blank}\n', TWO) for blank in BLANKS),
     ],
 )
@@ -289,6 +290,7 @@ def test_a_bad_row_fails_again_until_it_is_corrected():
         ('"openid,groups"\n"o1,g"\n', "commas within quotes"),
         ("sep=,\nopenid,groups\n", "take it out"),
         ("openid,groups\no1,g\ngroups,openid\ng,o2\n", "line 3 names the columns again"),
+        ("openid,groups\no1,g\nUnion-ID,Group\nx,o2\n", "line 3 names the columns again"),
         ("openid,groups,name\no1,g,x\nname,openid,groups\nx,o2,g\n", "line 3 names the columns again"),
         ("openid,groups\no1,g\n\ufeffOpenid , groups\no2,g\n", "line 3 names the columns again"),
         (f"{NAMES}c1,g\n{'x' * 17_000_000}", "line 3 is longer than"),
@@ -382,11 +384,11 @@ def test_random_quotes_lose_no_row(columns):
     assert stops < 250
 
 
-SLOW = [f"a{' ' * 100_000}b", '"open\n' + ('x,x""y' + "z" * 200 + "\n") * 5_000]
+SLOW = [f"a{' ' * 100_000}b", f"café {'a' * 100_000}", '"open\n' + ('x,x""y' + "z" * 200 + "\n") * 5_000]
 
 
-@pytest.mark.parametrize("value", SLOW, ids=["blanks", "quotes"])
-def test_blanks_and_doubled_quotes_take_no_time(value):
+@pytest.mark.parametrize("value", SLOW, ids=["blanks", "letters", "quotes"])
+def test_blanks_letters_and_doubled_quotes_take_no_time(value):
     before = time.monotonic()
     assert Found(f"{NAMES}c1,{value}").total == len(value.splitlines())
     assert time.monotonic() - before < 5
@@ -420,7 +422,7 @@ def test_lines_of_json_may_end_in_any_way(end):
 
 IDS = {
     "Excel": '8.68533E+14 1.38E+10 1.3800000001E10 13800000001.0 123456789012345000 ="c1" \'c1 `c1 ####',
-    "nothing": "NULL null None nan NaN \\N #N/A N/A undefined #REF! [NULL] TRUE (空) <nil>",
+    "nothing": "NULL null None nan NaN \\N #N/A N/A undefined #REF! [NULL] TRUE (空) <nil> ----",
 }
 GROUPS = {"，": "一，二", "、": "一、二", ";": "a;b|a；b|a﹔b", "quotation": 'a "b"|“a”', "invisible": "v\u200bip"}
 PHONES = "13800000001|+86 138-0000-0001|１３８００００００01|(0571)8888 8888|138\u00a00000\u30000001|+85212345678"
