@@ -227,7 +227,7 @@ def check_gbk(file):
 
 def encoding_of(file, given):
     """How to read the file: as `given`, or else as UTF-8. Stops the run if the bytes contradict that."""
-    beginning = read_from(file, 0, 1_024)
+    beginning = read_from(file, 0, 64)
     for mark, what in NOT_TEXT:
         if beginning.startswith(mark):
             raise Mistake(f"the input is {what}: save it as CSV UTF-8")
@@ -281,7 +281,8 @@ def unusual(identifier):
 
 
 def shape(identifier):
-    return re.sub("[0-9]", "0", identifier)
+    """What identifiers of a kind have in common: their length, if they are no short ones."""
+    return len(identifier) if re.fullmatch("[!-~]{6,}", identifier) else re.sub("[0-9]", "0", identifier)
 
 
 class Row(NamedTuple):
@@ -463,12 +464,14 @@ class Csv:
             if not (is_begun or own.isdisjoint(fields)):
                 is_begun = True
                 continue
-            if not shapes.isdisjoint(map(shape, fields)):
+            # What follows the last quote may be the rest of the row; before it, two fields are enough for another.
+            inside = re.match('(?:[^"]|"")*', line)[0].split(",") if number == last else fields
+            others = set(map(trim, inside)) - own
+            if len(inside) >= 2 and not shapes.isdisjoint(map(shape, others)):
                 return number
             least = self.least
             if number == last and len(fields) != self.width:
-                # What follows the quote may be the rest of the row; before it, two fields are enough for another.
-                fields, least = re.match('(?:[^"]|"")*', line)[0].split(","), min(least, 2)
+                fields, least = inside, min(least, 2)
             found = next((fields[place] for place in self.identifiers if place < len(fields) and fields[place]), " ")
             if len(fields) >= least and (is_phone(found) or unusual(found) <= unusual("".join(own))):
                 return number

@@ -165,7 +165,7 @@ def test_utf8_is_not_read_as_gbk(before, name):
     assert stopped(content, "csv", "gbk") == "the input is UTF-8, not GBK: leave out --encoding"
 
 
-UTF16 = [(f"{NAMES}c1,g\n".encode(codec), "UTF-16") for codec in ("utf-16", "utf-16-le", "utf-16-be")]
+UTF16 = [(f"{NAMES}c1,{'会' * 900}\n".encode(codec), "UTF-16") for codec in ("utf-16", "utf-16-le", "utf-16-be")]
 
 
 @pytest.mark.parametrize("encoding", [None, "gbk"])
@@ -221,6 +221,7 @@ BLANKS = [" ", "  ", "\t", "\u3000", "\u00a0"]
         ("openid,groups,,\no1,vip\no2,spring,\n", TWO),
         ("openid,groups\no1,vip,,\no2,spring,,,, \n", TWO),
         (",openid,groups\n,o1,vip\n,o2,spring\n", TWO),
+        ('openid,note,phone,groups\no1,"a\nb",1380001,vip\no2,"see\n1380003\no3",1380002,spring\n', TWO),
         ('note,openid,groups\n="01",o1,vip\n,o2,spring\n', TWO),
         ("openid,groups,note,note\no1,vip,phone,openid\no2,spring,,\n", TWO),
         ('"groups", openid ,note\r\n"vip, ""a""",o1,x\r\n\r\nb,o2,\r\n', [("o1", 'vip, "a"'), ("o2", "b")]),
@@ -305,6 +306,7 @@ def test_a_bad_row_fails_again_until_it_is_corrected():
         ('note,openid,groups\n"n,o1,g\nn",o2,g\n', "line 2 seems"),
         ('openid,note,groups,x\no1,"a,vip,x\no2,b",vip,y\no3,n,vip,x\n', "line 3 seems"),
         ('groups,a,b,openid\ng,"a,b,Li Lei,o1\nvip,","y",o2\n', "line 2 seems"),
+        ('groups,a,openid\n"g,h","备注,oUpF8uMuA-O_\ng,备注",oWx3kTq9ZbLr\n', "line 2 seems"),
         ('openid,note,groups\na 1,"x,g\na 2,y,g\na 3,z",g\n', "line 3 seems"),
     ],
 )
