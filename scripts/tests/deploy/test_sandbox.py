@@ -17,16 +17,12 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(PROJECT / "scripts" / "tests")}
 
 class Sandbox(Group):
     def __init__(self, directory):
-        self.folders_before, self.files_before = folders(), files()
+        self.before = traces()
         super().__init__(COMMAND, directory / "sandbox.log", grace=30, env=ENVIRONMENT, cwd=directory)
 
     def guide(self):
         self.wait_until(lambda: "Ctrl-C ends everything" in self.output(), 300)
         return self.output()
-
-    def folder(self):
-        (folder,) = folders() - self.folders_before
-        return folder
 
     def commands(self, title):
         """The printed commands below a title."""
@@ -48,14 +44,11 @@ class Sandbox(Group):
         return os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOWAIT).si_status
 
 
-def folders():
-    return set((PROJECT / ".local").glob("sandbox-*"))
-
-
-def files():
-    """What git sees in the checkout, with what it ignores; not what was built."""
+def traces():
+    """The folders of sandboxes, and what git sees in the checkout, with what it ignores; not what was built."""
     command = ["git", "status", "--porcelain", "--ignored", "--", ":!.local", ":!target"]
-    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+    files = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+    return set((PROJECT / ".local").glob("sandbox-*")), files
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +83,8 @@ def test_new_version_is_deployed_and_gone_back_from(sandbox):
     build, deploy = re.findall(r"^(?:.+\\\n)*.+\n", sandbox.commands("A new version"), re.MULTILINE)
     sandbox.paste(build)
     # As if the checkout had changed.
-    template = sandbox.folder() / "new" / "template.yaml"
+    folder = re.search(r"^Ctrl-C ends everything and deletes (\S+)\.$", sandbox.guide(), re.MULTILINE)[1]
+    template = PROJECT / folder / "new" / "template.yaml"
     old, new = "MAX_RECORDS: !Ref MaxRecords\n", 'MAX_RECORDS: "2"\n'
     text = template.read_text(encoding="utf-8")
     assert old in text
@@ -102,19 +96,17 @@ def test_new_version_is_deployed_and_gone_back_from(sandbox):
 
 
 def test_ctrl_c_leaves_nothing(sandbox):
-    folder, port = sandbox.folder(), int(re.search(r"AWS_ENDPOINT_URL=\S+:(\d+)", sandbox.guide())[1])
+    port = int(re.search(r"AWS_ENDPOINT_URL=\S+:(\d+)", sandbox.guide())[1])
     # The emulator and its functions.
     assert len(started := below(sandbox.process.pid)) > 1
     assert sandbox.end(signal.SIGINT) == 0
-    assert (left_of(started), folder.exists()) == (set(), False)
+    assert (left_of(started), traces()) == (set(), sandbox.before)
     assert not is_served(port)
-    assert files() == sandbox.files_before
 
 
 def test_sigterm_while_it_starts_leaves_nothing(tmp_path):
     with Sandbox(tmp_path) as starting:
         starting.wait_until(lambda: "deploying" in starting.output(), 60)
-        folder = starting.folder()
         assert (started := below(starting.process.pid))
         assert starting.end(signal.SIGTERM) == 0
-        assert (left_of(started), folder.exists()) == (set(), False)
+        assert (left_of(started), traces()) == (set(), starting.before)
