@@ -17,7 +17,8 @@ class Pace:
 
     def wait(self, number):
         now = time.monotonic()
-        time.sleep(max(0, self.free - now))
+        if self.free > now:
+            time.sleep(self.free - now)
         self.free = max(self.free, now - MADE_UP) + number / self.rate
 
     def each(self, items):
