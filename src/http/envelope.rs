@@ -7,7 +7,7 @@ use crate::config::MAX_PAYLOAD_BYTES;
 use crate::http::rejection;
 use crate::rejection::Rejection;
 use crate::request::Request;
-use crate::request::failure::MAX_MESSAGE_BYTES;
+use crate::request::failure::FAILURE_BYTES;
 use crate::request::fields;
 use crate::request::record::{FailedRecord, SentRecord};
 use crate::resolution::report::{Matches, Report};
@@ -110,10 +110,6 @@ impl Response {
 
 /// An upper bound on what Lambda adds to a body, and the envelope to the records.
 const FRAME_BYTES: usize = 4096;
-
-/// The size of what is added to the fields of a failed record: names, code, message and punctuation,
-/// each quote counted twice.
-const FAILURE_BYTES: usize = 256 + MAX_MESSAGE_BYTES;
 
 /// The most records of a request: the response to more could exceed what Lambda returns, even if nothing of them is sent
 /// back.

@@ -78,7 +78,7 @@ impl Failure {
         matches!(self, Self::Outage(_))
     }
 
-    /// The message for people, at most [`MAX_MESSAGE_BYTES`] long. It has no data of the caller but the name of a
+    /// The message for people, at most 64 bytes long. It has no data of the caller but the name of a
     /// misnamed field, as a message shows it: `misnamed`.
     pub fn message(self, misnamed: &str) -> String {
         match self {
@@ -105,7 +105,11 @@ impl Failure {
 }
 
 /// The longest [`Failure::message`], in bytes; the size of a response is estimated with it.
-pub const MAX_MESSAGE_BYTES: usize = 64;
+const MAX_MESSAGE_BYTES: usize = 64;
+
+/// The most bytes of what is added to the fields of a failed record: names, code, message and punctuation, each quote
+/// counted twice.
+pub const FAILURE_BYTES: usize = 256 + MAX_MESSAGE_BYTES;
 
 impl From<Outage> for Failure {
     fn from(outage: Outage) -> Self {

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::value::RawValue;
 
-use crate::request::failure::{Failure, FieldFault};
+use crate::request::failure::{FAILURE_BYTES, Failure, FieldFault};
 use crate::request::fields::{self, Member, Object};
 use crate::request::group::GroupNames;
 use crate::request::identifier::{Identifier, Identifiers};
@@ -84,10 +84,12 @@ impl<'a> SentRecord<'a> {
         fields.chain(self.variants.iter().map(|variant| (&*variant.name, variant.value)))
     }
 
-    /// The bytes of what a response added to the record, if it is sent back; at least as many as any usual form takes.
+    /// The bytes of what a response added to the record, if it is sent back; at least as many as any usual form takes, and
+    /// at most [`FAILURE_BYTES`].
     pub(super) fn returned_bytes(&self) -> usize {
         let added = ADDED.iter().filter_map(|name| Some((name, self.members.get(name)?)));
-        added.map(|(name, raw)| name.len() + raw.get().len() + ", \"\": ".len()).sum()
+        let bytes = added.map(|(name, raw)| name.len() + raw.get().len() + ", \"\": ".len());
+        bytes.sum::<usize>().min(FAILURE_BYTES)
     }
 
     /// The text of a field, empty if it is null or absent. A field that `is_used` is misnamed if it is blank and a variant
