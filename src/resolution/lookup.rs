@@ -19,6 +19,10 @@ pub struct Lookup<'r> {
     pub most: usize,
     /// Whether the customers found by their ID are returned with their identifiers.
     pub with_identifiers: bool,
+    /// Whether it has one value because a call with others was rejected or stayed throttled.
+    pub is_alone: bool,
+    /// How many of the values, the first ones, are of records already begun.
+    begun: usize,
     /// The places of the values in their [`Column`].
     places: Vec<usize>,
 }
@@ -70,6 +74,8 @@ struct Value<'r> {
     text: Cow<'r, str>,
     /// The record that needs it first.
     first: usize,
+    /// Whether it is looked up alone.
+    is_alone: bool,
     /// The records that wait for the result.
     waiting: Vec<usize>,
     result: Option<LookupResult>,
@@ -105,7 +111,7 @@ impl<'r> Column<'r> {
         }
         let place = self.values.len();
         self.places.insert(text.clone(), place);
-        self.values.push(Value { text, first: record, waiting: Vec::new(), result: None });
+        self.values.push(Value { text, first: record, is_alone: false, waiting: Vec::new(), result: None });
         if is_begun { &mut self.begun } else { &mut self.new }.push_back(place);
         place
     }
@@ -126,30 +132,44 @@ impl<'r> Column<'r> {
         !self.new.is_empty()
     }
 
-    /// How many values are not yet looked up.
-    pub fn queued(&self) -> usize {
-        self.begun.len() + self.new.len()
+    /// Whether there are as many values as the next call takes, at most `size`.
+    pub fn is_full(&self, size: usize) -> bool {
+        self.begun.len() + self.new.len() >= size || self.next_is_alone()
+    }
+
+    fn next(&self) -> Option<usize> {
+        self.begun.front().or(self.new.front()).copied()
+    }
+
+    fn next_is_alone(&self) -> bool {
+        self.next().is_some_and(|place| self.values[place].is_alone)
     }
 
     /// The turn of the next value, the lowest first: records already begun, then the order of the records.
     pub fn turn(&self) -> Option<(bool, usize)> {
-        let place = self.begun.front().or(self.new.front())?;
-        Some((self.begun.is_empty(), self.values[*place].first))
+        Some((self.begun.is_empty(), self.values[self.next()?].first))
     }
 
     /// Takes the next values, at most `size`.
     pub fn take(&mut self, size: usize, most: usize, with_identifiers: bool) -> Lookup<'r> {
+        let is_alone = self.next_is_alone();
+        let size = if is_alone { 1 } else { size };
         let begun = self.begun.len().min(size);
         let new = self.new.len().min(size - begun);
         let places: Vec<_> = self.begun.drain(..begun).chain(self.new.drain(..new)).collect();
         self.running += 1;
         let values = places.iter().map(|&place| self.values[place].text.clone()).collect();
-        Lookup { identifier: self.identifier, values, most, with_identifiers, places }
+        Lookup { identifier: self.identifier, values, most, with_identifiers, is_alone, begun, places }
     }
 
-    /// Queues the values of a look-up again, as the next ones.
-    pub fn put_back(&mut self, lookup: Lookup<'r>) {
+    /// Queues the values of a look-up again, each to be looked up alone.
+    pub fn put_back(&mut self, mut lookup: Lookup<'r>) {
         self.running -= 1;
+        lookup.places.iter().for_each(|&place| self.values[place].is_alone = true);
+        for place in lookup.places.split_off(lookup.begun) {
+            let position = self.new.partition_point(|other| *other < place);
+            self.new.insert(position, place);
+        }
         lookup.places.into_iter().rev().for_each(|place| self.begun.push_front(place));
     }
 

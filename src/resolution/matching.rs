@@ -66,8 +66,7 @@ impl<'r> Resolution<'r> {
         let mut next = None;
         for column in &mut self.columns {
             let size = per_call(column.identifier);
-            let is_due =
-                column.queued() >= size || hurry || earlier_are_done || (is_exact && column.has_new());
+            let is_due = column.is_full(size) || hurry || earlier_are_done || (is_exact && column.has_new());
             earlier_are_done &= column.is_done();
             let turn = column.turn().filter(|_| is_due && size > 0);
             if let Some(turn) = turn
@@ -80,7 +79,7 @@ impl<'r> Resolution<'r> {
         next.map(|(_, size, column)| column.take(size, most, is_exact))
     }
 
-    /// Has the values of a look-up looked up by others, which are the next ones.
+    /// Has each value of a look-up looked up alone: they could not be looked up together.
     pub fn put_back(&mut self, lookup: Lookup<'r>) {
         self.column_mut(lookup.identifier).put_back(lookup);
     }

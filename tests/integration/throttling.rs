@@ -116,11 +116,35 @@ async fn a_throttled_index_is_read_for_begun_records_first() {
     stage.database.rule(Rule::on("ExecuteStatement", slow).when(names("unionid-index")));
     let mut function = stage.function_with(|config| config.lookup_concurrency = 2).await;
     function.seconds = 6.0;
-    let mut data = records("openid", "o", 100);
+    let mut data = records("openid", "o", 4_000);
     data.as_array_mut().expect("records").insert(0, json!({"unionid": "u", "openid": "x", "groups": "g"}));
     let response = function.import(fuzzy(1, "add"), data).await;
     let failures = response.failures();
-    assert_eq!((failures[0], failures[100]), ("NOT_MATCHED", "TIMEOUT"));
+    assert_eq!((failures[0], failures[4_000]), ("NOT_MATCHED", "TIMEOUT"));
+}
+
+/// Its partition may be hot while the rest of the index is not.
+#[tokio::test(start_paused = true)]
+async fn a_value_that_stays_throttled_fails_alone() {
+    for (lookup, operation) in
+        [(IdentityLookup::Statement, "ExecuteStatement"), (IdentityLookup::Query, "Query")]
+    {
+        fastrand::seed(2);
+        let stage = Stage::new().await;
+        stage.put_customers(customers(1_000)).await;
+        let function = stage.function_with(|config| config.identity_lookup = lookup).await;
+        stage.database.rule(Rule::on(operation, Action::Delay(LATENCY)).when(|body| !names_hot(body)));
+        stage.database.rule(Rule::on(operation, Action::THROTTLED).when(names_hot));
+        let response = function.import(fuzzy(1, "add"), records("openid", "o", 1_000)).await;
+        assert_eq!(response.failures(), ["TIMEOUT"], "{operation}");
+        assert_eq!(stage.memberships().await.len(), 999);
+        let throttled = stage.database.faults().iter().filter(|(_, fault)| fault.name() != "delay").count();
+        assert!(throttled < 50, "{throttled}");
+    }
+}
+
+fn names_hot(body: &Value) -> bool {
+    body.to_string().contains("\"o100\"")
 }
 
 #[tokio::test(start_paused = true)]

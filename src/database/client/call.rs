@@ -84,16 +84,31 @@ impl Calls<'_> {
         E: ProvideErrorMetadata + Error + 'static,
     {
         loop {
-            let started = self.turn(pace, self.deadline.no_new_calls).await.map_err(CallError::Outage)?;
-            match self.call(operation, request()).await {
-                Err(CallError::Throttled) => pace.record(started, 0.0),
-                Ok(output) => {
-                    pace.record(started, 1.0);
-                    return Ok(output);
-                }
-                Err(error) => return Err(error),
+            match self.attempt(pace, operation, request()).await {
+                Err(CallError::Throttled) => {}
+                result => return result,
             }
         }
+    }
+
+    /// Sends a request once at this pace, within the deadline.
+    pub async fn attempt<T, E>(
+        &self,
+        pace: &Pace,
+        operation: &'static str,
+        request: impl Future<Output = Result<T, SdkError<E>>>,
+    ) -> Result<T, CallError>
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+    {
+        let started = self.turn(pace, self.deadline.no_new_calls).await.map_err(CallError::Outage)?;
+        let result = self.call(operation, request).await;
+        match result {
+            Ok(_) => pace.record(started, 1.0),
+            Err(CallError::Throttled) => pace.record(started, 0.0),
+            Err(_) => {}
+        }
+        result
     }
 
     /// Sends a request and waits for its response, both within the deadline.

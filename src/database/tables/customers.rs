@@ -1,5 +1,8 @@
 //! The calls that find customers by their identifiers.
 
+use std::error::Error;
+
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::items::{Batch, Purpose};
@@ -24,6 +27,9 @@ const TENANT_ID: &str = "tenantId";
 /// Of the pages of a statement, so many items may be of values that are known to be shared. After that the other values
 /// are looked up by another statement: a value that thousands of customers share would fill thousands of pages.
 const SURPLUS_ITEMS: usize = PAGE_ITEMS / 2;
+
+/// A call that was throttled so often is given up.
+const MOST_THROTTLED: usize = 5;
 
 /// What was read of some values, in their order.
 pub(super) struct Reading {
@@ -50,11 +56,10 @@ impl Session<'_> {
             .execute_statement()
             .statement(statement(&config.tables.customers, lookup.identifier, values.len()))
             .set_parameters(Some(parameters));
-        let pace = self.pace_of(lookup.identifier);
         let mut customers = vec![Vec::new(); values.len()];
         let mut surplus = 0;
         loop {
-            let page = self.calls.send(pace, EXECUTE_STATEMENT, || request.clone().send()).await?;
+            let page = self.send(lookup, EXECUTE_STATEMENT, || request.clone().send()).await?;
             for item in page.items.unwrap_or_default() {
                 let (value, customer) = (key(&item, field)?, key(&item, CUSTOMER_ID)?);
                 if let Some(position) = values.iter().position(|sent| *sent == value) {
@@ -72,6 +77,32 @@ impl Session<'_> {
         }
     }
 
+    /// Sends a call of a look-up at the pace of its index, until it was throttled several times. A value that is throttled
+    /// alone says nothing about the index: the call is repeated by another look-up, and not recorded.
+    async fn send<T, E, F>(
+        &self,
+        lookup: &Lookup<'_>,
+        operation: &'static str,
+        mut request: impl FnMut() -> F,
+    ) -> Result<T, CallError>
+    where
+        F: Future<Output = Result<T, SdkError<E>>>,
+        E: ProvideErrorMetadata + Error + 'static,
+    {
+        let pace = self.pace_of(lookup.identifier);
+        if lookup.is_alone {
+            self.calls.turn(pace, self.calls.deadline.no_new_calls).await.map_err(CallError::Outage)?;
+            return self.calls.call(operation, request()).await;
+        }
+        for _ in 0..MOST_THROTTLED {
+            match self.calls.attempt(pace, operation, request()).await {
+                Err(CallError::Throttled) => {}
+                result => return result,
+            }
+        }
+        Err(CallError::Throttled)
+    }
+
     /// Each index throttles by itself.
     fn pace_of(&self, identifier: Identifier) -> &Pace {
         &self.database.look_ups[identifier as usize]
@@ -83,7 +114,7 @@ impl Session<'_> {
         tenant: &TenantId,
         lookup: &Lookup<'_>,
         position: usize,
-    ) -> LookupResult {
+    ) -> Result<Found, CallError> {
         let Database { client, config, .. } = self.database;
         let mut request = client
             .query()
@@ -94,10 +125,9 @@ impl Session<'_> {
             .expression_attribute_values(":value", AttributeValue::S(lookup.values[position].to_string()))
             .expression_attribute_values(":tenant", AttributeValue::S(tenant.as_str().to_owned()))
             .limit(lookup.most as i32 + 1);
-        let pace = self.pace_of(lookup.identifier);
         let mut customers = Vec::new();
         loop {
-            let page = self.calls.send(pace, "Query", || request.clone().send()).await?;
+            let page = self.send(lookup, "Query", || request.clone().send()).await?;
             for item in page.items.unwrap_or_default() {
                 add(&mut customers, key(&item, CUSTOMER_ID)?, lookup.most);
             }

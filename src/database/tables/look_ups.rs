@@ -24,6 +24,9 @@ use crate::tenant::TenantId;
 /// How long a rejected statement keeps the process from sending another one.
 const STATEMENTS_SUSPENDED: Duration = Duration::from_secs(5 * 60);
 
+/// The pause of a value whose look-up was throttled alone: its partition may be hot, while the rest of its index is not.
+const REST: Duration = Duration::from_secs(1);
+
 impl Session<'_> {
     /// How many values one call looks up at present.
     fn values_per_call(&self, identifier: Identifier) -> usize {
@@ -47,11 +50,18 @@ impl Session<'_> {
         // Look-ups that wait for the turn of their next call, by identifier: each index throttles by itself. They take no
         // place of others, and no further one of the identifier starts to wait.
         let waiting: [AtomicUsize; Identifier::COUNT] = Default::default();
+        let resting = &AtomicUsize::new(0);
         let waiting_of = |identifier| waiting[identifier as usize].load(Ordering::Relaxed);
         let start = |lookup: Lookup<'r>| {
             let session = session.counting(&waiting[lookup.identifier as usize]);
             async move {
                 let results = session.look_up_values(tenant, &lookup).await;
+                if results.is_none() && lookup.is_alone {
+                    resting.fetch_add(1, Ordering::Relaxed);
+                    let end = session.calls.deadline.no_new_calls;
+                    tokio::time::sleep_until(end.min(Instant::now() + REST)).await;
+                    resting.fetch_sub(1, Ordering::Relaxed);
+                }
                 (lookup, results)
             }
         };
@@ -61,7 +71,9 @@ impl Session<'_> {
         let (mut running, mut started) = (FuturesUnordered::new(), 0);
         while !resolution.is_decided() {
             let next = poll_fn(|_| {
-                let calls = started - Identifier::ALL.map(waiting_of).iter().sum::<usize>();
+                let idle =
+                    Identifier::ALL.map(waiting_of).iter().sum::<usize>() + resting.load(Ordering::Relaxed);
+                let calls = started - idle;
                 let has_place = calls < self.database.config.lookup_concurrency;
                 let per_call = |identifier| match has_place && waiting_of(identifier) == 0 {
                     true => session.values_per_call(identifier),
@@ -87,8 +99,8 @@ impl Session<'_> {
         }
     }
 
-    /// Looks up values of one identifier, and returns one result per value; `None` if their statement was rejected: then
-    /// each needs a look-up of its own, so that records with other values need not wait for it.
+    /// Looks up values of one identifier, and returns one result per value; `None` if their call was rejected, or stayed
+    /// throttled: then each needs a look-up of its own, which may succeed, and which the others need not wait for.
     ///
     /// It is one call, unless values are shared by many customers, or the database throttles it.
     async fn look_up_values(&self, tenant: &TenantId, lookup: &Lookup<'_>) -> Option<Vec<LookupResult>> {
@@ -96,7 +108,7 @@ impl Session<'_> {
             return Some(self.get(tenant, lookup).await);
         }
         if lookup.values.len() == 1 && !self.uses_statements() {
-            return Some(vec![self.query(tenant, lookup, 0).await]);
+            return given_up(self.query(tenant, lookup, 0).await).map(|result| vec![result]);
         }
         let mut results: Vec<_> = lookup.values.iter().map(|_| Err(Outage::Timeout)).collect();
         let mut open: Vec<usize> = (0..lookup.values.len()).collect();
@@ -111,7 +123,7 @@ impl Session<'_> {
                         if is_complete || customers.len() > lookup.most {
                             results[position] = Ok(Found::listed(customers, lookup.most));
                         } else if customers.len() > PAGE_ITEMS {
-                            results[position] = self.query(tenant, lookup, position).await;
+                            results[position] = given_up(self.query(tenant, lookup, position).await)?;
                         } else {
                             left.push(position);
                         }
@@ -119,6 +131,7 @@ impl Session<'_> {
                     open = left;
                 }
                 Err(CallError::NoStatement(code)) => self.suspend_statements(&code),
+                Err(CallError::Throttled) => return None,
                 Err(error) => {
                     let outage = error.into();
                     for position in open.drain(..) {
@@ -152,5 +165,13 @@ impl Session<'_> {
     /// A poisoned lock is ignored: the time is complete whenever it is set.
     fn statements_from(&self) -> MutexGuard<'_, Option<Instant>> {
         self.database.statements_from.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The result of a query; `None` if it stayed throttled.
+fn given_up(result: Result<Found, CallError>) -> Option<LookupResult> {
+    match result {
+        Err(CallError::Throttled) => None,
+        result => Some(result.map_err(Outage::from)),
     }
 }
