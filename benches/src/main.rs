@@ -45,46 +45,34 @@ struct Bench {
     database: Database,
 }
 
-/// The flags.
-struct Options {
-    /// `--check`: compare with the limits. `--update`: the same, and the present instructions are the new limits.
-    check: bool,
-    update: bool,
-    /// `--seconds N`: how long each program runs in each scenario.
-    time: Duration,
-}
-
 // One thread, so that a machine with two cores has one left for the function.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Failure> {
-    let options = options()?;
+    // Whether to compare with the limits; whether the present instructions are the new ones; and how long each program
+    // runs in each scenario.
+    let (mut check, mut update, mut seconds) = (false, false, 5.0);
+    let mut parser = lexopt::Parser::from_env();
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long("check") => check = true,
+            Long("update") => (check, update) = (true, true),
+            Long("seconds") => seconds = parser.value()?.parse()?,
+            other => return Err(other.unexpected().into()),
+        }
+    }
     let workload = Workload::new();
     let database = Database::start(Transport::Plain, &workload.world.customers).await?;
     let bench = Bench { workload, database };
     let mut limits = Limits::default();
-    if options.check {
+    if check {
         speed::check(&bench).await?;
         calls::check(&bench, &mut limits).await?;
         tls::check(&bench, &mut limits).await?;
-        instructions::check(&bench, options.update, &mut limits).await?;
+        instructions::check(&bench, update, &mut limits).await?;
     } else {
-        speed::measure(&bench, options.time).await?;
+        speed::measure(&bench, Duration::from_secs_f64(seconds)).await?;
         throttled::measure(&bench).await?;
     }
     shared::check(&mut limits).await?;
     limits.sum()
-}
-
-fn options() -> Result<Options, lexopt::Error> {
-    let mut options = Options { check: false, update: false, time: Duration::from_secs(5) };
-    let mut parser = lexopt::Parser::from_env();
-    while let Some(argument) = parser.next()? {
-        match argument {
-            Long("check") => options.check = true,
-            Long("update") => (options.check, options.update) = (true, true),
-            Long("seconds") => options.time = Duration::from_secs_f64(parser.value()?.parse()?),
-            other => return Err(other.unexpected()),
-        }
-    }
-    Ok(options)
 }

@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use testing::dynamodb::{Action, Dynamodb, Rule};
+use testing::model::verdict;
 use testing::trial::fault::FAULTS;
 
 /// The item of a token whose tenant is malformed.
@@ -76,19 +77,11 @@ impl<'i> Faults<'i> {
     }
 }
 
-/// Which faults have occurred.
-pub struct Met {
-    pub any: bool,
-    pub malformed_tenant: bool,
-}
-
-impl Met {
-    pub fn by(database: &Dynamodb) -> Self {
-        let faults = database.faults();
-        let is_none = |fault: &Action| matches!(fault, Action::Delay(Duration::ZERO));
-        Self {
-            any: faults.iter().any(|(_, fault)| !is_none(fault)),
-            malformed_tenant: faults.iter().any(|(_, fault)| matches!(fault, Action::Respond(MALFORMED))),
-        }
-    }
+/// What the faults that have occurred may have caused.
+pub fn excused(database: &Dynamodb) -> verdict::Faults {
+    let faults = database.faults();
+    let is_none = |fault: &Action| matches!(fault, Action::Delay(Duration::ZERO));
+    let any = faults.iter().any(|(_, fault)| !is_none(fault));
+    let internal_error = faults.iter().any(|(_, fault)| matches!(fault, Action::Respond(MALFORMED)));
+    verdict::Faults { internal_error, ..if any { verdict::Faults::OF_CALLS } else { verdict::Faults::NONE } }
 }

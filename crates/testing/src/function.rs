@@ -7,8 +7,7 @@ use serde_json::{Value, json};
 
 pub use crate::handler::{Function, REQUEST_ID};
 use crate::log_search;
-use crate::model::reply::{self, Reply};
-use crate::runtime_api::Outcome;
+use crate::model::reply::Reply;
 use crate::specification;
 use crate::stage::{Stage, TOKEN};
 
@@ -104,22 +103,6 @@ impl Response {
         let envelope = serde_json::from_str(body).expect("the body is JSON");
         specification::check(status, headers, &envelope);
         Self { status, headers: headers.clone(), body: body.to_owned(), envelope }
-    }
-
-    /// The outcome of an invocation as API Gateway gets it, or would get it of a direct event.
-    pub fn of_outcome(outcome: &Outcome, is_direct: bool) -> Self {
-        let body = &outcome.body;
-        Self::read(&match &*outcome.kind {
-            "response" if is_direct => reply::of_direct(200, &body.to_string()),
-            "error" if is_direct => {
-                let text = |name: &str| body[name].as_str().expect("a text");
-                reply::of_failed(text("errorType"), text("errorMessage")).unwrap()
-            }
-            kind => {
-                assert_eq!(kind, "response", "{body}");
-                body.clone()
-            }
-        })
     }
 
     /// The response in the form that the reference model checks.

@@ -54,15 +54,9 @@ impl Function {
     /// Handles an event of either kind, given as JSON text: its result as API Gateway gets it, or would get it.
     pub async fn respond(&self, event: &[u8]) -> Value {
         let event = serde_json::from_slice(event).expect("every JSON text is an event");
-        let is_of_api = matches!(event, Incoming::Api(_));
-        match self.handle(event).await {
-            Ok(reply) if is_of_api => serde_json::from_str(&reply).expect("a reply is JSON"),
-            Ok(envelope) => reply::of_direct(200, &envelope),
-            Err(failed) => {
-                assert!(!is_of_api, "every API event has a reply");
-                reply::of_failed(&failed.error_type, &failed.error_message).unwrap()
-            }
-        }
+        let is_direct = !matches!(event, Incoming::Api(_));
+        let outcome = self.handle(event).await;
+        reply::of_invocation(outcome.map_err(|it| [it.error_type, it.error_message]), is_direct)
     }
 
     /// Handles an event: the JSON text returned, or the error of the failed invocation.

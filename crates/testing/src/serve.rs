@@ -46,7 +46,6 @@ pub struct Server {
 /// What becomes of the connections that are open when it changes.
 #[derive(Clone, Copy)]
 enum Fate {
-    Sound,
     Closed,
     Broken,
     Silent,
@@ -77,7 +76,7 @@ impl Server {
         let scheme = transport.scheme();
         let unanswered = Arc::new(AtomicUsize::new(0));
         let silent = Arc::clone(&unanswered);
-        let (fate, of_now) = watch::channel(Fate::Sound);
+        let (fate, of_now) = watch::channel(Fate::Closed);
         let accepting = tokio::spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
@@ -90,15 +89,12 @@ impl Server {
                 let respond = move |request| {
                     let response = respond(request);
                     let silent = Arc::clone(&silent);
-                    let fate = match changed.has_changed() {
-                        Ok(false) => Fate::Sound,
-                        _ => *changed.borrow(),
-                    };
+                    let fate = changed.has_changed().is_ok_and(|it| it).then(|| *changed.borrow());
                     async move {
                         match fate {
-                            Fate::Sound => response.await,
-                            Fate::Closed | Fate::Broken => Err(io::ErrorKind::ConnectionReset.into()),
-                            Fate::Silent => {
+                            None => response.await,
+                            Some(Fate::Closed | Fate::Broken) => Err(io::ErrorKind::ConnectionReset.into()),
+                            Some(Fate::Silent) => {
                                 silent.fetch_add(1, Ordering::Relaxed);
                                 pending().await
                             }

@@ -1,10 +1,9 @@
-//! TLS for servers on this machine, with a certificate authority generated at start.
+//! TLS for servers on this machine, with a certificate generated at start.
 
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
 use tokio::net::TcpStream;
@@ -18,40 +17,32 @@ const NAMES: [&str; 2] = ["127.0.0.1", "localhost"];
 #[derive(Clone)]
 pub struct Tls {
     acceptor: TlsAcceptor,
-    authority: String,
+    certificate: String,
     handshakes: Arc<AtomicUsize>,
 }
 
 impl Tls {
-    /// TLS with keys and certificates of its own.
+    /// TLS with a key and a certificate of its own.
     pub fn new() -> Self {
         const MADE: &str = "BUG: the certificate can be generated";
-        let mut authority = CertificateParams::default();
-        // OpenSSL takes a certificate whose issuer has the same name as itself for a self-signed one.
-        authority.distinguished_name.push(DnType::CommonName, "tests and benchmarks");
-        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let key = KeyPair::generate().expect(MADE);
-        let authority = CertifiedIssuer::self_signed(authority, key).expect(MADE);
-        let key = KeyPair::generate().expect(MADE);
-        let server = CertificateParams::new(NAMES.map(str::to_owned)).expect(MADE);
-        let server = server.signed_by(&key, &authority).expect(MADE);
-        let key = PrivateKeyDer::try_from(key.serialize_der()).expect(MADE);
+        let made = rcgen::generate_simple_self_signed(NAMES.map(str::to_owned)).expect(MADE);
+        let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).expect(MADE);
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .expect(MADE)
             .with_no_client_auth()
-            .with_single_cert(vec![server.der().clone(), authority.der().clone()], key)
+            .with_single_cert(vec![made.cert.der().clone()], key)
             .expect(MADE);
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Self {
             acceptor: TlsAcceptor::from(Arc::new(config)),
-            authority: authority.pem(),
+            certificate: made.cert.pem(),
             handshakes: Arc::default(),
         }
     }
 
-    /// The certificates of the system and of this authority in PEM, for `SSL_CERT_FILE` and similar settings, which
+    /// The certificates of the system and this one in PEM, for `SSL_CERT_FILE` and similar settings, which
     /// replace the system's: a client must parse as many as on Lambda.
     pub fn trusted(&self) -> String {
         let system = rustls_native_certs::load_native_certs().certs;
@@ -59,7 +50,7 @@ impl Tls {
             .iter()
             .map(|certificate| pem::encode(&pem::Pem::new("CERTIFICATE", certificate.as_ref())))
             .collect();
-        trusted.push_str(&self.authority);
+        trusted.push_str(&self.certificate);
         trusted
     }
 

@@ -2,7 +2,7 @@
 //! memory, no leaked file descriptor.
 //!
 //! `make soak` runs it for a minute, `make soak ARGS="--minutes 30"` for longer. It prints its seed; `--seed` draws the
-//! same trials again. Memory and descriptors are read from `/proc`: Linux only.
+//! same trials again, but the timing of function and database differs. Memory and descriptors are read from `/proc`: Linux only.
 
 use std::error::Error;
 use std::fs;
@@ -44,42 +44,25 @@ const FUNCTION: &str = "target/release/customer-group-import";
 /// The maximum bytes of a body, the function's default.
 const MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
 
-/// The flags: `--minutes N`, also fractions; `--seed N`, which determines what is drawn, but not the timing of function
-/// and database.
-struct Options {
-    time: Duration,
-    seed: u64,
-}
-
-impl Options {
-    fn parse() -> Result<Self, lexopt::Error> {
-        let mut options = Self { time: Duration::from_secs(60), seed: fastrand::u64(..u64::MAX / 2) };
-        let mut parser = lexopt::Parser::from_env();
-        while let Some(argument) = parser.next()? {
-            match argument {
-                Long("minutes") => {
-                    let minutes: f64 = parser.value()?.parse()?;
-                    options.time = Duration::from_secs_f64(60.0 * minutes);
-                }
-                Long("seed") => options.seed = parser.value()?.parse()?,
-                other => return Err(other.unexpected()),
-            }
-        }
-        Ok(options)
-    }
-}
-
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let options = Options::parse()?;
+    let (mut minutes, mut seed) = (1.0, fastrand::u64(..u64::MAX / 2));
+    let mut parser = lexopt::Parser::from_env();
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long("minutes") => minutes = parser.value()?.parse()?,
+            Long("seed") => seed = parser.value()?.parse()?,
+            other => return Err(other.unexpected().into()),
+        }
+    }
     if cfg!(not(target_os = "linux")) {
         println!("soak: NOT run, memory and file descriptors of another process are read on Linux only");
         return Ok(());
     }
-    println!("seed {}", options.seed);
-    let mut soak = Soak::start(options.seed).await;
-    let end = Instant::now() + options.time / 2;
-    let mut next = options.seed;
+    println!("seed {seed}");
+    let mut soak = Soak::start(seed).await;
+    let end = Instant::now() + Duration::from_secs_f64(60.0 * minutes / 2.0);
+    let mut next = seed;
     while Instant::now() < end {
         soak.step(next).await;
         next += 1;
@@ -87,7 +70,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let earlier = soak.memory().await;
     // All of it once more: how much memory a process keeps depends on the largest imports so far, and a minute in which
     // they come last is no leak.
-    for number in options.seed..next {
+    for number in seed..next {
         soak.step(number).await;
     }
     let later = soak.memory().await;

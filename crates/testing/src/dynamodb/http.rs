@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::{Bytes, Frame, Incoming};
 
@@ -48,15 +48,11 @@ impl Dynamodb {
 
 /// Half of the body, and then an error.
 fn half(body: &Bytes) -> Body {
-    let frames = stream::unfold(Some(body.slice(..body.len() / 2)), |half| async move {
-        match half {
-            Some(half) => Some((Ok(Frame::data(half)), None)),
-            None => {
-                // Hyper sends what it holds when there is nothing to do, and drops it on an error.
-                tokio::task::yield_now().await;
-                Some((Err(io::ErrorKind::UnexpectedEof.into()), None))
-            }
-        }
+    let half = stream::iter([Ok(Frame::data(body.slice(..body.len() / 2)))]);
+    let broken = stream::once(async {
+        // Hyper sends what it holds when there is nothing to do, and drops it on an error.
+        tokio::task::yield_now().await;
+        Err(io::ErrorKind::UnexpectedEof.into())
     });
-    StreamBody::new(frames).boxed_unsync()
+    StreamBody::new(half.chain(broken)).boxed_unsync()
 }

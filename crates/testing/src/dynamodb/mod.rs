@@ -67,26 +67,15 @@ struct State {
     calls: Vec<Arc<Call>>,
     forgetful: bool,
     faults: Vec<(String, Action)>,
-    loads: HashMap<String, Load>,
+    /// For each operation a value, of which each call under way has a clone; and the peak of such calls.
+    under_way: HashMap<String, Arc<()>>,
+    peaks: HashMap<String, usize>,
     rules: Vec<Rule>,
     page_size: Option<usize>,
     statements_by_key: bool,
     rejections: Vec<String>,
     throughput: Throughput,
     throttled: usize,
-}
-
-/// The concurrent calls of one operation, now and at their peak.
-#[derive(Default)]
-struct Load {
-    now: usize,
-    peak: usize,
-}
-
-impl State {
-    fn load(&mut self, operation: &str) -> &mut Load {
-        self.loads.entry(operation.to_owned()).or_default()
-    }
 }
 
 impl Dynamodb {
@@ -137,7 +126,7 @@ impl Dynamodb {
 
     /// The peak of concurrent calls of one operation.
     pub fn peak(&self, operation: &str) -> usize {
-        self.state().load(operation).peak
+        self.state().peaks.get(operation).copied().unwrap_or_default()
     }
 
     /// The calls that were not valid: operation and message. Not those that a rule rejected.
@@ -151,9 +140,7 @@ impl Dynamodb {
         state.calls.clear();
         state.faults.clear();
         state.rejections.clear();
-        for load in state.loads.values_mut() {
-            load.peak = load.now;
-        }
+        state.peaks.clear();
     }
 
     /// Adds a rule after the existing ones: the first that matches a call acts.
@@ -232,15 +219,17 @@ impl Dynamodb {
         Ok(Sent::Whole(response))
     }
 
-    fn record<'a>(&'a self, call: &'a Arc<Call>) -> UnderWay<'a> {
+    /// What is returned counts the call as concurrent until its response or the client's disconnection.
+    fn record(&self, call: &Arc<Call>) -> Arc<()> {
         let mut state = self.state();
         if !state.forgetful {
             state.calls.push(Arc::clone(call));
         }
-        let load = state.load(&call.operation);
-        load.now += 1;
-        load.peak = load.peak.max(load.now);
-        UnderWay { database: self, operation: &call.operation }
+        let under_way = Arc::clone(state.under_way.entry(call.operation.clone()).or_default());
+        let now = Arc::strong_count(&under_way) - 1;
+        let peak = state.peaks.entry(call.operation.clone()).or_default();
+        *peak = now.max(*peak);
+        under_way
     }
 
     fn action(&self, call: &Call) -> Option<Action> {
@@ -290,16 +279,4 @@ impl Dynamodb {
 /// The operation of an `X-Amz-Target`.
 fn operation(target: Option<&str>) -> &str {
     target.and_then(|target| target.rsplit('.').next()).unwrap_or_default()
-}
-
-/// Counts a call as concurrent until its response or the client's disconnection.
-struct UnderWay<'a> {
-    database: &'a Dynamodb,
-    operation: &'a str,
-}
-
-impl Drop for UnderWay<'_> {
-    fn drop(&mut self) {
-        self.database.state().load(self.operation).now -= 1;
-    }
 }

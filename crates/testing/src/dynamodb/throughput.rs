@@ -1,6 +1,5 @@
 //! The throughput of tables: calls beyond it are throttled, entirely or partly, as DynamoDB documents it.
 
-use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,14 +48,10 @@ impl Throughput {
 
 /// Forwards the entries within the capacity.
 async fn part(store: &Store, call: &Call, capacity: &Capacity, units: f64) -> io::Result<Response> {
-    let hash_key = |entry| rules::key(entry)[0].to_string();
-    let admitted: HashMap<String, bool> = batch::entries(call)
-        .map(|(table, entry)| (format!("{table} {entry}"), capacity.take(&hash_key(entry), units)))
+    let admitted: Vec<_> = batch::entries(call)
+        .map(|(_, entry)| capacity.take(&rules::key(entry)[0].to_string(), units))
         .collect();
-    if !admitted.values().any(|is_admitted| *is_admitted) {
-        return Ok(exceeded());
-    }
-    batch::forward_part(store, call, |table, entry| admitted[&format!("{table} {entry}")]).await
+    if admitted.contains(&true) { batch::forward_part(store, call, admitted).await } else { Ok(exceeded()) }
 }
 
 fn exceeded() -> Response {

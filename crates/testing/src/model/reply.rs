@@ -121,8 +121,27 @@ fn agrees(result: &Members<'_>) -> Result<(), String> {
     Ok(())
 }
 
-/// The result of a direct event (contract, section 11) as API Gateway would get it.
-pub fn of_direct(status: u64, envelope: &str) -> Value {
+/// The outcome of an invocation as API Gateway gets it, or would get it of a direct event (contract, section 11): a text
+/// returned, or type and message of an error.
+///
+/// # Panics
+/// An invocation by API Gateway failed, or `errorType` is not the `errorCode` of a rejection.
+pub fn of_invocation(outcome: Result<String, [String; 2]>, is_direct: bool) -> Value {
+    match outcome {
+        Ok(envelope) if is_direct => of_direct(200, &envelope),
+        Ok(reply) => serde_json::from_str(&reply).expect("a reply is JSON"),
+        Err([error_type, message]) => {
+            assert!(is_direct, "every API event has a reply: {error_type}, {message}");
+            let status = CODES.iter().find(|(status, code)| *code == error_type && *status > 201);
+            let (status, code) = status.unwrap_or_else(|| panic!("errorType is {error_type}"));
+            let envelope =
+                json!({"code": status.to_string(), "errorCode": code, "msg": message, "data": null});
+            of_direct(*status, &envelope.to_string())
+        }
+    }
+}
+
+fn of_direct(status: u64, envelope: &str) -> Value {
     let mut headers = json!({"Content-Type": "application/json", "X-Request-Id": "direct"});
     for (of, name, value) in HEADERS {
         if status == of {
@@ -130,17 +149,6 @@ pub fn of_direct(status: u64, envelope: &str) -> Value {
         }
     }
     json!({"statusCode": status, "headers": headers, "body": envelope, "isBase64Encoded": false})
-}
-
-/// The failed invocation of a direct event as API Gateway would get it.
-///
-/// # Errors
-/// `errorType` is not the `errorCode` of a rejection.
-pub fn of_failed(error_type: &str, error_message: &str) -> Result<Value, String> {
-    let status = CODES.iter().find(|(status, code)| *code == error_type && *status > 201);
-    let (status, code) = status.ok_or_else(|| format!("errorType is {error_type}"))?;
-    let envelope = json!({"code": status.to_string(), "errorCode": code, "msg": error_message, "data": null});
-    Ok(of_direct(*status, &envelope.to_string()))
 }
 
 pub(crate) fn parse<'a, T: serde::Deserialize<'a>>(json: &'a RawValue) -> Result<T, String> {

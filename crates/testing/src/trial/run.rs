@@ -14,9 +14,10 @@ use crate::dynamodb::{Store, Throughput};
 use crate::function::{Function, REQUEST_ID, Response, direct_event, post_event, with_key};
 use crate::items::{BEFORE, Membership};
 use crate::model::draw::TENANTS;
+use crate::model::reply;
 use crate::model::verdict::{Case, Faults, Verdict};
 use crate::model::world::{Customer, World};
-use crate::runtime_api::Process;
+use crate::runtime_api::{Outcome, Process};
 use crate::stage::Stage;
 
 /// What handles events: the function in this process, or its binary.
@@ -48,8 +49,13 @@ impl Target for Process {
 
     async fn respond(&mut self, event: Value) -> Response {
         let is_direct = event.get("requestContext").is_none();
-        let outcome = self.invoke(event).await;
-        Response::of_outcome(&outcome, is_direct)
+        let Outcome { kind, body, .. } = self.invoke(event).await;
+        let text = |name: &str| body[name].as_str().expect("a text").to_owned();
+        let outcome = match &*kind {
+            "response" => Ok(body.to_string()),
+            _ => Err(["errorType", "errorMessage"].map(text)),
+        };
+        Response::read(&reply::of_invocation(outcome, is_direct))
     }
 
     fn set_time(&mut self, _: f64) {}

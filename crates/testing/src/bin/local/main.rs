@@ -37,34 +37,31 @@ struct Options {
     port: u16,
     db_port: u16,
     db_only: bool,
-    help: bool,
 }
 
-impl Options {
-    fn parse() -> Result<Self, lexopt::Error> {
-        let mut options = Self { port: 9000, db_port: 8000, db_only: false, help: false };
-        let mut parser = lexopt::Parser::from_env();
-        while let Some(argument) = parser.next()? {
-            match argument {
-                Long("port") => options.port = parser.value()?.parse()?,
-                Long("db-port") => options.db_port = parser.value()?.parse()?,
-                Long("db-only") => options.db_only = true,
-                Long("help") | Short('h') => options.help = true,
-                other => return Err(other.unexpected()),
-            }
+/// `None` where help is asked for.
+fn options() -> Result<Option<Options>, lexopt::Error> {
+    let mut options = Options { port: 9000, db_port: 8000, db_only: false };
+    let mut parser = lexopt::Parser::from_env();
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long("port") => options.port = parser.value()?.parse()?,
+            Long("db-port") => options.db_port = parser.value()?.parse()?,
+            Long("db-only") => options.db_only = true,
+            Long("help") | Short('h') => return Ok(None),
+            other => return Err(other.unexpected()),
         }
-        Ok(options)
     }
+    Ok(Some(options))
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let done = async {
-        let options = Options::parse().map_err(|error| format!("{error}; --help lists the flags"))?;
-        if options.help {
+        let Some(options) = options().map_err(|error| format!("{error}; --help lists the flags"))? else {
             println!("{HELP}");
             return Ok(());
-        }
+        };
         // Whichever ends first, the other is dropped, and with it the server and the processes that it started.
         tokio::select! {
             failed = run(&options) => failed,
