@@ -150,12 +150,13 @@ impl<'r> Column<'r> {
         Some((self.begun.is_empty(), self.values[self.next()?].first))
     }
 
-    /// Takes the next values, at most `size`.
+    /// Takes the next values, at most `size`, or one that is looked up alone.
     pub fn take(&mut self, size: usize, most: usize, with_identifiers: bool) -> Lookup<'r> {
         let is_alone = self.next_is_alone();
-        let size = if is_alone { 1 } else { size };
+        let next = self.begun.iter().chain(&self.new).take(size);
+        let size = next.take_while(|place| !self.values[**place].is_alone).count().max(1);
         let begun = self.begun.len().min(size);
-        let new = self.new.len().min(size - begun);
+        let new = size - begun;
         let places: Vec<_> = self.begun.drain(..begun).chain(self.new.drain(..new)).collect();
         self.running += 1;
         let values = places.iter().map(|&place| self.values[place].text.clone()).collect();
