@@ -125,13 +125,9 @@ def check(table, given):
     with ThreadPoolExecutor(AT_A_TIME) as pool:
         for items in scan(table, "customers", Pace(given.rate), **request):
             customers += len(items)
-            faulty = []
-            for item in items:
-                flaws = {field: flaw(field, item[field]) for field in fields if field in item}
-                found.update((field, reason) for field, (reason, _) in flaws.items() if reason)
-                _, phone = flaws.get("phone", (None, None))
-                if phone is not None:
-                    faulty.append((item, phone))
+            judged = [(item, field, *flaw(field, item[field])) for item in items for field in fields if field in item]
+            found.update((field, reason) for _, field, reason, _ in judged if reason)
+            faulty = [(item, phone) for item, field, _, phone in judged if field == "phone" and phone is not None]
             if given.mend:
                 mended += sum(pool.map(lambda one: mend(table, *one), writes.each(faulty)))
     print(f"customers: {customers}")
