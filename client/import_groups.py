@@ -769,8 +769,8 @@ def outcome(status, content, headers, records, is_dry=False):
         said = f"{status} {envelope['errorCode']} {envelope.get('msg') or ''}"
     except (TypeError, KeyError, RecursionError):
         pass
-    except ValueError:
-        if status == 200 and content[:1] in (b"", b"{"):
+    except ValueError as error:
+        if status == 200 and content[:1] in (b"", b"{") and not str(error).startswith("Extra data"):
             raise Unknown(f"{said}: a response that was cut") from None
     if status == 200 and envelope.get("errorCode") == "SUCCESS":
         with contextlib.suppress(ValueError, TypeError, AttributeError, LookupError, OverflowError, RecursionError):
@@ -1199,7 +1199,6 @@ class Journal:
                     break
                 mark, end = read, self.file.tell()
         self.file.truncate(end)
-        self.file.seek(end)
         return run, plan, mark
 
     def settle(self, mark):
