@@ -7,7 +7,6 @@ mod dashboard;
 mod deadlines;
 mod direct;
 mod docs;
-mod dry_run;
 mod events;
 mod faults;
 mod hostile;

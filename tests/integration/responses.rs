@@ -1,10 +1,10 @@
-//! Why a request is rejected, and which of several reasons counts (contract, sections 1 and 2).
+//! Why a request is rejected, and which of several reasons counts (contract, sections 1, 2 and 9).
 
 use group_import::http::envelope::MOST_RECORDS;
 use serde_json::{Value, json};
 use testing::dynamodb::{Action, Rule};
-use testing::function::{Function, Response, import_event, post_event};
-use testing::shorthand::{exact, numbered, off};
+use testing::function::{Function, Response, import_event, post_event, with_key};
+use testing::shorthand::{customers, exact, numbered, off};
 use testing::stage::{Stage, TOKEN};
 
 const DISABLED: &str = "token-of-a-disabled-tenant";
@@ -170,6 +170,35 @@ async fn what_cannot_fit_the_lambda_limit_is_rejected() {
             assert!(status != 200 || response.data()["importFailNum"] == records);
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_oversized_explanation_is_rejected_before_writing() {
+    let stage = Stage::new().await;
+    // The lookup finds IDs far longer than the values sent.
+    let quotes = "\"".repeat(1_020);
+    stage
+        .put_customers(customers(100).map(|mut customer| {
+            customer["audienceUserId"] = format!("{}{quotes}", customer["openid"]).into();
+            customer
+        }))
+        .await;
+    let function = stage.function().await;
+    let record = |n| json!({"openid": format!("o{}", n % 100), "groups": "vip"});
+    let data: Value = (0..5_000).map(record).collect();
+    let event = |explain: bool| {
+        let mut params = exact("add");
+        params["explain"] = explain.into();
+        import_event(params, data.clone())
+    };
+    for _ in 0..2 {
+        let rejected = function.invoke(with_key(event(true), "k1")).await;
+        assert_eq!(rejected.code(), "PAYLOAD_TOO_LARGE", "the rejection is not stored");
+    }
+    let rejected = function.invoke(event(true)).await;
+    assert!(rejected.msg().contains("6291456字节（6 MB）"), "{}", rejected.msg());
+    assert!(stage.memberships().await.is_empty());
+    assert_eq!(function.invoke(event(false)).await.data()["importSuccessNum"], 5_000);
 }
 
 #[tokio::test]

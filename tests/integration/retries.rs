@@ -66,6 +66,10 @@ async fn the_table_is_needed_for_keys_only() {
     function.post(TOKEN, mixed().to_string()).await.data();
     assert_eq!((stage.database.count("GetItem"), stage.database.count("PutItem")), (1, 0));
     assert_eq!(post(&function, "k1", &mixed()).await.code(), "PARAM_ERROR");
+    // A dry run ignores its key.
+    let mut dry_run = mixed();
+    dry_run["publicParams"]["dryRun"] = true.into();
+    post(&function, "k1", &dry_run).await.data();
 }
 
 #[tokio::test]

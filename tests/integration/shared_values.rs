@@ -137,21 +137,6 @@ async fn each_candidate_is_read_once_in_batches_of_100() {
     assert_eq!(stage.database.count("BatchGetItem"), 4, "three batches, and the rest of one");
 }
 
-#[tokio::test]
-async fn a_failed_comparison_fails_only_its_record() {
-    let stage = Stage::new().await;
-    stage.put_customers(sharers(101).chain(others(1))).await;
-    stage.database.rule(Rule::on("BatchGetItem", Action::rejected("ResourceNotFoundException")));
-    let data = json!([
-        {"phone": PHONE, "openid": "so0", "groups": "g"},
-        {"phone": "13900000000", "groups": "g"},
-        {"phone": PHONE, "openid": "nobody", "groups": "g"},
-    ]);
-    let response = stage.function().await.import(exact("add"), data).await;
-    assert_eq!(response.failures(), ["STORE_ERROR", "NOT_MATCHED"]);
-    assert_eq!(stage.memberships().await, pairs([("t1#c0", "g")]));
-}
-
 #[tokio::test(start_paused = true)]
 async fn two_matches_are_ambiguous_whatever_is_left_to_compare() {
     for (compared, code) in [(1, "TIMEOUT"), (2, "AMBIGUOUS")] {
