@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use group_import::config::{Config, IdentityLookup, MAX_CONCURRENT_CALLS, MAX_PAYLOAD_BYTES, SkipUnchanged};
 use serde_json::{Value, json};
 
-use crate::template::{at, text};
+use crate::template::{at, list, text};
 use testing::dynamodb::Call;
 use testing::function::{import_event, with_key};
 use testing::model::draw::modes;
@@ -192,9 +192,4 @@ fn table(reference: &Value) -> String {
     let either = ["If".to_owned(), format!("Make{own}"), format!("Ref {own}"), format!("Ref {own}Name")];
     assert_eq!(*reference, json!(either));
     own.trim_end_matches("Table").to_lowercase()
-}
-
-/// The elements of a list, or a single value.
-fn list(value: &Value) -> &[Value] {
-    value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice)
 }

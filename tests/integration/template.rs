@@ -22,3 +22,8 @@ pub fn at(pointer: &str) -> Value {
 pub fn text(value: &Value) -> &str {
     value.as_str().expect("a text")
 }
+
+/// The elements of a list, or a single value.
+pub fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice)
+}
