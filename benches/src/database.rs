@@ -41,7 +41,6 @@ impl Database {
         tables::create_all(&store, &names).await?;
         put_all(&store, &names.customers, customers.iter().map(Customer::item)).await?;
         let dynamodb = Dynamodb::new(store);
-        dynamodb.statements_by_key();
         dynamodb.rule(Rule::on("GetItem", Action::Respond(TENANT_ITEM)));
         let server = dynamodb.serve(transport, serve::ANY).await?;
         Ok(Self { names, server, dynamodb, maps })

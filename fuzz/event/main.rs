@@ -65,7 +65,6 @@ impl Function {
             demo::load(&store, &names).await.expect("the data is put");
             put_all(&store, &names.customers, others.iter().map(Customer::item)).await.expect("they are put");
             let database = Dynamodb::new(store);
-            database.statements_by_key();
             let function = async |identity_lookup, skip_unchanged| {
                 handler::Function::on(&database, &names, |config| {
                     config.max_records = MAX_RECORDS;

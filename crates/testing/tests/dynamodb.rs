@@ -10,11 +10,7 @@ use testing::tables::{self, TableNames};
 const TABLE: &str = "customers";
 
 /// A database with the project's tables, and customers `0` to `n - 1` who share a phone number.
-async fn with_customers(n: usize) -> Dynamodb {
-    in_store(Store::memory(), n).await
-}
-
-async fn in_store(store: Store, n: usize) -> Dynamodb {
+async fn with_customers(store: Store, n: usize) -> Dynamodb {
     let database = Dynamodb::new(store);
     tables::create_all(database.store(), &TableNames::prefixed("")).await.unwrap();
     let customers = (0..n).map(|id| json!({"audienceUserId": id.to_string(), "tenantId": "t", "phone": "1"}));
@@ -97,7 +93,7 @@ fn count(items: &Value) -> usize {
 
 #[tokio::test]
 async fn a_call_has_taken_effect_if_its_response_is_truncated_but_not_if_the_connection_is_reset() {
-    let database = with_customers(0).await;
+    let database = with_customers(Store::memory(), 0).await;
     for (fault, stored) in [(Action::Reset, 0), (Action::Truncate, 1)] {
         database.rule(Rule::on_any(fault).times(1));
         let response = database.call("BatchWriteItem", puts([1])).await;
@@ -108,7 +104,7 @@ async fn a_call_has_taken_effect_if_its_response_is_truncated_but_not_if_the_con
 
 #[tokio::test]
 async fn an_unprocessed_part_is_returned_and_has_no_effect() {
-    let database = with_customers(0).await;
+    let database = with_customers(Store::memory(), 0).await;
     database.rule(Rule::on_any(Action::Unprocessed { processed: Share::Count(3) }));
     let written = response(&database, "BatchWriteItem", puts(0..10)).await.body;
     assert_eq!(count(&written["UnprocessedItems"][TABLE]), 7);
@@ -117,7 +113,7 @@ async fn an_unprocessed_part_is_returned_and_has_no_effect() {
 
 #[tokio::test(start_paused = true)]
 async fn calls_are_recorded_with_their_times() {
-    let database = with_customers(1).await;
+    let database = with_customers(Store::memory(), 1).await;
     let query = query("1", json!({}));
     database.rule(Rule::on("Query", Action::Delay(Duration::from_millis(100))));
     for _ in 0..2 {
@@ -130,7 +126,7 @@ async fn calls_are_recorded_with_their_times() {
 
 #[tokio::test]
 async fn a_statement_comes_in_pages_that_can_be_read_again() {
-    let database = with_customers(20).await;
+    let database = with_customers(Store::memory(), 20).await;
     let mut request = select(&["1", "2"]);
     let mut sizes = Vec::new();
     loop {
@@ -154,8 +150,7 @@ async fn a_statement_comes_in_pages_that_can_be_read_again() {
 /// What DynamoDB rejects and some emulator accepts: hash maps accept all of it.
 #[tokio::test]
 async fn what_aws_rejects_is_rejected() {
-    let database = in_store(Store::maps(), 0).await;
-    database.statements_by_key();
+    let database = with_customers(Store::maps(), 0).await;
     let consistent = |mut request: Value| {
         request["ConsistentRead"] = true.into();
         request

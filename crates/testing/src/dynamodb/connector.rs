@@ -15,7 +15,7 @@ use super::{Dynamodb, operation};
 
 /// What carries the SDK's calls to the database.
 #[derive(Clone)]
-pub struct Connector(Dynamodb);
+pub struct Connector(pub(super) Dynamodb);
 
 impl std::fmt::Debug for Connector {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -24,10 +24,6 @@ impl std::fmt::Debug for Connector {
 }
 
 impl Connector {
-    pub(super) fn new(database: &Dynamodb) -> Self {
-        Self(database.clone())
-    }
-
     async fn respond(self, request: HttpRequest) -> io::Result<HttpResponse> {
         let operation = operation(request.headers().get("x-amz-target"));
         let body = request.body().bytes().expect("the SDK holds the bodies of these calls in memory");

@@ -80,18 +80,15 @@ struct State {
 
 impl Dynamodb {
     pub fn new(store: Store) -> Self {
-        Self(Arc::new(Shared {
-            store,
-            started: Instant::now(),
-            responses: AtomicUsize::new(1),
-            state: Mutex::default(),
-        }))
+        let started = Instant::now();
+        let state = State { statements_by_key: matches!(store, Store::Maps(_)), ..State::default() };
+        Self(Arc::new(Shared { store, started, responses: AtomicUsize::new(1), state: state.into() }))
     }
 
     /// A replacement for the network under an SDK's client.
     #[cfg(feature = "function")]
     pub fn connector(&self) -> Connector {
-        Connector::new(self)
+        Connector(self.clone())
     }
 
     /// The implementation below; its calls are neither recorded nor checked nor broken.
@@ -158,8 +155,8 @@ impl Dynamodb {
         self.state().page_size = Some(items);
     }
 
-    /// From now on each value of an `IN` is read by its key, as on AWS: emulators scan the index for each statement,
-    /// which takes minutes where tables are large.
+    /// From now on each value of an `IN` is read by its key, as on AWS and as always in hash maps: emulators scan the
+    /// index for each statement, which takes minutes where tables are large.
     pub fn statements_by_key(&self) {
         self.state().statements_by_key = true;
     }

@@ -55,9 +55,5 @@ async fn part(store: &Store, call: &Call, capacity: &Capacity, units: f64) -> io
 }
 
 fn exceeded() -> Response {
-    Response::error(
-        400,
-        EXCEEDED,
-        "The level of configured provisioned throughput for the table was exceeded.",
-    )
+    Response::error(400, EXCEEDED, "The provisioned throughput for the table was exceeded.")
 }

@@ -8,10 +8,6 @@ use crate::dynamodb::{Action, Share};
 pub const OPERATIONS: [&str; 7] =
     ["GetItem", "ExecuteStatement", "Query", "BatchGetItem", "BatchWriteItem", "PutItem", "UpdateItem"];
 
-const fn broken(status: u16, code: &'static str) -> Action {
-    Action::Error { status, code, message: "broken" }
-}
-
 /// Every kind of fault.
 pub const FAULTS: [Action; 20] = [
     Action::rejected("ProvisionedThroughputExceededException"),
@@ -22,10 +18,10 @@ pub const FAULTS: [Action; 20] = [
     Action::rejected("ResourceNotFoundException"),
     Action::rejected("ValidationException"),
     Action::rejected("AccessDeniedException"),
-    broken(500, "InternalServerError"),
-    broken(503, "ServiceUnavailable"),
+    Action::BROKEN,
+    Action::Error { status: 503, code: "ServiceUnavailable", message: "broken" },
     // As from something in front of DynamoDB.
-    broken(503, ""),
+    Action::Error { status: 503, code: "", message: "broken" },
     Action::Reset,
     Action::Truncate,
     Action::Garble,

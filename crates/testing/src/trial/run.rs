@@ -84,7 +84,7 @@ impl Stage {
     /// A stage with the tenants, customers and memberships of a trial's world.
     pub async fn of(Trial { world, in_maps, .. }: &Trial) -> Self {
         let stage = if *in_maps { Self::on(Store::maps()).await } else { Self::new().await };
-        if *in_maps || world.customers.len() > FEW {
+        if world.customers.len() > FEW {
             stage.database.statements_by_key();
         }
         for tenant in TENANTS {
