@@ -28,15 +28,6 @@ const STATEMENTS_SUSPENDED: Duration = Duration::from_secs(5 * 60);
 const REST: Duration = Duration::from_secs(1);
 
 impl Session<'_> {
-    /// How many values one call looks up at present.
-    fn values_per_call(&self, identifier: Identifier) -> usize {
-        match identifier {
-            Identifier::AudienceUserId => BATCH_GET_KEYS,
-            _ if self.uses_statements() => STATEMENT_VALUES,
-            _ => 1,
-        }
-    }
-
     /// Looks up what `resolution` needs, with concurrent calls, until the share of the time for that is over. A failed
     /// call fails only its own values.
     pub async fn look_up(&self, tenant: &TenantId, resolution: &mut Resolution<'_>) {
@@ -73,11 +64,15 @@ impl Session<'_> {
             let next = poll_fn(|_| {
                 let idle =
                     Identifier::ALL.map(waiting_of).iter().sum::<usize>() + resting.load(Ordering::Relaxed);
-                let calls = started - idle;
-                let has_place = calls < self.database.config.lookup_concurrency;
-                let per_call = |identifier| match has_place && waiting_of(identifier) == 0 {
-                    true => session.values_per_call(identifier),
-                    false => 0,
+                if started - idle >= self.database.config.lookup_concurrency {
+                    return Poll::Pending;
+                }
+                let uses_statements = self.uses_statements();
+                let per_call = |identifier| match identifier {
+                    _ if waiting_of(identifier) > 0 => 0,
+                    Identifier::AudienceUserId => BATCH_GET_KEYS,
+                    _ if uses_statements => STATEMENT_VALUES,
+                    _ => 1,
                 };
                 resolution.next_lookup(hurry, per_call).map_or(Poll::Pending, Poll::Ready)
             });
