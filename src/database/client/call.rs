@@ -84,7 +84,7 @@ impl Calls<'_> {
         E: ProvideErrorMetadata + Error + 'static,
     {
         loop {
-            match self.attempt(pace, operation, request()).await {
+            match self.attempt(pace, operation, &mut request).await {
                 Err(CallError::Throttled) => {}
                 result => return result,
             }
@@ -92,17 +92,18 @@ impl Calls<'_> {
     }
 
     /// Sends a request once at this pace, within the deadline.
-    pub async fn attempt<T, E>(
+    pub async fn attempt<T, E, F>(
         &self,
         pace: &Pace,
         operation: &'static str,
-        request: impl Future<Output = Result<T, SdkError<E>>>,
+        request: impl FnOnce() -> F,
     ) -> Result<T, CallError>
     where
+        F: Future<Output = Result<T, SdkError<E>>>,
         E: ProvideErrorMetadata + Error + 'static,
     {
         let started = self.turn(pace, self.deadline.no_new_calls).await.map_err(CallError::Outage)?;
-        let result = self.call(operation, request).await;
+        let result = self.call(operation, request()).await;
         match result {
             Ok(_) => pace.record(started, 1.0),
             Err(CallError::Throttled) => pace.record(started, 0.0),

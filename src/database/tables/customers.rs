@@ -95,7 +95,7 @@ impl Session<'_> {
             return self.calls.call(operation, request()).await;
         }
         for _ in 0..MOST_THROTTLED {
-            match self.calls.attempt(pace, operation, request()).await {
+            match self.calls.attempt(pace, operation, &mut request).await {
                 Err(CallError::Throttled) => {}
                 result => return result,
             }
