@@ -241,6 +241,23 @@ mod tests {
     }
 
     #[test]
+    fn values_that_are_put_back_are_looked_up_alone_in_their_order() {
+        let records = ["u0", "u1", "u2", "u3", "u4"].map(|value| [(Unionid, value)]);
+        let records = self::records(&records.each_ref().map(|record| &record[..]));
+        let fuzzy = Matching::Fuzzy(IdentifyWay::UnionidFirst);
+        let mut resolution = Resolution::new(fuzzy, records.iter());
+        let mut lookup = || resolution.next_lookup(false, |_| 2).expect("there is one");
+        let (first, second) = (lookup(), lookup());
+        resolution.put_back(second);
+        resolution.put_back(first);
+        for value in ["u0", "u1", "u2", "u3"] {
+            let lookup = resolution.next_lookup(false, |_| 2).expect("there is one");
+            assert_eq!((&lookup.values[..], lookup.is_alone), (&[value.into()][..], true));
+        }
+        assert_eq!(next(&mut resolution, 2, false), "u4");
+    }
+
+    #[test]
     fn exact_records_are_completed_in_their_order() {
         let records = records(&[
             &[(Unionid, "u0"), (Phone, "p0")],
