@@ -63,6 +63,7 @@ PATH = "/api/integrate/audience/info/batchAdd"
 IDENTIFIERS = ("audienceUserId", "openid", "unionid", "phone")
 FIELDS = (*IDENTIFIERS, "groups")
 HEADINGS = {field.lower(): field for field in FIELDS}
+BEGINNINGS = [name[:4].lower().encode() for name in IDENTIFIERS]
 # What a failed row has beside its own fields. Where the input has them, from an earlier run, they are left out.
 REASON_FIELDS = ("errorCode", "errorMsg", "retryable")
 # The errorCode of what is no row, and what holds a line that is no object. Imported again, both fail until corrected.
@@ -520,9 +521,7 @@ class Csv:
         columns = [*self.sent, *((place, "") for place in self.nameless)]
         columns = [(name, [row.content[place] for row in rows]) for place, name in columns]
         identifiers = itertools.chain(*(values for name, values in columns if name in IDENTIFIERS))
-        if has_word(identifiers, b"user", b"open", b"union", b"phone") or has_word(
-            [row.text for row in rows], b"groups"
-        ):
+        if has_word(identifiers, *BEGINNINGS) or has_word([row.text for row in rows], b"groups"):
             for row in filter(self.is_heading, rows):
                 raise Mistake(f"line {row.line} names the columns again: import each table as a file of its own")
         return columns

@@ -30,13 +30,9 @@ pub enum MatchedBy {
 
 impl MatchedBy {
     /// Every basis.
-    pub const ALL: [Self; Identifier::COUNT + 1] = [
-        Self::Identifier(Identifier::AudienceUserId),
-        Self::Identifier(Identifier::Openid),
-        Self::Identifier(Identifier::Unionid),
-        Self::Identifier(Identifier::Phone),
-        Self::Exact,
-    ];
+    pub fn all() -> impl Iterator<Item = Self> + Clone {
+        Identifier::ALL.into_iter().map(Self::Identifier).chain([Self::Exact])
+    }
 
     /// The name in an explanation (contract, section 9).
     pub fn name(self) -> &'static str {

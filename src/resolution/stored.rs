@@ -102,7 +102,7 @@ impl StoredMatches {
     fn restore(self, records: usize) -> Option<Matches> {
         let mut matched_by = Vec::new();
         for (name, ranges) in &self.matched_by {
-            let by = MatchedBy::ALL.into_iter().find(|by| by.name() == name)?;
+            let by = MatchedBy::all().find(|by| by.name() == name)?;
             matched_by.extend(indexes(ranges)?.into_iter().map(|index| (index, by)));
         }
         matched_by.sort_unstable_by_key(|(index, _)| *index);
@@ -250,9 +250,9 @@ mod tests {
         // 5,000 matches with IDs of 64 bytes always fit (contract, section 8).
         for (records, id_bytes) in [(1, 1), (5_000, 64)] {
             // The longest text: no two indexes form a range.
-            let by = |index| MatchedBy::ALL[index % MatchedBy::ALL.len()];
-            let matches =
-                Matches((0..records).map(|index| matched(index, &"i".repeat(id_bytes), by(index))).collect());
+            let by = MatchedBy::all().cycle();
+            let matches = (0..records).zip(by).map(|(index, by)| matched(index, &"i".repeat(id_bytes), by));
+            let matches = Matches(matches.collect());
             let outages = [Outage::StoreError, Outage::Timeout];
             let failures = (0..records).map(|index| (index, outages[index % 2].into())).collect();
             let bound = StoredOutcome::most_bytes(records, Some(&matches));

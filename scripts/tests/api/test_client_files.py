@@ -291,6 +291,7 @@ def test_a_bad_row_fails_again_until_it_is_corrected():
         ('"openid,groups"\n"o1,g"\n', "commas within quotes"),
         ("sep=,\nopenid,groups\n", "take it out"),
         ("openid,groups\no1,g\ngroups,openid\ng,o2\n", "line 3 names the columns again"),
+        *((f"openid,groups\no1,g\n{name},Group\nx,o2\n", "line 3 names") for name in import_groups.IDENTIFIERS),
         ("openid,groups\no1,g\nUnion-ID,Group\nx,o2\n", "line 3 names the columns again"),
         ("openid,groups,name\no1,g,x\nname,openid,groups\nx,o2,g\n", "line 3 names the columns again"),
         ("openid,groups\no1,g\n\ufeffOpenid , groups\no2,g\n", "line 3 names the columns again"),
