@@ -75,7 +75,7 @@ impl Database {
 
     /// The database for an invocation with this deadline. Its calls are counted in `tally`.
     pub fn session<'d>(&'d self, deadline: Deadline, tally: &'d Tally) -> Session<'d> {
-        Session { database: self, calls: Calls { deadline, tally, waiting: None } }
+        Session { database: self, calls: Calls { deadline, tally, waiting: None, attempts: usize::MAX } }
     }
 }
 
@@ -90,8 +90,9 @@ impl<'d> Session<'d> {
         Self { calls: Calls { deadline, ..self.calls }, ..self }
     }
 
-    /// The same invocation, of which the calls that wait for their turn are counted.
-    fn counting(self, waiting: &'d AtomicUsize) -> Self {
-        Self { calls: Calls { waiting: Some(waiting), ..self.calls }, ..self }
+    /// The same invocation, of which the calls that wait for their turn are counted, and throttled ones given up after so
+    /// many attempts.
+    fn counting(self, waiting: &'d AtomicUsize, attempts: usize) -> Self {
+        Self { calls: Calls { waiting: Some(waiting), attempts, ..self.calls }, ..self }
     }
 }

@@ -242,8 +242,8 @@ mod tests {
 
     #[test]
     fn values_that_are_put_back_are_looked_up_alone_in_their_order() {
-        let records = ["u0", "u1", "u2", "u3", "u4"].map(|value| [(Unionid, value)]);
-        let records = self::records(&records.each_ref().map(|record| &record[..]));
+        let values = ["u0", "u1", "u2", "u3", "u4"];
+        let records = values.iter().flat_map(|value| records(&[&[(Unionid, value)]])).collect::<Vec<_>>();
         let fuzzy = Matching::Fuzzy(IdentifyWay::UnionidFirst);
         let mut resolution = Resolution::new(fuzzy, records.iter());
         let mut lookup = || resolution.next_lookup(false, |_| 2).expect("there is one");

@@ -58,6 +58,8 @@ pub struct Calls<'i> {
     pub tally: &'i Tally,
     /// Counts those that wait for their turn, where that matters.
     pub waiting: Option<&'i AtomicUsize>,
+    /// How often [`send`](Self::send) attempts a call that is throttled. Of a single attempt the pace learns nothing.
+    pub attempts: usize,
 }
 
 impl Calls<'_> {
@@ -72,7 +74,7 @@ impl Calls<'_> {
         started
     }
 
-    /// Sends a request at this pace until it is not throttled, within the deadline.
+    /// Sends a request at this pace until it is not throttled, as often as is allowed, within the deadline.
     pub async fn send<T, E, F>(
         &self,
         pace: &Pace,
@@ -83,33 +85,22 @@ impl Calls<'_> {
         F: Future<Output = Result<T, SdkError<E>>>,
         E: ProvideErrorMetadata + Error + 'static,
     {
-        loop {
-            match self.attempt(pace, operation, &mut request).await {
+        let is_recorded = self.attempts > 1;
+        for _ in 0..self.attempts {
+            let started = self.turn(pace, self.deadline.no_new_calls).await.map_err(CallError::Outage)?;
+            match self.call(operation, request()).await {
+                Err(CallError::Throttled) if is_recorded => pace.record(started, 0.0),
                 Err(CallError::Throttled) => {}
-                result => return result,
+                Ok(output) => {
+                    if is_recorded {
+                        pace.record(started, 1.0);
+                    }
+                    return Ok(output);
+                }
+                Err(error) => return Err(error),
             }
         }
-    }
-
-    /// Sends a request once at this pace, within the deadline.
-    pub async fn attempt<T, E, F>(
-        &self,
-        pace: &Pace,
-        operation: &'static str,
-        request: impl FnOnce() -> F,
-    ) -> Result<T, CallError>
-    where
-        F: Future<Output = Result<T, SdkError<E>>>,
-        E: ProvideErrorMetadata + Error + 'static,
-    {
-        let started = self.turn(pace, self.deadline.no_new_calls).await.map_err(CallError::Outage)?;
-        let result = self.call(operation, request()).await;
-        match result {
-            Ok(_) => pace.record(started, 1.0),
-            Err(CallError::Throttled) => pace.record(started, 0.0),
-            Err(_) => {}
-        }
-        result
+        Err(CallError::Throttled)
     }
 
     /// Sends a request and waits for its response, both within the deadline.

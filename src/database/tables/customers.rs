@@ -1,8 +1,5 @@
 //! The calls that find customers by their identifiers.
 
-use std::error::Error;
-
-use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::items::{Batch, Purpose};
@@ -27,9 +24,6 @@ const TENANT_ID: &str = "tenantId";
 /// Of the pages of a statement, so many items may be of values that are known to be shared. After that the other values
 /// are looked up by another statement: a value that thousands of customers share would fill thousands of pages.
 const SURPLUS_ITEMS: usize = PAGE_ITEMS / 2;
-
-/// A call that was throttled so often is given up.
-const MOST_THROTTLED: usize = 5;
 
 /// What was read of some values, in their order.
 pub(super) struct Reading {
@@ -56,10 +50,11 @@ impl Session<'_> {
             .execute_statement()
             .statement(statement(&config.tables.customers, lookup.identifier, values.len()))
             .set_parameters(Some(parameters));
+        let pace = self.pace_of(lookup.identifier);
         let mut customers = vec![Vec::new(); values.len()];
         let mut surplus = 0;
         loop {
-            let page = self.send(lookup, EXECUTE_STATEMENT, || request.clone().send()).await?;
+            let page = self.calls.send(pace, EXECUTE_STATEMENT, || request.clone().send()).await?;
             for item in page.items.unwrap_or_default() {
                 let (value, customer) = (key(&item, field)?, key(&item, CUSTOMER_ID)?);
                 if let Some(position) = values.iter().position(|sent| *sent == value) {
@@ -75,32 +70,6 @@ impl Session<'_> {
             }
             request = request.set_next_token(page.next_token);
         }
-    }
-
-    /// Sends a call of a look-up at the pace of its index, until it was throttled several times. A value that is throttled
-    /// alone says nothing about the index: the call is repeated by another look-up, and not recorded.
-    async fn send<T, E, F>(
-        &self,
-        lookup: &Lookup<'_>,
-        operation: &'static str,
-        mut request: impl FnMut() -> F,
-    ) -> Result<T, CallError>
-    where
-        F: Future<Output = Result<T, SdkError<E>>>,
-        E: ProvideErrorMetadata + Error + 'static,
-    {
-        let pace = self.pace_of(lookup.identifier);
-        if lookup.is_alone {
-            self.calls.turn(pace, self.calls.deadline.no_new_calls).await.map_err(CallError::Outage)?;
-            return self.calls.call(operation, request()).await;
-        }
-        for _ in 0..MOST_THROTTLED {
-            match self.calls.attempt(pace, operation, &mut request).await {
-                Err(CallError::Throttled) => {}
-                result => return result,
-            }
-        }
-        Err(CallError::Throttled)
     }
 
     /// Each index throttles by itself.
@@ -125,9 +94,10 @@ impl Session<'_> {
             .expression_attribute_values(":value", AttributeValue::S(lookup.values[position].to_string()))
             .expression_attribute_values(":tenant", AttributeValue::S(tenant.as_str().to_owned()))
             .limit(lookup.most as i32 + 1);
+        let pace = self.pace_of(lookup.identifier);
         let mut customers = Vec::new();
         loop {
-            let page = self.send(lookup, "Query", || request.clone().send()).await?;
+            let page = self.calls.send(pace, "Query", || request.clone().send()).await?;
             for item in page.items.unwrap_or_default() {
                 add(&mut customers, key(&item, CUSTOMER_ID)?, lookup.most);
             }

@@ -24,6 +24,9 @@ use crate::tenant::TenantId;
 /// How long a rejected statement keeps the process from sending another one.
 const STATEMENTS_SUSPENDED: Duration = Duration::from_secs(5 * 60);
 
+/// The attempts at a throttled call with several values. One alone says nothing about the index if it is throttled.
+const ATTEMPTS: usize = 5;
+
 /// The pause of a value whose look-up was throttled alone: its partition may be hot, while the rest of its index is not.
 const REST: Duration = Duration::from_secs(1);
 
@@ -44,7 +47,8 @@ impl Session<'_> {
         let resting = &AtomicUsize::new(0);
         let waiting_of = |identifier| waiting[identifier as usize].load(Ordering::Relaxed);
         let start = |lookup: Lookup<'r>| {
-            let session = session.counting(&waiting[lookup.identifier as usize]);
+            let attempts = if lookup.is_alone { 1 } else { ATTEMPTS };
+            let session = session.counting(&waiting[lookup.identifier as usize], attempts);
             async move {
                 let results = session.look_up_values(tenant, &lookup).await;
                 if results.is_none() && lookup.is_alone {
