@@ -9,6 +9,8 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
+use http_body_util::Full;
+use hyper::body::Bytes;
 
 use super::call::Sent;
 use super::{Dynamodb, operation};
@@ -33,8 +35,9 @@ impl Connector {
             Sent::Text(text) => (200, text.to_owned()),
             Sent::Half(_) => return Err(io::ErrorKind::UnexpectedEof.into()),
         };
-        let mut response =
-            HttpResponse::new(status.try_into().map_err(io::Error::other)?, SdkBody::from(body));
+        // A stream until it is read, as from a socket.
+        let body = SdkBody::from_body_1_x(Full::<Bytes>::from(body));
+        let mut response = HttpResponse::new(status.try_into().map_err(io::Error::other)?, body);
         response.headers_mut().insert("x-amzn-requestid", self.0.request_id());
         Ok(response)
     }
