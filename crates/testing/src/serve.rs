@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::FutureExt;
-use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
@@ -27,11 +27,11 @@ use crate::tls::Tls;
 pub const ANY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// The body of a response, which may break off.
-pub type Body = UnsyncBoxBody<Bytes, io::Error>;
+pub type Body = BoxBody<Bytes, io::Error>;
 
 /// A body that does not.
 pub fn whole(body: impl Into<Bytes>) -> Body {
-    Full::from(body.into()).map_err(|never: Infallible| match never {}).boxed_unsync()
+    Full::from(body.into()).map_err(|never: Infallible| match never {}).boxed()
 }
 
 /// A running server. It stops, and closes its connections, when dropped.

@@ -9,11 +9,8 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
-use http_body_util::Full;
-use hyper::body::Bytes;
 
-use super::call::Sent;
-use super::{Dynamodb, operation};
+use super::Dynamodb;
 
 /// What carries the SDK's calls to the database.
 #[derive(Clone)]
@@ -26,20 +23,11 @@ impl std::fmt::Debug for Connector {
 }
 
 impl Connector {
+    /// Its body is a stream until it is read, as from a socket.
     async fn respond(self, request: HttpRequest) -> io::Result<HttpResponse> {
-        let operation = operation(request.headers().get("x-amz-target"));
         let body = request.body().bytes().expect("the SDK holds the bodies of these calls in memory");
-        let sent = self.0.call(operation, serde_json::from_slice(body)?).await?;
-        let (status, body) = match sent {
-            Sent::Whole(response) => (response.status, response.body.to_string()),
-            Sent::Text(text) => (200, text.to_owned()),
-            Sent::Half(_) => return Err(io::ErrorKind::UnexpectedEof.into()),
-        };
-        // A stream until it is read, as from a socket.
-        let body = SdkBody::from_body_1_x(Full::<Bytes>::from(body));
-        let mut response = HttpResponse::new(status.try_into().map_err(io::Error::other)?, body);
-        response.headers_mut().insert("x-amzn-requestid", self.0.request_id());
-        Ok(response)
+        let response = self.0.respond(request.headers().get("x-amz-target"), body).await?;
+        response.map(SdkBody::from_body_1_x).try_into().map_err(io::Error::other)
     }
 }
 

@@ -22,12 +22,24 @@ impl Dynamodb {
         Server::start(transport, address, move |request| database.clone().read_and_respond(request)).await
     }
 
-    /// An error closes the connection without a response.
     async fn read_and_respond(self, request: hyper::Request<Incoming>) -> io::Result<hyper::Response<Body>> {
         let (head, body) = request.into_parts();
-        let operation = operation(head.headers.get("x-amz-target").and_then(|target| target.to_str().ok()));
+        let target = head.headers.get("x-amz-target").and_then(|target| target.to_str().ok());
         let body = body.collect().await.map_err(io::Error::other)?;
-        let sent = self.call(operation, serde_json::from_slice(&body.to_bytes())?).await?;
+        self.respond(target, &body.to_bytes()).await
+    }
+
+    /// The response to a request with this `X-Amz-Target` and body.
+    ///
+    /// # Errors
+    ///
+    /// The connection closes without a response.
+    pub(super) async fn respond(
+        &self,
+        target: Option<&str>,
+        body: &[u8],
+    ) -> io::Result<hyper::Response<Body>> {
+        let sent = self.call(operation(target), serde_json::from_slice(body)?).await?;
         let builder = |status: u16| {
             hyper::Response::builder()
                 .status(status)
@@ -54,5 +66,5 @@ fn half(body: &Bytes) -> Body {
         tokio::task::yield_now().await;
         Err(io::ErrorKind::UnexpectedEof.into())
     });
-    StreamBody::new(half.chain(broken)).boxed_unsync()
+    Body::new(StreamBody::new(half.chain(broken)))
 }
