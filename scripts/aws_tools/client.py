@@ -1,11 +1,10 @@
-"""What `admin` and `bulk` share: flags, clients of AWS or of an emulator, deployed stacks, messages."""
+"""What `admin` and `bulk` share: types of flags, clients of AWS, deployed stacks, messages."""
 
 import argparse
 import os
 import re
 import signal
 import sys
-import urllib.parse
 
 try:
     import boto3
@@ -41,7 +40,8 @@ def run(program):
     except BrokenPipeError:
         # Whoever read the output has ended; nor is there anybody for the rest of it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (Failure, OSError, *Errors) as error:
+    # An address or a setting that boto3 cannot read is a ValueError.
+    except (Failure, OSError, ValueError, *Errors) as error:
         say(f"error: {reason(error)}")
     return 1
 
@@ -60,49 +60,30 @@ def matching(pattern, what, convert=str):
 TOKEN_HASH = matching(r"[0-9a-f]{64}", "a hash, 64 of 0-9 a-f, as `make admin` prints it")
 
 
-def add_options(parser):
-    """Options for the place of AWS. Account, credentials and profile come from the environment, as for the AWS CLI."""
-    parser.add_argument("--region", help="AWS region (default: AWS_REGION, AWS_DEFAULT_REGION or the profile's)")
-    parser.add_argument("--endpoint", metavar="URL", help="an emulator, which gets made-up credentials")
-
-
-def client(service, options, make=boto3.client):
-    """A client of `service` at the place that `options` name."""
+def client(service, make=boto3.client):
+    """A client of `service`. Account, credentials and region come from the environment, as for the AWS CLI."""
     config = Config(connect_timeout=5, read_timeout=15, retries={"mode": "standard", "total_max_attempts": 5})
     # boto3 alone does not know AWS_REGION, which the AWS CLI and Lambda do.
-    place = {"region_name": options.region or os.environ.get("AWS_REGION")}
-    if options.endpoint:
-        place = {"region_name": options.region or "us-east-1", "endpoint_url": options.endpoint}
-        # Real credentials are never sent to another address.
-        place |= {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
-        # An emulator on this machine is not behind the proxy that the environment may name.
-        config = config.merge(Config(proxies={}))
-    try:
-        # botocore would notice a port that is none at the first call.
-        _ = urllib.parse.urlsplit(options.endpoint or "").port
-        return make(service, config=config, **place)
-    except ValueError as error:
-        # An address or a setting of the environment that cannot be read.
-        raise Failure(reason(error)) from error
+    return make(service, config=config, region_name=os.environ.get("AWS_REGION"))
 
 
-def table(name, options):
+def table(name):
     """A table of DynamoDB, whose items are Python's values."""
-    return client("dynamodb", options, boto3.resource).Table(name)
+    return client("dynamodb", boto3.resource).Table(name)
 
 
-def describe(options, template="", *needed):
-    """The outputs of the stack and its parameters; it must have the outputs that a template's stack has."""
+def describe(stack, template="", *needed):
+    """The outputs of a stack and its parameters; it must have the outputs that a template's stack has."""
     try:
-        (stack,) = client("cloudformation", options).describe_stacks(StackName=options.stack)["Stacks"]
+        (found,) = client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
     except ClientError as error:
         if code(error) == "ValidationError":
-            raise Failure(f"there is no stack {options.stack} in this region") from error
+            raise Failure(f"there is no stack {stack} in this region") from error
         raise
-    outputs = {one["OutputKey"]: one["OutputValue"] for one in stack.get("Outputs", [])}
+    outputs = {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])}
     if missing := [name for name in needed if name not in outputs]:
-        raise Failure(f"{options.stack} is no stack of {template}: it has no output {missing[0]}")
-    return outputs, {one["ParameterKey"]: one["ParameterValue"] for one in stack.get("Parameters", [])}
+        raise Failure(f"{stack} is no stack of {template}: it has no output {missing[0]}")
+    return outputs, {one["ParameterKey"]: one["ParameterValue"] for one in found.get("Parameters", [])}
 
 
 def reason(error):

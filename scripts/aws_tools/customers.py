@@ -5,17 +5,14 @@ import gzip
 import json
 from concurrent.futures import ThreadPoolExecutor
 
-from boto3.dynamodb.conditions import Attr
-
 import import_groups
 from import_groups import IDENTIFIERS
 
 from .client import Failure, progress, say
-from .table import Pace, scan
+from .table import Pace, of_tenant, scan
 from .values import Unfit, flaw, identifier, trim
 
-# Phones that are mended in a second, and at a time.
-MENDED = 500
+# Phones that are mended at a time.
 AT_A_TIME = 8
 
 
@@ -42,29 +39,25 @@ class Customers(import_groups.Csv):
 
     def __iter__(self):
         """The customers as items of their table."""
-        self.left_out = []
-        seen = set()
+        self.left_out, seen = [], set()
         for row in self.rows():
-            if any(map(trim, row.content)):
-                try:
-                    item = self.item(row)
-                    if item["audienceUserId"] in seen:
-                        raise Unfit("its audienceUserId came before")
-                except Unfit as reason:
-                    self.left_out.append(f"line {row.line}: {reason}")
-                    continue
-                seen.add(item["audienceUserId"])
-                yield item
+            try:
+                if any(map(trim, row.content)):
+                    yield self.item(row, seen)
+            except Unfit as reason:
+                self.left_out.append(f"line {row.line}: {reason}")
 
-    def item(self, row):
+    def item(self, row, seen):
         """What is stored of a row. An empty value is left out, as an index takes none."""
         if row.fault:
             raise Unfit("cells or quotes that do not fit the first line")
-        found = {field: row.content[place] for place, field in self.sent if field in IDENTIFIERS}
-        found = {field: value for field, text in found.items() if (value := identifier(field, text))}
-        if "audienceUserId" not in found:
+        found = {field: identifier(field, row.content[place]) for place, field in self.sent if field in IDENTIFIERS}
+        if not (customer := found["audienceUserId"]):
             raise Unfit("no audienceUserId")
-        return {**found, "tenantId": self.tenant}
+        if customer in seen:
+            raise Unfit("its audienceUserId came before")
+        seen.add(customer)
+        return {field: value for field, value in found.items() if value} | {"tenantId": self.tenant}
 
     def checked(self):
         """Reads the whole file before anything is done with it; the number of its customers."""
@@ -80,7 +73,7 @@ class Customers(import_groups.Csv):
 
 
 def convert(given):
-    """Writes the file that DynamoDB imports from S3; the exit status."""
+    """Write the file that DynamoDB imports from S3 into a new table."""
     if given.out.exists() and given.out.samefile(given.file):
         raise Failure("--out is the CSV file itself")
     customers = Customers(given)
@@ -99,7 +92,7 @@ def convert(given):
 
 
 def load(table, given):
-    """Puts the customers into a table in use; the exit status."""
+    """Put the customers into a table in use."""
     customers = Customers(given)
     number = customers.checked()
     with table.batch_writer() as batch:
@@ -109,27 +102,23 @@ def load(table, given):
 
 
 def report(customers, number, done):
+    """Says what was done; the exit status."""
     say(f"customers: {number} {done}, {len(customers.left_out)} left out")
     return 1 if customers.left_out else 0
 
 
 def check(table, given):
-    """Counts what in the table matches nothing in the form that it has, and mends phones; the exit status."""
-    fields = (*IDENTIFIERS, "tenantId")
-    request = {"ProjectionExpression": ", ".join(fields)}
-    if given.tenant:
-        request["FilterExpression"] = Attr("tenantId").eq(given.tenant)
-    found = collections.Counter()
-    customers = mended = 0
-    writes = Pace(MENDED)
+    """Count what in the customers table matches nothing in the form that it has, and mend phones."""
+    found, customers, mended, writes = collections.Counter(), 0, 0, Pace(given.rate)
     with ThreadPoolExecutor(AT_A_TIME) as pool:
-        for items in scan(table, "customers", Pace(given.rate), **request):
+        for items in scan(table, **of_tenant(given.tenant)):
             customers += len(items)
-            judged = [(item, field, *flaw(field, item[field])) for item in items for field in fields if field in item]
-            found.update((field, reason) for _, field, reason, _ in judged if reason)
-            faulty = [(item, phone) for item, field, _, phone in judged if field == "phone" and phone is not None]
-            if given.mend:
-                mended += sum(pool.map(lambda one: mend(table, *one), writes.each(faulty)))
+            for field in (*IDENTIFIERS, "tenantId"):
+                judged = [(item, *flaw(field, item[field])) for item in items if field in item]
+                found.update((field, reason) for _, reason, _ in judged if reason)
+                if given.mend and field == "phone":
+                    faulty = [(item, phone) for item, _, phone in judged if phone is not None]
+                    mended += sum(pool.map(lambda one: mend(table, *one), writes.each(faulty)))
     print(f"customers: {customers}")
     for (field, reason), number in sorted(found.items()):
         print(f"{field}, {reason}: {number}")

@@ -4,16 +4,16 @@ from . import client as aws
 
 
 def stop(given):
-    """Lets no invocation begin, within seconds; those that are running go on for 29 s at most."""
+    """Let the function of a stack begin nothing more, within seconds; what is running goes on for 29 s at most."""
     function, _ = function_of(given)
-    aws.client("lambda", given).put_function_concurrency(FunctionName=function, ReservedConcurrentExecutions=0)
+    aws.client("lambda").put_function_concurrency(FunctionName=function, ReservedConcurrentExecutions=0)
     aws.say("stopped: callers get 503, batches of bulk imports are throttled")
 
 
 def start(given):
-    """Undoes `stop`: what the stack's parameter says is in force again."""
+    """Undo `stop`: what the stack's parameter says is in force again."""
     function, reserved = function_of(given)
-    client = aws.client("lambda", given)
+    client = aws.client("lambda")
     if not reserved:
         client.delete_function_concurrency(FunctionName=function)
     elif int(reserved):
@@ -24,18 +24,18 @@ def start(given):
 
 
 def function_of(given):
-    outputs, parameters = aws.describe(given, "template.yaml", "FunctionArn", "ImportUrl")
+    outputs, parameters = aws.describe(given.stack, "template.yaml", "FunctionArn", "ImportUrl")
     return outputs["FunctionArn"], parameters["ReservedConcurrency"]
 
 
 def set_parameters(given):
-    """Changes parameters of the stack; its template, code and other parameters stay."""
-    _, present = aws.describe(given)
+    """Change parameters of a stack; its template, code and other parameters stay."""
+    _, present = aws.describe(given.stack)
     changes = dict(given.change)
     unknown = sorted(changes.keys() - present.keys())
     if unknown:
         raise aws.Failure(f"{given.stack} has no parameter {unknown[0]}; it has {', '.join(sorted(present))}")
-    client = aws.client("cloudformation", given)
+    client = aws.client("cloudformation")
     client.update_stack(
         StackName=given.stack,
         UsePreviousTemplate=True,

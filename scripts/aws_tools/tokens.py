@@ -1,21 +1,18 @@
 """The entries of the tenants table: tokens, by their hashes, and whose they are.
 
 A token is printed once, when it is made, and nothing else goes to standard output then: it can be piped into a secret
-store. An existing token is never an argument, which a shell's history and the list of processes would show.
+store. An existing token is never an argument, which a shell's history and the list of processes would show: its hash
+is.
 """
 
 import contextlib
-import getpass
 import hashlib
 import secrets
-import sys
 import time
 from decimal import Decimal
 
-from boto3.dynamodb.conditions import Attr
-
 from .client import Errors, Failure, say
-from .values import trim, words
+from .table import of_tenant, pages
 
 # Without it a token cannot import (src/tenant.rs).
 PERMISSION = "audience:group"
@@ -32,9 +29,7 @@ CACHED = "a warm function may accept it for TOKEN_CACHE_SECONDS more (60 unless 
 def entries(table, tenant=None):
     """The entries of a tenant, or all."""
     # A scan: there are as many entries as tokens, and only this reads them by tenant.
-    only = {"FilterExpression": Attr("tenantId").eq(tenant)} if tenant else {}
-    pages = table.meta.client.get_paginator("scan").paginate(TableName=table.name, ConsistentRead=True, **only)
-    return [item for page in pages for item in page.get("Items", [])]
+    return [item for page in pages(table, "scan", **of_tenant(tenant)) for item in page["Items"]]
 
 
 def enabled(item):
@@ -66,6 +61,7 @@ def hash_of(token):
 
 
 def new(table, given):
+    """Create a token for a tenant and print it."""
     reject_disabled(table, given.tenant)
     token = secrets.token_urlsafe(TOKEN_BYTES)
     key = {"tokenHash": hash_of(token)}
@@ -90,13 +86,15 @@ def reject_disabled(table, tenant):
 
 
 def list_tokens(table, given):
-    for item in of_tenant(table, given):
+    """Print the hashes of a tenant's tokens, and their state."""
+    for item in entries_of(table, given.tenant):
         state = "enabled" if enabled(item) else "disabled"
         allowed = " ".join(permissions(item)) if "permissions" in item else "all"
         print(f"{item['tokenHash']}  {state}  {allowed}  {expiry(item)}")
 
 
 def list_tenants(table, _):
+    """List the tenants, and how many tokens each has."""
     tenants = {}
     for item in entries(table):
         tenants.setdefault(str(item.get("tenantId", "-")), []).append(item)
@@ -109,16 +107,18 @@ def list_tenants(table, _):
 
 
 def disable(table, given):
+    """Respond 403 to every token of a tenant, and create no more."""
     switch(table, given, False)
     say(CACHED)
 
 
 def enable(table, given):
+    """Undo `disable`."""
     switch(table, given, True)
 
 
 def switch(table, given, value):
-    found = of_tenant(table, given)
+    found = entries_of(table, given.tenant)
     # Until all are as they should be: one may have been created meanwhile.
     while others := [item["tokenHash"] for item in found if enabled(item) != value]:
         for key in others:
@@ -136,7 +136,8 @@ def switch(table, given, value):
 
 
 def revoke(table, given):
-    for chosen in selected(table, given):
+    """Delete a token for good, or all of a tenant: respond 401."""
+    for chosen in [given.hash] if given.hash else [item["tokenHash"] for item in entries_of(table, given.tenant)]:
         try:
             table.delete_item(Key={"tokenHash": chosen}, ConditionExpression="attribute_exists(tokenHash)")
         except table.meta.client.exceptions.ConditionalCheckFailedException as unknown:
@@ -145,31 +146,11 @@ def revoke(table, given):
     say(CACHED)
 
 
-def selected(table, given):
-    if given.hash:
-        return [given.hash]
-    if given.ask:
-        token = asked()
-        if not token:
-            raise Failure("no token was given")
-        return [hash_of(token)]
-    return [item["tokenHash"] for item in of_tenant(table, given)]
-
-
-def asked():
-    """The token typed at a prompt, or the first line of standard input."""
-    if sys.stdin and sys.stdin.isatty():
-        with contextlib.suppress(EOFError):
-            return trim(getpass.getpass("token: "))
-        return ""
-    return next(iter(words()), "")
-
-
-def of_tenant(table, given):
-    """The entries of the tenant, one at least."""
-    found = entries(table, given.tenant)
+def entries_of(table, tenant):
+    """The entries of a tenant, one at least."""
+    found = entries(table, tenant)
     if not found:
-        raise Failure(f"the tenant {given.tenant} has no token")
+        raise Failure(f"the tenant {tenant} has no token")
     return found
 
 

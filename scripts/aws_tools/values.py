@@ -1,6 +1,5 @@
 """The form in which values are compared and stored, and what they may hold (contract, sections 4 and 10)."""
 
-import os
 import re
 
 import import_groups
@@ -73,10 +72,3 @@ def flaw(field, stored):
     if not value:
         return "blank", ""
     return ("not in canonical form" if field == "phone" else "blanks or marks around the value"), value
-
-
-def words():
-    """What stands in the lines of standard input, without white space around it and empty lines."""
-    file, _ = import_groups.open_input(os.dup(0))
-    lines = import_groups.lines(file, import_groups.encoding_of(file, "utf-8"))
-    return [word for _, line in lines if (word := trim(line))]

@@ -15,10 +15,10 @@ DAY = 86_400
 class BulkStack:
     def __init__(self, given):
         self.given = given
-        outputs, parameters = aws.describe(given, "bulk/template.yaml", *OUTPUTS)
+        outputs, parameters = aws.describe(given.stack, "bulk/template.yaml", *OUTPUTS)
         self.machine, self.bucket, self.function = (outputs[name] for name in OUTPUTS)
         self.is_pinned = parameters.get("TokenHash", "none") != "none"
-        self.states, self.s3, self.lambda_ = (aws.client(name, given) for name in ("stepfunctions", "s3", "lambda"))
+        self.states, self.s3, self.lambda_ = (aws.client(name) for name in ("stepfunctions", "s3", "lambda"))
 
     def check_concurrency(self):
         """Whether the function may run as often at a time as batches are wanted: the rest would only be throttled."""
@@ -47,7 +47,7 @@ class BulkStack:
     def token_of(self, tenant):
         settings = self.lambda_.get_function_configuration(FunctionName=self.function)
         table = settings["Environment"]["Variables"]["TENANTS_TABLE"]
-        good = [item for item in tokens.entries(aws.table(table, self.given), tenant) if tokens.may_import(item)]
+        good = [item for item in tokens.entries(aws.table(table), tenant) if tokens.may_import(item)]
         if not good:
             raise Failure(f"the tenant {tenant} has no token that may import: create one by make admin")
         # The one that is good for longest: a run may take hours.

@@ -1,5 +1,6 @@
 """`admin`, run as a user would, on tables of an emulated AWS."""
 
+import os
 import secrets
 
 import pytest
@@ -43,7 +44,8 @@ def admin(emulator, tables, prefix):
 
     def run(*arguments, rules=None, stdin=""):
         with AwsProxy(emulator.endpoint, rules) as proxy:
-            done = run_script("admin", *arguments, "--tables", prefix, "--endpoint", proxy.url, stdin=stdin)
+            place = {**os.environ, **emulator.variables, "AWS_ENDPOINT_URL": proxy.url}
+            done = run_script("admin", *arguments, "--tables", prefix, stdin=stdin, env=place)
         done.calls = proxy.calls
         return done
 

@@ -104,11 +104,6 @@ def test_parameters_are_changed_without_the_code(stack, updated):
     assert (values["MaxWriteUnits"], values["MaxReadUnits"]) == ("500", "12000")
 
 
-@pytest.mark.usefixtures("updated")
-def test_erasing_says_for_how_long_the_stack_caches_tokens(admin):
-    assert "imports may go on for 129 s" in admin("erase", "--tenant", "nobody")
-
-
 def test_a_parameter_that_the_stack_does_not_have_is_named(admin, stack):
     assert f"{stack.name} has no parameter Nothing; it has Al" in admin("set", "Nothing=1", status=1)
 
