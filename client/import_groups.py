@@ -8,9 +8,9 @@ Copy this one file: Python 3.9 or later is all that it needs, on Linux, macOS an
 
 A run reads the whole file first: what cannot be right (another encoding, a misspelt column) stops it before anything
 is sent, and what looks odd is counted. Then it sends the rows in batches, several at a time, and settles the batches in
-the order of the file: first the failed rows of a batch go to disk, then the journal says that the batch is done. So
-every end but the last is the same as being killed. The next run reads over what is settled, and sends what was under
-way again under the same Idempotency-Key, which returns the outcome that it had.
+the order of the file: a line of the journal says that a batch is done, and has its failed rows, whose file follows from
+the journal. So every end but the last is the same as being killed. The next run reads over what is settled, and sends
+what was under way again under the same Idempotency-Key, which returns the outcome that it had.
 
 Exit status: 0 every row was imported, 2 some rows failed, 1 the run did not finish.
 """
@@ -1130,10 +1130,8 @@ class Mark:
     imported: int = 0
     failed: int = 0
     chain: str = ""
-    # Whether the file of failed rows was made; its length and its hash.
-    has_failed: bool = False
-    failed_bytes: int = 0
-    failed_hash: str = ""
+    # What the last batch adds to the file of failed rows.
+    text: str = ""
 
     @property
     def rows(self):
@@ -1151,8 +1149,7 @@ class Journal:
             self.lock(report)
             self.run, begun, self.mark = (None, None, Mark()) if restart else self.read()
             # Where nothing is settled, nothing depends on how the run began.
-            self.is_resumed = bool(begun and (self.mark.batches or begun == plan))
-            if self.is_resumed:
+            if begun and (self.mark.batches or begun == plan):
                 for flag in (flag for flag, value in plan.items() if begun.get(flag) != value):
                     if flag == "input":
                         raise Changed
@@ -1194,7 +1191,7 @@ class Journal:
         with contextlib.suppress(ValueError, TypeError):
             while (line := self.file.readline()).endswith(b"\n"):
                 read = Mark(**json.loads(line))
-                if not all(isinstance(number, int) for number in (read.batches, read.rows, read.failed_bytes)):
+                if not (isinstance(read.batches, int) and isinstance(read.rows, int) and isinstance(read.text, str)):
                     break
                 mark, end = read, self.file.tell()
         self.file.truncate(end)
@@ -1204,6 +1201,12 @@ class Journal:
         with self.kept():
             self.append(dataclasses.asdict(mark))
         self.mark = mark
+
+    def texts(self):
+        """What the settled batches add to the file of failed rows, in their order."""
+        self.file.seek(0)
+        for line in itertools.islice(self.file, 1, None):
+            yield json.loads(line)["text"]
 
     def append(self, line):
         self.file.seek(0, os.SEEK_END)
@@ -1217,46 +1220,41 @@ class Journal:
 
 
 class FailedRows:
-    """The file of failed rows, which is made with its first row: as the input, and with their reasons."""
+    """The file of failed rows, which is made with its first row: as the input, and with their reasons. The journal has
+    all of it, so that of what a run left, any beginning will do; and another file is not touched."""
 
-    def __init__(self, path, reader, mark):
-        self.path, self.reader, self.file = path, reader, None
-        self.length, self.hash = mark.failed_bytes, hashlib.sha256()
-        self.kept = functools.partial(written, "the failed rows", path, "--failed")
+    def __init__(self, options, encoding, texts):
+        self.path, self.codec, self.file = options.failed, CODECS[encoding], None
+        self.kept = functools.partial(written, "the failed rows", self.path, "--failed")
         with self.kept():
-            if not self.length:
-                path.unlink(missing_ok=True)
-                return
-            if path.exists():
-                self.file, left = path.open("r+b"), self.length
-                while block := self.file.read(min(left, 1 << 20)):
-                    self.hash.update(block)
-                    left -= len(block)
-            if self.hash.hexdigest() != mark.failed_hash:
-                raise Stop(f"{path} is not as the previous run left it; --restart begins again")
-            # What a run that died wrote behind its mark.
-            self.file.truncate()
+            if options.restart:
+                self.path.unlink(missing_ok=True)
+            for text in filter(None, texts):
+                self.append(text)
+            if self.path.exists() and self.path.stat().st_size > (self.file.tell() if self.file else 0):
+                self.reject()
 
-    def begin(self):
-        """Makes the file. While it is empty it is nobody's, as the run may die before it is noted as its own."""
-        if self.path.exists():
-            raise Stop(f"{self.path} exists, and is not of this run: move it away")
-        with self.kept():
-            self.file = self.path.open("xb")
-            sync_directory(self.path)
-
-    def append(self, rows):
-        """Adds rows with their reasons, which are on disk afterwards."""
-        texts = [self.reader.failed(row, reason) for row, reason in rows]
-        if self.reader.heading and not self.length:
-            texts.insert(0, self.reader.heading)
+    def append(self, text):
         # Half a surrogate pair, which no encoding has, is written as JSON would.
-        content = "".join(f"{text}\n" for text in texts).encode(CODECS[self.reader.encoding], "backslashreplace")
+        content = text.encode(self.codec, "backslashreplace")
         with self.kept():
-            self.file.write(content)
-            sync(self.file)
-        self.length += len(content)
-        self.hash.update(content)
+            self.file = self.file or self.path.open("r+b" if self.path.exists() else "x+b")
+            found = self.file.read(len(content))
+            if not content.startswith(found):
+                self.reject()
+            self.file.write(content[len(found) :])
+            self.file.flush()
+
+    def reject(self):
+        raise Mistake(
+            f"{self.path} exists, and is not what this run left: move it away, name another by --failed, or --restart"
+        )
+
+    def end(self):
+        with self.kept():
+            if self.file:
+                sync(self.file)
+                sync_directory(self.path)
 
 
 # --- The run ---
@@ -1320,25 +1318,25 @@ def count(rows):
     return f"{rows} {'row' if rows == 1 else 'rows'}"
 
 
-def import_all(source, sender, failed_rows, journal, concurrency, progress):
+def import_all(source, sender, reader, failed_rows, journal, progress):
     """Sends the batches, and settles the oldest before one more is read: so memory is bounded, and failed rows stand in
     the order of the input."""
     under_way = collections.deque()
     while True:
-        for batch in itertools.islice(source, concurrency - len(under_way)):
+        for batch in itertools.islice(source, sender.options.concurrency - len(under_way)):
             under_way.append(Sending(sender, batch))
         if not under_way:
             return
         failed, batch = under_way[0].ended(), under_way.popleft().batch
         mark = journal.mark
-        if failed:
-            if not failed_rows.file:
-                failed_rows.begin()
-                journal.settle(dataclasses.replace(mark, has_failed=True))
-            failed_rows.append([(batch.rows[place], reason) for place, reason in failed])
+        texts = [reader.failed(batch.rows[place], reason) for place, reason in failed]
+        if texts and reader.heading and not mark.failed:
+            texts.insert(0, reader.heading)
+        text = "".join(f"{text}\n" for text in texts)
         counts = batch.number + 1, mark.imported + len(batch.rows) - len(failed), mark.failed + len(failed)
-        begun = bool(failed_rows.file), failed_rows.length, failed_rows.hash.hexdigest()
-        journal.settle(Mark(*counts, batch.chain, *begun))
+        journal.settle(Mark(*counts, batch.chain, text))
+        if text:
+            failed_rows.append(text)
         progress.show(journal.mark)
 
 
@@ -1361,15 +1359,8 @@ def import_file(options):
     total, notes = look_over(reader)
     progress = Progress(total, options.dry_run)
 
-    is_left_over = options.failed.exists() and options.failed.stat().st_size and not options.restart
     plan = plan_of(options, reader.encoding, identity)
     journal = Journal(options.state, plan, options.restart, progress.report)
-    if is_left_over and not journal.mark.has_failed:
-        if not journal.is_resumed:
-            journal.remove()
-        another = "" if journal.is_resumed else " name another by --failed,"
-        raise Stop(f"{options.failed} exists: move it away,{another} or --restart")
-    failed_rows = FailedRows(options.failed, reader, journal.mark)
     source = batches(reader, options.batch, options.batch_bytes, options.params)
     skip_settled(source, journal.mark)
     if journal.mark.batches:
@@ -1381,9 +1372,11 @@ def import_file(options):
 
     sender = Sender(options, server, token, journal.run, progress)
     try:
-        import_all(source, sender, failed_rows, journal, options.concurrency, progress)
+        failed_rows = FailedRows(options, reader.encoding, journal.texts())
+        import_all(source, sender, reader, failed_rows, journal, progress)
         if journal.mark.rows != total:
             raise Changed
+        failed_rows.end()
     except (Stop, KeyboardInterrupt) as error:
         ignore_signals()
         sender.stopped.set()
@@ -1444,7 +1437,6 @@ def plan_of(options, encoding, identity):
         "--encoding": encoding,
         "--batch": options.batch,
         "--batch-bytes": options.batch_bytes,
-        "--failed": os.path.realpath(options.failed),
     }
 
 
