@@ -190,8 +190,8 @@ async fn an_outage_is_logged_once_and_counted() {
             import_event(off("add"), numbered(500)),
             Some("database call failed"),
             json!({
-                "STORE_ERROR": 500, "retryable": 500, "succeeded": 0, "databaseFailures": 20,
-                "causes": {"BatchWriteItem: ResourceNotFoundException": 20},
+                "STORE_ERROR": 500, "retryable": 500, "succeeded": 0, "databaseFailures": 120,
+                "causes": {"BatchWriteItem: ResourceNotFoundException": 120},
             }),
         ),
         (by_openid.clone(), Some("AccessDeniedException"), denied),

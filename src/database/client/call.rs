@@ -18,9 +18,6 @@ use crate::request::failure::Outage;
 /// Why a call failed.
 #[derive(Debug, PartialEq, Eq)]
 pub enum CallError {
-    /// The database rejected the request, which may be due to one of its items: it may accept the others in requests of
-    /// their own.
-    Invalid,
     /// The database rejected a statement, with this code: for its form, for lack of permission, or because it has no
     /// PartiQL. Queries may be accepted.
     NoStatement(String),
@@ -36,14 +33,10 @@ pub const EXECUTE_STATEMENT: &str = "ExecuteStatement";
 /// The status by which some implementations of DynamoDB say that they lack an operation.
 const NOT_IMPLEMENTED: u16 = 501;
 
-const INVALID: &str = "ValidationException";
-/// Further codes by which one item fails the whole batch (DynamoDB API reference, `BatchWriteItem`).
-const ONE_ITEM: [&str; 2] = ["ItemCollectionSizeLimitExceededException", "ReplicatedWriteConflictException"];
-
 impl From<CallError> for Outage {
     fn from(error: CallError) -> Self {
         match error {
-            CallError::Invalid | CallError::NoStatement(_) => Outage::StoreError,
+            CallError::NoStatement(_) => Outage::StoreError,
             // Such a call is repeated until the time for calls is over.
             CallError::Throttled => Outage::Timeout,
             CallError::Outage(outage) => outage,
@@ -152,11 +145,7 @@ impl Calls<'_> {
         if self.tally.failed(operation, code.unwrap_or(kind)) {
             warn!(operation, code, cause, aws_request_id = error.request_id(), "database call failed");
         }
-        match code {
-            Some(code) if code == INVALID || ONE_ITEM.contains(&code) => CallError::Invalid,
-            _ if self.deadline.allows_calls() => CallError::Outage(Outage::StoreError),
-            _ => CallError::Outage(Outage::Timeout),
-        }
+        CallError::Outage(if self.deadline.allows_calls() { Outage::StoreError } else { Outage::Timeout })
     }
 }
 

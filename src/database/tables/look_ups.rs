@@ -12,6 +12,7 @@ use tracing::warn;
 
 use super::customers::{PAGE_ITEMS, Reading, STATEMENT_VALUES};
 use super::items::BATCH_GET_KEYS;
+use super::split_budget::SplitBudget;
 use crate::config::IdentityLookup;
 use crate::database::client::{CallError, EXECUTE_STATEMENT};
 use crate::database::{Session, Stage};
@@ -64,6 +65,7 @@ impl Session<'_> {
         tokio::pin!(half_time);
         let mut hurry = false;
         let (mut running, mut started) = (FuturesUnordered::new(), 0);
+        let mut splits = SplitBudget::default();
         while !resolution.is_decided() {
             let next = poll_fn(|_| {
                 let idle =
@@ -84,7 +86,7 @@ impl Session<'_> {
                 biased;
                 Some((lookup, results)) = running.next() => {
                     started -= 1;
-                    match results {
+                    match unless_split(results, &mut splits) {
                         Some(results) => resolution.learn(lookup, results),
                         None => resolution.put_back(lookup),
                     }
@@ -165,6 +167,17 @@ impl Session<'_> {
     fn statements_from(&self) -> MutexGuard<'_, Option<Instant>> {
         self.database.statements_from.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The results of a look-up; `None` if its call failed, and each of its values is to be looked up alone.
+fn unless_split(results: Option<Vec<LookupResult>>, splits: &mut SplitBudget) -> Option<Vec<LookupResult>> {
+    let results = results?;
+    if results.iter().any(|result| !matches!(result, Err(Outage::StoreError))) {
+        splits.deposit();
+    } else if splits.withdraw(results.len()) {
+        return None;
+    }
+    Some(results)
 }
 
 /// The result of a query; `None` if it stayed throttled.

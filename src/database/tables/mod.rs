@@ -5,6 +5,7 @@ mod items;
 mod keys;
 mod look_ups;
 mod memberships;
+mod split_budget;
 mod tenants;
 mod unchanged;
 mod write_queue;

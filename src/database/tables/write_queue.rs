@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::split_budget::SplitBudget;
 use crate::database::client::{CallError, accepted_share};
 use crate::request::failure::Outage;
 
@@ -15,8 +16,9 @@ pub type Written = Result<(), Outage>;
 pub(super) struct WriteQueue {
     /// Those not yet sent, then those sent and throttled.
     waiting: VecDeque<usize>,
-    /// Part of a batch that was rejected: each is sent alone, so that an invalid one does not fail the others.
+    /// Part of a batch that failed: each is sent alone.
     alone: VecDeque<usize>,
+    splits: SplitBudget,
     /// The results so far; [`Outage::Timeout`] for what is left.
     pub written: Vec<Written>,
 }
@@ -26,7 +28,8 @@ impl WriteQueue {
     pub fn new(unchanged: &[bool]) -> Self {
         let initial = |is_unchanged: &bool| if *is_unchanged { Ok(()) } else { Err(Outage::Timeout) };
         let waiting = (0..unchanged.len()).filter(|&position| !unchanged[position]).collect();
-        Self { waiting, alone: VecDeque::new(), written: unchanged.iter().map(initial).collect() }
+        let written = unchanged.iter().map(initial).collect();
+        Self { waiting, alone: VecDeque::new(), splits: SplitBudget::default(), written }
     }
 
     /// Whether nothing is left to send.
@@ -47,6 +50,7 @@ impl WriteQueue {
     pub fn settle(&mut self, batch: Vec<usize>, result: Result<Vec<usize>, CallError>) -> Option<f64> {
         match result {
             Ok(unprocessed) => {
+                self.splits.deposit();
                 let accepted = accepted_share(unprocessed.len(), batch.len());
                 for position in batch {
                     self.written[position] = Ok(());
@@ -61,7 +65,7 @@ impl WriteQueue {
                 self.waiting.extend(batch);
                 Some(0.0)
             }
-            Err(CallError::Invalid) if batch.len() > 1 => {
+            Err(CallError::Outage(Outage::StoreError)) if self.splits.withdraw(batch.len()) => {
                 self.alone.extend(batch);
                 None
             }
@@ -106,13 +110,14 @@ mod tests {
     }
 
     #[test]
-    fn items_of_a_rejected_batch_are_sent_alone() {
+    fn items_of_a_failed_batch_are_sent_alone() {
+        let failed = || Err(CallError::Outage(Outage::StoreError));
         let mut queue = WriteQueue::new(&[false; 3]);
         let batch = queue.next_batch();
-        assert_eq!(queue.settle(batch, Err(CallError::Invalid)), None);
+        assert_eq!(queue.settle(batch, failed()), None);
         for position in 0..3 {
             assert_eq!(queue.next_batch(), [position]);
-            let result = if position == 1 { Err(CallError::Invalid) } else { Ok(vec![]) };
+            let result = if position == 1 { failed() } else { Ok(vec![]) };
             queue.settle(vec![position], result);
         }
         assert!(queue.is_empty());
