@@ -19,11 +19,12 @@ pub mod params;
 pub mod record;
 pub mod text;
 
-/// What people send, and what becomes of it.
+/// What people send, and what becomes of it. An identifier without a list of its own is compared as it is.
 #[cfg(test)]
 fn vectors(kind: &str) -> Vec<serde_json::Value> {
     let all = include_str!("../../tests/vectors/sent.json");
     let mut all: serde_json::Value = serde_json::from_str(all).expect("JSON");
+    let kind = if all[kind].is_array() { kind } else { "identifiers" };
     serde_json::from_value(all[kind].take()).expect("a list")
 }
 

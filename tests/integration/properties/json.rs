@@ -64,7 +64,7 @@ fn space() -> impl Strategy<Value = &'static str> {
     select(vec!["", "", "", " ", "\n\t", "\r\n "])
 }
 
-/// One of the five fields or a variant, its name sometimes with an escape, or a member with another name.
+/// A field or a variant, its name sometimes with an escape, or a member with another name.
 fn member() -> impl Strategy<Value = (String, String)> {
     let variants = vec!["unionId", "Phone", "open_id", "GROUPS", "audience-userID", "phone_"];
     let names = prop_oneof![5 => select(FIELDS.to_vec()), 1 => select(variants)];

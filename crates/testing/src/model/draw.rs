@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Map, Value, json};
 
-use super::request::IDENTIFIERS;
+use super::request::{FIELDS, IDENTIFIERS};
 use super::world::{Customer, Outages, World};
 
 /// The identifiers besides the ID.
@@ -173,25 +173,20 @@ fn record(pool: u32) -> impl Strategy<Value = Value> {
         }
         if let Some((field, variant, value)) = misnamed {
             let value = value.or_else(|| record.remove(field)).unwrap_or_default();
-            record.insert(variant.to_owned(), value);
+            record.insert(variant, value);
         }
         Value::Object(record)
     })
 }
 
 /// Rarely a field, a variant of its name, and the variant's value; `None` moves that of the field.
-fn misnamed() -> impl Strategy<Value = Option<(&'static str, &'static str, Option<Value>)>> {
-    let names = vec![
-        ("unionid", "unionId"),
-        ("openid", "open_id"),
-        ("phone", "Phone"),
-        ("audienceUserId", "audience-user-id"),
-        ("groups", "Groups"),
-    ];
+fn misnamed() -> impl Strategy<Value = Option<(&'static str, String, Option<Value>)>> {
+    let variants: Vec<fn(&str) -> String> =
+        vec![|name| name.to_uppercase(), |name| format!("{}-{}_", &name[..1], &name[1..])];
     let values =
         vec![None, None, None, Some(json!(null)), Some(json!("\u{200b} ")), Some(json!(7)), Some(json!("x"))];
-    let drawn =
-        (select(names), select(values)).prop_map(|((field, variant), value)| Some((field, variant, value)));
+    let drawn = (select(FIELDS.to_vec()), select(variants), select(values))
+        .prop_map(|(field, variant, value)| Some((field, variant(field), value)));
     prop_oneof![14 => Just(None), 1 => drawn]
 }
 
