@@ -8,7 +8,6 @@ use std::iter::repeat_with;
 use fastrand::Rng;
 use serde_json::{Value, json};
 use testing::items::Membership;
-use testing::model::request::ORDERS;
 use testing::model::world::{Customer, World};
 
 use crate::Failure;
@@ -29,7 +28,7 @@ pub const LARGEST: usize = 5_000;
 const ONE_STRANGER_IN: usize = 10;
 const GROUPS: usize = 50;
 
-/// The share of the records that have an identifier, in the order of `identifyWay` 1.
+/// The share of the records that have a unionid, an openid, a phone, and an ID.
 const SHARES: [f64; 4] = [0.6, 0.6, 0.6, 0.4];
 
 /// All records, and their customers; an import of fewer takes the first ones.
@@ -78,24 +77,23 @@ impl Workload {
         let other = (group + rng.usize(1..GROUPS)) % GROUPS;
         let mut word = |letters| repeat_with(|| rng.alphanumeric()).take(letters).collect::<String>();
         let identifiers = [
-            format!("oU-{}", word(25)),
-            format!("oA-{}", word(25)),
+            ("unionid", format!("oU-{}", word(25))),
+            ("openid", format!("oA-{}", word(25))),
             // The factor and the modulus are coprime: all phones are distinct.
-            format!("13{:09}", index * 104_729 % 1_000_000_000),
-            format!("au-{}", word(16)),
+            ("phone", format!("13{:09}", index * 104_729 % 1_000_000_000)),
+            ("audienceUserId", format!("au-{}", word(16))),
         ];
         let groups = [group, other].map(|group| format!("会员等级-{group:02}"));
         let mut record = json!({"groups": groups.join(",")});
-        for ((field, identifier), _) in
-            ORDERS[0].iter().zip(&identifiers).zip(given).filter(|(_, is_given)| *is_given)
-        {
+        for ((field, identifier), _) in identifiers.iter().zip(given).filter(|(_, is_given)| *is_given) {
             record[*field] = identifier.as_str().into();
         }
         self.records.push(record);
         if index % ONE_STRANGER_IN != ONE_STRANGER_IN - 1 {
-            let [unionid, openid, phone, id] = identifiers;
-            let customer = Customer::new(TENANT, &id).with("unionid", unionid).with("openid", openid);
-            self.world.customers.push(customer.with("phone", phone));
+            let [attributes @ .., (_, id)] = identifiers;
+            let mut customer = Customer::new(TENANT, &id);
+            customer.attributes.extend(attributes);
+            self.world.customers.push(customer);
         }
     }
 
