@@ -370,7 +370,7 @@ class Csv:
                 raise Mistake(f"the first line names the column {name} twice")
         if "groups" in self.names and set(IDENTIFIERS) & set(self.names):
             return
-        missing = "audienceUserId, openid, unionid or phone" if "groups" in self.names else "groups"
+        missing = " or ".join(IDENTIFIERS) if "groups" in self.names else "groups"
         found = ", ".join(filter(None, self.names[:20])) or "nothing"
         other = separated(found) or (" (commas within quotes separate nothing)" if "," in "".join(self.names) else "")
         raise Mistake(
