@@ -57,9 +57,9 @@ impl Matching {
 /// The order in which fuzzy matching tries identifiers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IdentifyWay {
-    /// 1: unionid, openid, phone, audienceUserId.
+    /// `identifyWay` 1.
     UnionidFirst,
-    /// 2: phone, unionid, openid, audienceUserId.
+    /// `identifyWay` 2.
     PhoneFirst,
 }
 
