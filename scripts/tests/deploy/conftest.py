@@ -10,7 +10,7 @@ from deploy.stack import CUSTOMERS, Stack, for_this_machine
 
 @pytest.fixture
 def fault(emulator):
-    """Sets the fault of invocations by state machines (distributed_map/invocations.py), until the test ends."""
+    """Sets the fault of invocations by state machines (distributed_map.py), until the test ends."""
     file = emulator.directory / "fault.json"
     yield lambda **fault: file.write_text(json.dumps(fault))
     file.unlink()
