@@ -60,6 +60,16 @@ class Group:
             time.sleep(0.05)
         raise RuntimeError(f"{self} did not start")
 
+    def end(self, number):
+        """Sends it a signal; its exit status, and what is left of all that it had started."""
+        started = below(self.process.pid)
+        os.kill(self.process.pid, number)
+        status = os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOWAIT).si_status
+        deadline = time.monotonic() + self.grace
+        while (left := started & {(pid, command) for pid, _, command in running()}) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return status, left
+
     def output(self):
         return self.log.read_text(encoding="utf-8", errors="replace")
 
@@ -84,6 +94,14 @@ def run_script(name, *arguments, stdin="", **options):
     return done
 
 
+def paste(commands, **variables):
+    """Runs commands as somebody who pastes them into a new shell, in the checkout; the result has what they printed."""
+    # As if nobody's make ran the tests: a nested one prints the directory, too.
+    inherited = {name: text for name, text in os.environ.items() if name not in ("MAKELEVEL", "MAKEFLAGS", "MFLAGS")}
+    options = {"cwd": SCRIPTS.parent, "env": inherited | variables, "capture_output": True, "text": True}
+    return subprocess.run(["bash", "-c", commands], check=False, **options)
+
+
 def running():
     """The ID, the parent's ID and the command of each process."""
     listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
@@ -94,10 +112,6 @@ def below(parent):
     """The IDs and commands of all that a process has started."""
     children = {(pid, command) for pid, above, command in running() if above == str(parent)}
     return children.union(*(below(pid) for pid, _ in children))
-
-
-def left_of(started):
-    return started & {(pid, command) for pid, _, command in running()}
 
 
 def end_as_by_ctrl_c():

@@ -5,14 +5,12 @@ import json
 import os
 import re
 import signal
-import subprocess
-import time
 import urllib.parse
 
 import pytest
 
 from api.conftest import ENDED_WITHIN, PROJECT, Service
-from processes import Group, below, free_port, is_served, left_of
+from processes import Group, below, free_port, is_served, paste
 
 # The function alone is compiled again.
 RESTARTED_WITHIN = 300
@@ -23,12 +21,6 @@ EVENT = "events/fuzzy-add.json"
 pytestmark = pytest.mark.usefixtures("service")
 
 
-def shell(command):
-    # As if nobody's make ran the tests: a nested one prints the directory, too.
-    command = f"unset MAKELEVEL MAKEFLAGS MFLAGS; {command}"
-    return subprocess.run(["bash", "-c", command], cwd=PROJECT, capture_output=True, text=True, check=False)
-
-
 def port(url):
     return urllib.parse.urlsplit(url).port
 
@@ -37,7 +29,7 @@ def test_every_printed_command_runs(service):
     guide = service.guide().partition("The database is running")[2]
     commands = [block.partition("\n")[2] for block in re.split(r"^# ", guide, flags=re.MULTILINE)[1:]]
     commands[-1] = commands[-1].partition("\n")[0]
-    dry_run, imported, scan, invoked = [json.loads(shell(command).stdout) for command in commands]
+    dry_run, imported, scan, invoked = [json.loads(paste(command).stdout) for command in commands]
     assert [match["audienceUserId"] for match in dry_run["data"]["matches"]] == ["c0001", "c0002"]
     assert imported["data"]["importSuccessNum"] == 2
     assert {"S": "spring"} in [item["groupName"] for item in scan["Items"]]
@@ -45,7 +37,7 @@ def test_every_printed_command_runs(service):
 
 
 def test_an_invocation_without_a_function_says_what_is_missing():
-    done = shell(f"make invoke PORT={free_port()}")
+    done = paste(f"make invoke PORT={free_port()}")
     assert done.returncode != 0
     assert "make invoke needs make local" in done.stderr
 
@@ -76,17 +68,10 @@ def test_a_port_in_use_is_named(service, tmp_path):
 def test_a_signal_leaves_nothing_behind(number, tmp_path):
     with Service(tmp_path) as running:
         running.wait_until_ready()
-        started = below(running.process.pid)
-        assert any("debug/customer-group-import" in command for _, command in started)
-        os.kill(running.process.pid, number)
-        running.has_ended(wait=True)
-        deadline = time.monotonic() + ENDED_WITHIN
-        while (left := left_of(started)) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert not left
+        assert any("debug/customer-group-import" in command for _, command in below(running.process.pid))
+        assert running.end(number) == (number if number == signal.SIGKILL else 0, set())
         for url in (running.url, running.database):
             assert not is_served(port(url))
-    assert running.process.returncode == (-number if number == signal.SIGKILL else 0)
 
 
 def test_plain_cargo_lambda_works_beside_make_local(service, tmp_path):
@@ -104,7 +89,7 @@ def test_without_its_database_the_function_logs_why_it_fails(tmp_path):
 
 
 def plain_invoke(number):
-    return shell(f"cargo lambda invoke --invoke-port {number} --data-file {EVENT}")
+    return paste(f"cargo lambda invoke --invoke-port {number} --data-file {EVENT}")
 
 
 @contextlib.contextmanager

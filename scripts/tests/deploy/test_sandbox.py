@@ -3,13 +3,12 @@
 import os
 import re
 import signal
-import subprocess
 import sys
 
 import pytest
 
 from deploy.stack import PROJECT
-from processes import Group, below, is_served, left_of
+from processes import Group, below, is_served, paste
 
 COMMAND = [sys.executable, "-B", PROJECT / "scripts" / "sandbox"]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(PROJECT / "scripts" / "tests")}
@@ -30,24 +29,18 @@ class Sandbox(Group):
 
     def paste(self, commands):
         """Pastes commands after the first ones into a new shell; what they print."""
-        # As if nobody's make ran the tests: a nested one prints the directory, too.
-        script = f"unset MAKELEVEL MAKEFLAGS MFLAGS\n{self.commands('Before all others')}\n{commands}"
-        return subprocess.run(["bash", "-c", script], stdout=subprocess.PIPE, text=True, check=False).stdout
+        done = paste(f"{self.commands('Before all others')}\n{commands}")
+        print(done.stderr)
+        return done.stdout
 
     def call(self, token="demo-token"):
         """The status of a call, by the printed function."""
         return self.paste(f"call {token}").splitlines()[-1]
 
-    def end(self, number):
-        """Sends a signal and returns the exit status."""
-        os.kill(self.process.pid, number)
-        return os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOWAIT).si_status
-
 
 def traces():
     """The folders of sandboxes, and what git sees in the checkout, with what it ignores; not what was built."""
-    command = ["git", "status", "--porcelain", "--ignored", "--", ":!.local", ":!target"]
-    files = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+    files = paste("git status --porcelain --ignored -- ':!.local' ':!target'").stdout
     return set((PROJECT / ".local").glob("sandbox-*")), files
 
 
@@ -98,15 +91,15 @@ def test_new_version_is_deployed_and_gone_back_from(sandbox):
 def test_ctrl_c_leaves_nothing(sandbox):
     port = int(re.search(r"AWS_ENDPOINT_URL=\S+:(\d+)", sandbox.guide())[1])
     # The emulator and its functions.
-    assert len(started := below(sandbox.process.pid)) > 1
-    assert sandbox.end(signal.SIGINT) == 0
-    assert (left_of(started), traces()) == (set(), sandbox.before)
+    assert len(below(sandbox.process.pid)) > 1
+    assert sandbox.end(signal.SIGINT) == (0, set())
+    assert traces() == sandbox.before
     assert not is_served(port)
 
 
 def test_sigterm_while_it_starts_leaves_nothing(tmp_path):
     with Sandbox(tmp_path) as starting:
         starting.wait_until(lambda: "deploying" in starting.output(), 60)
-        assert (started := below(starting.process.pid))
-        assert starting.end(signal.SIGTERM) == 0
-        assert (left_of(started), traces()) == (set(), starting.before)
+        assert below(starting.process.pid)
+        assert starting.end(signal.SIGTERM) == (0, set())
+        assert traces() == starting.before

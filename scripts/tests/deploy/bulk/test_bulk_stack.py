@@ -1,14 +1,11 @@
 """The bulk stack as it is deployed: its bucket and its role, the input of a run, and a stack for one tenant."""
 
 import json
-import re
 
 import pytest
 
 from deploy.bulk import rows
-from deploy.bulk.conftest import HASH, TEMPLATE, TOPIC
-
-REDRIVE_DAYS = 14
+from deploy.bulk.conftest import HASH, TOPIC
 
 PARAMS = {"isMatching": False, "optType": "add"}
 INPUT = {"tokenHash": HASH, "publicParams": PARAMS, "format": "jsonl", "prefix": "incoming/rows/"}
@@ -27,16 +24,6 @@ def test_bucket_is_private(bulk):
     assert all(blocked.values())
     policy = json.loads(bulk.s3.get_bucket_policy(Bucket=bulk.bucket)["Policy"])
     assert [one["Effect"] for one in policy["Statement"]] == ["Deny"]
-
-
-def test_no_row_is_logged():
-    # The emulator does not return the logging of a state machine.
-    assert re.search(r"^ +IncludeExecutionData: false$", TEMPLATE.read_text(encoding="utf-8"), re.MULTILINE)
-
-
-def test_files_cannot_be_deleted_while_a_run_can_be_redriven():
-    keep_days = TEMPLATE.read_text(encoding="utf-8").partition("KeepDays:")[2]
-    assert int(re.search(r"MinValue: (\d+)", keep_days)[1]) > REDRIVE_DAYS
 
 
 def test_nobody_is_notified_unless_an_address_is_given(bulk):
