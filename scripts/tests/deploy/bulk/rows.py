@@ -16,13 +16,8 @@ def nobody(seed):
     return f"nobody of {seed}"
 
 
-def good(number, seed):
-    """Rows that all are imported, and their memberships."""
-    made = [{"openid": f"o{n % len(CUSTOMERS)}", "groups": f"{seed}-{n}"} for n in range(number)]
-    return made, pairs(made)
-
-
 def make(number, seed):
+    """So many rows; the first ten are all imported."""
     return [row(n, seed) for n in range(number)]
 
 

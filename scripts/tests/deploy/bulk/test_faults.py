@@ -33,7 +33,7 @@ def test_batch_that_always_fails_costs_no_other_row(bulk, fault):
 )
 def test_rows_are_imported_only_if_the_function_says_so_at_once(bulk, fault, error, given):
     fault(text='"wrong-1"', times=1, **given)
-    ended = bulk.import_(rows.good(3, "wrong")[0], status=1)
+    ended = bulk.import_(rows.make(3, "wrong"), status=1)
     assert "3 rows: 0 imported, 3 failed" in ended.out
     failed = rows.failed_rows(bulk.folder / "rows.failed.csv")
     assert [(row["errorCode"], row["retryable"]) for row in failed] == [(error, "false")] * 3
@@ -47,6 +47,7 @@ def test_other_error_is_retried(bulk, fault, error, times):
     fault(text=f'"retried-{times}"', error=error, times=times)
     bulk.import_([{"openid": "o1", "groups": f"retried-{times}"}])
     assert ("c1", f"retried-{times}") in bulk.pairs("retried")
+    assert not (bulk.folder / "rows.failed.csv").exists()
 
 
 def test_more_batches_than_lambda_runs_are_rejected(bulk, emulator):
