@@ -21,6 +21,7 @@ import argparse
 import base64
 import bisect
 import collections
+import concurrent.futures
 import contextlib
 import csv
 import dataclasses
@@ -40,7 +41,6 @@ import re
 import secrets
 import shutil
 import signal
-import socket
 import ssl
 import stat
 import sys
@@ -548,21 +548,12 @@ DECODER = json.JSONDecoder(parse_constant=rejected_constant, parse_int=str, pars
 RESPONSES = json.JSONDecoder(parse_int=float)
 
 
-def members(text):
-    """The members of an object, each with its text."""
-    between = re.compile(r"[ \t]*[:,}]?[ \t]*")
-    place = between.match(text, 1).end()
-    while place < len(text):
-        name, end = json.decoder.scanstring(text, place + 1)
-        _, end = DECODER.raw_decode(text, between.match(text, end).end())
-        yield name, text[place:end]
-        place = between.match(text, end).end()
-
-
 class JsonLines:
     """Each line is a record, and is sent as it is."""
 
     heading, unsent = "", ()
+    # At the end of a failed row. Elsewhere the service takes no notice of them.
+    REASONS = re.compile(r',?\s*"errorCode":\s*"[^"]*",\s*"errorMsg":\s*"(?:[^"\\]|\\.)*",\s*"retryable":\s*\w+\s*}$')
 
     def __init__(self, file, encoding):
         self.file, self.encoding = file, encoding
@@ -588,9 +579,7 @@ class JsonLines:
             field = near_miss(name)
             if field and not is_blank(value) and is_blank(content.get(field)):
                 raise Mistake(f"line {number} has {name}, which would not be sent as {field}: rename it")
-        if any(name in content for name in REASON_FIELDS):
-            text = "{" + ",".join(text for name, text in members(text) if name not in REASON_FIELDS) + "}"
-        return Row(number, text, content, None)
+        return Row(number, self.REASONS.sub("}", text) if "retryable" in content else text, content, None)
 
     def record(self, row):
         return row.text
@@ -891,6 +880,7 @@ class Server:
     def post(self, connection, headers, body):
         """Status, body and headers of the response. Redirects are not followed: the token goes nowhere else."""
         headers, is_whole = headers if self.context else {**headers, **self.proxy_headers}, True
+        deadline = time.monotonic() + self.timeout
         try:
             connection.request("POST", self.target, body, headers)
         except (BrokenPipeError, ConnectionResetError):
@@ -898,10 +888,15 @@ class Server:
                 raise
             # A request that is too large may be rejected before its end.
             is_whole = False
-        # A response without a length takes the socket away from its connection.
-        connection.used = connection.sock
-        response = connection.getresponse()
-        content = response.read()
+        response, content = connection.getresponse(), b""
+        # What has come, and not all at once: the timeout of a socket bounds each wait alone, so that a response which
+        # comes byte by byte would never end.
+        while response.length != 0 and (part := response.read(len(response.peek()))):
+            content += part
+            if time.monotonic() >= deadline:
+                raise TimeoutError("timed out")
+        # Nothing, unless it was cut.
+        content += response.read()
         if not is_whole:
             connection.close()
         return response.status, content, response.headers
@@ -960,9 +955,8 @@ class Sender:
         self.options, self.server, self.run, self.progress = options, server, run, progress
         self.headers = {"Content-Type": "application/json", "X-Token": token, "User-Agent": "import_groups.py"}
         self.pace = Pace(options.concurrency, options.batch)
-        # Connections that are kept alive, those in use with the time by which they must be done, and whether the run is
-        # over.
-        self.idle, self.busy, self.stopped = collections.deque(), {}, threading.Event()
+        # Connections that are kept alive, and whether the run is over.
+        self.idle, self.stopped = collections.deque(), threading.Event()
 
     def send(self, batch):
         """Every row of the batch that failed, by its place, with its reason."""
@@ -1033,60 +1027,19 @@ class Sender:
             return self.exchange(self.server.connect(), headers, body)
 
     def exchange(self, connection, headers, body):
-        self.busy[connection] = deadline = time.monotonic() + self.options.timeout
         try:
             response = self.server.post(connection, headers, body)
-            if time.monotonic() >= deadline:
-                raise TimeoutError
-        except BaseException as error:
+        except BaseException:
             connection.close()
-            if isinstance(error, Exception) and time.monotonic() >= deadline:
-                raise TimeoutError("timed out") from None
             raise
-        finally:
-            del self.busy[connection]
         if connection.sock:
             self.idle.append(connection)
         return response
-
-    def end_overdue(self):
-        """Ends the exchanges that take too long. The timeout of a socket bounds each read alone, so that a response
-        which comes byte by byte would never end."""
-        for connection, deadline in list(self.busy.items()):
-            if time.monotonic() >= deadline:
-                # There may be no socket yet, or no longer.
-                with contextlib.suppress(OSError, TypeError, AttributeError):
-                    # Not the method of TLS, which would go on in plain text.
-                    socket.socket.shutdown(connection.sock or connection.used, socket.SHUT_RDWR)
 
     def wait(self, batch, why, pause):
         self.progress.report(f"batch {batch.number}: {why}; again in {pause:.1f} s")
         if self.stopped.wait(pause):
             raise Stop("the run is over")
-
-
-class Sending(threading.Thread):
-    """A batch on its way. The end of the program does not wait for it."""
-
-    def __init__(self, sender, batch):
-        super().__init__(daemon=True)
-        self.sender, self.batch, self.failed, self.error = sender, batch, None, None
-        self.start()
-
-    def run(self):
-        try:
-            self.failed = self.sender.send(self.batch)
-        except BaseException as error:
-            self.error = error
-
-    def ended(self):
-        while self.is_alive():
-            # On Windows nothing interrupts a wait without end.
-            self.join(0.5)
-            self.sender.end_overdue()
-        if self.error:
-            raise self.error
-        return self.failed
 
 
 # --- What survives the death of the run ---
@@ -1321,14 +1274,18 @@ def count(rows):
 def import_all(source, sender, reader, failed_rows, journal, progress):
     """Sends the batches, and settles the oldest before one more is read: so memory is bounded, and failed rows stand in
     the order of the input."""
-    under_way = collections.deque()
+    concurrency, under_way = sender.options.concurrency, collections.deque()
+    threads = concurrent.futures.ThreadPoolExecutor(concurrency)
     while True:
-        for batch in itertools.islice(source, sender.options.concurrency - len(under_way)):
-            under_way.append(Sending(sender, batch))
+        for batch in itertools.islice(source, concurrency - len(under_way)):
+            under_way.append((batch, threads.submit(sender.send, batch)))
         if not under_way:
             return
-        failed, batch = under_way[0].ended(), under_way.popleft().batch
-        mark = journal.mark
+        batch, sent = under_way.popleft()
+        while not sent.done():
+            # On Windows nothing interrupts a wait without end.
+            concurrent.futures.wait([sent], 0.5)
+        failed, mark = sent.result(), journal.mark
         texts = [reader.failed(batch.rows[place], reason) for place, reason in failed]
         if texts and reader.heading and not mark.failed:
             texts.insert(0, reader.heading)

@@ -28,6 +28,16 @@ def reply(status, code, data=None, headers=None, message="ok"):
     return status, {**JSON, **(headers or {})}, json.dumps(envelope, ensure_ascii=False).encode()
 
 
+def cut_short(status):
+    """A response that ends before its end."""
+
+    def write(request, _):
+        request.wfile.write(f"HTTP/1.1 {status} OK\r\nContent-Length: 99\r\n\r\n{{".encode())
+        return ()
+
+    return write
+
+
 def result(records, reason_of):
     """What the service says of records that fail for the reason that `reason_of` gives, or none."""
     reasons = [(place, record, reason_of(record)) for place, record in enumerate(records)]

@@ -93,11 +93,14 @@ def test_half_a_pair_in_a_bad_row_is_no_end(desk, double):
 
 
 def test_reasons_of_an_earlier_run_are_left_out(desk, double):
-    line = r'{"phone":1e2,"errorCode":"TIMEOUT","x":[1, 2],"errorMsg":"x" , "\u0072etryable":true}'
-    desk.run("list.jsonl --match fuzzy", line)
-    ((_, body),) = double.requests
-    assert b'"data":[{"phone":1e2,"x":[1, 2]}]' in body
-    assert desk.read("list.failed.jsonl").startswith('{"phone":1e2,"x":[1, 2],"errorCode":"MISSING_GROUPS",')
+    row = '{"phone":1e2,"x":[1, 2]'
+    for end in (
+        r',"errorCode":"TIMEOUT","errorMsg":"\"x\\","retryable":true}',
+        ', "errorCode": "", "errorMsg": "", "retryable": false}',
+    ):
+        desk.run("list.jsonl --match fuzzy --restart", row + end)
+        assert f'"data":[{row}}}]' in double.requests[-1][1].decode()
+        assert desk.read("list.failed.jsonl").startswith(f'{row},"errorCode":"MISSING_GROUPS",')
     desk.run("list.csv --match fuzzy", "errorCode,openid,retryable,groups,errorMsg\nTIMEOUT,o1,true,,x\n")
     assert desk.read("list.failed.csv").splitlines()[0] == "openid,groups,errorCode,errorMsg,retryable"
 

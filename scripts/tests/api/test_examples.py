@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from api.double import IN_PROGRESS, PYTHON, STORE_ERROR, reply, result
+from api.double import IN_PROGRESS, PYTHON, STORE_ERROR, cut_short, reply, result
 from api.markdown import PROJECT
 
 EXAMPLES = PROJECT / "docs" / "examples"
@@ -120,15 +120,9 @@ def test_matches_are_no_failed_records(call, double):
     assert call.run(double.url, GOOD) == (0, [], "")
 
 
-def cut_short(request, _):
-    """A response that ends before its end."""
-    request.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{")
-    return ()
-
-
 def test_no_response_and_no_retry_after_is_an_end(call, double):
     odd = [(503, {"Retry-After": after}, b"") for after in ("08", "\xb2", "x")]
-    double.faults = dict(enumerate([*odd, cut_short]))
+    double.faults = dict(enumerate([*odd, cut_short(200)]))
     code, _, messages = call.run(double.url, GOOD)
     assert (code, len(double.requests)) == (0, 5), messages
     assert double.pauses[0] >= 8
