@@ -74,12 +74,7 @@ def table(name):
 
 def describe(stack, template="", *needed):
     """The outputs of a stack and its parameters; it must have the outputs that a template's stack has."""
-    try:
-        (found,) = client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
-    except ClientError as error:
-        if code(error) == "ValidationError":
-            raise Failure(f"there is no stack {stack} in this region") from error
-        raise
+    (found,) = client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
     outputs = {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])}
     if missing := [name for name in needed if name not in outputs]:
         raise Failure(f"{stack} is no stack of {template}: it has no output {missing[0]}")

@@ -41,12 +41,8 @@ def set_parameters(given):
         UsePreviousTemplate=True,
         # The second one is for the transformation of the template.
         Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
-        Parameters=[
-            {"ParameterKey": name, "ParameterValue": changes[name]}
-            if name in changes
-            else {"ParameterKey": name, "UsePreviousValue": True}
-            for name in present
-        ],
+        Parameters=[{"ParameterKey": name, "UsePreviousValue": True} for name in present.keys() - changes.keys()]
+        + [{"ParameterKey": name, "ParameterValue": value} for name, value in changes.items()],
     )
     aws.say("updating; this takes a minute or two")
     client.get_waiter("stack_update_complete").wait(StackName=given.stack)

@@ -11,7 +11,7 @@ import secrets
 import time
 from decimal import Decimal
 
-from .client import Errors, Failure, say
+from .client import Failure, say
 from .table import of_tenant, pages
 
 # Without it a token cannot import (src/tenant.rs).
@@ -62,7 +62,6 @@ def hash_of(token):
 
 def new(table, given):
     """Create a token for a tenant and print it."""
-    reject_disabled(table, given.tenant)
     token = secrets.token_urlsafe(TOKEN_BYTES)
     key = {"tokenHash": hash_of(token)}
     item = {**key, "tenantId": given.tenant, "permissions": {PERMISSION}}
@@ -70,19 +69,15 @@ def new(table, given):
         item["expiresAt"] = Decimal(int(time.time()) + given.days * DAY)
     table.put_item(Item=item)
     try:
-        # It may have been disabled meanwhile, without this entry.
-        reject_disabled(table, given.tenant)
-    except (Failure, *Errors):
+        # Looked at last, as the tenant may be disabled meanwhile, without this entry. Nobody knows the token yet.
+        if not all(map(enabled, entries(table, given.tenant))):
+            raise Failure(f"the tenant {given.tenant} is disabled: `enable` it first")
+    except BaseException:
         table.delete_item(Key=key)
         raise
     say(f"tenant {given.tenant}, permission {PERMISSION}, {expiry(item)}, hash {hash_of(token)}")
     say("the token, shown only once:")
     print(token)
-
-
-def reject_disabled(table, tenant):
-    if not all(map(enabled, entries(table, tenant))):
-        raise Failure(f"the tenant {tenant} is disabled: `enable` it first")
 
 
 def list_tokens(table, given):
@@ -118,21 +113,19 @@ def enable(table, given):
 
 
 def switch(table, given, value):
-    found = entries_of(table, given.tenant)
     # Until all are as they should be: one may have been created meanwhile.
-    while others := [item["tokenHash"] for item in found if enabled(item) != value]:
-        for key in others:
+    while others := [item for item in entries_of(table, given.tenant) if enabled(item) != value]:
+        for item in others:
             # The entry may have been revoked meanwhile, and an update alone would create it anew.
             with contextlib.suppress(table.meta.client.exceptions.ConditionalCheckFailedException):
                 table.update_item(
-                    Key={"tokenHash": key},
+                    Key={"tokenHash": item["tokenHash"]},
                     UpdateExpression="SET #enabled = :enabled",
                     ExpressionAttributeNames={"#enabled": "enabled"},
                     ExpressionAttributeValues={":enabled": value},
                     ConditionExpression="attribute_exists(tokenHash)",
                 )
-        found = entries(table, given.tenant)
-    say(f"the tenant {given.tenant} is {'enabled' if value else 'disabled'}, tokens: {len(found)}")
+    say(f"the tenant {given.tenant} is {'enabled' if value else 'disabled'}")
 
 
 def revoke(table, given):

@@ -39,6 +39,12 @@ def tables(emulator, prefix):
 
 
 @pytest.fixture
+def stored(tables):
+    """The items of a table by the first attribute of their keys."""
+    return lambda name: {item[KEYS[name][0]]: item for item in tables[name].scan()["Items"]}
+
+
+@pytest.fixture
 def admin(emulator, tables, prefix):
     """Runs a command behind a proxy with the rules given; the result has its output and its calls of AWS."""
 

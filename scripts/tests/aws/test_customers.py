@@ -37,7 +37,6 @@ FILES = {
     "blanks": GOOD.replace(",", ", ").replace("138 0000 0001", '"138 0000 0001"'),
     "marks": GOOD.replace(" 0000 ", "\u00a00000\u3000").replace("c1", "\u200bc1\u00a0"),
     "empty columns": GOOD.replace("phone", "phone,,").replace("0001\n", "0001,,\n") + ",,,,,\n",
-    "line ends in a column not taken": GOOD.replace("phone", "phone,name").replace("0001\n", '0001,"张\n三"\n'),
 }
 
 
@@ -56,15 +55,10 @@ def test_a_file_in_gbk_becomes_one_that_is_packed_and_has_nothing_empty(convert)
 @pytest.mark.parametrize(
     ("row", "words"),
     [
-        (",u2,o2,13800000003", "no audienceUserId"),
         ("\u200b,u2,o2,", "no audienceUserId"),
-        ("c1,u2,o2,", "came before"),
         (" c1\u3000,u2,o2,", "came before"),
-        ("c2,u2,o2,1,9", "cells or quotes that do not fit"),
         ("c2,u2", "cells or quotes that do not fit"),
-        ('c2,"u2,o2,', "cells or quotes that do not fit"),
         ("c2,u\t2,o2,", "unionid: a control character"),
-        (f"c2,,{'o' * 1025},", "openid: over 1,024 bytes"),
     ],
 )
 def test_a_row_that_is_no_customer_is_named_and_left_out(convert, row, words):
@@ -79,12 +73,10 @@ def test_a_row_that_is_no_customer_is_named_and_left_out(convert, row, words):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("", "empty"),
         ("audienceUserId;phone\nc1;1\n", "no audienceUserId"),
         (GOOD.replace("unionid", "unionId"), "the column unionId is nearly unionid"),
         (GOOD.replace("openid", "phone"), "the column phone twice"),
         ("audienceUserId\n", "the file has no customer"),
-        (GOOD.encode("utf-16"), "UTF-16"),
         ((GOOD + "会员,,,\n").encode("gbk"), "--encoding gbk"),
     ],
 )
@@ -110,18 +102,13 @@ def test_a_file_that_cannot_be_read_or_written_is_named(tmp_path, path, out):
     assert (tmp_path / "good.csv").read_text() == GOOD
 
 
-@pytest.fixture
-def stored(tables):
-    return lambda: {item["audienceUserId"]: item for item in tables["customers"].scan()["Items"]}
-
-
 def test_customers_are_loaded_into_a_table_in_use(admin, stored, tmp_path):
     source = tmp_path / "customers.csv"
     source.write_text("audienceUserId,phone\n" + "".join(f"c{n},+86 138{n:08}\n" for n in range(60)) + ",1\n")
     done = admin("customers", "load", "--tenant", "acme", source)
     assert (done.returncode, "customers: 60 loaded, 1 left out" in done.err) == (1, True)
-    assert len(stored()) == 60
-    assert stored()["c7"] == {"audienceUserId": "c7", "tenantId": "acme", "phone": "13800000007"}
+    assert len(stored("customers")) == 60
+    assert stored("customers")["c7"] == {"audienceUserId": "c7", "tenantId": "acme", "phone": "13800000007"}
 
 
 @pytest.fixture
@@ -152,18 +139,18 @@ COUNTED = [
 
 @pytest.mark.usefixtures("faulty")
 def test_what_matches_nothing_is_counted_and_phones_are_mended(admin, stored):
-    expected = stored()
+    expected = stored("customers")
     done = admin("check", rules={"Scan": lambda request, forward: forward({**request, "Limit": 1})})
     assert (done.returncode, done.out.splitlines()) == (1, COUNTED)
     assert "to be mended: 6" in done.err
     assert not [value for value in ("138", "o2", "c1") if value in done.out + done.err]
-    assert stored() == expected
+    assert stored("customers") == expected
     done = admin("check", "--mend")
     assert (done.returncode, done.out.splitlines()) == (1, [*COUNTED, "phones mended: 3"])
     expected["c1"]["phone"] = "13800000002"
     del expected["c2"]["phone"]
     expected["c4"]["phone"] = "13800000005"
-    assert stored() == expected
+    assert stored("customers") == expected
     again = admin("check", "--mend", "--tenant", "rival")
     assert (again.returncode, again.out.splitlines()) == (0, ["customers: 1", "phones mended: 0"])
 
@@ -180,5 +167,5 @@ def test_a_phone_that_changes_meanwhile_is_left_alone(admin, stored, tables):
 
     done = admin("check", "--mend", rules={"UpdateItem": change_first})
     assert (done.returncode, "phones mended: 0" in done.out) == (1, True)
-    assert stored()["c1"]["phone"] == "new"
-    assert not {"c2", "c4"} & set(stored())
+    assert stored("customers")["c1"]["phone"] == "new"
+    assert not {"c2", "c4"} & set(stored("customers"))

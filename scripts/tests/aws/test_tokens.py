@@ -13,11 +13,6 @@ from processes import run_script
 
 
 @pytest.fixture
-def items(tables):
-    return lambda: {item["tokenHash"]: item for item in tables["tenants"].scan()["Items"]}
-
-
-@pytest.fixture
 def new(admin):
     """Creates a token and returns it."""
 
@@ -34,17 +29,17 @@ def hash_of(token):
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def test_a_token_is_stored_as_its_hash(new, items):
+def test_a_token_is_stored_as_its_hash(new, stored):
     first, before = new("acme_1-A"), int(time.time())
     second = new("acme_1-A", "--days", "30")
-    stored = items()
-    end = stored[hash_of(second)].pop("expiresAt")
+    items = stored("tenants")
+    end = items[hash_of(second)].pop("expiresAt")
     assert 0 <= int(end) - before - 30 * 86_400 < 60
     for token in (first, second):
         # 256 bits in URL-safe Base64, alone on its line.
         assert re.fullmatch(r"[A-Za-z0-9_-]{43}", token)
         key = hash_of(token)
-        assert stored[key] == {"tokenHash": key, "tenantId": "acme_1-A", "permissions": {"audience:group"}}
+        assert items[key] == {"tokenHash": key, "tenantId": "acme_1-A", "permissions": {"audience:group"}}
 
 
 @pytest.mark.parametrize(
@@ -52,8 +47,6 @@ def test_a_token_is_stored_as_its_hash(new, items):
     [
         *(("new", "--tenant", text) for text in ("", "a#b", "a b", "租户", "acme\n", "x" * 65)),
         *(("new", "--tenant=a", "--days", text) for text in ("0", "-1", "1.5", "")),
-        # A tenant has several tokens, and is disabled with all of them.
-        ("disable", "--hash", "0" * 64),
     ],
     ids=ascii,
 )
@@ -62,23 +55,25 @@ def test_a_wrong_command_changes_nothing(arguments):
     assert (rejected.returncode, rejected.out) == (2, "")
 
 
-def test_a_tenant_is_disabled_and_enabled_with_all_its_tokens(admin, new, items):
+def test_a_tenant_is_disabled_and_enabled_with_all_its_tokens(admin, new, stored):
     for tenant in ("acme", "acme", "rival"):
         new(tenant)
     for command, enabled in (("disable", False), ("enable", True)):
         assert admin("token", command, "--tenant", "acme").returncode == 0
-        stored = items()
-        for item in stored.values():
+        items = stored("tenants")
+        for item in items.values():
             assert item.get("enabled") == (None if item["tenantId"] == "rival" else enabled)
             assert "permissions" in item
         if not enabled:
             rejected = admin("token", "new", "--tenant", "acme")
             assert (rejected.returncode, rejected.out, "is disabled" in rejected.err) == (1, "", True)
-            assert items() == stored
+            assert stored("tenants") == items
     new("acme")
 
 
-def test_a_token_created_while_its_tenant_is_disabled_is_disabled_and_a_revoked_one_stays_so(admin, new, items, tables):
+def test_a_token_created_while_its_tenant_is_disabled_is_disabled_and_a_revoked_one_stays_so(
+    admin, new, stored, tables
+):
     revoked, created = new("acme"), []
 
     def create_and_revoke(request, forward):
@@ -88,10 +83,10 @@ def test_a_token_created_while_its_tenant_is_disabled_is_disabled_and_a_revoked_
         return forward(request)
 
     assert admin("token", "disable", "--tenant", "acme", rules={"UpdateItem": create_and_revoke}).returncode == 0
-    assert [(key, item["enabled"]) for key, item in items().items()] == [(hash_of(*created), False)]
+    assert [(key, item["enabled"]) for key, item in stored("tenants").items()] == [(hash_of(*created), False)]
 
 
-def test_a_tenant_that_is_disabled_while_its_token_is_created_gets_none(admin, items, tables):
+def test_a_tenant_that_is_disabled_while_its_token_is_created_gets_none(admin, stored, tables):
     entry = {"tokenHash": "first", "tenantId": "acme"}
     tables["tenants"].put_item(Item=entry)
 
@@ -100,22 +95,22 @@ def test_a_tenant_that_is_disabled_while_its_token_is_created_gets_none(admin, i
         return forward(request)
 
     rejected = admin("token", "new", "--tenant", "acme", rules={"PutItem": disable_first})
-    assert (rejected.returncode, rejected.out, list(items())) == (1, "", ["first"])
+    assert (rejected.returncode, rejected.out, list(stored("tenants"))) == (1, "", ["first"])
 
 
-def test_a_token_is_revoked_alone_or_with_its_tenant(admin, new, items):
+def test_a_token_is_revoked_alone_or_with_its_tenant(admin, new, stored):
     first, second, other = new("acme"), new("acme"), new("rival")
     assert admin("token", "revoke", "--hash", hash_of(first)).returncode == 0
-    assert items().keys() == {hash_of(second), hash_of(other)}
+    assert stored("tenants").keys() == {hash_of(second), hash_of(other)}
     assert admin("token", "revoke", "--tenant", "acme").returncode == 0
-    assert items().keys() == {hash_of(other)}
+    assert stored("tenants").keys() == {hash_of(other)}
 
 
-def test_an_unknown_token_makes_no_entry(admin, items):
+def test_an_unknown_token_makes_no_entry(admin, stored):
     unknown = [(command, "--tenant", "nobody") for command in ("disable", "enable", "revoke")]
     for arguments in (*unknown, ("revoke", "--hash", "0" * 64)):
         assert admin("token", *arguments).returncode == 1, arguments
-    assert items() == {}
+    assert stored("tenants") == {}
 
 
 def test_a_list_shows_hashes_states_and_ends_and_no_token(admin, new, tables):
@@ -125,10 +120,7 @@ def test_a_list_shows_hashes_states_and_ends_and_no_token(admin, new, tables):
         tables["tenants"].put_item(Item={"tokenHash": digit * 64, "tenantId": "acme", **more})
     listed = admin("token", "list", "--tenant", "acme").out
     assert token not in listed
-    end = re.search(
-        rf"^{hash_of(token)}  enabled  audience:group  expires (\d{{4}}-\d\d-\d\d \d\d:\d\d UTC)$", listed, re.M
-    )
-    assert end
+    assert re.search(rf"^{hash_of(token)}  enabled  audience:group  expires 2[-: 0-9]{{15}} UTC$", listed, re.M)
     for line in (
         f"{'0' * 64}  enabled  all  expired 2001-09-09 01:46 UTC\n",
         f"{'1' * 64}  enabled  all  expires 9999-12-31 23:59 UTC\n",
@@ -156,9 +148,7 @@ def test_tenants_are_listed_with_their_state(admin, tables):
     [
         ({"AWS_ACCESS_KEY_ID": ""}, "credentials"),
         ({"AWS_ENDPOINT_URL": "nowhere"}, "Invalid endpoint"),
-        ({"AWS_ENDPOINT_URL": "http://127.0.0.1:65536"}, "Port out of range"),
         ({"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, "Could not connect"),
-        ({"AWS_REGION": "no region"}, "region"),
     ],
 )
 def test_a_place_that_is_missing_or_wrong_is_named(place, words):

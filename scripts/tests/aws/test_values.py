@@ -23,17 +23,11 @@ def test_values_are_those_that_the_function_compares(field, vector):
             identifier(field, vector["sent"])
 
 
-# \x1c is white space in Python, and in Unicode not.
-@pytest.mark.parametrize("text", ["\x1ca", "1" * 1025, "客" * 342], ids=ascii)
-@pytest.mark.parametrize("field", ["openid", "phone"])
-def test_a_value_that_a_request_may_not_hold_is_unfit(field, text):
+@pytest.mark.parametrize(("field", "most", "around"), [("openid", "客" * 341, " " * 9), ("phone", "1" * 1024, "-" * 9)])
+def test_length_is_judged_in_canonical_form(field, most, around):
+    assert identifier(field, around + most) == most
     with pytest.raises(Unfit):
-        identifier(field, text)
-
-
-def test_length_is_judged_in_canonical_form():
-    assert identifier("phone", "-" * 2000 + "1" * 1024) == "1" * 1024
-    assert identifier("openid", f" {'客' * 341} ") == "客" * 341
+        identifier(field, most + "11")
 
 
 @pytest.mark.parametrize(
