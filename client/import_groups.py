@@ -869,7 +869,7 @@ class Server:
                     return True
         return bool(urllib.request.proxy_bypass(self.host if ":" in self.host else f"{self.host}:{self.port}"))
 
-    def connect(self):
+    def connection(self):
         if not self.context:
             return http.client.HTTPConnection(*self.peer, timeout=self.timeout)
         connection = http.client.HTTPSConnection(*self.peer, timeout=self.timeout, context=self.context)
@@ -955,8 +955,8 @@ class Sender:
         self.options, self.server, self.run, self.progress = options, server, run, progress
         self.headers = {"Content-Type": "application/json", "X-Token": token, "User-Agent": "import_groups.py"}
         self.pace = Pace(options.concurrency, options.batch)
-        # Connections that are kept alive, and whether the run is over.
-        self.idle, self.stopped = collections.deque(), threading.Event()
+        # By thread; one that was closed opens itself again.
+        self.connections, self.stopped = collections.defaultdict(server.connection), threading.Event()
 
     def send(self, batch):
         """Every row of the batch that failed, by its place, with its reason."""
@@ -1017,24 +1017,16 @@ class Sender:
                 self.wait(batch, why, pause)
 
     def post(self, headers, body):
-        """One exchange, if possible on a connection that was kept. The server may have closed that meanwhile."""
-        while True:
-            with contextlib.suppress(IndexError):
-                connection = self.idle.pop()
-                with contextlib.suppress(ConnectionError, http.client.HTTPException):
-                    return self.exchange(connection, headers, body)
-                continue
-            return self.exchange(self.server.connect(), headers, body)
-
-    def exchange(self, connection, headers, body):
+        """One exchange, on the connection that its thread keeps. The server may have closed that meanwhile."""
+        connection = self.connections[threading.get_ident()]
+        is_kept = connection.sock
         try:
-            response = self.server.post(connection, headers, body)
-        except BaseException:
+            return self.server.post(connection, headers, body)
+        except BaseException as error:
             connection.close()
+            if is_kept and isinstance(error, (ConnectionError, http.client.HTTPException)):
+                return self.post(headers, body)
             raise
-        if connection.sock:
-            self.idle.append(connection)
-        return response
 
     def wait(self, batch, why, pause):
         self.progress.report(f"batch {batch.number}: {why}; again in {pause:.1f} s")
