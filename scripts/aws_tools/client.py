@@ -18,9 +18,6 @@ except ModuleNotFoundError as missing:
 # An error that is reported to the user in one line.
 from import_groups import Stop as Failure
 
-# Errors of a call that are no defect of these tools.
-Errors = (BotoCoreError, ClientError, ResponseParserError)
-
 # The exit status after Ctrl-C.
 STOPPED = 130
 
@@ -40,8 +37,8 @@ def run(program):
     except BrokenPipeError:
         # Whoever read the output has ended; nor is there anybody for the rest of it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    # An address or a setting that boto3 cannot read is a ValueError.
-    except (Failure, OSError, ValueError, *Errors) as error:
+    # No defect of these tools; an address or a setting that boto3 cannot read is a ValueError.
+    except (Failure, OSError, ValueError, BotoCoreError, ClientError, ResponseParserError) as error:
         say(f"error: {reason(error)}")
     return 1
 

@@ -120,8 +120,7 @@ def switch(table, given, value):
             with contextlib.suppress(table.meta.client.exceptions.ConditionalCheckFailedException):
                 table.update_item(
                     Key={"tokenHash": item["tokenHash"]},
-                    UpdateExpression="SET #enabled = :enabled",
-                    ExpressionAttributeNames={"#enabled": "enabled"},
+                    UpdateExpression="SET enabled = :enabled",
                     ExpressionAttributeValues={":enabled": value},
                     ConditionExpression="attribute_exists(tokenHash)",
                 )
