@@ -81,7 +81,7 @@ def test_failed_run_is_redriven(bulk, emulator, fault):
     assert (rejected.returncode, "rows.failed.csv exists" in rejected.err) == (1, True)
 
     fault()
-    # What AWS says of a run may be some seconds old, and may be asked once a second. Before the redrive it is asked, too.
+    # What AWS says of a run may be some seconds old. It is asked before the redrive, and then once a second.
     began = time.monotonic()
     with AwsProxy(emulator.endpoint, {"DescribeExecution": late(3), "DescribeMapRun": late(3)}) as proxy:
         redriven = bulk.run(*redrive, "--overwrite", states=proxy.url)
