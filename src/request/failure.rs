@@ -120,6 +120,7 @@ impl From<Outage> for Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::request::identifier::Identifier;
     use crate::request::name::MAX_SHOWN;
 
     /// Every failure in the order of the contract's table.
@@ -164,5 +165,7 @@ mod tests {
             assert!(!message.is_empty() && message.len() <= MAX_MESSAGE_BYTES, "{message}");
             assert!(!message.contains(['"', '\\']), "{message}");
         }
+        // No name is longer than that of `invalid`.
+        assert!(Identifier::ALL.iter().all(|identifier| identifier.field().len() <= "audienceUserId".len()));
     }
 }
