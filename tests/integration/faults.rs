@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use group_import::config::IdentityLookup;
-use serde_json::Value;
+use serde_json::{Value, json};
 use testing::dynamodb::{Action, Rule, Share};
 use testing::shorthand::{
     customers, exact, failures_by, fuzzy, numbered, numbered_pairs, off, pairs, records, resend,
@@ -96,5 +96,38 @@ async fn unprocessed_items_of_no_record_put_the_whole_batch_in_doubt() {
         let response = function.import(off("add"), numbered(5)).await;
         assert_eq!(response.failures(), ["STORE_ERROR"; 5], "{answer}");
         assert!(stage.memberships().await.is_empty());
+    }
+}
+
+/// As where something between the function and the database mixes up two calls.
+#[tokio::test(start_paused = true)]
+async fn a_response_that_is_none_to_its_call_is_a_failure() {
+    let (statement, query) = (IdentityLookup::Statement, IdentityLookup::Query);
+    let other_value =
+        r#"{"Items":[{"openid":{"S":"o1"},"audienceUserId":{"S":"c1"},"tenantId":{"S":"t1"}}]}"#;
+    let other_tenant =
+        r#"{"Items":[{"openid":{"S":"o0"},"audienceUserId":{"S":"c1"},"tenantId":{"S":"t2"}}]}"#;
+    let other_token = r#"{"Item":{"tokenHash":{"S":"x"},"tenantId":{"S":"t1"}}}"#;
+    let record = |field: &str, value: &str| json!([{field: value, "phone": "13800000000", "groups": "g"}]);
+    for (operation, answer, lookup, data, status) in [
+        ("ExecuteStatement", "{}", statement, record("openid", "o0"), 200),
+        ("ExecuteStatement", other_value, statement, record("openid", "o0"), 200),
+        ("Query", "{}", query, record("openid", "o0"), 200),
+        ("Query", other_value, query, record("openid", "o0"), 200),
+        ("Query", other_tenant, query, record("openid", "o0"), 200),
+        ("BatchGetItem", "{}", statement, record("audienceUserId", "c0"), 200),
+        ("GetItem", other_token, statement, record("openid", "o0"), 503),
+    ] {
+        let stage = Stage::new().await;
+        let known = ["c0", "c1"].map(|id| json!({"audienceUserId": id, "phone": "13800000000"}));
+        stage.put_customers(known).await;
+        let function = stage.function_with(|config| config.identity_lookup = lookup).await;
+        stage.database.rule(Rule::on(operation, Action::Respond(answer)));
+        let response = function.import(exact("add"), data).await;
+        assert_eq!(response.status, status, "{operation} {answer}");
+        if status == 200 {
+            assert_eq!(response.failures(), ["STORE_ERROR"], "{operation} {answer}");
+        }
+        assert!(stage.memberships().await.is_empty(), "{operation} {answer}");
     }
 }

@@ -3,10 +3,9 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::items::{Batch, Purpose};
-use super::{Item, text};
+use super::{INVALID, Item, text};
 use crate::database::client::{CallError, EXECUTE_STATEMENT, Pace};
 use crate::database::{Database, Session};
-use crate::request::failure::Outage;
 use crate::request::identifier::{Identifier, Identifiers};
 use crate::resolution::lookup::{Customer, Found, Lookup, LookupResult};
 use crate::tenant::TenantId;
@@ -55,13 +54,12 @@ impl Session<'_> {
         let mut surplus = 0;
         loop {
             let page = self.calls.send(pace, EXECUTE_STATEMENT, || request.clone().send()).await?;
-            for item in page.items.unwrap_or_default() {
+            for item in page.items.ok_or(INVALID)? {
                 let (value, customer) = (key(&item, field)?, key(&item, CUSTOMER_ID)?);
-                if let Some(position) = values.iter().position(|sent| *sent == value) {
-                    let customers = &mut customers[position];
-                    surplus += usize::from(customers.len() > lookup.most.min(PAGE_ITEMS));
-                    add(customers, customer, lookup.most);
-                }
+                let position = values.iter().position(|sent| *sent == value).ok_or(INVALID)?;
+                let customers = &mut customers[position];
+                surplus += usize::from(customers.len() > lookup.most.min(PAGE_ITEMS));
+                add(customers, customer, lookup.most);
             }
             let is_complete =
                 page.next_token.is_none() || customers.iter().all(|customers| customers.len() > lookup.most);
@@ -85,20 +83,24 @@ impl Session<'_> {
         position: usize,
     ) -> Result<Found, CallError> {
         let Database { client, config, .. } = self.database;
+        let (field, value) = (lookup.identifier.field(), &*lookup.values[position]);
         let mut request = client
             .query()
             .table_name(&config.tables.customers)
             .index_name(index(lookup.identifier))
             .key_condition_expression("#identifier = :value AND tenantId = :tenant")
-            .expression_attribute_names("#identifier", lookup.identifier.field())
-            .expression_attribute_values(":value", AttributeValue::S(lookup.values[position].to_string()))
+            .expression_attribute_names("#identifier", field)
+            .expression_attribute_values(":value", AttributeValue::S(value.to_owned()))
             .expression_attribute_values(":tenant", AttributeValue::S(tenant.as_str().to_owned()))
             .limit(lookup.most as i32 + 1);
         let pace = self.pace_of(lookup.identifier);
         let mut customers = Vec::new();
         loop {
             let page = self.calls.send(pace, "Query", || request.clone().send()).await?;
-            for item in page.items.unwrap_or_default() {
+            for item in page.items.ok_or(INVALID)? {
+                if key(&item, field)? != value || key(&item, TENANT_ID)? != tenant.as_str() {
+                    return Err(INVALID);
+                }
                 add(&mut customers, key(&item, CUSTOMER_ID)?, lookup.most);
             }
             if page.last_evaluated_key.is_none() || customers.len() > lookup.most {
@@ -169,7 +171,7 @@ fn statement(table: &str, identifier: Identifier, values: usize) -> String {
 
 /// A key of an item read. Keys are strings: an item without them is invalid.
 fn key<'i>(item: &'i Item, name: &str) -> Result<&'i str, CallError> {
-    text(item, name).ok_or(CallError::Outage(Outage::StoreError))
+    text(item, name).ok_or(INVALID)
 }
 
 #[cfg(test)]

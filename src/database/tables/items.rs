@@ -6,7 +6,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::KeysAndAttributes;
 use tokio::time::Instant;
 
-use super::{Item, attribute, text};
+use super::{INVALID, Item, attribute, text};
 use crate::database::Session;
 use crate::database::client::{CallError, Pace, accepted_share};
 use crate::request::failure::Outage;
@@ -117,12 +117,12 @@ impl Session<'_> {
             .expect("BUG: the keys are set");
         let request = self.database.client.batch_get_item().request_items(batch.table, keys).send();
         let output = self.calls.call("BatchGetItem", request).await?;
-        let found = output.responses.into_iter().flatten().flat_map(|(_, items)| items);
+        let found = output.responses.ok_or(INVALID)?.into_values().flatten();
         let unprocessed = output.unprocessed_keys.into_iter().flatten().flat_map(|(_, keys)| keys.keys);
         // An item that was not requested makes the whole response invalid.
         let position = |item: &Item| {
             let position = batch.key_of(item).and_then(|key| positions.get(&key).copied());
-            position.ok_or(CallError::Outage(Outage::StoreError))
+            position.ok_or(INVALID)
         };
         let found = found.map(|item| Ok((position(&item)?, item))).collect::<Result<_, CallError>>()?;
         Ok((found, unprocessed.map(|key| position(&key)).collect::<Result<_, _>>()?))

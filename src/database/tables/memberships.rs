@@ -7,11 +7,10 @@ use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, PutRequest, WriteRe
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
 use super::write_queue::{WriteQueue, Written};
-use super::{Item, attribute, text};
+use super::{INVALID, Item, attribute, text};
 use crate::database::client::CallError;
 use crate::database::{Database, Session, Stage};
 use crate::deadline::since_1970;
-use crate::request::failure::Outage;
 use crate::request::params::OptType;
 use crate::resolution::membership::Membership;
 use crate::tenant::TenantId;
@@ -120,7 +119,7 @@ impl Writer<'_> {
         };
         // One that is not of the batch makes the whole response invalid: what was written is in doubt.
         let unprocessed: Option<Vec<_>> = unprocessed.map(position).collect();
-        let unprocessed = unprocessed.ok_or(CallError::Outage(Outage::StoreError))?;
+        let unprocessed = unprocessed.ok_or(INVALID)?;
         if !unprocessed.is_empty() {
             self.session.calls.tally.throttled();
         }

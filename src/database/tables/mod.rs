@@ -14,10 +14,17 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
+use super::client::CallError;
+use crate::request::failure::Outage;
+
 pub use keys::{Claim, Claimed, Earlier, Key};
 pub use memberships::Writing;
 pub use tenants::TenantError;
 pub use write_queue::Written;
+
+/// The failure of a call whose response is not one to it, as where something between mixes up two: what it says of a
+/// value, a token or a membership may be another's.
+const INVALID: CallError = CallError::Outage(Outage::StoreError);
 
 /// An item, or the key of one.
 type Item = HashMap<String, AttributeValue>;

@@ -75,6 +75,10 @@ async fn an_outcome_that_a_failed_condition_does_not_return_is_read() {
     stage.database.rule(Rule::on("PutItem", Action::Error { status: 400, code, message }));
     let again = post(&function, "k1", &mixed()).await;
     assert_eq!((is_replay(&again), &again.body), (true, &first.body));
+    let other = r#"{"Item":{"importKey":{"S":"t1#k2"},"bodyHash":{"S":""},"run":{"S":""}}}"#;
+    let of_key = |body: &Value| body["Key"].get("importKey").is_some();
+    stage.database.rule(Rule::on("GetItem", Action::Respond(other)).when(of_key).times(1));
+    assert_eq!(post(&function, "k1", &mixed()).await.code(), "SERVICE_UNAVAILABLE");
     // As if another run of a later version took the key over each time.
     rewrite(&stage, "failures", json!({"S": "TIMEOUT:1"})).await;
     assert_eq!(post(&function, "k1", &mixed()).await.code(), "IN_PROGRESS");
