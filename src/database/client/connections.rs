@@ -2,7 +2,7 @@
 //! broken.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, SystemTime};
 
 use aws_smithy_http_client::pool::{Client, ConnectionEvent, ConnectionPool, HttpsBuilder};
@@ -18,9 +18,11 @@ use tokio::sync::Notify;
 
 use crate::config::Config;
 
-/// The most connections of a pool. Lambda gives a process 1,024 file descriptors (AWS Lambda quotas), of which a replaced
-/// pool keeps some until its calls have ended, and the Runtime API takes one for each concurrent request.
+/// The most connections of a pool, and of all pools: a replaced one keeps its connections until its calls have ended.
+/// Lambda gives a process 1,024 file descriptors (AWS Lambda quotas), and the Runtime API takes one for each concurrent
+/// request.
 const MAX_CONNECTIONS: usize = 400;
+const MAX_OF_ALL_POOLS: usize = 800;
 
 /// How long a connection may be unused.
 const MAX_IDLE: Duration = Duration::from_secs(60);
@@ -35,6 +37,8 @@ pub struct Connections(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     settings: HttpsBuilder,
+    /// The most connections of a pool.
+    most: usize,
     current: Mutex<Current>,
     /// Notified when a connection was opened, or could not be.
     opened: Arc<Notify>,
@@ -44,6 +48,8 @@ struct Shared {
 #[derive(Debug)]
 struct Current {
     pool: Pool,
+    /// By their `is_used`, the pools before it of which some may still have calls.
+    replaced: Vec<Weak<AtomicBool>>,
     /// When the latest call started. By the wall clock: the monotonic one may stop while Lambda froze the process.
     used_at: SystemTime,
 }
@@ -58,16 +64,17 @@ struct Pool {
 impl Connections {
     /// As many connections as these settings allow calls at a time, up to 400: then calls wait for one.
     pub fn new(config: &Config) -> Self {
+        let most = most_connections(config);
         let settings = ConnectionPool::builder()
-            .max_connections_per_host(most_connections(config))
+            .max_connections_per_host(most)
             .idle_timeout(MAX_IDLE)
             // As the SDK's own client.
             .proxy_config(ProxyConfig::from_env())
             .tls_provider(Provider::Rustls(CryptoMode::AwsLc));
         let opened = Arc::new(Notify::new());
         let pool = Pool::new(&settings, &opened);
-        let current = Mutex::new(Current { pool, used_at: SystemTime::UNIX_EPOCH });
-        Self(Arc::new(Shared { settings, current, opened }))
+        let current = Current { pool, replaced: Vec::new(), used_at: SystemTime::UNIX_EPOCH };
+        Self(Arc::new(Shared { settings, most, current: Mutex::new(current), opened }))
     }
 
     /// Waits until a connection was opened, or could not be.
@@ -96,7 +103,10 @@ impl Connections {
     }
 
     fn renew(&self, current: &mut Current) {
-        if current.pool.is_used.load(Ordering::Relaxed) {
+        current.replaced.retain(|pool| pool.strong_count() > 0);
+        let pools = current.replaced.len() + 2;
+        if current.pool.is_used.load(Ordering::Relaxed) && pools * self.0.most <= MAX_OF_ALL_POOLS {
+            current.replaced.push(Arc::downgrade(&current.pool.is_used));
             current.pool = Pool::new(&self.0.settings, &self.0.opened);
         }
     }
@@ -204,6 +214,21 @@ mod tests {
         second.is_used.store(true, Ordering::Relaxed);
         connections.replace(&first);
         assert!(is_current(&second));
+    }
+
+    #[test]
+    fn replaced_pools_with_calls_are_few() {
+        let connections = Connections::new(&Config { lookup_concurrency: 400, ..config() });
+        let replaced = || {
+            let pool = connections.current().pool.clone();
+            pool.is_used.store(true, Ordering::Relaxed);
+            connections.replace(&pool);
+            (!Arc::ptr_eq(&connections.current().pool.is_used, &pool.is_used)).then_some(pool)
+        };
+        let first = replaced().expect("there is none with calls");
+        assert!(replaced().is_none(), "the first has calls");
+        drop(first);
+        assert!(replaced().is_some());
     }
 
     #[test]
