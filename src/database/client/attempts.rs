@@ -74,24 +74,33 @@ impl Intercept for Attempts {
     }
 }
 
-/// Leaves throttled calls to this program, which repeats them at the pace that the table can bear. The SDK would give
-/// up after four attempts.
+/// Which attempts are repeated beside those that the SDK repeats by itself: what was not understood on its way, as any
+/// call may be sent twice. Throttled calls are left to this program, which repeats them at the pace that the table can
+/// bear: the SDK would give up after four attempts.
 #[derive(Debug)]
-pub struct ThrottledOnce;
+pub struct Repeats;
 
-impl ClassifyRetry for ThrottledOnce {
+impl ClassifyRetry for Repeats {
     fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
-        if context.response().is_some_and(is_throttled) {
-            RetryAction::RetryForbidden
-        } else {
-            RetryAction::NoActionIndicated
+        match context.response() {
+            Some(response) if is_throttled(response) => RetryAction::RetryForbidden,
+            Some(response) if NOT_READ.contains(&response.status().as_u16()) => {
+                RetryAction::transient_error()
+            }
+            None if matches!(context.output_or_error(), Some(Err(error)) if error.is_connector_error()) => {
+                RetryAction::transient_error()
+            }
+            _ => RetryAction::NoActionIndicated,
         }
     }
 
     fn name(&self) -> &'static str {
-        "ThrottledOnce"
+        "Repeats"
     }
 }
+
+/// The statuses of a request that was not read: from something in front of DynamoDB (RFC 9110, section 15.5.9; RFC 8470).
+const NOT_READ: [u16; 2] = [408, 425];
 
 /// DynamoDB's codes for throttling (DynamoDB developer guide, error handling).
 const THROTTLING: [&str; 3] =
@@ -111,5 +120,6 @@ fn is_throttled(response: &HttpResponse) -> bool {
     }
     let error = response.body().bytes().filter(|_| !response.status().is_success());
     let error = error.and_then(|body| serde_json::from_slice::<Error<'_>>(body).ok());
-    error.is_some_and(|Error { code }| is_throttling_code(code.rsplit('#').next().unwrap_or_default()))
+    let code = error.as_ref().and_then(|Error { code }| code.rsplit('#').next()?.split(':').next());
+    code.is_some_and(is_throttling_code)
 }

@@ -30,6 +30,9 @@ pub enum CallError {
 /// PartiQL's operation. A statement that is rejected is replaced by queries.
 pub const EXECUTE_STATEMENT: &str = "ExecuteStatement";
 
+/// The status of throttling by something in front of DynamoDB (RFC 6585).
+const TOO_MANY_REQUESTS: u16 = 429;
+
 /// The status by which some implementations of DynamoDB say that they lack an operation.
 const NOT_IMPLEMENTED: u16 = 501;
 
@@ -132,12 +135,12 @@ impl Calls<'_> {
     {
         let (kind, cause) = kind_and_cause(error);
         let code = error.code();
-        if code.is_some_and(is_throttling_code) {
+        let status = error.raw_response().map(|response| response.status().as_u16());
+        if code.is_some_and(is_throttling_code) || status == Some(TOO_MANY_REQUESTS) {
             self.tally.throttled();
             return CallError::Throttled;
         }
         // A rejected statement is counted and logged where it is replaced by queries.
-        let status = error.raw_response().map(|response| response.status().as_u16());
         if operation == EXECUTE_STATEMENT && matches!(status, Some(400..=499 | NOT_IMPLEMENTED)) {
             return CallError::NoStatement(code.unwrap_or("none").to_owned());
         }

@@ -16,7 +16,7 @@ use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::{RetryPartition, TokenBucket};
 
-use attempts::{Attempts, ThrottledOnce};
+use attempts::{Attempts, Repeats};
 pub(super) use call::{CallError, Calls, EXECUTE_STATEMENT};
 pub(super) use call_rate::accepted_share;
 pub use connections::Connections;
@@ -65,7 +65,7 @@ pub(super) fn client(sdk: &SdkConfig) -> Client {
     let retries = RetryPartition::custom("imports").token_bucket(TokenBucket::unlimited()).build();
     let sdk = aws_sdk_dynamodb::config::Builder::from(sdk)
         .retry_partition(retries)
-        .retry_classifier(ThrottledOnce)
+        .retry_classifier(Repeats)
         .interceptor(Attempts);
     Client::from_conf(sdk.build())
 }

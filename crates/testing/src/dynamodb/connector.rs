@@ -35,7 +35,8 @@ impl HttpConnector for Connector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let connector = self.clone();
         HttpConnectorFuture::new(async move {
-            connector.respond(request).await.map_err(|error| ConnectorError::io(error.into()))
+            // A failure of the connection that the SDK does not repeat by itself.
+            connector.respond(request).await.map_err(|error| ConnectorError::other(error.into(), None))
         })
     }
 }
