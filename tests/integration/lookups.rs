@@ -6,7 +6,7 @@ use std::time::Duration;
 use group_import::config::IdentityLookup::{Query, Statement};
 use serde_json::json;
 use testing::dynamodb::{Action, Rule};
-use testing::shorthand::{customers, exact, fuzzy, numbered_pairs, pairs, records};
+use testing::shorthand::{customers, exact, fuzzy, numbered, numbered_pairs, pairs, records};
 use testing::stage::Stage;
 
 /// Puts customers `d00`, `d01` and so on, who share an openid.
@@ -134,16 +134,31 @@ async fn a_statement_rejected_midway_is_read_again() {
 
 #[tokio::test]
 async fn a_customer_on_two_pages_is_one_match() {
-    // An index that changes between two pages may return an item on both.
-    const FIRST: &str =
-        r#"{"Items": [{"audienceUserId": {"S": "c1"}, "openid": {"S": "o1"}}], "NextToken": "next"}"#;
-    const LAST: &str = r#"{"Items": [{"audienceUserId": {"S": "c1"}, "openid": {"S": "o1"}}]}"#;
-    let stage = Stage::new().await;
-    for page in [FIRST, LAST] {
-        stage.database.rule(Rule::on("ExecuteStatement", Action::Respond(page)).times(1));
+    // An index that changes between two pages may return an item on both. An empty place for a next page is none.
+    const ITEM: &str = r#"{"audienceUserId": {"S": "c1"}, "openid": {"S": "o1"}, "tenantId": {"S": "t1"}}"#;
+    for (operation, lookup, place, next, last) in [
+        ("ExecuteStatement", Statement, "NextToken", r#""next""#, r#""""#),
+        ("Query", Query, "LastEvaluatedKey", r#"{"openid": {"S": "o1"}}"#, "{}"),
+    ] {
+        let stage = Stage::new().await;
+        let function = stage.function_with(|config| config.identity_lookup = lookup).await;
+        for next in [next, last] {
+            let page = format!(r#"{{"Items": [{ITEM}], "{place}": {next}}}"#).leak();
+            stage.database.rule(Rule::on(operation, Action::Respond(page)).times(1));
+        }
+        let data = json!([{"openid": "o1", "groups": "g"}]);
+        assert_eq!(function.import(fuzzy(1, "add"), data).await.failures(), [""; 0]);
+        assert_eq!(stage.memberships().await, pairs([("t1#c1", "g")]));
+        assert_eq!(stage.database.count(operation), 2);
     }
-    let data = json!([{"openid": "o1", "groups": "g"}]);
-    assert_eq!(stage.function().await.import(fuzzy(1, "add"), data).await.failures(), [""; 0]);
-    assert_eq!(stage.memberships().await, pairs([("t1#c1", "g")]));
-    assert_eq!(stage.database.count("ExecuteStatement"), 2);
+}
+
+#[tokio::test]
+async fn a_key_that_is_unprocessed_twice_is_requested_once() {
+    const KEY: &str = r#"{"audienceUserId": {"S": "c0"}, "tenantId": {"S": "t1"}}"#;
+    let stage = Stage::new().await;
+    stage.put_customers(customers(1)).await;
+    let page = format!(r#"{{"Responses": {{}}, "UnprocessedKeys": {{"c": {{"Keys": [{KEY}, {KEY}]}}}}}}"#);
+    stage.database.rule(Rule::on("BatchGetItem", Action::Respond(page.leak())).times(1));
+    assert_eq!(stage.function().await.import(exact("add"), numbered(1)).await.failures(), [""; 0]);
 }

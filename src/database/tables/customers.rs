@@ -61,12 +61,14 @@ impl Session<'_> {
                 surplus += usize::from(customers.len() > lookup.most.min(PAGE_ITEMS));
                 add(customers, customer, lookup.most);
             }
+            // An empty token would read the first page again.
+            let next_token = page.next_token.filter(|token| !token.is_empty());
             let is_complete =
-                page.next_token.is_none() || customers.iter().all(|customers| customers.len() > lookup.most);
+                next_token.is_none() || customers.iter().all(|customers| customers.len() > lookup.most);
             if is_complete || surplus >= SURPLUS_ITEMS {
                 return Ok(Reading { customers, is_complete });
             }
-            request = request.set_next_token(page.next_token);
+            request = request.set_next_token(next_token);
         }
     }
 
@@ -103,10 +105,11 @@ impl Session<'_> {
                 }
                 add(&mut customers, key(&item, CUSTOMER_ID)?, lookup.most);
             }
-            if page.last_evaluated_key.is_none() || customers.len() > lookup.most {
+            let last_key = page.last_evaluated_key.filter(|key| !key.is_empty());
+            if last_key.is_none() || customers.len() > lookup.most {
                 return Ok(Found::listed(customers, lookup.most));
             }
-            request = request.set_exclusive_start_key(page.last_evaluated_key);
+            request = request.set_exclusive_start_key(last_key);
         }
     }
 

@@ -82,6 +82,8 @@ impl Session<'_> {
                         items[position] = Ok(Some(item));
                     }
                     pending = unprocessed;
+                    pending.sort_unstable();
+                    pending.dedup();
                     if !pending.is_empty() {
                         self.calls.tally.throttled();
                     }
