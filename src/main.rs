@@ -26,6 +26,7 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    let is_sequential = config.concurrent_requests == 1;
     match threads(&config)
         .enable_all()
         .build()
@@ -34,7 +35,9 @@ fn main() -> ExitCode {
     {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            error!(%error, "the runtime ended");
+            // Where it may not quote what a direct caller sent as `ClientContext`.
+            let cause = (is_sequential && !error.is::<serde_json::Error>()).then(|| error.to_string());
+            error!(cause, "the runtime ended");
             ExitCode::FAILURE
         }
     }

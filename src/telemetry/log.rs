@@ -40,10 +40,15 @@ fn level(set: Option<&str>) -> LevelFilter {
     }
 }
 
+/// Quotes what a direct caller sent as `ClientContext`, if that is invalid; and a Runtime API that is gone is polled, and
+/// logged, without a pause.
+const QUOTING: &str = "lambda_runtime::runtime";
+
 /// The log filter: this level for this crate, WARN for others. At more verbose levels the Lambda
 /// runtime and the SDK log events and bodies, which contain tokens and identifiers.
 pub fn targets(level: LevelFilter) -> Targets {
-    Targets::new().with_default(LevelFilter::WARN).with_target(env!("CARGO_CRATE_NAME"), level)
+    let others = Targets::new().with_default(LevelFilter::WARN).with_target(QUOTING, LevelFilter::OFF);
+    others.with_target(env!("CARGO_CRATE_NAME"), level)
 }
 
 #[cfg(test)]
@@ -77,7 +82,8 @@ mod tests {
         };
         for level in [Level::TRACE, Level::DEBUG, Level::INFO, Level::WARN, Level::ERROR] {
             assert_eq!(most_verbose(module_path!(), level.into()), Some(level));
-            for other in ["lambda_runtime", "aws_smithy_runtime", "hyper"] {
+            assert_eq!(most_verbose("lambda_runtime::runtime", level.into()), None);
+            for other in ["lambda_runtime::layers", "aws_smithy_runtime", "hyper"] {
                 assert_eq!(most_verbose(other, level.into()), Some(Level::WARN), "{other} at {level}");
             }
         }
