@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 
 from aws_tools.values import Unfit, flaw, identifier
+from import_groups import IDENTIFIERS
 
 VECTORS = json.loads((Path(__file__).parents[3] / "tests/vectors/sent.json").read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize(
     ("field", "vector"),
-    [(field, vector) for field, kind in [("openid", "identifiers"), ("phone", "phones")] for vector in VECTORS[kind]],
+    [(field, vector) for field in IDENTIFIERS for vector in VECTORS.get(f"{field}s", VECTORS["identifiers"])],
     ids=ascii,
 )
 def test_values_are_those_that_the_function_compares(field, vector):
