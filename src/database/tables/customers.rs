@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::items::{Batch, Purpose};
-use super::{INVALID, Item, text};
+use super::{INVALID, Item, is_of_another, text};
 use crate::database::client::{CallError, EXECUTE_STATEMENT, Pace};
 use crate::database::{Database, Session};
 use crate::request::identifier::{Identifier, Identifiers};
@@ -100,7 +100,7 @@ impl Session<'_> {
         loop {
             let page = self.calls.send(pace, "Query", || request.clone().send()).await?;
             for item in page.items.ok_or(INVALID)? {
-                if key(&item, field)? != value || key(&item, TENANT_ID)? != tenant.as_str() {
+                if is_of_another(&item, field, value) || is_of_another(&item, TENANT_ID, tenant.as_str()) {
                     return Err(INVALID);
                 }
                 add(&mut customers, key(&item, CUSTOMER_ID)?, lookup.most);

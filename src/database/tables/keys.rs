@@ -156,7 +156,7 @@ impl Session<'_> {
             None => self.stored(claim).await?,
         };
         let (name, key) = claim.import_key();
-        let item = item.filter(|item| item.get(&name) == Some(&key));
+        let item = item.filter(|item| item.get(&name).is_none_or(|found| *found == key));
         let theirs = item.as_ref().and_then(earlier).ok_or(Outage::StoreError)?;
         // If the SDK sent the write twice, the existing claim is this one.
         Ok(if theirs.run == claim.run { Claimed::Ours } else { Claimed::Theirs(theirs) })

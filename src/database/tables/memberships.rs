@@ -110,7 +110,7 @@ impl Writer<'_> {
         let requests = batch.iter().map(|&position| self.request(self.memberships[position])).collect();
         let request = client.batch_write_item().request_items(&config.tables.memberships, requests).send();
         let output = self.session.calls.call("BatchWriteItem", request).await?;
-        let unprocessed = output.unprocessed_items.ok_or(INVALID)?.into_values().flatten();
+        let unprocessed = output.unprocessed_items.into_iter().flatten().flat_map(|(_, requests)| requests);
         let position = |request: WriteRequest| {
             let put = request.put_request.map(|put| put.item);
             let key = put.or(request.delete_request.map(|delete| delete.key))?;

@@ -34,6 +34,11 @@ fn text<'i>(item: &'i Item, name: &str) -> Option<&'i str> {
     item.get(name)?.as_s().ok().map(String::as_str)
 }
 
+/// Whether an item read by a key has another one.
+fn is_of_another(item: &Item, name: &str, key: &str) -> bool {
+    text(item, name).is_some_and(|found| found != key)
+}
+
 /// A string attribute of an item.
 fn attribute(name: &str, text: &str) -> (String, AttributeValue) {
     (name.to_owned(), AttributeValue::S(text.to_owned()))

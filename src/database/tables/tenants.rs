@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::{INVALID, Item, text};
+use super::{INVALID, Item, is_of_another, text};
 use crate::database::client::Pace;
 use crate::database::{Session, Stage};
 use crate::request::failure::Outage;
@@ -38,7 +38,7 @@ impl Session<'_> {
         let output = self.calls.tally.during(Stage::Token, output).await;
         let output = output.map_err(|error| TenantError::Outage(error.into()))?;
         let Some(item) = output.item else { return Ok(None) };
-        if text(&item, "tokenHash") != Some(token.as_str()) {
+        if is_of_another(&item, "tokenHash", token.as_str()) {
             return Err(TenantError::Outage(INVALID.into()));
         }
         tenant(&item).map(Some)
