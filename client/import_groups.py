@@ -1090,7 +1090,7 @@ class Journal:
     def __init__(self, path, plan, restart, report):
         self.path, self.kept = path, functools.partial(written, "the state of the run", path, "--state")
         with self.kept():
-            self.file = open(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666), "r+b")
+            self.file = path.open("a+b")
             self.lock(report)
             self.run, begun, self.mark = (None, None, Mark()) if restart else self.read()
             # Where nothing is settled, nothing depends on how the run began.
@@ -1154,7 +1154,6 @@ class Journal:
             yield json.loads(line)["text"]
 
     def append(self, line):
-        self.file.seek(0, os.SEEK_END)
         self.file.write(json.dumps(line).encode() + b"\n")
         sync(self.file)
 
