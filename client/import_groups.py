@@ -1253,10 +1253,6 @@ class Progress:
         if shown:
             self.write(shown)
 
-    def end(self):
-        if self.line:
-            self.write("")
-
 
 def count(rows):
     return f"{rows} {'row' if rows == 1 else 'rows'}"
@@ -1328,7 +1324,7 @@ def import_file(options):
     except (Stop, KeyboardInterrupt) as error:
         ignore_signals()
         sender.stopped.set()
-        progress.end()
+        progress.write("")
         if isinstance(error, Mistake) and not journal.mark.batches:
             # It can be corrected without --restart.
             journal.remove()
@@ -1338,7 +1334,7 @@ def import_file(options):
             progress.report(f"stopped after {count(journal.mark.rows)}; none is lost{way}")
         raise
     ignore_signals()
-    progress.end()
+    progress.write("")
     summary(journal.mark, options)
     journal.remove()
     return 2 if journal.mark.failed else 0
