@@ -202,18 +202,38 @@ def test_a_request_that_is_rejected_before_its_end_is_sent_in_halves(desk):
     assert (ended.code, desk.read("list.failed.csv").count("PAYLOAD_TOO_LARGE,413")) == (2, 2), ended
 
 
-def test_records_out_of_time_are_sent_in_smaller_requests(double, run):
-    late = set(map(str, range(1_000)))
+def late_once(records):
+    """The first records run out of time, each once."""
+    late = {f"c{number}" for number in range(records)}
 
     def reason_of(record):
-        # Each record of the first request once.
-        key = record["audienceUserId"][1:]
+        key = record["audienceUserId"]
         return TIMEOUT if key in late and not late.discard(key) else None
 
-    ended = run(numbered(1_700), arguments=f"{OFF} --concurrency 1", reason_of=reason_of)
+    return reason_of
+
+
+def test_records_out_of_time_are_sent_in_smaller_requests(double, run):
+    # Each record of the first request.
+    ended = run(numbered(1_700), arguments=f"{OFF} --concurrency 1", reason_of=late_once(1_000))
     assert ended.stdout == "1700 rows: 1700 imported, 0 failed\n", ended
     assert double.sizes == [1_000, 500, 500, 700]
     assert sorted(double.pairs) == sorted((f"c{number}", "g") for number in range(1_700))
+
+
+def test_fewer_requests_are_sent_at_a_time_while_records_run_out_of_time(run):
+    at_a_time, running = [], set()
+
+    def spy(request, _):
+        running.add(request)
+        at_a_time.append(len(running))
+        time.sleep(0.4)
+        running.remove(request)
+
+    assert run(numbered(24), lambda _: spy, f"{OFF} --batch 1", reason_of=late_once(4)).code == 0
+    assert max(at_a_time[:4]) == 4
+    assert max(at_a_time[4:7]) <= 2
+    assert max(at_a_time[7:]) > 2
 
 
 def test_records_that_fail_for_now_are_sent_again_alone(double, run):
