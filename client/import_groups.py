@@ -879,16 +879,18 @@ class Server:
 
     def post(self, connection, headers, body):
         """Status, body and headers of the response. Redirects are not followed: the token goes nowhere else."""
-        headers, is_whole = headers if self.context else {**headers, **self.proxy_headers}, True
+        headers = headers if self.context else {**headers, **self.proxy_headers}
         deadline = time.monotonic() + self.timeout
         try:
             connection.request("POST", self.target, body, headers)
-        except (BrokenPipeError, ConnectionResetError):
-            if not connection.sock:
-                raise
+            response = connection.getresponse()
+        except (BrokenPipeError, ConnectionResetError) as error:
             # A request that is too large may be rejected before its end.
-            is_whole = False
-        response, content = connection.getresponse(), b""
+            try:
+                response = connection.getresponse()
+            except Exception:
+                raise error from None
+        content = b""
         # What has come, and not all at once: the timeout of a socket bounds each wait alone, so that a response which
         # comes byte by byte would never end.
         while response.length != 0 and (part := response.read(len(response.peek()))):
@@ -897,8 +899,6 @@ class Server:
                 raise TimeoutError("timed out")
         # Nothing, unless it was cut.
         content += response.read()
-        if not is_whole:
-            connection.close()
         return response.status, content, response.headers
 
 

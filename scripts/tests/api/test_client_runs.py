@@ -187,19 +187,34 @@ def test_a_request_that_is_too_large_is_sent_in_halves_and_a_record_fails_alone(
     assert len({key for key, _ in double.requests}) == len(double.requests)
 
 
-def test_a_request_that_is_rejected_before_its_end_is_sent_in_halves(desk):
-    def reject():
-        for _ in range(3):
-            connection, _ = server.accept()
-            connection.recv(65_536)
-            connection.sendall(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n")
-            connection.close()
-
+@pytest.fixture
+def listener():
+    """Starts a server that answers the first bytes of three connections, and gives its address."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        threading.Thread(target=reject, daemon=True).start()
-        url = f"http://127.0.0.1:{server.getsockname()[1]}/"
-        ended = desk.run(f"{OFF} --batch-bytes 99000000 --patience 1", numbered(2, "g" * 12_000_000), url=url)
+
+        def answer(response):
+            for _ in range(3):
+                connection, _ = server.accept()
+                connection.recv(100)
+                connection.sendall(response)
+                connection.close()
+
+        def listen(response):
+            threading.Thread(target=answer, args=[response], daemon=True).start()
+            return f"127.0.0.1:{server.getsockname()[1]}"
+
+        yield listen
+
+
+def test_a_request_that_is_rejected_before_its_end_is_sent_in_halves(desk, listener):
+    url = "http://" + listener(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n")
+    ended = desk.run(f"{OFF} --batch-bytes 99000000 --patience 1", numbered(2, "g" * 12_000_000), url=url)
     assert (ended.code, desk.read("list.failed.csv").count("PAYLOAD_TOO_LARGE,413")) == (2, 2), ended
+
+
+def test_a_connection_that_is_reset_in_its_handshake_is_named(desk, listener):
+    ended = desk.run(f"{OFF} --patience 1", numbered(1), url="https://" + listener(b""))
+    assert ended.stderr.endswith("Connection reset by peer\n"), ended
 
 
 def late_once(records):
