@@ -904,7 +904,7 @@ class Server:
 
 def is_hopeless(error):
     """Whether the same request can only fail in the same way."""
-    is_no_tls = isinstance(error, ssl.SSLError) and error.reason == "WRONG_VERSION_NUMBER"
+    is_no_tls = getattr(error, "reason", None) == "WRONG_VERSION_NUMBER"
     is_no_tunnel = str(error).startswith("Tunnel connection failed: 4")
     is_wrong = isinstance(error, (ssl.SSLCertVerificationError, http.client.InvalidURL, UnicodeError))
     return is_no_tls or is_no_tunnel or is_wrong

@@ -9,6 +9,7 @@ import random
 import re
 import signal
 import socket
+import ssl
 import sys
 import threading
 import time
@@ -212,9 +213,18 @@ def test_a_request_that_is_rejected_before_its_end_is_sent_in_halves(desk, liste
     assert (ended.code, desk.read("list.failed.csv").count("PAYLOAD_TOO_LARGE,413")) == (2, 2), ended
 
 
-def test_a_connection_that_is_reset_in_its_handshake_is_named(desk, listener):
-    ended = desk.run(f"{OFF} --patience 1", numbered(1), url="https://" + listener(b""))
-    assert ended.stderr.endswith("Connection reset by peer\n"), ended
+@pytest.mark.parametrize(
+    ("response", "begin", "named"),
+    [
+        (b"", "error: no result", "reset by peer"),
+        (b"HTTP/1.1 400 -", "error: the request cannot be sent", "WRONG_VERSION"),
+    ],
+)
+def test_what_is_no_tls_is_named(desk, listener, response, begin, named):
+    ended = desk.run(f"{OFF} --patience 1", numbered(1), url="https://" + listener(response))
+    last = ended.stderr.splitlines()[-1]
+    assert last.startswith(begin), ended
+    assert named in last
 
 
 def late_once(records):
@@ -524,12 +534,32 @@ def test_a_disk_that_is_full_is_named(tmp_path, monkeypatch):
 def test_a_proxy_is_used_for_other_hosts(double, run, scheme):
     url, name = f"{scheme}://imports.example{PATH}", double.origin.replace("http://", "http://user:p%40ss@")
     proxies = {f"{scheme}_proxy": name, "ALL_PROXY": "socks5h://127.0.0.1:1080"}
-    ended = run(numbered(1), lambda _: (502, {}, b"no"), f"{OFF} --patience 1", url=url, **proxies)
+    users = []
+
+    def fault(request, _):
+        users.append(request.headers["Proxy-Authorization"])
+        return 502, {}, b"no"
+
+    ended = run(numbered(1), lambda _: fault, f"{OFF} --patience 1", url=url, **proxies)
     assert f"batch 0: {url} through the proxy {double.origin[7:]}: " in ended.stderr, ended
     assert "p@ss" not in ended.stderr
-    assert double.paths[0] == url if scheme == "http" else "Tunnel connection failed" in ended.stderr
-    rejected = [import_groups.is_hopeless(OSError(f"Tunnel connection failed: {status} x")) for status in (407, 502)]
-    assert rejected == [True, False]
+    if scheme == "http":
+        assert (double.paths[0], set(users)) == (url, {"Basic dXNlcjpwQHNz"})
+    else:
+        assert "Tunnel connection failed" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "is_hopeless"),
+    [
+        (OSError("Tunnel connection failed: 407 x"), True),
+        (OSError("Tunnel connection failed: 502 x"), False),
+        (ssl.SSLCertVerificationError(), True),
+        (ssl.SSLError(), False),
+    ],
+)
+def test_what_can_only_fail_again_is_not_sent_again(error, is_hopeless):
+    assert import_groups.is_hopeless(error) == is_hopeless
 
 
 SOCKS = "socks5h://u:p@127.0.0.1:9"
