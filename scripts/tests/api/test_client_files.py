@@ -148,15 +148,18 @@ def test_gbk_that_is_valid_utf8_is_not_guessed_at(name):
     assert Found(content, "csv", "utf-8").total == 2
 
 
-OTHERS = (
-    """Việt ลูกค้า café cafe\u0301 JOSÉ Ångström Müller ÉCOLE São Привет Ελλάς 会员 會員 α组 A·B会员 ё会 🎁 5×3 30°"""
-)
+OTHERS = """Việt ลูกค้า café cafe\u0301 JOSÉ Ångström Müller ÉCOLE São Привет Ελλάς שלום سلام 会员 會員 α组
+A·B会员 ё会 🎁 5×3 30° £5 m²"""
 
 
 @pytest.mark.parametrize("name", OTHERS.split())
 def test_utf8_is_read_without_a_flag(name):
     assert Found(f"{NAMES}c1,{name}\n").pairs == [("c1", name)]
     assert Found(f"\ufeff{NAMES}c1,20μg {name}\n").pairs == [("c1", f"20μg {name}")]
+
+
+def test_signs_are_no_doubt_in_a_file_with_chinese():
+    assert Found(f"{NAMES}c1,会员\nc2,§5\n").total == 2
 
 
 @pytest.mark.parametrize("before", [0, 900, 150_000])
