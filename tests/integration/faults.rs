@@ -29,7 +29,7 @@ async fn one_that_fails_each_of_its_calls_fails_alone() {
     for (operation, fault, every, n, all_params) in [
         ("BatchWriteItem", Action::BROKEN, 50, 300, &without),
         ("BatchWriteItem", Action::rejected("ValidationException"), 50, 300, &without),
-        ("ExecuteStatement", Action::BROKEN, 12, 180, &matching),
+        ("ExecuteStatement", Action::BROKEN, 20, 200, &matching),
         ("Query", Action::BROKEN, 20, 60, &matching),
         ("BatchGetItem", Action::BROKEN, 130, 130, &matching),
     ] {

@@ -18,7 +18,8 @@ KEYS = {
 
 @pytest.fixture
 def prefix():
-    return f"t{secrets.token_hex(4)}-"
+    # It is shown, and has no part that a test looks for in vain.
+    return "".join(secrets.choice("wxyz") for _ in range(16)) + "-"
 
 
 @pytest.fixture

@@ -187,3 +187,21 @@ fn given_up(result: Result<Found, CallError>) -> Option<LookupResult> {
         result => Some(result.map_err(Outage::from)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_success_lets_another_failed_look_up_be_split() {
+        let splits = &mut SplitBudget::default();
+        let mut is_split = |first: LookupResult| {
+            let results = [first].into_iter().chain((1..50).map(|_| Err(Outage::StoreError))).collect();
+            unless_split(Some(results), splits).is_none()
+        };
+        let failed = || Err(Outage::StoreError);
+        assert_eq!([failed(), failed(), failed()].map(&mut is_split), [true, true, false]);
+        assert!(!is_split(Ok(Found::Many)));
+        assert!(is_split(failed()));
+    }
+}

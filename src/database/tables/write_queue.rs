@@ -18,6 +18,8 @@ pub(super) struct WriteQueue {
     waiting: VecDeque<usize>,
     /// Part of a batch that failed: each is sent alone.
     alone: VecDeque<usize>,
+    /// Batches that failed and are not sent again, unless other calls succeed.
+    failed: Vec<Vec<usize>>,
     splits: SplitBudget,
     /// The results so far; [`Outage::Timeout`] for what is left.
     pub written: Vec<Written>,
@@ -29,7 +31,8 @@ impl WriteQueue {
         let initial = |is_unchanged: &bool| if *is_unchanged { Ok(()) } else { Err(Outage::Timeout) };
         let waiting = (0..unchanged.len()).filter(|&position| !unchanged[position]).collect();
         let written = unchanged.iter().map(initial).collect();
-        Self { waiting, alone: VecDeque::new(), splits: SplitBudget::default(), written }
+        let (alone, failed, splits) = Default::default();
+        Self { waiting, alone, failed, splits, written }
     }
 
     /// Whether nothing is left to send.
@@ -51,6 +54,7 @@ impl WriteQueue {
         match result {
             Ok(unprocessed) => {
                 self.splits.deposit();
+                self.split_failed();
                 let accepted = accepted_share(unprocessed.len(), batch.len());
                 for position in batch {
                     self.written[position] = Ok(());
@@ -65,18 +69,23 @@ impl WriteQueue {
                 self.waiting.extend(batch);
                 Some(0.0)
             }
-            Err(CallError::Outage(Outage::StoreError)) if self.splits.withdraw(batch.len()) => {
-                self.alone.extend(batch);
-                None
-            }
             Err(error) => {
                 let outage = error.into();
-                for position in batch {
+                for &position in &batch {
                     self.written[position] = Err(outage);
+                }
+                if outage == Outage::StoreError {
+                    self.failed.push(batch);
+                    self.split_failed();
                 }
                 None
             }
         }
+    }
+
+    fn split_failed(&mut self) {
+        let splits = &mut self.splits;
+        self.alone.extend(self.failed.extract_if(.., |batch| splits.withdraw(batch.len())).flatten());
     }
 
     /// Gives up what is left.
@@ -122,6 +131,19 @@ mod tests {
         }
         assert!(queue.is_empty());
         assert_eq!(queue.written, [Ok(()), Err(Outage::StoreError), Ok(())]);
+    }
+
+    #[test]
+    fn a_success_has_earlier_failures_sent_again() {
+        let mut queue = WriteQueue::new(&[false; 6 * BATCH_WRITE_ITEMS]);
+        let mut batches: Vec<_> = (0..6).map(|_| queue.next_batch()).collect();
+        let last = batches.pop().expect("there are six");
+        for batch in batches {
+            queue.settle(batch, Err(CallError::Outage(Outage::StoreError)));
+        }
+        assert_eq!(queue.alone.len(), 4 * BATCH_WRITE_ITEMS);
+        queue.settle(last, Ok(vec![]));
+        assert_eq!(queue.alone.len(), 5 * BATCH_WRITE_ITEMS);
     }
 
     #[test]
