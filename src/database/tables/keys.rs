@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use tracing::warn;
 
-use super::{Item, attribute, text};
+use super::{Item, attribute, is_of_another, text};
 use crate::database::client::{CallError, Pace};
 use crate::database::{Session, Stage};
 use crate::deadline::{Deadline, since_1970};
@@ -41,6 +41,12 @@ pub struct Key<'k> {
     pub key: &'k IdempotencyKey,
 }
 
+impl Key<'_> {
+    fn text(&self) -> String {
+        format!("{}#{}", self.tenant.as_str(), self.key.as_str())
+    }
+}
+
 /// One invocation's claim to run the import of a key.
 #[derive(Clone, Debug)]
 pub struct Claim<'k> {
@@ -71,8 +77,7 @@ impl<'k> Claim<'k> {
 
     /// The key of the item.
     fn import_key(&self) -> (String, AttributeValue) {
-        let Key { tenant, key, .. } = self.key;
-        attribute("importKey", &format!("{}#{}", tenant.as_str(), key.as_str()))
+        attribute("importKey", &self.key.text())
     }
 }
 
@@ -155,8 +160,7 @@ impl Session<'_> {
             Some(item) => Some(item),
             None => self.stored(claim).await?,
         };
-        let (name, key) = claim.import_key();
-        let item = item.filter(|item| item.get(&name).is_none_or(|found| *found == key));
+        let item = item.filter(|item| !is_of_another(item, "importKey", &claim.key.text()));
         let theirs = item.as_ref().and_then(earlier).ok_or(Outage::StoreError)?;
         // If the SDK sent the write twice, the existing claim is this one.
         Ok(if theirs.run == claim.run { Claimed::Ours } else { Claimed::Theirs(theirs) })

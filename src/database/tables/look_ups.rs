@@ -174,7 +174,7 @@ fn unless_split(results: Option<Vec<LookupResult>>, splits: &mut SplitBudget) ->
     let results = results?;
     if results.iter().any(|result| !matches!(result, Err(Outage::StoreError))) {
         splits.deposit();
-    } else if splits.withdraw(results.len()) {
+    } else if results.len() > 1 && splits.withdraw(results.len()) {
         return None;
     }
     Some(results)

@@ -36,7 +36,7 @@ fn text<'i>(item: &'i Item, name: &str) -> Option<&'i str> {
 
 /// Whether an item read by a key has another one.
 fn is_of_another(item: &Item, name: &str, key: &str) -> bool {
-    text(item, name).is_some_and(|found| found != key)
+    item.get(name).is_some_and(|found| !found.as_s().is_ok_and(|found| found == key))
 }
 
 /// A string attribute of an item.

@@ -24,8 +24,8 @@ impl SplitBudget {
 
     /// A call with so many items failed: whether it is replaced.
     pub fn withdraw(&mut self, items: usize) -> bool {
-        let left = self.0.checked_sub(items).filter(|_| items > 1);
-        self.0 = left.unwrap_or(self.0);
-        left.is_some()
+        let is_enough = self.0 >= items;
+        self.0 -= if is_enough { items } else { 0 };
+        is_enough
     }
 }

@@ -18,7 +18,7 @@ pub(super) struct WriteQueue {
     waiting: VecDeque<usize>,
     /// Part of a batch that failed: each is sent alone.
     alone: VecDeque<usize>,
-    /// Batches that failed and are not sent again, unless other calls succeed.
+    /// Batches of several that failed and are not sent again, unless other calls succeed.
     failed: Vec<Vec<usize>>,
     splits: SplitBudget,
     /// The results so far; [`Outage::Timeout`] for what is left.
@@ -74,7 +74,7 @@ impl WriteQueue {
                 for &position in &batch {
                     self.written[position] = Err(outage);
                 }
-                if outage == Outage::StoreError {
+                if outage == Outage::StoreError && batch.len() > 1 {
                     self.failed.push(batch);
                     self.split_failed();
                 }
