@@ -18,10 +18,6 @@ const REQUEST_LIMIT: Action = Action::rejected("RequestLimitExceeded");
 const UNAVAILABLE: Action = Action::Error { status: 503, code: "ServiceUnavailable", message: "gone" };
 const UNPROCESSED: Action = Action::Unprocessed { processed: Share::Count(0) };
 
-const fn status(status: u16) -> Action {
-    Action::Error { status, code: "", message: "" }
-}
-
 /// An operation, an import in which every record needs a call of it, and the settings of the function for it.
 type Case = (&'static str, Value, Value, fn(&mut Config));
 
@@ -57,10 +53,9 @@ async fn retries_hide_a_transient_fault() {
             (REQUEST_LIMIT, 2),
             (Action::BROKEN, 2),
             (UNAVAILABLE, 2),
-            // As from something in front of DynamoDB.
-            (status(408), 2),
-            (status(425), 2),
-            (status(429), 2),
+            (Action::status(408), 2),
+            (Action::status(425), 2),
+            (Action::status(429), 2),
             (Action::Reset, 2),
             (Action::Truncate, 2),
             (Action::Hang, 1),

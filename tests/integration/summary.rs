@@ -72,7 +72,7 @@ async fn a_summary_counts_the_calls_of_the_database() {
         vec![],
         vec![Rule::on_any(Action::THROTTLED).after(1).times(3)],
         vec![Rule::on_any(Action::rejected("ThrottlingException:http://x/")).after(1).times(3)],
-        vec![Rule::on_any(Action::Error { status: 429, code: "", message: "" }).after(1).times(3)],
+        vec![Rule::on_any(Action::status(429)).after(1).times(3)],
         vec![Rule::on("BatchWriteItem", Action::Unprocessed { processed: Share::Count(7) }).times(2)],
         vec![
             Rule::on("BatchWriteItem", Action::Reset).times(1),

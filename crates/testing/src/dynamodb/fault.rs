@@ -42,6 +42,11 @@ impl Action {
         Self::Error { status: 400, code, message: "rejected" }
     }
 
+    /// As from something in front of DynamoDB: a status alone.
+    pub const fn status(status: u16) -> Self {
+        Self::Error { status, code: "", message: "" }
+    }
+
     /// The name under which the action is counted: that of an error is its code.
     pub fn name(&self) -> &'static str {
         match self {

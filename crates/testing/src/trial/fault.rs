@@ -20,8 +20,7 @@ pub const FAULTS: [Action; 20] = [
     Action::rejected("AccessDeniedException"),
     Action::BROKEN,
     Action::Error { status: 503, code: "ServiceUnavailable", message: "broken" },
-    // As from something in front of DynamoDB.
-    Action::Error { status: 503, code: "", message: "broken" },
+    Action::status(503),
     Action::Reset,
     Action::Truncate,
     Action::Garble,
