@@ -247,12 +247,16 @@ def test_records_out_of_time_are_sent_in_smaller_requests(double, run):
 
 
 def test_fewer_requests_are_sent_at_a_time_while_records_run_out_of_time(run):
-    at_a_time, running = [], set()
+    at_a_time, running, first = [], set(), threading.Barrier(4)
 
     def spy(request, _):
         running.add(request)
         at_a_time.append(len(running))
-        time.sleep(0.4)
+        if len(at_a_time) <= first.parties:
+            # However long the machine takes to start them.
+            first.wait(30)
+        else:
+            time.sleep(0.4)
         running.remove(request)
 
     assert run(numbered(24), lambda _: spy, f"{OFF} --batch 1", reason_of=late_once(4)).code == 0
