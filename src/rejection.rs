@@ -71,8 +71,8 @@ impl Rejection {
         Self::Parameter(ParameterError { field, expected: parameter, fault: ParameterFault::NearMiss })
     }
 
-    /// The rejection with the name of the parameter that is meant, instead of one that the caller invented: what a direct event returns is kept by others, such as the
-    /// history of a state machine (contract, section 3).
+    /// The rejection with the name of the parameter that is meant, instead of one that the caller invented: what a direct
+    /// event returns is kept by others, such as the history of a state machine (contract, section 3).
     pub fn anonymous(self) -> Self {
         match self {
             Self::Parameter(ParameterError { expected, fault: ParameterFault::NearMiss, .. }) => {
