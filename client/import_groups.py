@@ -275,15 +275,13 @@ def is_phone(value):
     return bool(re.fullmatch(r"\+?[0-9]+", NOT_DIGITS.sub("", value.translate(ASCII))))
 
 
-def unusual(identifier):
-    """What an identifier has besides what any has."""
-    found = re.findall("[^A-Za-z0-9_.:@+-]", identifier)
-    return {" " if char.isspace() else char if char.isascii() else "字" for char in found}
-
-
-def shape(identifier):
-    """What identifiers of a kind have in common: their length, if they are no short ones."""
-    return len(identifier) if re.fullmatch("[!-~]{6,}", identifier) else re.sub("[0-9]", "0", identifier)
+def shapes(identifier):
+    """What identifiers of a kind have in common: the order of words, digits and signs; of long ones the length, too."""
+    kind = re.sub(r"[^\W\d_]+([ .·-][^\W\d_]+)*", "a", re.sub("[0-9]+", "0", identifier))
+    found = {re.sub("[0-9]", "0", identifier) if identifier.isdigit() else kind}
+    if re.fullmatch("[!-~]{6,}", identifier):
+        found.add((len(identifier), "0" in kind))
+    return found
 
 
 class Row(NamedTuple):
@@ -440,7 +438,7 @@ class Csv:
             # No name goes on in another line.
             sent = [(field, name) for place, field in self.sent for name in fields[place].split(",")]
             torn = next((field for field, name in sent if re.search("[\r\n]", trim(name))), None)
-            within = self.row_within(fields, [(number, first), *more])
+            within = self.width and self.row_within(fields, [(number, first), *more])
             if within and not torn:
                 raise Mistake(
                     f"line {number} opens a quote that is closed only in line {more[-1][0]}, and line {within} seems to"
@@ -455,26 +453,20 @@ class Csv:
 
     def row_within(self, row, together):
         """The number of a line that seems to be a row of its own, and would be lost, among those that the quotes of a
-        row hold together: it has another identifier, or the row's own a second time. Words with what the row's own
-        identifiers have not, such as blanks, are a note, unless they are a phone."""
+        row hold together: besides another field it has what looks like an identifier of the row, or the row's own a
+        second time."""
         last, is_begun = together[-1][0], False
         own = {trim(row[place]) for place in self.identifiers} - {""}
-        shapes = set(map(shape, own))
+        found = set().union(*map(shapes, own))
         for number, line in together:
-            fields = [trim(field) for field in line.replace('"', "").split(",")]
-            if not (is_begun or own.isdisjoint(fields)):
+            is_own = not own or not own.isdisjoint(map(trim, line.replace('"', "").split(",")))
+            if is_own and not is_begun:
                 is_begun = True
                 continue
-            # What follows the last quote may be the rest of the row; before it, two fields are enough for another.
-            inside = re.match('(?:[^"]|"")*', line)[0].split(",") if number == last else fields
-            others = set(map(trim, inside)) - own
-            if len(inside) >= 2 and not shapes.isdisjoint(map(shape, others)):
-                return number
-            least = self.least
-            if number == last and len(fields) != self.width:
-                fields, least = inside, min(least, 2)
-            found = next((fields[place] for place in self.identifiers if place < len(fields) and fields[place]), " ")
-            if len(fields) >= least and (is_phone(found) or unusual(found) <= unusual("".join(own))):
+            # What follows the last quote may be the rest of the row.
+            inside = re.match('(?:[^"]|"")*', line)[0] if number == last else line.replace('"', "")
+            fields = [trim(field) for field in inside.split(",")]
+            if len(fields) > 1 and not (own and found.isdisjoint(itertools.chain(*map(shapes, fields)))):
                 return number
         return None
 

@@ -126,7 +126,7 @@ def test_what_is_not_sent_and_what_is_odd_is_said_before_anything_is_sent(desk, 
 
 
 VALID_IN_BOTH = """双十一 学员 学习 女装 女鞋 女 VIP学员 VIP茅台 vip猫 2毛 3楼 nike鞋 車 LV貓 VIP通 穹顶 TPU膜 Tom猫
-猫app KTV女VIP 小小鞋 魏维维"""
+猫app KTV女VIP 小小鞋 魏维维 A台 Tom没Tom"""
 
 
 def valid_in_both():
@@ -229,6 +229,7 @@ BLANKS = [" ", "  ", "\t", "\u3000", "\u00a0"]
         (",openid,groups\n,o1,vip\n,o2,spring\n", TWO),
         ('openid,note,phone,groups\no1,"a\nb",1380001,vip\no2,"see\n1380003\no3",1380002,spring\n', TWO),
         ('note,openid,groups\n="01",o1,vip\n,o2,spring\n', TWO),
+        ('openid,groups,note\n100001,vip,"Dear X,\nthanks, bye\n12,5"\n', [("100001", "vip")]),
         ("openid,groups,note,note\no1,vip,phone,openid\no2,spring,,\n", TWO),
         ('"groups", openid ,note\r\n"vip, ""a""",o1,x\r\n\r\nb,o2,\r\n', [("o1", 'vip, "a"'), ("o2", "b")]),
         ("openid,groups\r\no1,g\no2,g\ro3,g\r\n\r\n\ufeff\no4,g\n\x1a", FOUR),
@@ -320,6 +321,7 @@ def test_a_bad_row_fails_again_until_it_is_corrected():
         ('groups,a,openid\n"g,h","备注,oUpF8uMuA-O_\ng,备注",oWx3kTq9ZbLr\n', "line 2 seems"),
         ('openid,note,groups\na 1,"x,g\na 2,y,g\na 3,z",g\n', "line 3 seems"),
         ('openid,groups,note\nanna,vip,"x\nbert,vip"\n', "line 3 seems"),
+        ('openid,groups,note\n,vip,"x\nbert,vip,y\n,vip,z"\n', "line 3 seems"),
     ],
 )
 def test_a_table_that_may_be_meant_otherwise_stops_the_run(content, named):
