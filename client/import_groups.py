@@ -63,7 +63,6 @@ PATH = "/api/integrate/audience/info/batchAdd"
 IDENTIFIERS = ("audienceUserId", "openid", "unionid", "phone")
 FIELDS = (*IDENTIFIERS, "groups")
 HEADINGS = {field.lower(): field for field in FIELDS}
-BEGINNINGS = [name[:4].lower().encode() for name in IDENTIFIERS]
 # What a failed row has beside its own fields. Where the input has them, from an earlier run, they are left out.
 REASON_FIELDS = ("errorCode", "errorMsg", "retryable")
 # The errorCode of what is no row, and what holds a line that is no object. Imported again, both fail until corrected.
@@ -93,8 +92,8 @@ class Changed(Stop):
 
 CODECS = {"utf-8": "utf-8", "gbk": "gb18030"}
 BOM = "\ufeff"
-# What ends a line, or a file of old programs; and what is left between files that were put together.
-NO_ROW = f"\r\n\x1a{BOM}"
+# What ends a line, or a file of old programs.
+NO_ROW = "\r\n\x1a"
 
 # Files that are given by mistake, by how they begin.
 NOT_TEXT = (
@@ -144,11 +143,11 @@ def byte_lines(file):
 
 
 def lines(file, encoding):
-    """The lines of the file as text, with their numbers."""
+    """The lines of the file as text, with their numbers. Files that were put together have several marks."""
     codec = CODECS[encoding]
     try:
         for number, line in byte_lines(file):
-            yield number, line.decode(codec).lstrip(BOM) if number == 1 else line.decode(codec)
+            yield number, line.decode(codec).lstrip(BOM)
     except UnicodeDecodeError:
         # All of it was read before.
         raise Changed from None
@@ -303,12 +302,6 @@ def near_miss(name):
     return None if name in FIELDS else HEADINGS.get(folded(name))
 
 
-def has_word(values, *words):
-    """Whether values may have one of these words: quicker than to look at each."""
-    text = "".join(values).encode().lower()
-    return any(word in text for word in words)
-
-
 def separated(heading):
     marks = {"\t": "tabs", ";": "semicolons", "，": "full-width commas", "、": "、", "|": "vertical bars"}
     return "".join(f" (the file seems to be separated by {what})" for mark, what in marks.items() if mark in heading)
@@ -351,7 +344,7 @@ class Csv:
         self.template = "{" + ",".join(f'"{field}":%s' for _, field in self.sent) + "}"
         self.kept = [place for place, name in enumerate(self.names) if name not in REASON_FIELDS]
         self.unsent = [self.names[place] for place in self.kept if self.names[place] not in ("", *FIELDS)]
-        self.nameless = [place for place in self.kept if not self.names[place]]
+        self.looked_at = self.sent + [(place, "") for place in self.kept if not self.names[place]]
         mark = BOM if read_from(file, 0, 4).decode(CODECS[encoding], "ignore").startswith(BOM) else ""
         self.heading = mark + joined([*(self.names[place] for place in self.kept), *REASON_FIELDS])
         self.has_more = all(len(row.content) > self.width for row in itertools.islice(self.tables(), 1, 3))
@@ -507,16 +500,12 @@ class Csv:
             return True
         return "groups" in row.text.lower() and {"groups"} < HEADINGS.keys() & map(folded, row.content)
 
-    def columns(self, rows):
-        """The values of these rows, by field; those that are not sent under an empty name. Stops the run at the heading
-        of another table, whose columns may stand in another order."""
-        columns = [*self.sent, *((place, "") for place in self.nameless)]
-        columns = [(name, [row.content[place] for row in rows]) for place, name in columns]
-        identifiers = itertools.chain(*(values for name, values in columns if name in IDENTIFIERS))
-        if has_word(identifiers, *BEGINNINGS) or has_word([row.text for row in rows], b"groups"):
-            for row in filter(self.is_heading, rows):
-                raise Mistake(f"line {row.line} names the columns again: import each table as a file of its own")
-        return columns
+    def values_of(self, row):
+        """The values of a row, with their fields: none for what is not sent. Stops the run at the heading of another
+        table, whose columns may stand in another order."""
+        if self.is_heading(row):
+            raise Mistake(f"line {row.line} names the columns again: import each table as a file of its own")
+        return [(name, row.content[place]) for place, name in self.looked_at]
 
     def failed(self, row, reason):
         """The row in the file of failed rows. What is beyond the columns stands in the last of them."""
@@ -576,9 +565,8 @@ class JsonLines:
     def record(self, row):
         return row.text
 
-    def columns(self, rows):
-        texts = [{name: value for name, value in row.content.items() if isinstance(value, str)} for row in rows]
-        return [(name, [text.get(name, "") for text in texts]) for name in FIELDS]
+    def values_of(self, row):
+        return [(name, value) for name, value in row.content.items() if name in FIELDS and isinstance(value, str)]
 
     def failed(self, row, reason):
         text = json.dumps({BAD_ROW_FIELD: row.text}, ensure_ascii=False) if row.fault else row.text
@@ -620,21 +608,6 @@ NOTHING |= {"#n/a", "#ref!", "#value!", "#name?", "#div/0!", "#num!", "#null!"}
 MARK = re.compile(f"[{MARKS}]".replace("\u200b-\u200f", "\u200b\u200c\u200e\u200f"))
 
 
-def is_plain(name, values):
-    """Whether certainly nothing looks odd: quicker than to look at each value."""
-    text = "".join(values)
-    if not text:
-        return True
-    if name == "groups":
-        return not any(map(oddities_of_groups, set(values)))
-    # Of words and digits, only long ones look as if they were made by Excel.
-    if max(map(len, values)) >= 17 and any(map(EXCEL.fullmatch, values)):
-        return False
-    if name == "phone":
-        return text.isascii() and text.isdigit()
-    return bool(name and text.replace("_", "").isalnum() and NOTHING.isdisjoint(map(str.lower, values)))
-
-
 def oddities(name, value):
     """What looks odd about a value, as keys of NOTES."""
     if not name:
@@ -660,15 +633,13 @@ def oddities_of_groups(value):
 
 def look_over(reader):
     """Reads all rows: their number, and what looks odd, each with its number and its first line."""
-    rows, total, found = reader.rows(), 0, {}
-    while block := list(itertools.islice(rows, 1_000)):
-        total += len(block)
-        records = [row for row in block if not row.fault]
-        for name, values in reader.columns(records):
-            for row, value in () if is_plain(name, values) else zip(records, values):
-                for odd in oddities(name, value) if value else ():
-                    number, first = found.get(odd, (0, row.line))
-                    found[odd] = number + 1, min(first, row.line)
+    total, found = 0, {}
+    for row in reader.rows():
+        total += 1
+        for name, value in () if row.fault else reader.values_of(row):
+            for odd in oddities(name, value) if value else ():
+                number, first = found.get(odd, (0, row.line))
+                found[odd] = number + 1, first
     notes = [(NOTES[odd], *found[odd]) for odd in NOTES if odd in found]
     return total, [f"note: {what}: {number}, first in line {first}" for what, number, first in notes]
 

@@ -158,8 +158,13 @@ def test_utf8_is_read_without_a_flag(name):
     assert Found(f"\ufeff{NAMES}c1,20μg {name}\n").pairs == [("c1", f"20μg {name}")]
 
 
-def test_signs_are_no_doubt_in_a_file_with_chinese():
-    assert Found(f"{NAMES}c1,会员\nc2,§5\n").total == 2
+def test_few_letters_are_no_doubt_in_a_file_with_chinese():
+    assert Found(f"{NAMES}c1,会员\nc2,§5\nc3,Ñandú\n").total == 3
+
+
+def test_long_text_in_gbk_is_no_utf8():
+    name = "".join(map(chr, range(0x4E00, 0x5E00)))
+    assert Found(f"{NAMES}c1,{name}\n".encode("gbk"), "csv", "gbk").pairs == [("c1", name)]
 
 
 @pytest.mark.parametrize("before", [0, 900, 150_000])
@@ -182,14 +187,16 @@ UTF16 = [(f"{NAMES}c1,{'会' * 900}\n".encode(codec), "UTF-16") for codec in ("u
         (b"PK\x03\x04...", "Excel"),
         (b"\xd0\xcf\x11\xe0\xa1", "Excel"),
         (b"\x1f\x8b\x08", "compressed"),
-        (f"{NAMES}c1,g\nc2,José\n".encode("latin-1"), "line 3 is not UTF-8"),
+        (f"{NAMES}c1,g\nc2,José\nc3,José\n".encode("latin-1"), "line 3 is not UTF-8"),
         (b"a\rb\r\nc\n\xff\n", "line 4 is not UTF-8"),
         (NAMES.encode() + b"c1,\xbb\xe1\xd4\xb1\x80\n", "line 2 is not UTF-8"),
         (b"", "empty"),
     ],
 )
 def test_what_is_no_text_in_the_encoding_is_named(content, named, encoding):
-    assert named.replace("UTF-8", "GBK" if encoding else "UTF-8") in stopped(content, "csv", encoding)
+    message = stopped(content, "csv", encoding)
+    assert named.replace("UTF-8", "GBK" if encoding else "UTF-8") in message
+    assert "add --encoding gbk" not in message
 
 
 UTF8, GBK = f"{NAMES}c1,会员\nc2,会员\n".encode(), f"{NAMES}c1,会员\n".encode("gbk")
@@ -230,6 +237,7 @@ BLANKS = [" ", "  ", "\t", "\u3000", "\u00a0"]
         ('openid,note,phone,groups\no1,"a\nb",1380001,vip\no2,"see\n1380003\no3",1380002,spring\n', TWO),
         ('note,openid,groups\n="01",o1,vip\n,o2,spring\n', TWO),
         ('openid,groups,note\n100001,vip,"Dear X,\nthanks, bye\n12,5"\n', [("100001", "vip")]),
+        ('openid,groups,"my\nnote"\no1,vip,\no2,spring,\n', TWO),
         ("openid,groups,note,note\no1,vip,phone,openid\no2,spring,,\n", TWO),
         ('"groups", openid ,note\r\n"vip, ""a""",o1,x\r\n\r\nb,o2,\r\n', [("o1", 'vip, "a"'), ("o2", "b")]),
         ("openid,groups\r\no1,g\no2,g\ro3,g\r\n\r\n\ufeff\no4,g\n\x1a", FOUR),
