@@ -166,18 +166,16 @@ def is_rare(letter):
 
 
 def is_likely(word):
-    """Whether a word with letters of two bytes is meant as it stands in UTF-8. In a Latin script accents are few, small
-    letters do not follow several capitals, and what is a common character in GBK hardly stands in capitals or at the
-    beginning or the end."""
+    """Whether a word with letters of two bytes is meant as it stands in UTF-8. In a Latin script accents are few, and
+    what is a common character in GBK hardly stands at the beginning or the end, or among capitals."""
     word = unicodedata.normalize("NFC", word)
     if OTHER_SCRIPT.fullmatch(word):
         return any(map(is_rare, word))
     plain = sum(map(str.isascii, word))
-    is_regular = word.islower() or word.isupper() or word.istitle()
-    if not LATIN.fullmatch(word) or not is_regular or plain < max(2, len(word) - plain):
+    if not LATIN.fullmatch(word) or plain < max(2, len(word) - plain):
         return False
     word = re.sub("(?<=[a-z])[áéíó]$", "", word)
-    doubtful = word if word.isupper() else word[0] + word[-1]
+    doubtful = word[0] + word[-1] if word.islower() or word.istitle() else word
     return all(letter.isascii() or is_rare(letter) for letter in doubtful)
 
 
