@@ -345,7 +345,9 @@ class Csv:
         self.looked_at = self.sent + [(place, "") for place in self.kept if not self.names[place]]
         mark = BOM if read_from(file, 0, 4).decode(CODECS[encoding], "ignore").startswith(BOM) else ""
         self.heading = mark + joined([*(self.names[place] for place in self.kept), *REASON_FIELDS])
-        self.has_more = all(len(row.content) > self.width for row in itertools.islice(self.tables(), 1, 3))
+        rows = [row.content for row in itertools.islice(self.tables(), 1, 1_000) if not row.fault]
+        alike = [fields for fields in rows if len(fields) == len(rows[0])]
+        self.has_more = all(len(fields) > self.width for fields in rows[:2]) and all(map(self.fits, alike))
 
     def check_names(self):
         if self.names[0].lower().startswith("sep="):
@@ -383,7 +385,8 @@ class Csv:
 
     def fits(self, fields):
         """Whether a line has the fields of a row. More of them than columns, though empty, may hide a comma that lacks
-        its quotes, unless the first two rows have more, too."""
+        its quotes, unless the first two rows have more, too, and where none of the first has something, as it would
+        behind numbers of rows that have no name (R)."""
         most = len(fields) if self.has_more else self.width
         return self.least <= len(fields) <= most and not any(map(str.strip, fields[self.width :]))
 
