@@ -708,8 +708,8 @@ class TooLarge(Exception):
     """The request has too many records."""
 
 
-# Those of API Gateway come without the envelope. What a 500 has done is not known.
-TEMPORARY = {408, 425, 429, 500, 502, 503, 504, *range(520, 530)}
+# Those of API Gateway come without the envelope. What a 500 has done is not known. A 501 is of a server without POST.
+TEMPORARY = {408, 425, 429, *range(500, 600)} - {501}
 LONGEST_RETRY_AFTER = 86_400
 
 

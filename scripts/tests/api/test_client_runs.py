@@ -123,7 +123,7 @@ def test_a_running_import_is_waited_for(double, run):
     assert all(pause >= 1 for pause in double.pauses)
 
 
-TEMPORARY = [(status, {}, b'{"message":"\x1b[31m"') for status in (408, 425, 429, 500, 502, 503, 504, 522, 200)]
+TEMPORARY = [(status, {}, b'{"message":"\x1b[31m"') for status in (408, 425, 429, 500, 502, 503, 504, 522, 599, 200)]
 
 
 @pytest.mark.parametrize("fault", [*TEMPORARY, (), cut_short(201)])
