@@ -592,10 +592,10 @@ def open_rows(file, format, encoding=None):
 
 NOTES = {
     "excel": 'values that Excel seems to have made (1.38E+10, 13800000001.0, ="c1", \'c1, ####)',
-    "nothing": "values that seem to mean nothing (NULL, None, nan, \\N, #N/A)",
+    "nothing": "values that seem to mean nothing, or to have lost their characters (NULL, None, nan, \\N, #N/A, ??)",
     "phone": "phones that are no digits",
     "comma": "groups with ， 、 ; or |, which do not separate names: only , does",
-    "quote": "groups with quotation marks, which become part of the name",
+    "quote": "groups with quotation marks or brackets of a list, which become part of the name",
     "mark": "values with invisible characters inside",
     "nameless": "values in columns without a name, which are not sent",
 }
@@ -618,7 +618,8 @@ def oddities(name, value):
     value = trim(value)
     if EXCEL.fullmatch(value):
         return {"excel"}
-    if value.lower() in NOTHING or re.fullmatch("[-=—]+", value):
+    # A program that cannot write a character writes "?".
+    if value.lower() in NOTHING or re.search(r"^[-=—?]+$|\?\?", value):
         return {"nothing"}
     if name == "phone":
         return set() if is_phone(value) else {"phone"}
@@ -629,7 +630,7 @@ def oddities(name, value):
 def oddities_of_groups(value):
     found = set().union(*(oddities("group", name) for name in value.split(",")))
     found |= {"comma"} if re.search("[，、;；|｜､﹐﹑﹔]", value) else set()
-    return found | ({"quote"} if re.search('["“”]', value) else set())
+    return found | ({"quote"} if re.search(r"""["“”]|\[['\]]""", value) else set())
 
 
 def look_over(reader):

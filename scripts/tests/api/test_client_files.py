@@ -430,9 +430,10 @@ def test_lines_of_json_may_end_in_any_way(end):
 
 IDS = {
     "Excel": '8.68533E+14 1.38E+10 1.3800000001E10 13800000001.0 123456789012345000 ="c1" \'c1 `c1 ####',
-    "nothing": "NULL null None nan NaN \\N #N/A N/A undefined #REF! [NULL] TRUE (空) <nil> ----",
+    "nothing": "NULL null None nan NaN \\N #N/A N/A undefined #REF! [NULL] TRUE (空) <nil> ---- ? c?? ???",
 }
 GROUPS = {"，": "一，二", "、": "一、二", ";": "a;b|a；b|a﹔b", "quotation": 'a "b"|“a”', "invisible": "v\u200bip"}
+GROUPS |= {"brackets": "['a']|[]"}
 PHONES = "13800000001|+86 138-0000-0001|１３８００００００01|(0571)8888 8888|138\u00a00000\u30000001|+85212345678"
 NO_PHONES = ["tel:13800000001", "138****0001", "13800000001ext", "张三", "138.0000.0001", "+86-138x"]
 
