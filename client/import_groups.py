@@ -34,7 +34,6 @@ import http.client
 import ipaddress
 import itertools
 import json
-import operator
 import os
 import random
 import re
@@ -318,7 +317,7 @@ class Csv:
         self.file, self.encoding = file, encoding
         self.width = self.least = 0
         self.has_more = True
-        self.sent = self.places = self.identifiers = self.groups = ()
+        self.sent, self.identifiers, self.group = (), (), None
         first = next(self.tables(), None)
         if not first:
             raise Mistake("the input is empty")
@@ -332,14 +331,11 @@ class Csv:
         self.check_names()
         self.width = len(self.names)
         self.sent = [(self.names.index(field), field) for field in FIELDS if field in self.names]
-        self.places = [place for place, _ in self.sent]
         self.identifiers = sorted(place for place, field in self.sent if field in IDENTIFIERS)
-        self.groups = set(self.places).difference(self.identifiers)
+        self.group = self.names.index("groups")
         # Excel adds or leaves out empty fields behind the last name.
         self.least = max(place for place, name in enumerate(self.names, 1) if name)
         self.code = self.names.index("errorCode") if "errorCode" in self.names else None
-        self.values = operator.itemgetter(*self.places)
-        self.template = "{" + ",".join(f'"{field}":%s' for _, field in self.sent) + "}"
         self.kept = [place for place, name in enumerate(self.names) if name not in REASON_FIELDS]
         self.unsent = [self.names[place] for place in self.kept if self.names[place] not in ("", *FIELDS)]
         self.looked_at = self.sent + [(place, "") for place in self.kept if not self.names[place]]
@@ -480,7 +476,7 @@ class Csv:
             else:
                 end = text.find(",", place)
                 end = len(text) if end < 0 else end
-                is_text = len(fields) not in self.groups and self.FORMULA.fullmatch(text, place, end)
+                is_text = len(fields) != self.group and self.FORMULA.fullmatch(text, place, end)
                 if '"' in text[place:end] and not is_text:
                     return [*fields, *text[place:].split(",")], "的引号前有其他字符"
                 fields.append(text[place:end])
@@ -489,10 +485,8 @@ class Csv:
 
     def record(self, row):
         """What is sent of a row, as JSON."""
-        quote, values = json.encoder.encode_basestring, self.values(row.content)
-        if all(values):
-            return self.template % tuple(map(quote, values))
-        return "{" + ",".join(f'"{name}":{quote(value)}' for (_, name), value in zip(self.sent, values) if value) + "}"
+        values, quote = row.content, json.encoder.encode_basestring
+        return "{" + ",".join(f'"{field}":{quote(values[place])}' for place, field in self.sent if values[place]) + "}"
 
     def is_heading(self, row):
         """Whether a row names columns: an identifier is the name of a field, or its fields have two such names."""
