@@ -15,6 +15,8 @@ try:
 except ModuleNotFoundError as missing:
     sys.exit(f"{missing.name} is not installed here: run this by its make target, or with .local/aws/bin/python")
 
+import import_groups
+
 # An error that is reported to the user in one line.
 from import_groups import Stop as Failure
 
@@ -24,6 +26,7 @@ STOPPED = 130
 
 def run(program):
     """Runs a program, which ends with a line in any case; its exit status."""
+    import_groups.open_streams()
     # A terminal that is closed stops it as Ctrl-C does.
     for stop in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(stop, signal.default_int_handler)
@@ -96,8 +99,8 @@ def is_rejection(error):
 
 
 def say(text):
-    """Prints a message to standard error, apart from the output."""
-    print(text, file=sys.stderr, flush=True)
+    """Prints a message to standard error, apart from the output, and on a line of its own where a bar is."""
+    tqdm.tqdm.write(text, file=sys.stderr)
 
 
 def progress(title, over=None, total=None):

@@ -20,7 +20,7 @@ def erase(memberships, customers, imports, tenants, given):
     """Count what is stored of a tenant or of its customers, or delete it."""
     tables = {"memberships": memberships, "customers": customers, "idempotency keys": imports}
     if given.customers:
-        ids = sorted(set(words()))
+        ids = sorted(set(words(given.encoding)))
         if not ids:
             raise Failure("no audienceUserId was given: one a line on standard input")
         unknown = set(ids)
@@ -43,10 +43,10 @@ def erase(memberships, customers, imports, tenants, given):
         report_unknown(unknown, len(ids))
 
 
-def words():
+def words(encoding):
     """What stands in the lines of standard input, without white space around it and empty lines."""
     file, _ = import_groups.open_input(os.dup(0))
-    lines = import_groups.lines(file, import_groups.encoding_of(file, "utf-8"))
+    lines = import_groups.lines(file, import_groups.encoding_of(file, encoding))
     return [word for _, line in lines if (word := trim(line))]
 
 

@@ -3,7 +3,6 @@
 import json
 import re
 import secrets
-import sys
 import time
 
 from aws_tools import client as aws
@@ -87,7 +86,7 @@ class Run:
                 if isinstance(error, ClientError) and aws.is_rejection(error) and not self.is_unseen(error, failures):
                     raise
                 if failures == 1:
-                    bar.write(f"no response from AWS, trying again: {aws.reason(error)}", file=sys.stderr)
+                    aws.say(f"no response from AWS, trying again: {aws.reason(error)}")
                 time.sleep(PAUSE_AFTER_FAILURE)
                 continue
             if self.map_run:

@@ -154,5 +154,13 @@ def test_a_list_that_names_no_customer_is_an_error(erase, counts):
     for listed, words in NO_LISTS:
         rejected = erase("--customers", "--delete", stdin=listed)
         assert (rejected.returncode, words in rejected.err) == (1, True), (listed, rejected.err)
-        assert "Traceback" not in rejected.err
+        assert rejected.err.splitlines()[-1].startswith("error: ")
+    assert counts("acme") == ALL
+
+
+def test_a_list_in_gbk_is_read_as_it_says(erase, tables, counts):
+    tables["customers"].put_item(Item={"audienceUserId": "双十一", "tenantId": "acme"})
+    listed = {"stdin": "双十一\n".encode("gbk")}
+    assert "--encoding gbk" in erase("--customers", "--delete", **listed).err
+    assert erase("--customers", "--delete", "--encoding", "gbk", **listed).returncode == 0
     assert counts("acme") == ALL
