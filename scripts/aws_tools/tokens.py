@@ -53,7 +53,7 @@ def may_import(item):
 
 def permissions(item):
     held = item.get("permissions")
-    return sorted(map(str, held)) if isinstance(held, set) else []
+    return sorted(one for one in held if isinstance(one, str)) if isinstance(held, set) else []
 
 
 def hash_of(token):
@@ -69,15 +69,16 @@ def new(table, given):
         item["expiresAt"] = Decimal(int(time.time()) + given.days * DAY)
     table.put_item(Item=item)
     try:
-        # Looked at last, as the tenant may be disabled meanwhile, without this entry. Nobody knows the token yet.
+        # Looked at last, as the tenant may be disabled meanwhile, without this entry. Nobody knows the token yet, or
+        # ever if it cannot be printed.
         if not all(map(enabled, entries(table, given.tenant))):
             raise Failure(f"the tenant {given.tenant} is disabled: `enable` it first")
+        say(f"tenant {given.tenant}, permission {PERMISSION}, {expiry(item)}, hash {hash_of(token)}")
+        say("the token, shown only once:")
+        print(token, flush=True)
     except BaseException:
         table.delete_item(Key=key)
         raise
-    say(f"tenant {given.tenant}, permission {PERMISSION}, {expiry(item)}, hash {hash_of(token)}")
-    say("the token, shown only once:")
-    print(token)
 
 
 def list_tokens(table, given):

@@ -3,13 +3,14 @@
 import hashlib
 import os
 import re
+import sys
 import time
 
 import pytest
 
 from aws_tools import client
 from emulator import CREDENTIALS
-from processes import run_script
+from processes import SCRIPTS, paste, run_script
 
 
 @pytest.fixture
@@ -23,6 +24,13 @@ def new(admin):
         return done.out.strip()
 
     return run
+
+
+@pytest.mark.parametrize(("streams", "status", "kept"), [(">/dev/full", 1, 0), ("<&- >&- 2>&-", 0, 1)])
+def test_a_token_is_kept_unless_it_cannot_be_printed(emulator, prefix, stored, streams, status, kept):
+    command = f"{sys.executable} {SCRIPTS / 'admin'} token new --tenant acme --tables {prefix}"
+    done = paste(f"{command} {streams}", **emulator.variables)
+    assert (done.returncode, len(stored("tenants")), "Traceback" in done.stderr) == (status, kept, False)
 
 
 def hash_of(token):
@@ -116,6 +124,7 @@ def test_an_unknown_token_makes_no_entry(admin, stored):
 def test_a_list_shows_hashes_states_and_ends_and_no_token(admin, new, tables):
     token = new("acme", "--days", "1")
     entries = [("0", {"expiresAt": 10**9}), ("1", {"expiresAt": 10**20}), ("2", {"enabled": False, "permissions": 7})]
+    entries += [("3", {"permissions": {b"audience:group"}})]
     for digit, more in entries:
         tables["tenants"].put_item(Item={"tokenHash": digit * 64, "tenantId": "acme", **more})
     listed = admin("token", "list", "--tenant", "acme").out
@@ -125,6 +134,7 @@ def test_a_list_shows_hashes_states_and_ends_and_no_token(admin, new, tables):
         f"{'0' * 64}  enabled  all  expired 2001-09-09 01:46 UTC\n",
         f"{'1' * 64}  enabled  all  expires 9999-12-31 23:59 UTC\n",
         f"{'2' * 64}  disabled    expires never\n",
+        f"{'3' * 64}  enabled    expires never\n",
     ):
         assert line in listed
 
@@ -144,16 +154,16 @@ def test_tenants_are_listed_with_their_state(admin, tables):
 
 
 @pytest.mark.parametrize(
-    ("place", "words"),
+    ("place", "tables", "words"),
     [
-        ({"AWS_ACCESS_KEY_ID": ""}, "credentials"),
-        ({"AWS_ENDPOINT_URL": "nowhere"}, "Invalid endpoint"),
-        ({"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, "Could not connect"),
+        ({"AWS_ACCESS_KEY_ID": ""}, "--tables=demo-", "credentials"),
+        ({"AWS_ENDPOINT_URL": "nowhere"}, "--tables=demo-", "Invalid endpoint"),
+        ({"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, "--stack=", "Could not connect"),
     ],
 )
-def test_a_place_that_is_missing_or_wrong_is_named(place, words):
+def test_a_place_that_is_missing_or_wrong_is_named(place, tables, words):
     place = {**os.environ, **CREDENTIALS, "AWS_REGION": "us-east-1", **place}
-    wrong = run_script("admin", "tenants", "--tables", "demo-", env=place)
+    wrong = run_script("admin", "tenants", tables, env=place)
     assert (wrong.returncode, wrong.out, len(wrong.err.splitlines())) == (1, "", 1), wrong.err
     assert words in wrong.err
 
