@@ -74,8 +74,8 @@ class Customers(import_groups.Csv):
 
 def convert(given):
     """Write the file that DynamoDB imports from S3 into a new table."""
-    if given.out.exists() and given.out.samefile(given.file):
-        raise Failure("--out is the CSV file itself")
+    if given.out.exists() and (not given.out.is_file() or given.out.samefile(given.file)):
+        raise Failure("--out is the CSV file itself, or no file")
     customers = Customers(given)
     number = customers.checked()
     # A run that is stopped leaves no half of a file. Only its owner may read it.

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 from argparse import Namespace
 
 import pytest
@@ -92,14 +93,17 @@ def test_what_spreadsheets_make_of_values_is_counted(convert):
 
 
 @pytest.mark.parametrize(
-    ("path", "out"), [(".", "out"), ("none.csv", "out"), ("good.csv", "none/out"), ("good.csv", "good.csv")]
+    ("path", "out"),
+    [(".", "out"), ("none.csv", "out"), ("good.csv", "none/out"), ("good.csv", "good.csv"), ("good.csv", "pipe")],
 )
 def test_a_file_that_cannot_be_read_or_written_is_named(tmp_path, path, out):
     (tmp_path / "good.csv").write_text(GOOD)
+    os.mkfifo(tmp_path / "pipe")
     arguments = ["customers", "convert", "--tenant", "acme", "--out", tmp_path / out, tmp_path / path]
     ended = run_script("admin", *arguments)
     assert (ended.returncode, len(ended.err.splitlines())) == (1, 1)
     assert (tmp_path / "good.csv").read_text() == GOOD
+    assert (tmp_path / "pipe").is_fifo()
 
 
 def test_customers_are_loaded_into_a_table_in_use(admin, stored, tmp_path):
