@@ -14,17 +14,34 @@ OBJECT_BYTES = 8_000_000_000
 # What is left of a batch (bulk/template.yaml) for its only row. Records that the API accepts are shorter.
 ROW_BYTES = 120_000
 
+# What may end a line as well, beside the control characters, which JSON escapes.
+LINE_ENDS = {ord(end): f"\\u{ord(end):04x}" for end in "\x85\u2028\u2029"}
+
 
 def lines(reader, rows):
     """What is sent of the rows of a reader, each with its line end."""
     for row in rows:
-        line = b"" if row.fault else reader.record(row).encode() + b"\n"
-        if not line or len(line) > ROW_BYTES:
-            fault = row.fault or f"第{row.line}行超过{ROW_BYTES}字节"
+        line = b"" if row.fault else line_of(reader.record(row))
+        if fault := row.fault or fault_of(row, line):
             # The file still has the rest of it. No character takes more than eight bytes.
             cut = row.text.rstrip("\r\n")[: ROW_BYTES // 8]
-            line = json.dumps({import_groups.BAD_ROW_FIELD: cut, FAULT: fault}, ensure_ascii=False).encode() + b"\n"
+            line = line_of(json.dumps({import_groups.BAD_ROW_FIELD: cut, FAULT: fault}, ensure_ascii=False))
         yield line
+
+
+def line_of(record):
+    return record.translate(LINE_ENDS).encode() + b"\n"
+
+
+def fault_of(row, line):
+    """Why the engine could not read a record, or would read another one."""
+    if len(line) > ROW_BYTES:
+        return f"第{row.line}行超过{ROW_BYTES}字节"
+    try:
+        # Half a character.
+        rb"\u" in line and json.dumps(json.loads(line), ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return f"第{row.line}行含有无法解码的转义字符"
 
 
 def upload(s3, bucket, prefix, lines):
