@@ -21,7 +21,7 @@ def path(given, input, is_dry):
     input = Path(input)
     word = "dry-run-failed" if is_dry else "failed"
     path = given.failed or input.with_suffix(f".{word}{input.suffix or '.jsonl'}")
-    if path.exists() and not given.overwrite:
+    if path.exists() and not (given.overwrite and path.is_file()):
         raise Failure(f"{path} exists: move it away, name another by --failed, or --overwrite it")
     if not path.parent.is_dir():
         raise Failure(f"{path.parent} is no directory")

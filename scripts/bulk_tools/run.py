@@ -29,7 +29,9 @@ class Run:
 
     def look(self):
         self.execution = self.client.describe_execution(executionArn=self.arn)
-        self.input = json.loads(self.execution["input"])
+        given = json.loads(self.execution["input"])
+        # Of a run that another program started it may be anything.
+        self.input = given if isinstance(given, dict) else {}
         if not self.map_run:
             # After a redrive it is the same.
             self.map_run = next(iter(self.client.list_map_runs(executionArn=self.arn)["mapRuns"]), {})

@@ -46,7 +46,9 @@ class BulkStack:
 
     def token_of(self, tenant):
         settings = self.lambda_.get_function_configuration(FunctionName=self.function)
-        table = settings["Environment"]["Variables"]["TENANTS_TABLE"]
+        table = settings.get("Environment", {}).get("Variables", {}).get("TENANTS_TABLE")
+        if not table:
+            raise Failure(f"the FunctionArn of {self.given.stack} is not the import function: it has no TENANTS_TABLE")
         good = [item for item in tokens.entries(aws.table(table), tenant) if tokens.may_import(item)]
         if not good:
             raise Failure(f"the tenant {tenant} has no token that may import: create one by make admin")

@@ -56,6 +56,9 @@ def test_end_of_a_run_is_mailed(pinned, emulator):
         '"The bulk import mailed of bulk-of-one-tenant has ended: FAILED. Its rows:'
         " make bulk ARGS='--resume mailed --stack bulk-of-one-tenant'\""
     )
+    for name, given in (("list", "[]"), ("file", '{"file": 7}')):
+        pinned.states.start_execution(stateMachineArn=pinned.machine, name=name, input=given)
+        assert f"error: the run {name} failed: " in pinned.run("--resume", name).err
     resumed = pinned.run("--resume", "mailed")
     assert (resumed.returncode, "the run mailed failed: WRONG_INPUT (Expected" in resumed.err) == (1, True)
 

@@ -77,8 +77,9 @@ def test_failed_run_is_redriven(bulk, emulator, fault):
     assert " ".join(redrive) in ended.err
     assert set(rows.errors(bulk.folder / "rows.failed.csv").values()) == {"INTERNAL_ERROR"}
 
-    rejected = bulk.run(*redrive)
-    assert (rejected.returncode, "rows.failed.csv exists" in rejected.err) == (1, True)
+    for more, word in ((), "rows.failed.csv"), (("--overwrite", "--failed", bulk.folder), str(bulk.folder)):
+        rejected = bulk.run(*redrive, *more)
+        assert (rejected.returncode, f"{word} exists" in rejected.err) == (1, True)
 
     fault()
     # What AWS says of a run may be some seconds old. It is asked before the redrive, and then once a second.
@@ -111,6 +112,17 @@ def test_unknown_tenant_imports_nothing(bulk):
     assert (ended.returncode, "0 imported" in ended.out, "warning" in ended.err) == (1, True, False)
     assert set(rows.errors(bulk.folder / "rows.failed.csv").values()) == {"TOKEN_ERROR"}
     assert bulk.pairs("unknown") == set()
+
+
+def test_function_that_is_another_one_is_named(bulk, emulator):
+    lambda_, name = emulator.client("lambda"), bulk.stack.name
+    before = lambda_.get_function_configuration(FunctionName=bulk.function)["Environment"]
+    lambda_.update_function_configuration(FunctionName=bulk.function, Environment={"Variables": {}})
+    try:
+        ended = bulk.import_(rows.make(1, "another"), status=1)
+    finally:
+        lambda_.update_function_configuration(FunctionName=bulk.function, Environment=before)
+    assert ended.err == f"error: the FunctionArn of {name} is not the import function: it has no TENANTS_TABLE\n"
 
 
 def test_tenant_without_a_token_is_named(bulk):
