@@ -110,7 +110,8 @@ def report(customers, number, done):
 def check(table, given):
     """Count what in the customers table matches nothing in the form that it has, and mend phones."""
     found, customers, mended, writes = collections.Counter(), 0, 0, Pace(given.rate)
-    with ThreadPoolExecutor(AT_A_TIME) as pool:
+    pool = ThreadPoolExecutor(AT_A_TIME)
+    try:
         for items in scan(table, **of_tenant(given.tenant)):
             customers += len(items)
             for field in (*IDENTIFIERS, "tenantId"):
@@ -119,6 +120,9 @@ def check(table, given):
                 if given.mend and field == "phone":
                     faulty = [(item, phone) for item, _, phone in judged if phone is not None]
                     mended += sum(pool.map(lambda one: mend(table, *one), writes.each(faulty)))
+    finally:
+        # Without what has not begun: Ctrl-C ends it at once.
+        pool.shutdown(cancel_futures=True)
     print(f"customers: {customers}")
     for (field, reason), number in sorted(found.items()):
         print(f"{field}, {reason}: {number}")

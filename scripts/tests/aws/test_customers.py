@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import time
 from argparse import Namespace
 
 import pytest
@@ -158,6 +159,21 @@ def test_what_matches_nothing_is_counted_and_phones_are_mended(admin, stored):
     del expected["c2"]["phone"]
     expected["c4"]["phone"] = "13800000005"
     assert stored("customers") == expected
+
+
+def test_ctrl_c_ends_a_mending_at_once(monkeypatch):
+    waits, mended = iter(range(200)), []
+
+    def wait(*_):
+        if next(waits, None) is None:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(customers.Pace, "wait", wait)
+    monkeypatch.setattr(customers, "mend", lambda *one: time.sleep(0.01) or mended.append(one))
+    monkeypatch.setattr(customers, "scan", lambda *_, **__: [[{"phone": "()"}] * 300])
+    with pytest.raises(KeyboardInterrupt):
+        customers.check(None, Namespace(tenant=None, mend=True, rate=1))
+    assert len(mended) < 200
 
 
 @pytest.mark.usefixtures("faulty")
