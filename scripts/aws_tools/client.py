@@ -86,18 +86,6 @@ def reason(error):
     return " ".join(str(error).split())
 
 
-def code(error):
-    """The code of a ClientError."""
-    return error.response.get("Error", {}).get("Code", "Unknown")
-
-
-def is_rejection(error):
-    """Whether the service would reject the request again: it neither throttled nor failed."""
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)
-    transient = ("Throttl", "Throughput", "LimitExceeded", "ExpiredToken", "UnrecognizedClient")
-    return 400 <= status < 500 and not any(word in code(error) for word in transient)
-
-
 def say(text):
     """Prints a message to standard error, apart from the output, and on a line of its own where a bar is."""
     tqdm.tqdm.write(text, file=sys.stderr)

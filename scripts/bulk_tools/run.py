@@ -6,14 +6,15 @@ import secrets
 import time
 
 from aws_tools import client as aws
-from aws_tools.client import BotoCoreError, ClientError, code
+from aws_tools.client import BotoCoreError, ClientError
 
 # Between two looks at a run: DescribeMapRun may be called once a second (Step Functions quotas).
 PAUSE = 1
 PAUSE_AFTER_FAILURE = 5
 
-# Descriptions may be some seconds late (API_DescribeExecution), also of whether there is a run.
-LOOKS_FOR_A_NEW_RUN = 10
+# So many looks in succession may fail: the run is on AWS, so a network that is down for some minutes ends nothing, and
+# descriptions may be some seconds late (API_DescribeExecution), also of whether there is a run.
+FAILURES = 60
 
 
 class Run:
@@ -83,9 +84,8 @@ class Run:
                 self.look()
                 failures = 0
             except (BotoCoreError, ClientError) as error:
-                # The run is on AWS, so a network that is down ends nothing.
                 failures += 1
-                if isinstance(error, ClientError) and aws.is_rejection(error) and not self.is_unseen(error, failures):
+                if failures > FAILURES:
                     raise
                 if failures == 1:
                     aws.say(f"no response from AWS, trying again: {aws.reason(error)}")
@@ -98,10 +98,6 @@ class Run:
             if self.has_ended:
                 return
             time.sleep(PAUSE)
-
-    def is_unseen(self, error, failures):
-        """Whether this is a new run that AWS does not show yet."""
-        return not self.execution and code(error) == "ExecutionDoesNotExist" and failures <= LOOKS_FOR_A_NEW_RUN
 
 
 def new_name(stem):
