@@ -1,6 +1,5 @@
 """The rows of a file as objects in S3: JSON Lines, which the engine cannot read in another way than the client does."""
 
-import itertools
 import json
 import sys
 
@@ -47,29 +46,19 @@ def fault_of(row, line):
 def upload(s3, bucket, prefix, lines):
     # Of each object the first line; the others are taken from the iterator meanwhile.
     for number, first in enumerate(lines):
-        s3.upload_fileobj(Stream(of_one_object(first, lines)), bucket, f"{prefix}{number:04}.jsonl")
+        s3.upload_fileobj(Object(first, lines), bucket, f"{prefix}{number:04}.jsonl")
 
 
-def of_one_object(first, lines):
-    size = 0
-    for line in itertools.chain([first], lines):
-        yield line
-        size += len(line)
-        if size >= OBJECT_BYTES:
-            return
+class Object:
+    """Lines of an iterator as a file: the first, and as many of the others as one object may have."""
 
-
-class Stream:
-    """An iterator of bytes as a file."""
-
-    def __init__(self, chunks):
-        self.chunks, self.pending = chunks, bytearray()
+    def __init__(self, first, lines):
+        self.lines, self.pending, self.left = lines, bytearray(first), OBJECT_BYTES - len(first)
 
     def read(self, size=sys.maxsize):
-        for chunk in self.chunks:
-            self.pending += chunk
-            if len(self.pending) >= size:
-                break
+        while len(self.pending) < size and self.left > 0 and (line := next(self.lines, b"")):
+            self.pending += line
+            self.left -= len(line)
         taken = bytes(self.pending[:size])
         del self.pending[:size]
         return taken
