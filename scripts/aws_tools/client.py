@@ -1,6 +1,7 @@
 """What `admin` and `bulk` share: types of flags, clients of AWS, deployed stacks, messages."""
 
 import argparse
+import contextlib
 import os
 import re
 import signal
@@ -84,6 +85,19 @@ def describe(stack, template="", *needed):
 def reason(error):
     """An error in one line."""
     return " ".join(str(error).split())
+
+
+@contextlib.contextmanager
+def whole_file(path, opened=open, **options):
+    """A new file, which has its name once it is complete, and which only its owner may read."""
+    part = path.with_name(f"{path.name}.part")
+    part.touch(mode=0o600)
+    try:
+        with opened(part, "wt", **options) as file:
+            yield file
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def say(text):

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import import_groups
 from import_groups import IDENTIFIERS
 
-from .client import Failure, progress, say
+from .client import Failure, progress, say, whole_file
 from .table import Pace, of_tenant, scan
 from .values import Unfit, flaw, identifier, trim
 
@@ -78,16 +78,9 @@ def convert(given):
         raise Failure("--out is the CSV file itself, or no file")
     customers = Customers(given)
     number = customers.checked()
-    # A run that is stopped leaves no half of a file. Only its owner may read it.
-    unfinished = given.out.with_name(f"{given.out.name}.new")
-    unfinished.touch(mode=0o600)
-    try:
-        with (gzip.open if given.out.suffix == ".gz" else open)(unfinished, "wt") as file:
-            for item in customers:
-                print(json.dumps({"Item": {name: {"S": value} for name, value in item.items()}}), file=file)
-        unfinished.replace(given.out)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with whole_file(given.out, gzip.open if given.out.suffix == ".gz" else open) as file:
+        for item in customers:
+            print(json.dumps({"Item": {name: {"S": value} for name, value in item.items()}}), file=file)
     return report(customers, number, "written")
 
 

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 import import_groups
-from aws_tools.client import Failure
+from aws_tools.client import Failure, whole_file
 
 from . import FAULT, RESULTS
 
@@ -82,23 +82,17 @@ def message(cause):
 
 
 def write(path, rows):
-    """Writes the file, CSV or JSON Lines by its name; it appears once it is complete."""
-    part = path.with_name(f"{path.name}.part")
+    """Writes the file, CSV or JSON Lines by its name."""
     is_csv = path.suffix.lower() == ".csv"
-    try:
-        # Excel needs the mark; and half a character is an escape in JSON.
-        with part.open("w", encoding="utf-8-sig" if is_csv else "utf-8", errors="backslashreplace", newline="") as file:
-            if is_csv:
-                writer = csv.writer(file, lineterminator="\n")
-                writer.writerow(COLUMNS)
-                writer.writerows([cell(row.get(name)) for name in COLUMNS] for row in rows)
-            else:
-                file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-        part.replace(path)
-    except OSError as error:
-        raise Failure(f"the failed rows cannot be written to {path}: {error.strerror}") from error
-    finally:
-        part.unlink(missing_ok=True)
+    # Excel needs the mark; and half a character is an escape in JSON.
+    encoding = "utf-8-sig" if is_csv else "utf-8"
+    with whole_file(path, encoding=encoding, errors="backslashreplace", newline="") as file:
+        if is_csv:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(COLUMNS)
+            writer.writerows([cell(row.get(name)) for name in COLUMNS] for row in rows)
+        else:
+            file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
 def cell(value):
