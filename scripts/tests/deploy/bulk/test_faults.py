@@ -27,6 +27,7 @@ def test_batch_that_always_fails_costs_no_other_row(bulk, fault):
             "WRONG_RESPONSE", {"response": {"statusCode": 404, "headers": {}, "body": "{}"}}, id="reply to an API"
         ),
         pytest.param("WRONG_RESPONSE", {"response": {"errorCode": "IN_PROGRESS", "data": {}}}, id="another code"),
+        pytest.param("WRONG_RESPONSE", {"response": {"errorCode": "SUCCESS", "data": None}}, id="no result"),
         pytest.param("WRONG_RESPONSE", {"response": None}, id="null"),
         pytest.param("FORBIDDEN", {"error": "FORBIDDEN"}, id="final error"),
     ],
