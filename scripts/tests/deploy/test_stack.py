@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from deploy.stack import CUSTOMERS, PROJECT, TABLES, Stack
+from deploy.stack import CUSTOMERS, PROJECT, Stack
 from processes import run, run_script
 
 # For cargo: compiles in half of the time, as nothing runs it.
@@ -54,13 +54,6 @@ def test_page_builds_the_function_for_its_processors(emulator, tmp_path):
     run(["bash", "-c", script], tmp_path / "log", cwd=PROJECT, env={**os.environ, **emulator.variables, **QUICK})
     header = (built / "Function" / "bootstrap").read_bytes()[:20]
     assert (header[:4], int.from_bytes(header[18:], "little")) == (b"\x7fELF", AARCH64)
-
-
-def test_outputs_name_path_function_tables_log_and_dashboard(stack):
-    outputs = stack.outputs()
-    others = {"ImportUrl", "FunctionArn", "FunctionRoleArn", "LogGroup", "ApiLogGroup", "Dashboard"}
-    assert set(outputs) == {*TABLES, *others}
-    assert outputs["ImportUrl"].endswith("/api/integrate/audience/info/batchAdd")
 
 
 def test_tables_are_on_demand_and_protected(emulator, tables):
