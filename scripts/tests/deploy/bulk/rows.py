@@ -27,7 +27,8 @@ def row(n, seed):
     names = {IDENTIFIERS[n % len(IDENTIFIERS)], IDENTIFIERS[n // 7 % len(IDENTIFIERS)]}
     fields = {name: customer[name] for name in names} | {"groups": group if n % 10 else f"{group},客户 {group}"}
     failing = {
-        "NOT_MATCHED": {"openid": nobody(seed), "groups": f'{group}\\,"{group}" 客户'},
+        # With a character that some readers take for the end of a line.
+        "NOT_MATCHED": {"openid": nobody(seed), "groups": f'{group}\\,"{group}" 客\u2028户'},
         "MISSING_GROUPS": fields | {"groups": " , "},
         "MISSING_IDENTIFIER": {"groups": group},
     }
