@@ -102,7 +102,8 @@ def whole_file(path, opened=open, **options):
 
 def say(text):
     """Prints a message to standard error, apart from the output, and on a line of its own where a bar is."""
-    tqdm.tqdm.write(text, file=sys.stderr)
+    with tqdm.tqdm.external_write_mode(sys.stderr):
+        import_groups.say(text, sys.stderr)
 
 
 def progress(title, over=None, total=None):

@@ -76,7 +76,7 @@ def test_a_row_that_is_no_customer_is_named_and_left_out(convert, row, words):
     ("content", "words"),
     [
         ("audienceUserId;phone\nc1;1\n", "no audienceUserId"),
-        (GOOD.replace("unionid", "unionId"), "the column unionId is nearly unionid"),
+        (GOOD.replace("unionid", "union\x1bId"), "the column union\ufffdId is nearly unionid"),
         (GOOD.replace("openid", "phone"), "the column phone twice"),
         ("audienceUserId\n", "the file has no customer"),
         ((GOOD + "会员,,,\n").encode("gbk"), "--encoding gbk"),
