@@ -317,7 +317,7 @@ class Csv:
         self.file, self.encoding = file, encoding
         self.width = self.least = 0
         self.has_more = True
-        self.sent, self.identifiers, self.group = (), (), None
+        self.sent = self.identifiers = self.groups = ()
         first = next(self.tables(), None)
         if not first:
             raise Mistake("the input is empty")
@@ -332,7 +332,7 @@ class Csv:
         self.width = len(self.names)
         self.sent = [(self.names.index(field), field) for field in FIELDS if field in self.names]
         self.identifiers = sorted(place for place, field in self.sent if field in IDENTIFIERS)
-        self.group = self.names.index("groups")
+        self.groups = [place for place, field in self.sent if field == "groups"]
         # Excel adds or leaves out empty fields behind the last name.
         self.least = max(place for place, name in enumerate(self.names, 1) if name)
         self.code = self.names.index("errorCode") if "errorCode" in self.names else None
@@ -476,7 +476,7 @@ class Csv:
             else:
                 end = text.find(",", place)
                 end = len(text) if end < 0 else end
-                is_text = len(fields) != self.group and self.FORMULA.fullmatch(text, place, end)
+                is_text = len(fields) not in self.groups and self.FORMULA.fullmatch(text, place, end)
                 if '"' in text[place:end] and not is_text:
                     return [*fields, *text[place:].split(",")], "的引号前有其他字符"
                 fields.append(text[place:end])

@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import re
 import time
 from argparse import Namespace
 
@@ -89,7 +90,7 @@ def test_a_file_that_cannot_be_read_leaves_none(convert, content, words):
 
 def test_what_spreadsheets_make_of_values_is_counted(convert):
     _, items, said = convert(GOOD + "1.38E+10,,,\nNULL,,,\nc2,,#N/A,\n")
-    assert "nothing (NULL, None, nan, \\N, #N/A): 2, first in line 4\n" in said
+    assert re.search("^note: values that seem to mean nothing.*: 2, first in line 4$", said, re.MULTILINE)
     assert len(items) == 4
 
 

@@ -1,6 +1,7 @@
 """The rows of a file are those that the client finds in it."""
 
 import json
+import re
 
 import pytest
 from boto3.dynamodb.conditions import Key
@@ -15,7 +16,7 @@ def test_table_is_read_as_the_client_reads_it(bulk):
     ended = bulk.import_(bulk.write("rows.csv", data), "--dry-run", "--encoding", "gbk", status=2)
     assert ended.out.startswith("dry run: 2 rows: 1 would be imported, 1 failed")
     assert "columns that are not sent: name\n" in ended.err
-    assert "note: values that seem to mean nothing (NULL, None, nan, \\N, #N/A): 1, first in line 3\n" in ended.err
+    assert re.search("^note: values that seem to mean nothing.*: 1, first in line 3$", ended.err, re.MULTILINE)
     sent = bulk.read(f"incoming/{bulk.last_run()}/0000.jsonl").splitlines()
     assert json.loads(sent[0]) == {"openid": "o1", "groups": "客户,vip"}
 
