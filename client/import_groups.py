@@ -1383,6 +1383,15 @@ def encoding_named(text):
     return names[text.lower()]
 
 
+def add_flags_of_an_import(add):
+    """The flags that `make bulk` has, too."""
+    add("--match", required=True, choices=("off", "exact", "fuzzy"), help="off: a row is the customer audienceUserId")
+    add("--identify-way", choices=("1", "2"), help="the order of fuzzy matching (default 1)")
+    add("--opt", choices=("add", "delete"), default="add", help="into groups (default), or out of them")
+    add("--dry-run", action="store_true", help="everything except the writes")
+    add("--format", choices=("csv", "jsonl"), help="default: by the name of FILE")
+
+
 def arguments():
     parser = Arguments(
         description="Imports a file of customer groups: CSV whose first line names the columns, or JSON Lines.",
@@ -1393,13 +1402,9 @@ def arguments():
     add = parser.add_argument
     add("input", metavar="FILE", help="the file, or - for standard input (which needs --format and --failed)")
     add("--url", required=True, help="the whole address of the import")
-    add("--match", required=True, choices=("off", "exact", "fuzzy"), help="off: a row is the customer audienceUserId")
-    add("--identify-way", choices=("1", "2"), help="the order of fuzzy matching (default 1)")
-    add("--opt", choices=("add", "delete"), default="add", help="into groups (default), or out of them")
-    add("--dry-run", action="store_true", help="everything except the writes")
+    add_flags_of_an_import(add)
     add("--failed", type=Path, metavar="FILE", help="where failed rows go (default: FILE with .failed in its name)")
     add("--state", type=Path, metavar="FILE", help="where the state of the run is kept (default: beside FILE)")
-    add("--format", choices=("csv", "jsonl"), help="default: by the name of FILE")
     add("--encoding", type=encoding_named, metavar="NAME", help="utf-8 (default) or gbk; failed rows are written in it")
     add("--batch", type=whole, metavar="N", default=1_000, help="the most rows of a request (default 1000)")
     add("--batch-bytes", type=whole, metavar="N", default=2_097_152, help="the largest request (default 2097152)")
@@ -1418,8 +1423,6 @@ def options_of(given):
     options = arguments().parse_args(given)
     if options.token is not None:
         raise Mistake("a token is no argument, which all users of the machine see: set IMPORT_TOKEN or --token-file")
-    if options.identify_way and options.match != "fuzzy":
-        raise Mistake("--identify-way must be left out, unless --match is fuzzy")
     options.params = params_of(options)
     options.input = None if options.input in ("-", "/dev/stdin") else Path(options.input)
     options.format = options.format or format_of(options.input)
@@ -1427,9 +1430,7 @@ def options_of(given):
     if not options.failed:
         if not options.input:
             raise Mistake("--failed is missing; --help lists the flags")
-        name = "dry-run-failed" if options.dry_run else "failed"
-        stem, suffix = os.path.splitext(options.input)
-        options.failed = Path(f"{stem}.{name}{suffix or '.' + options.format}")
+        options.failed = file_of_failed_rows(options.input, options.format, options.dry_run)
     options.state = options.state or Path(f"{options.input or options.failed}.{word}-state")
     files = {"the input": options.input, "--failed": options.failed, "--state": options.state}
     for (one, path), (other, same) in itertools.combinations(files.items(), 2):
@@ -1444,7 +1445,15 @@ def options_of(given):
     return options
 
 
+def file_of_failed_rows(input, format, is_dry):
+    name = "dry-run-failed" if is_dry else "failed"
+    stem, suffix = os.path.splitext(input)
+    return Path(f"{stem}.{name}{suffix or '.' + format}")
+
+
 def params_of(options):
+    if options.identify_way and options.match != "fuzzy":
+        raise Mistake("--identify-way must be left out, unless --match is fuzzy")
     params = {"isMatching": options.match != "off"}
     if options.match == "exact":
         params["matchingType"] = 1

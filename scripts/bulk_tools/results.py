@@ -18,9 +18,9 @@ FINAL |= {"States.QueryEvaluationError", "States.DataLimitExceeded"}
 
 def path(given, input, is_dry):
     """Where failed rows go. Those of an earlier run are kept; those of a dry run are not in the way of the real one."""
-    input = Path(input)
-    word = "dry-run-failed" if is_dry else "failed"
-    path = given.failed or input.with_suffix(f".{word}{input.suffix or '.jsonl'}")
+    path = given.failed or import_groups.file_of_failed_rows(input, "jsonl", is_dry)
+    if path.resolve() == Path(input).resolve():
+        raise Failure("--failed is the input itself")
     if path.exists() and not (given.overwrite and path.is_file()):
         raise Failure(f"{path} exists: move it away, name another by --failed, or --overwrite it")
     if not path.parent.is_dir():

@@ -2,10 +2,12 @@
 
 import json
 import re
+from argparse import Namespace
 
 import pytest
 from boto3.dynamodb.conditions import Key
 
+from aws_tools.client import Failure
 from bulk_tools import results, upload
 from deploy.bulk import rows
 from deploy.stack import TENANT
@@ -56,6 +58,12 @@ def test_line_that_is_no_record_fails_alone(bulk, name, data, places):
     assert [row["badRow"] for row in failed] == [data.decode().splitlines()[place].strip() for place in places]
     assert all("第" in row["errorMsg"] for row in failed)
     assert bulk.pairs("bad") == {("c2", "bad-2")}
+
+
+def test_failed_rows_do_not_replace_the_input(tmp_path):
+    file = tmp_path / "rows.csv"
+    with pytest.raises(Failure, match="--failed is the input itself"):
+        results.path(Namespace(failed=file, overwrite=True), file, False)
 
 
 def test_half_a_character_is_written_as_an_escape(tmp_path):
