@@ -35,15 +35,6 @@ def admin(emulator, stack):
     return run
 
 
-@pytest.fixture(scope="module")
-def updated(emulator, stack, admin):
-    """The function's configuration before and after `admin set`."""
-    lambda_, name = emulator.client("lambda"), stack.resources()["Function"]
-    before = lambda_.get_function_configuration(FunctionName=name)
-    admin("set", "MaxWriteUnits=500", *map("=".join, CHANGES.items()))
-    return before, lambda_.get_function_configuration(FunctionName=name)
-
-
 def test_page_builds_the_function_for_its_processors(emulator, tmp_path):
     # But for installing the tools and making topics.
     page = (PROJECT / "docs" / "operations" / "deploying.md").read_text(encoding="utf-8")
@@ -87,8 +78,11 @@ def test_every_path_and_method_reaches_the_function_and_is_in_its_log(stack, emu
     assert [logged.count(one.headers["X-Request-Id"]) for one in responses] == [1, 1]
 
 
-def test_parameters_are_changed_without_the_code(stack, updated):
-    before, after = updated
+def test_parameters_are_changed_without_the_code(emulator, stack, admin):
+    lambda_, name = emulator.client("lambda"), stack.resources()["Function"]
+    before = lambda_.get_function_configuration(FunctionName=name)
+    admin("set", "MaxWriteUnits=500", *map("=".join, CHANGES.items()))
+    after = lambda_.get_function_configuration(FunctionName=name)
     changed = {re.sub(r"\B(?=[A-Z])", "_", name).upper(): value for name, value in CHANGES.items()}
     assert after["Environment"]["Variables"] == before["Environment"]["Variables"] | changed
     assert after["CodeSha256"] == before["CodeSha256"]
