@@ -341,9 +341,10 @@ class Csv:
         self.looked_at = self.sent + [(place, "") for place in self.kept if not self.names[place]]
         mark = BOM if read_from(file, 0, 4).decode(CODECS[encoding], "ignore").startswith(BOM) else ""
         self.heading = mark + joined([*(self.names[place] for place in self.kept), *REASON_FIELDS])
-        rows = [row.content for row in itertools.islice(self.tables(), 1, 1_000) if not row.fault]
-        alike = [fields for fields in rows if len(fields) == len(rows[0])]
-        self.has_more = all(len(fields) > self.width for fields in rows[:2]) and all(map(self.fits, alike))
+        rows = list(itertools.islice(self.tables(), 1, 1_000))
+        alike = [row.content for row in rows if not row.fault and len(row.content) == len(rows[0].content)]
+        has_more = len(rows) > 1 and all(len(row.content) > self.width for row in rows[:2])
+        self.has_more = has_more and all(map(self.fits, alike))
 
     def check_names(self):
         if self.names[0].lower().startswith("sep="):

@@ -270,8 +270,9 @@ def test_a_row_that_is_none_is_bad_and_loses_nothing(end):
     surplus = Found("groups,openid,note\nvip,spring,o1,\nvip,o2,x\n")
     assert (surplus.pairs, surplus.failed) == ([("o2", "vip")], ['vip,spring,"o1,",BAD_ROW,第2行有4列，应为3列'])
     # Names of rows, as R writes them, have no column: a field that is empty does not shift the others.
-    unnamed = Found("openid,groups,note\n1,o1,vip,\n2,o2,vip,\n3,o3,vip,x\n")
-    assert (unnamed.pairs, len(unnamed.failed)) == ([], 3)
+    for rows in ("1,o1,vip,\n2,o2,vip,\n3,o3,vip,x\n", "1,o1,vip,\n", '1,"o1\n2,o2,vip,\n'):
+        unnamed = Found(f"openid,groups,note\n{rows}")
+        assert (unnamed.pairs, len(unnamed.failed)) == ([], rows.count("\n"))
     torn = Found('groups,note,openid\nvip,x,o1\nx,y",o2\n')
     assert (torn.pairs, torn.failed) == ([("o1", "vip")], ['x,"y""",o2,BAD_ROW,第3行的引号前有其他字符'])
     quoted = Found(f'{NAMES}="c1",g\nc2,="g"\nc3,"vip"x\n')
