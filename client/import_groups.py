@@ -1346,7 +1346,7 @@ def plan_of(options, encoding, identity):
 
 def token_of(file):
     """The token: from the environment or a file, never from an argument, and never shown."""
-    token = os.environ.get("IMPORT_TOKEN") or os.environ.get("X_TOKEN") or ""
+    token = os.environ.get("IMPORT_TOKEN", "")
     if file:
         try:
             token = Path(file).read_text(encoding="utf-8-sig", errors="replace")

@@ -667,6 +667,8 @@ def test_a_wrong_command_is_one_sentence(tmp_path, monkeypatch, capsys, line, na
 @pytest.mark.parametrize("token", ["", "a\nb", "令牌"])
 def test_a_wrong_token_is_named_and_not_shown(monkeypatch, token):
     monkeypatch.setenv("IMPORT_TOKEN", token)
+    # Of another program, perhaps.
+    monkeypatch.setenv("X_TOKEN", "secret")
     with pytest.raises(import_groups.Mistake, match=r"^(no token: set IMPORT|the token may have visible ASCII)"):
         import_groups.token_of(None)
 
