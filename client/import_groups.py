@@ -280,6 +280,10 @@ def shapes(identifier):
     return found
 
 
+# An identifier as most are: in it nothing is odd, and no other rule needs to look at it.
+PLAIN = re.compile("[A-Za-z_][A-Za-z_-]*[0-9][A-Za-z0-9_-]*|[0-9]{1,16}")
+
+
 class Row(NamedTuple):
     """One row of the input: the number of its first line, its text, its fields or members, why it is no record."""
 
@@ -491,8 +495,8 @@ class Csv:
 
     def is_heading(self, row):
         """Whether a row names columns: an identifier is the name of a field, or its fields have two such names."""
-        names = [row.content[place] for place in self.identifiers if not re.search("[0-9]", row.content[place])]
-        if not HEADINGS.keys().isdisjoint(map(folded, names)):
+        names = [row.content[place] for place in self.identifiers]
+        if not HEADINGS.keys().isdisjoint(folded(name) for name in names if not PLAIN.fullmatch(name)):
             return True
         return "groups" in row.text.lower() and {"groups"} < HEADINGS.keys() & map(folded, row.content)
 
@@ -610,6 +614,8 @@ def oddities(name, value):
         return {"nameless"}
     if name == "groups":
         return oddities_of_groups(value)
+    if PLAIN.fullmatch(value) and (name != "phone" or value.isdigit()):
+        return ()
     value = trim(value)
     if EXCEL.fullmatch(value):
         return {"excel"}
