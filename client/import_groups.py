@@ -961,8 +961,8 @@ class Sender:
         body = body_of(self.options.params, records)
         # The run is part of the key: without it a file imported again on the same day would get the old outcome.
         key = f"{self.run}-{batch.number}-{round}-{hashlib.sha256(body).hexdigest()[:32]}"
-        give_up = time.monotonic() + self.options.patience
         with self.pace:
+            give_up = time.monotonic() + self.options.patience
             for attempt in itertools.count():
                 try:
                     response = self.post({**self.headers, "Idempotency-Key": key}, body)

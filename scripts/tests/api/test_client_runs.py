@@ -265,6 +265,13 @@ def test_fewer_requests_are_sent_at_a_time_while_records_run_out_of_time(run):
     assert max(at_a_time[7:]) > 2
 
 
+def test_patience_begins_with_the_first_attempt(run):
+    # The last two are sent one at a time.
+    faults = {2: lambda *_: time.sleep(2), 3: (503, {}, b"")}
+    arguments = f"{OFF} --batch 1 --concurrency 2 --patience 1"
+    assert run(numbered(2), faults, arguments, reason_of=late_once(2)).code == 0
+
+
 def test_records_that_fail_for_now_are_sent_again_alone(double, run):
     failing = {"c3": 1, "c5": 2}
 
