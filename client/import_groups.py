@@ -796,7 +796,7 @@ class Server:
 
     def __init__(self, url, timeout):
         self.timeout = timeout
-        mistake = "--url must be the whole address, beginning with https:// or http://"
+        mistake = f"--url must be the whole address, such as https://HOST{PATH}, in visible ASCII without a user"
         parts, self.port = parts_of(url, r"https?://[A-Za-z0-9.\[:\]_-]+(/[!-~]*)?", mistake)
         self.host, self.shown = parts.hostname, f"{parts.scheme}://{parts.netloc}{parts.path}"
         self.context = ssl.create_default_context() if parts.scheme == "https" else None

@@ -657,7 +657,7 @@ NO_ADDRESSES = "example.com/api ftp://h/ https:// https://h/é http://u:p@h/ htt
         ("l.csv k.csv --match off", "k.csv"),
         ("missing.csv --match off", "missing.csv cannot be read"),
         ("l.csv --match off --token-file nowhere", "the token in nowhere"),
-        *((f"l.csv --match off --url {url}", "--url must be the whole address") for url in NO_ADDRESSES.split()),
+        *((f"l.csv --match off --url {url}", "in visible ASCII without a user") for url in NO_ADDRESSES.split()),
     ],
 )
 def test_a_wrong_command_is_one_sentence(tmp_path, monkeypatch, capsys, line, named):
