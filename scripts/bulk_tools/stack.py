@@ -8,9 +8,6 @@ from aws_tools.client import Failure
 
 OUTPUTS = ("StateMachineArn", "Bucket", "FunctionArn")
 
-# A token that ends sooner may end before the run does.
-DAY = 86_400
-
 
 class BulkStack:
     def __init__(self, given):
@@ -54,6 +51,6 @@ class BulkStack:
             raise Failure(f"the tenant {tenant} has no token that may import: create one by make admin")
         # The one that is good for longest: a run may take hours.
         best = max(good, key=tokens.expires_at)
-        if tokens.expires_at(best) < time.time() + DAY:
+        if tokens.expires_at(best) < time.time() + tokens.DAY:
             aws.say(f"the tenant's token {tokens.expiry(best)}; a run that is not done by then fails")
         return best["tokenHash"]

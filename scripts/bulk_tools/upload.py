@@ -1,6 +1,7 @@
 """The rows of a file as objects in S3: JSON Lines, which the engine cannot read in another way than the client does."""
 
 import json
+import re
 import sys
 
 import import_groups
@@ -37,10 +38,12 @@ def fault_of(row, line):
     if len(line) > ROW_BYTES:
         return f"第{row.line}行超过{ROW_BYTES}字节"
     try:
-        # Half a character.
-        rb"\u" in line and json.dumps(json.loads(line), ensure_ascii=False).encode()
+        # Half a character, if not both.
+        if re.search(rb"\\u[dD]", line):
+            json.dumps(json.loads(line), ensure_ascii=False).encode()
     except UnicodeEncodeError:
         return f"第{row.line}行含有无法解码的转义字符"
+    return None
 
 
 def upload(s3, bucket, prefix, lines):
