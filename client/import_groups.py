@@ -1289,6 +1289,7 @@ def import_file(options):
         failed_rows.end()
     except (Stop, KeyboardInterrupt) as error:
         ignore_signals()
+        error.args = error.args or ("interrupted",)
         sender.stopped.set()
         progress.write("")
         if isinstance(error, Mistake) and not journal.mark.batches:
@@ -1502,7 +1503,7 @@ def main(given=None):
     try:
         return import_file(options_of(given))
     except (Stop, KeyboardInterrupt, OSError) as error:
-        say(f"error: {str(error) or 'interrupted'}", sys.stderr)
+        say(f"error: {str(error) or 'interrupted before anything was sent: the same command goes on'}", sys.stderr)
         return 1
     finally:
         for stream in (sys.stdout, sys.stderr):

@@ -346,6 +346,14 @@ def test_ctrl_c_says_where_it_stopped_and_how_to_go_on(desk, double):
     assert ended.stderr.endswith("error: interrupted\n")
 
 
+def test_ctrl_c_while_the_file_is_read_says_that_nothing_was_sent(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("IMPORT_TOKEN", "a-token")
+    monkeypatch.setattr(import_groups, "look_over", lambda _: signal.raise_signal(signal.SIGINT))
+    (tmp_path / "l.csv").write_text(numbered(1))
+    assert import_groups.main(["--url", "https://127.0.0.1:1/", "--match", "off", str(tmp_path / "l.csv")]) == 1
+    assert capsys.readouterr().err == "error: interrupted before anything was sent: the same command goes on\n"
+
+
 INTERRUPTED = (
     "import atexit, os, pathlib, signal\n"
     "atexit.register(os.kill, os.getpid(), signal.SIGKILL)\n"
