@@ -154,6 +154,8 @@ def failing(*places, **record):
         *((200, content, "--url") for content in (success(1, 1), failing(2), failing(0, audienceUserId="c1"))),
         *((200, failing(place, 0), "--url") for place in (1, 0, -1)),
         (200, failing(0).replace(b'"index": 0', b'"index": 1e999'), "--url"),
+        (200, success(2, 0).replace(b"SUCCESS", b"E"), "--url"),
+        (202, success(2, 0), " SUCCESS"),
         *((status, b'{"errorCode":"E","msg":"m"}', " E m") for status in (400, 401, 403, 405, 415, 422, 501)),
         (404, b"", "--url must be the whole address"),
         (301, b"", "--url must be the address that it leads to, /elsewhere"),
@@ -590,7 +592,10 @@ SOCKS = "socks5h://u:p@127.0.0.1:9"
         ("h", "user:p@proxy:1", "", "proxy:1"),
         *(("h", proxy, "", None) for proxy in (SOCKS, "https://proxy:1", "http://u:p@proxy:x", "http://[::1")),
         *((host, SOCKS, "", "") for host in ("127.0.0.1", "localhost", "a.localhost", "[::1]")),
-        *(("a.example", SOCKS, f"other,{entry}", "") for entry in ("a.example", ".example", "*", "*.example")),
+        *(
+            ("a.example", SOCKS, f"other,{entry}", "")
+            for entry in ("a.example", ".example", "*", "*.example", "a.example:443")
+        ),
         ("10.1.2.3", SOCKS, "other, 10.0.0.0/8", ""),
         ("10.1.2.3", SOCKS, "other, 11.0.0.0/8", None),
     ],
@@ -630,7 +635,7 @@ def test_what_nobody_reads_changes_nothing(desk, double, run, redirected):
     assert desk.run("--help", redirected=redirected).code == 0
 
 
-NO_ADDRESSES = "example.com/api ftp://h/ https:// https://h/é http://u:p@h/ https://h:65536/ https://[::1/"
+NO_ADDRESSES = "example.com/api ftp://h/ https:// https://:80/ https://h/é http://u:p@h/ https://h:65536/ https://[::1/"
 
 
 @pytest.mark.parametrize(
@@ -645,6 +650,7 @@ NO_ADDRESSES = "example.com/api ftp://h/ https:// https://h/é http://u:p@h/ htt
         ("l.csv --match off --encoding big5", "must be utf-8 or gbk"),
         ("- --match off --format csv", "--failed"),
         ("l.csv --match off --failed ./l.csv", "--failed is the input"),
+        ("l.csv --match off --failed link.csv --restart", "--failed is the input"),
         ("l.csv --match off --state ./l.csv --restart", "--state is the input"),
         ("l.csv --match off --state l.failed.csv", "--state is --failed"),
         ("l.csv --match off --failed . --restart", "--failed is no file"),
@@ -672,6 +678,7 @@ def test_a_wrong_command_is_one_sentence(tmp_path, monkeypatch, capsys, line, na
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("IMPORT_TOKEN", "a-token")
     (tmp_path / "l.csv").write_text(numbered(1))
+    (tmp_path / "link.csv").hardlink_to("l.csv")
     assert import_groups.main(["--url", "https://127.0.0.1:1/", *line.split()]) == 1
     out, err = capsys.readouterr()
     assert (out, err.count("\n")) == ("", 1)
