@@ -715,7 +715,7 @@ TEMPORARY = {408, 425, 429, *range(500, 600)} - {501}
 LONGEST_RETRY_AFTER = 86_400
 
 
-def outcome(status, content, headers, records, is_dry=False):
+def outcome(status, content, headers, records, is_dry):
     """The failures that a response reports: the place of each among the records sent, and its reason."""
     envelope, said = {}, f"{status} {' '.join(content.decode(errors='replace').split())[:200]}"
     try:
@@ -1442,7 +1442,7 @@ def options_of(given):
     options.state = options.state or Path(f"{options.input or options.failed}.{word}-state")
     files = {"the input": options.input, "--failed": options.failed, "--state": options.state}
     for (one, path), (other, same) in itertools.combinations(files.items(), 2):
-        if path and (path.resolve() == same.resolve() or (path.exists() and same.exists() and path.samefile(same))):
+        if path and is_same(path, same):
             raise Mistake(f"{other} is {one} itself")
     for flag in ("--failed", "--state"):
         # A device or a folder is not to be replaced.
@@ -1451,6 +1451,11 @@ def options_of(given):
         if not os.access(files[flag].parent, os.W_OK):
             raise Mistake(f"{flag} names no folder that can be written to")
     return options
+
+
+def is_same(path, other):
+    """Whether two paths lead to one file, which need not exist."""
+    return path.resolve() == other.resolve() or (path.exists() and other.exists() and path.samefile(other))
 
 
 def file_of_failed_rows(input, format, is_dry):

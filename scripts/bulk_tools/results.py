@@ -19,7 +19,7 @@ FINAL |= {"States.QueryEvaluationError", "States.DataLimitExceeded"}
 def path(given, input, is_dry):
     """Where failed rows go. Those of an earlier run are kept; those of a dry run are not in the way of the real one."""
     path = given.failed or import_groups.file_of_failed_rows(input, "jsonl", is_dry)
-    if path.resolve() == Path(input).resolve():
+    if import_groups.is_same(path, Path(input)):
         raise Failure("--failed is the input itself")
     if path.exists() and not (given.overwrite and path.is_file()):
         raise Failure(f"{path} exists: move it away, name another by --failed, or --overwrite it")
